@@ -1,0 +1,130 @@
+//! `crossbeam-channel`: the channel that most Rust programs use.
+
+use std::time::Duration;
+
+use crossbeam_channel as crate_;
+
+use crate::channel::{
+    Capacity, Channel, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
+    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
+};
+
+/// The channel `crossbeam`.
+#[derive(Debug)]
+pub struct Crossbeam;
+
+impl Channel for Crossbeam {
+    const INFO: Info = Info {
+        name: "crossbeam",
+        package: Some("crossbeam-channel"),
+        about: "lock-free array (bounded) and linked blocks (unbounded), a locked hand-off at capacity 0",
+        lacks: &[],
+        notes: &["select chooses at random among the ready receivers"],
+    };
+    type Sender<T: Send + 'static> = crate_::Sender<T>;
+    type Receiver<T: Send + 'static> = crate_::Receiver<T>;
+    type Selector<'a, T: Send + 'static> = Select<'a, T>;
+
+    fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
+        Ok(match capacity.slots() {
+            Some(slots) => crate_::bounded(slots),
+            None => crate_::unbounded(),
+        })
+    }
+
+    fn selector<T: Send + 'static>(
+        receivers: &[Self::Receiver<T>],
+    ) -> Result<Self::Selector<'_, T>, Unsupported> {
+        let mut select = crate_::Select::new();
+        for receiver in receivers {
+            select.recv(receiver);
+        }
+        Ok(Select {
+            select,
+            receivers,
+            open: receivers.len(),
+        })
+    }
+}
+
+/// Crossbeam's select over receivers; an index of `select` is the place in `receivers`.
+#[derive(Debug)]
+pub struct Select<'a, T> {
+    select: crate_::Select<'a>,
+    receivers: &'a [crate_::Receiver<T>],
+    open: usize,
+}
+
+impl<T> Selector<T> for Select<'_, T> {
+    #[inline]
+    fn recv(&mut self) -> Result<T, RecvError> {
+        while self.open > 0 {
+            let operation = self.select.select();
+            let index = operation.index();
+            match operation.recv(&self.receivers[index]) {
+                Ok(message) => return Ok(message),
+                Err(crate_::RecvError) => {
+                    self.select.remove(index);
+                    self.open -= 1;
+                }
+            }
+        }
+        Err(RecvError)
+    }
+}
+
+impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
+    #[inline]
+    fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.send(message).map_err(|error| SendError {
+            message: Some(error.0),
+        })
+    }
+
+    #[inline]
+    fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        self.try_send(message).map_err(|error| match error {
+            crate_::TrySendError::Full(message) => TrySendError::Full(message),
+            crate_::TrySendError::Disconnected(message) => TrySendError::Disconnected(message),
+        })
+    }
+
+    #[inline]
+    fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        self.send_timeout(message, timeout).map_err(|error| match error {
+            crate_::SendTimeoutError::Timeout(message) => SendTimeoutError::Timeout(message),
+            crate_::SendTimeoutError::Disconnected(message) => SendTimeoutError::Disconnected(message),
+        })
+    }
+}
+
+impl<T: Send + 'static> Receiver<T> for crate_::Receiver<T> {
+    #[inline]
+    fn recv(&self) -> Result<T, RecvError> {
+        self.recv().map_err(|crate_::RecvError| RecvError)
+    }
+
+    #[inline]
+    fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.try_recv().map_err(|error| match error {
+            crate_::TryRecvError::Empty => TryRecvError::Empty,
+            crate_::TryRecvError::Disconnected => TryRecvError::Disconnected,
+        })
+    }
+
+    #[inline]
+    fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv_timeout(timeout).map_err(|error| match error {
+            crate_::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
+            crate_::RecvTimeoutError::Disconnected => RecvTimeoutError::Disconnected,
+        })
+    }
+
+    fn try_clone(&self) -> Result<Self, Unsupported> {
+        Ok(self.clone())
+    }
+
+    fn len(&self) -> Result<usize, Unsupported> {
+        Ok(self.len())
+    }
+}

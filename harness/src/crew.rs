@@ -1,0 +1,294 @@
+//! The threads of one round: started before the timed region, joined after it, and given up at a deadline.
+//!
+//! A thread that hangs inside a channel cannot be stopped from outside. At the deadline the round fails with the names of
+//! the threads that had not ended, and those threads are abandoned; whoever runs rounds decides whether to go on beside them.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::message::{Balance, take_balance};
+
+/// How long the other threads may take to end after one has panicked. Most then see a disconnect; the rest hang.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why the threads of a round did not all end well.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CrewError {
+    /// Some threads had not ended when the deadline came.
+    #[error("hung: after {} {} still had not ended", Seconds(*.waited), .threads.join(", "))]
+    Hung {
+        /// The round's deadline.
+        waited: Duration,
+        /// Their names.
+        threads: Vec<String>,
+    },
+    /// A thread panicked.
+    #[error("{thread} panicked: {message}")]
+    Panicked {
+        /// Its name.
+        thread: String,
+        /// What the panic said.
+        message: String,
+    },
+    /// The machine gave no more threads.
+    #[error("could not start {thread}: {message}")]
+    NotStarted {
+        /// Its name.
+        thread: String,
+        /// What the operating system said.
+        message: String,
+    },
+}
+
+/// A duration in seconds, as people write it.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+/// Opens the timed region for all threads of a crew at once.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Barrier>);
+
+impl Gate {
+    /// Waits until every thread of the crew is here; returns the moment this one went through.
+    ///
+    /// The timed region opens with the first thread that goes through.
+    pub fn pass(&self) -> Instant {
+        self.0.wait();
+        Instant::now()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// Threads that have not ended.
+    running: Vec<String>,
+    balance: Balance,
+    panic: Option<CrewError>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    progress: Mutex<Progress>,
+    ended: Condvar,
+}
+
+/// A member's result, to be had once the crew has ended.
+#[derive(Debug)]
+pub struct Member<T>(JoinHandle<Option<T>>);
+
+impl<T> Member<T> {
+    /// The thread's result.
+    ///
+    /// # Panics
+    ///
+    /// When [`Crew::join`] has not returned `Ok` before.
+    pub fn result(self) -> T {
+        self.0
+            .join()
+            .ok()
+            .flatten()
+            .expect("Crew::join has seen every thread end without a panic")
+    }
+}
+
+/// The threads of one round.
+#[derive(Debug)]
+pub struct Crew {
+    shared: Arc<Shared>,
+    gate: Gate,
+    size: usize,
+    spawned: usize,
+    deadline: Duration,
+}
+
+impl Crew {
+    /// A crew of exactly `size` threads, all of which pass the gate; the round may take `deadline`.
+    pub fn new(size: usize, deadline: Duration) -> Self {
+        take_balance();
+        Crew {
+            shared: Arc::default(),
+            gate: Gate(Arc::new(Barrier::new(size))),
+            size,
+            spawned: 0,
+            deadline,
+        }
+    }
+
+    /// Starts a thread. `body` does its preparations, passes the gate, and works.
+    ///
+    /// # Errors
+    ///
+    /// [`CrewError::NotStarted`] when the machine has no more threads to give.
+    pub fn spawn<T: Send + 'static>(
+        &mut self,
+        name: impl Into<String>,
+        body: impl FnOnce(&Gate) -> T + Send + 'static,
+    ) -> Result<Member<T>, CrewError> {
+        let name = name.into();
+        let gate = self.gate.clone();
+        let shared = Arc::clone(&self.shared);
+        self.lock().running.push(name.clone());
+        self.spawned += 1;
+        let thread_name = name.clone();
+        let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| body(&gate)));
+            let mut progress = shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.running.retain(|running| *running != thread_name);
+            progress.balance += take_balance();
+            let result = result
+                .map_err(|panic| {
+                    let message = panic_message(&*panic);
+                    progress.panic.get_or_insert(CrewError::Panicked {
+                        thread: thread_name,
+                        message,
+                    });
+                })
+                .ok();
+            drop(progress);
+            shared.ended.notify_all();
+            result
+        });
+        spawned.map(Member).map_err(|error| CrewError::NotStarted {
+            thread: name,
+            message: error.to_string(),
+        })
+    }
+
+    /// Waits for every thread to end; returns the messages that they and the caller created less those they dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`CrewError::Panicked`] when a thread panicked, [`CrewError::Hung`] when one did not end in time.
+    ///
+    /// # Panics
+    ///
+    /// When fewer threads were started than the crew was made for: they would wait at the gate for ever.
+    pub fn join(self) -> Result<Balance, CrewError> {
+        assert_eq!(
+            self.spawned, self.size,
+            "a crew starts as many threads as it was made for"
+        );
+        let began = Instant::now();
+        let mut until = began + self.deadline;
+        let mut progress = self.lock();
+        while !progress.running.is_empty() {
+            if progress.panic.is_some() {
+                until = until.min(Instant::now() + GRACE);
+            }
+            let Some(left) = until
+                .checked_duration_since(Instant::now())
+                .filter(|left| !left.is_zero())
+            else {
+                return Err(progress.panic.take().unwrap_or_else(|| CrewError::Hung {
+                    waited: self.deadline,
+                    threads: progress.running.clone(),
+                }));
+            };
+            progress = self
+                .shared
+                .ended
+                .wait_timeout(progress, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        match progress.panic.take() {
+            Some(panic) => Err(panic),
+            None => {
+                let mut balance = progress.balance;
+                balance += take_balance();
+                Ok(balance)
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.shared
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a panic said, for people.
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
+    if let Some(message) = panic.downcast_ref::<&str>() {
+        (*message).to_owned()
+    } else if let Some(message) = panic.downcast_ref::<String>() {
+        message.clone()
+    } else {
+        "a panic without a message".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics without the hook's report on standard error.
+    fn quiet_panic(message: &'static str) -> ! {
+        std::panic::resume_unwind(Box::new(message))
+    }
+
+    #[test]
+    fn results_come_back_typed() {
+        let mut crew = Crew::new(2, Duration::from_secs(60));
+        let number = crew
+            .spawn("number", |gate| {
+                gate.pass();
+                7
+            })
+            .expect("a thread");
+        let word = crew
+            .spawn("word", |gate| {
+                gate.pass();
+                "seven"
+            })
+            .expect("a thread");
+        assert_eq!(crew.join(), Ok(Balance::default()));
+        assert_eq!((number.result(), word.result()), (7, "seven"));
+    }
+
+    #[test]
+    fn a_hang_ends_at_the_deadline_and_is_named() {
+        let mut crew = Crew::new(2, Duration::from_millis(50));
+        crew.spawn("sound", |gate| drop(gate.pass())).expect("a thread");
+        crew.spawn("stuck", |gate| {
+            gate.pass();
+            loop {
+                thread::park();
+            }
+        })
+        .expect("a thread");
+        let error = crew.join().expect_err("one thread never ends");
+        assert_eq!(error.to_string(), "hung: after 0.05 s stuck still had not ended");
+    }
+
+    #[test]
+    fn a_panic_is_the_cause_even_when_others_then_hang() {
+        let mut crew = Crew::new(2, Duration::from_millis(200));
+        crew.spawn("broken", |gate| {
+            gate.pass();
+            quiet_panic("no more messages");
+        })
+        .expect("a thread");
+        crew.spawn("stuck", |gate| {
+            gate.pass();
+            loop {
+                thread::park();
+            }
+        })
+        .expect("a thread");
+        let error = crew.join().expect_err("one thread panicked");
+        assert_eq!(error.to_string(), "broken panicked: no more messages");
+    }
+}

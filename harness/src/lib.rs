@@ -1,0 +1,37 @@
+//! What chanlab compares, and on what work.
+//!
+//! - [`channel`] is the contract; [`channels`] holds one file for each channel.
+//! - [`workload`] says what a workload is; [`workloads`] holds one file for each.
+//! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
+//! - [`message`], [`ledger`] and [`crew`] are what a round is made of: checked messages, the record of deliveries,
+//!   threads with a deadline.
+//! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
+//! - [`sync`] is the synchronisation that chanlab's own code is written on: real, or loom's.
+//!
+//! # Example
+//!
+//! ```
+//! use harness::registry::Registry;
+//!
+//! let registry = Registry::new();
+//! let params = registry.params("producer_consumer", "producers=2,capacity=16")?;
+//! let cell = registry.cell("mutex-deque", "producer_consumer", params, Some(1_000))?;
+//! let round = cell.round().expect("the baseline delivers each message once");
+//! assert_eq!(round.messages, 1_000);
+//! println!("{cell}: {:.0} ns/op", round.ns_per_op());
+//! # Ok::<(), harness::registry::UsageError>(())
+//! ```
+
+pub mod channel;
+pub mod channels;
+pub mod crew;
+pub mod ledger;
+pub mod machine;
+pub mod message;
+pub mod params;
+pub mod profile;
+pub mod record;
+pub mod registry;
+pub mod sync;
+pub mod workload;
+pub mod workloads;

@@ -1,0 +1,67 @@
+//! How much of each workload's grid is measured, and for how long.
+
+use std::env;
+use std::fmt;
+use std::str::FromStr;
+
+/// The environment variable that chooses the profile.
+pub const PROFILE_VARIABLE: &str = "CHANLAB_PROFILE";
+
+/// A profile: each has all that the one before it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Profile {
+    /// A first look: minutes.
+    Quick,
+    /// The scaling series: a quarter of an hour.
+    #[default]
+    Standard,
+    /// Everything, longer: an hour or more.
+    Full,
+}
+
+impl Profile {
+    /// Every profile, the shortest first.
+    pub const ALL: [Profile; 3] = [Profile::Quick, Profile::Standard, Profile::Full];
+
+    /// The profile that the environment asks for; [`Profile::Standard`] when it does not.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownProfile`] when the variable holds something else.
+    pub fn from_env() -> Result<Self, UnknownProfile> {
+        match env::var(PROFILE_VARIABLE) {
+            Ok(text) => text.parse(),
+            Err(env::VarError::NotPresent) => Ok(Profile::default()),
+            Err(env::VarError::NotUnicode(text)) => Err(UnknownProfile(text.to_string_lossy().into_owned())),
+        }
+    }
+
+    /// The profile's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Quick => "quick",
+            Profile::Standard => "standard",
+            Profile::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
+        let found = Profile::ALL.into_iter().find(|profile| profile.name() == text);
+        found.ok_or_else(|| UnknownProfile(text.to_owned()))
+    }
+}
+
+/// The profile that was asked for does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{PROFILE_VARIABLE}={0}: expected quick, standard or full")]
+pub struct UnknownProfile(String);

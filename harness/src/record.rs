@@ -1,0 +1,238 @@
+//! What benchmarks and models leave behind: one JSON object on each line, appended as things happen.
+//!
+//! This is the whole interface between what measures and what reports; anything that writes these lines can be reported.
+//! Readers take the last line on a subject as the valid one, and a line that they cannot read as damage to be told of.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::{env, process};
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
+use crate::params::{Kind, Params};
+use crate::workload::WorkloadInfo;
+
+/// The file of a benchmark run, inside criterion's directory.
+pub const BENCH_FILE: &str = "chanlab.jsonl";
+
+/// The file of the models, inside the target directory that they were built in.
+pub const MODELS_FILE: &str = "chanlab-models.jsonl";
+
+/// One line of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Record {
+    /// A benchmark of one workload began.
+    Run(Run),
+    /// What became of a cell in a run.
+    Cell(CellRecord),
+    /// The cost of the harness beside a hand-written loop.
+    Overhead(Overhead),
+    /// What became of a model.
+    Model(Model),
+}
+
+/// A benchmark of one workload, and what it meant to measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Names the run in the cells' lines.
+    pub run: String,
+    /// When it began (RFC 3339, UTC).
+    pub began: String,
+    /// The command, as it was typed.
+    pub command: String,
+    /// The profile's name.
+    pub profile: String,
+    /// The workload's name.
+    pub workload: String,
+    /// Every params of the profile's grid, whether or not this run was asked for all of them.
+    pub grid: Vec<ParamsRecord>,
+    /// The channels' names.
+    pub channels: Vec<String>,
+    /// Where it ran.
+    pub machine: Machine,
+}
+
+/// The params of a workload, in the forms that a page needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParamsRecord {
+    /// The short form, which names the benchmark group.
+    pub id: String,
+    /// Every parameter with its value.
+    pub values: BTreeMap<String, String>,
+    /// The names of those that count threads.
+    pub threads: Vec<String>,
+    /// The name of the one that is a capacity.
+    pub capacity: Option<String>,
+}
+
+impl ParamsRecord {
+    /// The record of `params`, which belong to `workload`.
+    pub fn of(workload: &WorkloadInfo, params: &Params) -> Self {
+        let text = params.to_string();
+        let names = |wanted: Kind| {
+            workload
+                .params
+                .iter()
+                .filter(move |spec| spec.kind == wanted)
+                .map(|spec| spec.name.to_owned())
+        };
+        ParamsRecord {
+            id: params.id(),
+            values: text
+                .split(',')
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            threads: names(Kind::Threads).collect(),
+            capacity: names(Kind::Capacity).next(),
+        }
+    }
+}
+
+/// What became of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellRecord {
+    /// The run it belongs to.
+    pub run: String,
+    /// The workload.
+    pub workload: String,
+    /// The short form of the params.
+    pub params: String,
+    /// The channel.
+    pub channel: String,
+    /// What happened.
+    pub status: Status,
+    /// The capacity that the channel really has, where it is not the one asked for.
+    pub effective_capacity: Option<String>,
+    /// The command that runs rounds of this cell again.
+    pub replay: String,
+}
+
+/// What happened to a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum Status {
+    /// It was measured, and every round verified itself.
+    Measured {
+        /// Rounds, warm-up and self-check among them.
+        rounds: u64,
+        /// Messages delivered in each.
+        messages: u64,
+        /// True when threads of a round that hung were still there beside these rounds.
+        beside_abandoned_threads: bool,
+    },
+    /// The channel, or this machine, cannot do it.
+    Unsupported {
+        /// Why.
+        reason: String,
+    },
+    /// A round failed: the cell's time is void.
+    Failed {
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// The cost of the harness: paired rounds beside a hand-written loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overhead {
+    /// When it was measured (RFC 3339, UTC).
+    pub at: String,
+    /// The channel.
+    pub channel: String,
+    /// What the hand-written loop does.
+    pub against: String,
+    /// Pairs of rounds.
+    pub pairs: usize,
+    /// Median over the pairs of: time of the harness's round / time of the hand-written one.
+    pub ratio: f64,
+    /// A 95 % interval of that median.
+    pub interval: [f64; 2],
+}
+
+/// What became of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// When it ended (RFC 3339, UTC).
+    pub at: String,
+    /// Its name.
+    pub model: String,
+    /// The channel or the workload that it explores.
+    pub subject: String,
+    /// What explored it: `loom`.
+    pub method: String,
+    /// Whether it passed.
+    pub passed: bool,
+    /// Executions explored.
+    pub executions: usize,
+    /// The bounds, in words.
+    pub bounds: String,
+    /// Seconds taken.
+    pub seconds: f64,
+}
+
+/// Appends lines to a record.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    path: PathBuf,
+}
+
+impl Recorder {
+    /// A recorder of this file; it is made, with its folder, when the first line is written.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Recorder { path: path.into() }
+    }
+
+    /// Appends a line, whole or not at all as far as the system allows: it is one write.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn append(&self, record: &Record) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.path)?
+            .write_all(&line)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The moment, as records write it.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A name for a run that no other run of this machine has.
+pub fn run_name() -> String {
+    format!("{}-{}", now(), process::id())
+}
+
+/// The target directory that this program was built into: the nearest folder above it that cargo tagged as a cache.
+/// `target` under the current folder when there is none.
+pub fn target_dir() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    program
+        .ancestors()
+        .skip(1)
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file())
+        .map_or_else(|| PathBuf::from("target"), Path::to_path_buf)
+}
+
+/// Criterion's directory: where the environment says (criterion's own variable), or in the target directory.
+pub fn criterion_dir() -> PathBuf {
+    env::var_os("CRITERION_HOME").map_or_else(|| target_dir().join("criterion"), PathBuf::from)
+}

@@ -1,0 +1,360 @@
+//! Every channel and workload under its name, and the cells they make: what benchmarks, checks and the command line use.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::channel::{Capacity, Channel, Info};
+use crate::params::{ParamError, Params};
+use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo};
+use crate::{channels, workloads};
+
+/// The time after which a round has hung, unless told otherwise: a thousand times what a usual round takes.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A round delivers at least this many times its channel's slots, or it would never block and test nothing.
+const MESSAGES_PER_SLOT: u64 = 4;
+
+type RoundFn = fn(&Params, Size) -> Result<Round, RoundError>;
+
+/// A registered channel.
+#[derive(Debug)]
+pub struct ChannelEntry {
+    /// What it says of itself.
+    pub info: &'static Info,
+    effective_capacity: fn(Capacity) -> Capacity,
+    /// One round function for each workload, in the order of [`Registry::workloads`].
+    rounds: Vec<RoundFn>,
+}
+
+impl ChannelEntry {
+    /// The entry of the channel `C`.
+    pub fn of<C: Channel>() -> Self {
+        struct Rounds<C>(Vec<RoundFn>, std::marker::PhantomData<C>);
+        impl<C: Channel> workloads::Visitor for Rounds<C> {
+            fn visit<W: Workload>(&mut self) {
+                self.0.push(W::round::<C>);
+            }
+        }
+        let mut rounds = Rounds::<C>(Vec::new(), std::marker::PhantomData);
+        workloads::each(&mut rounds);
+        ChannelEntry {
+            info: const { &C::INFO },
+            effective_capacity: C::effective_capacity,
+            rounds: rounds.0,
+        }
+    }
+}
+
+/// A registered workload.
+#[derive(Debug)]
+pub struct WorkloadEntry {
+    /// What it says of itself.
+    pub info: &'static WorkloadInfo,
+    messages: fn(&Params) -> u64,
+}
+
+/// What was asked for does not exist or makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsageError {
+    /// No such channel.
+    #[error("unknown channel {name}: expected one of {}", known.join(", "))]
+    UnknownChannel {
+        /// What was given.
+        name: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+    /// No such workload.
+    #[error("unknown workload {name}: expected one of {}", known.join(", "))]
+    UnknownWorkload {
+        /// What was given.
+        name: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+    /// The params could not be read.
+    #[error("{workload}: {error}")]
+    Params {
+        /// Whose they are.
+        workload: &'static str,
+        /// What is wrong with them.
+        error: ParamError,
+    },
+    /// The round would never block.
+    #[error(
+        "{messages} messages over capacity {slots}: expected at least {}, or the channel never fills",
+        slots * MESSAGES_PER_SLOT
+    )]
+    TooFewMessages {
+        /// What was asked for.
+        messages: u64,
+        /// The channel's slots.
+        slots: u64,
+    },
+}
+
+/// All channels and workloads.
+#[derive(Debug)]
+pub struct Registry {
+    channels: Vec<ChannelEntry>,
+    workloads: Vec<WorkloadEntry>,
+}
+
+impl Registry {
+    /// Everything that this build has.
+    pub fn new() -> Self {
+        struct Channels(Vec<ChannelEntry>);
+        impl channels::Visitor for Channels {
+            fn visit<C: Channel>(&mut self) {
+                self.0.push(ChannelEntry::of::<C>());
+            }
+        }
+        let mut channels = Channels(Vec::new());
+        channels::each(&mut channels);
+        Registry::with_channels(channels.0)
+    }
+
+    /// All workloads over these channels and no others.
+    pub fn with_channels(channels: Vec<ChannelEntry>) -> Self {
+        struct Workloads(Vec<WorkloadEntry>);
+        impl workloads::Visitor for Workloads {
+            fn visit<W: Workload>(&mut self) {
+                self.0.push(WorkloadEntry {
+                    info: const { &W::INFO },
+                    messages: W::messages,
+                });
+            }
+        }
+        let mut workloads = Workloads(Vec::new());
+        workloads::each(&mut workloads);
+        Registry {
+            channels,
+            workloads: workloads.0,
+        }
+    }
+
+    /// The channels, in the order in which everything shows them.
+    pub fn channels(&self) -> impl Iterator<Item = &'static Info> {
+        self.channels.iter().map(|entry| entry.info)
+    }
+
+    /// The workloads, in the order in which everything shows them.
+    pub fn workloads(&self) -> impl Iterator<Item = &'static WorkloadInfo> {
+        self.workloads.iter().map(|entry| entry.info)
+    }
+
+    /// The workload of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UnknownWorkload`].
+    pub fn workload(&self, name: &str) -> Result<&'static WorkloadInfo, UsageError> {
+        Ok(self.workloads[self.workload_index(name)?].info)
+    }
+
+    fn workload_index(&self, name: &str) -> Result<usize, UsageError> {
+        self.workloads
+            .iter()
+            .position(|entry| entry.info.name == name)
+            .ok_or_else(|| UsageError::UnknownWorkload {
+                name: name.to_owned(),
+                known: self.workloads().map(|info| info.name).collect(),
+            })
+    }
+
+    /// Reads the params of a workload.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] for an unknown workload or bad params.
+    pub fn params(&self, workload: &str, text: &str) -> Result<Params, UsageError> {
+        let info = self.workload(workload)?;
+        Params::parse(info.params, text).map_err(|error| UsageError::Params {
+            workload: info.name,
+            error,
+        })
+    }
+
+    /// The cell of a channel and a workload's params. `messages` is the size of its rounds; `None` leaves it to the
+    /// workload.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] when there is no such channel or workload, or when the rounds would be too small to block.
+    pub fn cell(
+        &self,
+        channel: &str,
+        workload: &str,
+        params: Params,
+        messages: Option<u64>,
+    ) -> Result<Cell, UsageError> {
+        let channel = self
+            .channels
+            .iter()
+            .find(|entry| entry.info.name == channel)
+            .ok_or_else(|| UsageError::UnknownChannel {
+                name: channel.to_owned(),
+                known: self.channels().map(|info| info.name).collect(),
+            })?;
+        let index = self.workload_index(workload)?;
+        let workload = &self.workloads[index];
+        let slots = params.capacity().and_then(Capacity::slots).unwrap_or(0) as u64;
+        let messages =
+            messages.unwrap_or_else(|| (workload.messages)(&params).max(slots * MESSAGES_PER_SLOT));
+        if messages < (slots * MESSAGES_PER_SLOT).max(1) {
+            return Err(UsageError::TooFewMessages { messages, slots });
+        }
+        Ok(Cell {
+            channel: channel.info,
+            workload: workload.info,
+            effective_capacity: params.capacity().map(channel.effective_capacity),
+            params,
+            size: Size {
+                messages,
+                deadline: DEADLINE,
+            },
+            round: channel.rounds[index],
+        })
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Registry::new()
+    }
+}
+
+/// A channel, a workload and its params: what is measured.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The channel.
+    pub channel: &'static Info,
+    /// The workload.
+    pub workload: &'static WorkloadInfo,
+    /// The workload's params.
+    pub params: Params,
+    /// The capacity that the channel really gives, where the workload has one.
+    pub effective_capacity: Option<Capacity>,
+    /// The size of a round.
+    pub size: Size,
+    round: RoundFn,
+}
+
+impl Cell {
+    /// Runs one round and verifies it.
+    ///
+    /// # Errors
+    ///
+    /// [`CellError`], which names the cell.
+    pub fn round(&self) -> Result<Round, CellError> {
+        (self.round)(&self.params, self.size).map_err(|error| CellError {
+            workload: self.workload.name,
+            channel: self.channel.name,
+            params: self.params.to_string(),
+            error,
+        })
+    }
+
+    /// The effective capacity, where it is not the one asked for.
+    pub fn changed_capacity(&self) -> Option<Capacity> {
+        self.effective_capacity
+            .filter(|effective| Some(*effective) != self.params.capacity())
+    }
+}
+
+/// Why a cell has no round to report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{workload} over {channel} with {params}: {error}")]
+pub struct CellError {
+    /// The workload.
+    pub workload: &'static str,
+    /// The channel.
+    pub channel: &'static str,
+    /// The params, in full.
+    pub params: String,
+    /// What happened.
+    pub error: RoundError,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} over {} with {}",
+            self.workload.name, self.channel.name, self.params
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::profile::Profile;
+
+    /// Criterion cuts the directory of a benchmark group to this many bytes; names cut alike would share a directory.
+    const LONGEST_GROUP: usize = 64;
+
+    #[test]
+    fn names_are_unique() {
+        let registry = Registry::new();
+        let channels: HashSet<_> = registry.channels().map(|info| info.name).collect();
+        assert_eq!(channels.len(), registry.channels().count());
+        let workloads: HashSet<_> = registry.workloads().map(|info| info.name).collect();
+        assert_eq!(workloads.len(), registry.workloads().count());
+    }
+
+    #[test]
+    fn every_grid_can_be_read_and_names_each_group_once() {
+        let registry = Registry::new();
+        for workload in registry.workloads() {
+            let mut groups = HashSet::new();
+            for params in workload.grid(Profile::Full) {
+                let group = format!("{}/{}", workload.name, params.id());
+                assert!(group.len() <= LONGEST_GROUP, "{group} is cut by criterion");
+                assert!(groups.insert(group.clone()), "{group} is there twice");
+                for channel in registry.channels() {
+                    registry
+                        .cell(channel.name, workload.name, params.clone(), None)
+                        .expect("its own grid");
+                }
+            }
+            assert!(
+                !workload.grid(Profile::Quick).is_empty(),
+                "{} has no quick cells",
+                workload.name
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_answered_with_what_does() {
+        let registry = Registry::new();
+        let error = registry.workload("fan_out").expect_err("no such workload");
+        assert!(
+            error
+                .to_string()
+                .starts_with("unknown workload fan_out: expected one of producer_consumer, ")
+        );
+        let params = registry.params("ping_pong", "").expect("defaults");
+        let error = registry
+            .cell("crossbean", "ping_pong", params, None)
+            .expect_err("no such channel");
+        assert!(
+            error
+                .to_string()
+                .starts_with("unknown channel crossbean: expected one of mutex-deque, std")
+        );
+        let params = registry
+            .params("producer_consumer", "capacity=1024")
+            .expect("params");
+        let error = registry
+            .cell("std", "producer_consumer", params, Some(1024))
+            .expect_err("never fills");
+        assert_eq!(
+            error.to_string(),
+            "1024 messages over capacity 1024: expected at least 4096, or the channel never fills"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! What a workload is: a topology of threads and channels, what flows through it, and what one timed execution reports.
+
+use std::time::{Duration, Instant};
+
+use crate::channel::{Channel, Unsupported};
+use crate::crew::CrewError;
+use crate::ledger::{Fault, Ledger};
+use crate::params::{ParamSpec, Params};
+use crate::profile::Profile;
+
+/// What a workload says of itself.
+#[derive(Debug)]
+pub struct WorkloadInfo {
+    /// Its name on the command line, in benchmarks and on the page.
+    pub name: &'static str,
+    /// What it is and what it shows.
+    pub about: &'static str,
+    /// What it does not show.
+    pub caveat: &'static str,
+    /// Its parameters.
+    pub params: &'static [ParamSpec],
+    /// The params that are measured, each from the profile on that it stands beside.
+    pub grid: &'static [(Profile, &'static str)],
+}
+
+impl WorkloadInfo {
+    /// The params that `profile` measures.
+    ///
+    /// # Panics
+    ///
+    /// When the workload's own grid cannot be read: a mistake in its file, found by the registry's tests.
+    pub fn grid(&self, profile: Profile) -> Vec<Params> {
+        self.grid
+            .iter()
+            .filter(|(least, _)| *least <= profile)
+            .map(|(_, text)| {
+                Params::parse(self.params, text).expect("a workload's grid holds its own params")
+            })
+            .collect()
+    }
+}
+
+/// What one round is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Messages to deliver. A workload may deliver a few less, so that its threads share them evenly.
+    pub messages: u64,
+    /// The round fails when it takes longer.
+    pub deadline: Duration,
+}
+
+/// A workload. Its `round` is generic, so that each channel's calls are inlined into it.
+pub trait Workload: 'static {
+    /// What the workload says of itself.
+    const INFO: WorkloadInfo;
+
+    /// Messages of a round that takes some milliseconds on a usual machine: long beside the start of its threads,
+    /// short beside the machine's own drift.
+    fn messages(params: &Params) -> u64;
+
+    /// Runs one round over the channel `C` and verifies it.
+    ///
+    /// # Errors
+    ///
+    /// [`RoundError`]; the time of a round that fails is never reported.
+    fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError>;
+}
+
+/// One timed and verified execution of a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// Messages delivered (ops).
+    pub messages: u64,
+    /// Wall time of the timed region.
+    pub elapsed: Duration,
+    /// What else the workload has to tell.
+    pub figures: Vec<Figure>,
+}
+
+impl Round {
+    /// Wall time of the timed region for each message delivered, in nanoseconds.
+    pub fn ns_per_op(&self) -> f64 {
+        self.elapsed.as_nanos() as f64 / self.messages as f64
+    }
+}
+
+/// A number that a workload reports beside the time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figure {
+    /// What it is, with its unit.
+    pub name: &'static str,
+    /// Its value.
+    pub value: f64,
+}
+
+/// Why there is no round to report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RoundError {
+    /// The channel lacks what the workload needs: no failure.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// This machine lacks what the params need: no failure of the channel.
+    #[error("not available here: {0}")]
+    NotAvailable(String),
+    /// The threads did not end well.
+    #[error(transparent)]
+    Crew(#[from] CrewError),
+    /// The round delivered something else than what was sent.
+    #[error("wrong: {0}")]
+    Wrong(Fault),
+}
+
+impl RoundError {
+    /// Whether it speaks against the channel.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            RoundError::Unsupported(_) | RoundError::NotAvailable(_) => false,
+            RoundError::Crew(_) | RoundError::Wrong(_) => true,
+        }
+    }
+}
+
+impl From<Fault> for RoundError {
+    fn from(fault: Fault) -> Self {
+        RoundError::Wrong(fault)
+    }
+}
+
+/// The timed region: from the first thread through the gate to the last delivery.
+///
+/// A ledger that saw no last delivery belongs to a round that lost messages; such a round has failed before its time is
+/// asked for, and the region is then empty.
+pub(crate) fn timed_region(passed: impl IntoIterator<Item = Instant>, ledger: &Ledger) -> Duration {
+    match (passed.into_iter().min(), ledger.last_delivery()) {
+        (Some(opened), Some(closed)) => closed.saturating_duration_since(opened),
+        _ => Duration::ZERO,
+    }
+}
+
+/// Shares `messages` among `producers` as evenly as possible; every producer has at least one.
+pub(crate) fn shares(messages: u64, producers: usize) -> Vec<u64> {
+    let producers = producers as u64;
+    (0..producers)
+        .map(|producer| (messages / producers + u64::from(producer < messages % producers)).max(1))
+        .collect()
+}
+
+/// Does `steps` steps of integer work, of about a nanosecond each, that the compiler cannot leave out.
+#[inline]
+pub(crate) fn work(steps: u64) {
+    let mut state = steps;
+    for _ in 0..steps {
+        // A step of xorshift64 (G. Marsaglia, "Xorshift RNGs", 2003); each depends on the one before.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state = std::hint::black_box(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up() {
+        assert_eq!(shares(10, 3), [4, 3, 3]);
+        assert_eq!(shares(2, 3), [1, 1, 1]);
+        assert_eq!(shares(8, 1), [8]);
+    }
+}

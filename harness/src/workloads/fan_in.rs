@@ -1,0 +1,188 @@
+//! `fan_in`: N inputs merged into one stream, in the three ways that one can.
+
+use std::time::Instant;
+
+use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
+use crate::crew::{Crew, Member};
+use crate::ledger::{Fault, Ledger, balanced};
+use crate::message::Message;
+use crate::params::{Kind, ParamSpec, Params};
+use crate::profile::Profile::{Full, Quick, Standard};
+use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, shares, timed_region};
+use crate::workloads::producer_consumer::produce;
+
+/// The workload `fan_in`.
+#[derive(Debug)]
+pub struct FanIn;
+
+impl Workload for FanIn {
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "fan_in",
+        about: "N producers, merged into one consumer: through a forwarding thread for each input, through the \
+                channel's own select over the inputs, or by sharing one sender.",
+        caveat: "The inputs are equally fast; how fair a select is to a slow input is not shown.",
+        params: &[
+            ParamSpec {
+                name: "inputs",
+                about: "inputs, a producing thread each",
+                kind: Kind::Threads,
+                default: "4",
+            },
+            ParamSpec {
+                name: "variant",
+                about: "forwarders: a thread for each input; select: the crate's select; shared: one channel for all",
+                kind: Kind::Choice(&["forwarders", "select", "shared"]),
+                default: "forwarders",
+            },
+            ParamSpec {
+                name: "capacity",
+                about: "messages each channel holds",
+                kind: Kind::Capacity,
+                default: "64",
+            },
+        ],
+        grid: &[
+            (Quick, "variant=forwarders"),
+            (Quick, "variant=select"),
+            (Quick, "variant=shared"),
+            (Standard, "variant=forwarders,inputs=2"),
+            (Standard, "variant=select,inputs=2"),
+            (Standard, "variant=shared,inputs=2"),
+            (Full, "variant=forwarders,inputs=8"),
+            (Full, "variant=select,inputs=8"),
+            (Full, "variant=shared,inputs=8"),
+            (Standard, "variant=select,capacity=1"),
+            (Full, "variant=shared,capacity=1"),
+            (Standard, "variant=select,capacity=1024"),
+            (Full, "variant=forwarders,capacity=1024"),
+            (Full, "variant=shared,capacity=1024"),
+        ],
+    };
+
+    fn messages(params: &Params) -> u64 {
+        match params.capacity().and_then(Capacity::slots) {
+            Some(0 | 1) => 2_000,
+            _ => 20_000,
+        }
+    }
+
+    fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
+        let inputs = params.threads("inputs");
+        let capacity = params.capacity().expect("the workload declares a capacity");
+        let shares = shares(size.messages, inputs);
+        match params.choice("variant") {
+            "forwarders" => forwarders::<C>(&shares, capacity, size),
+            "select" => select::<C>(&shares, capacity, size),
+            "shared" => shared::<C>(&shares, capacity, size),
+            other => unreachable!("variant={other} is not among the choices"),
+        }
+    }
+}
+
+type Producing = Vec<Member<Result<Instant, Fault>>>;
+type Sinking = Member<(Instant, Ledger)>;
+
+/// A channel for each input and a thread for each that forwards it into the merged one.
+fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
+    let mut crew = Crew::new(2 * shares.len() + 1, size.deadline);
+    let mut producing = Producing::new();
+    let (merged_sender, merged_receiver) = C::open::<Message>(capacity)?;
+    for (input, &share) in shares.iter().enumerate() {
+        let (sender, receiver) = C::open::<Message>(capacity)?;
+        producing.push(spawn_producer::<C>(&mut crew, sender, input, share)?);
+        let merged_sender = merged_sender.clone();
+        producing.push(crew.spawn(format!("forwarder {input}"), move |gate| {
+            let passed = gate.pass();
+            while let Ok(message) = receiver.recv() {
+                if merged_sender.send(message).is_err() {
+                    return Err(Fault::EarlyDisconnect { thread: "forwarder" });
+                }
+            }
+            Ok(passed)
+        })?);
+    }
+    drop(merged_sender);
+    let sink = spawn_sink::<C>(&mut crew, merged_receiver, shares)?;
+    finish(crew, producing, sink)
+}
+
+/// A channel for each input, and a consumer that selects over them.
+fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
+    C::INFO.require(Capability::Select)?;
+    let mut crew = Crew::new(shares.len() + 1, size.deadline);
+    let mut producing = Producing::new();
+    let mut receivers = Vec::with_capacity(shares.len());
+    for (input, &share) in shares.iter().enumerate() {
+        let (sender, receiver) = C::open::<Message>(capacity)?;
+        producing.push(spawn_producer::<C>(&mut crew, sender, input, share)?);
+        receivers.push(receiver);
+    }
+    let mut ledger = Ledger::new(shares);
+    let sink = crew.spawn("sink", move |gate| {
+        let mut selector = C::selector(&receivers).expect("the capability was asked for before");
+        let passed = gate.pass();
+        while let Ok(message) = selector.recv() {
+            ledger.record(&message);
+        }
+        (passed, ledger)
+    })?;
+    finish(crew, producing, sink)
+}
+
+/// One channel, and a sender of it for each input.
+fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
+    let mut crew = Crew::new(shares.len() + 1, size.deadline);
+    let mut producing = Producing::new();
+    let (sender, receiver) = C::open::<Message>(capacity)?;
+    for (input, &share) in shares.iter().enumerate() {
+        producing.push(spawn_producer::<C>(&mut crew, sender.clone(), input, share)?);
+    }
+    drop(sender);
+    let sink = spawn_sink::<C>(&mut crew, receiver, shares)?;
+    finish(crew, producing, sink)
+}
+
+fn spawn_producer<C: Channel>(
+    crew: &mut Crew,
+    sender: C::Sender<Message>,
+    input: usize,
+    share: u64,
+) -> Result<Member<Result<Instant, Fault>>, RoundError> {
+    Ok(crew.spawn(format!("producer {input}"), move |gate| {
+        let passed = gate.pass();
+        produce(&sender, input, share).map(|()| passed)
+    })?)
+}
+
+fn spawn_sink<C: Channel>(
+    crew: &mut Crew,
+    receiver: C::Receiver<Message>,
+    shares: &[u64],
+) -> Result<Sinking, RoundError> {
+    let mut ledger = Ledger::new(shares);
+    Ok(crew.spawn("sink", move |gate| {
+        let passed = gate.pass();
+        while let Ok(message) = receiver.recv() {
+            ledger.record(&message);
+        }
+        (passed, ledger)
+    })?)
+}
+
+fn finish(crew: Crew, producing: Producing, sink: Sinking) -> Result<Round, RoundError> {
+    let balance = crew.join()?;
+    let mut passed = Vec::with_capacity(producing.len() + 1);
+    for member in producing {
+        passed.push(member.result()?);
+    }
+    let (moment, ledger) = sink.result();
+    passed.push(moment);
+    let ledger = Ledger::merge([ledger])?;
+    ledger.complete()?;
+    balanced(balance)?;
+    Ok(Round {
+        messages: ledger.delivered(),
+        elapsed: timed_region(passed, &ledger),
+        figures: Vec::new(),
+    })
+}

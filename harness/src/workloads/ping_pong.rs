@@ -1,0 +1,134 @@
+//! `ping_pong`: one message there and back over two channels: latency.
+
+use crate::channel::{Channel, Receiver, Sender};
+use crate::crew::Crew;
+use crate::ledger::{Fault, Ledger, balanced};
+use crate::message::{Message, MessageId, Payload};
+use crate::params::{Kind, ParamSpec, Params};
+use crate::profile::Profile::{Full, Quick, Standard};
+use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, timed_region};
+
+/// The workload `ping_pong`.
+#[derive(Debug)]
+pub struct PingPong;
+
+impl Workload for PingPong {
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "ping_pong",
+        about: "Two threads pass one message to and fro over two channels: how long a message and the wake-up of its \
+                receiver take. A round trip is two ops.",
+        caveat: "Only ever one message is under way, so nothing is said of throughput; channels that spin before they \
+                 sleep look best here and pay with processor time.",
+        params: &[
+            ParamSpec {
+                name: "capacity",
+                about: "messages each channel holds",
+                kind: Kind::Capacity,
+                default: "1",
+            },
+            ParamSpec {
+                name: "placement",
+                about: "any: wherever the system puts the threads; same-core, two-cores: pinned",
+                kind: Kind::Choice(&["any", "same-core", "two-cores"]),
+                default: "any",
+            },
+        ],
+        grid: &[
+            (Standard, "capacity=0"),
+            (Quick, "capacity=1"),
+            (Full, "capacity=64"),
+            (Full, "capacity=unbounded"),
+            (Full, "capacity=0,placement=same-core"),
+            (Standard, "capacity=1,placement=same-core"),
+            (Full, "capacity=0,placement=two-cores"),
+            (Quick, "capacity=1,placement=two-cores"),
+        ],
+    };
+
+    fn messages(_: &Params) -> u64 {
+        2_000
+    }
+
+    fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
+        let capacity = params.capacity().expect("the workload declares a capacity");
+        let [ping_core, pong_core] = placement(params.choice("placement"))?;
+        let trips = (size.messages / 2).max(1);
+        let (ping_sender, ping_receiver) = C::open::<Message>(capacity)?;
+        let (pong_sender, pong_receiver) = C::open::<Message>(capacity)?;
+        let mut crew = Crew::new(2, size.deadline);
+
+        let mut pongs = Ledger::new(&[trips]);
+        let pinging = crew.spawn("ping", move |gate| {
+            let pinned = pin(ping_core);
+            let passed = gate.pass();
+            for seq in 0..trips {
+                if ping_sender
+                    .send(Message::new(MessageId { producer: 0, seq }))
+                    .is_err()
+                {
+                    return Err(Fault::EarlyDisconnect { thread: "ping" });
+                }
+                match pong_receiver.recv() {
+                    Ok(message) => pongs.record(&message),
+                    Err(_) => return Err(Fault::EarlyDisconnect { thread: "ping" }),
+                };
+            }
+            Ok((pinned, passed, pongs))
+        })?;
+
+        let mut pings = Ledger::new(&[trips]);
+        let ponging = crew.spawn("pong", move |gate| {
+            let pinned = pin(pong_core);
+            let passed = gate.pass();
+            while let Ok(message) = ping_receiver.recv() {
+                pings.record(&message);
+                if pong_sender.send(message).is_err() {
+                    return Err(Fault::EarlyDisconnect { thread: "pong" });
+                }
+            }
+            Ok((pinned, passed, pings))
+        })?;
+
+        let balance = crew.join()?;
+        let (ping_pinned, ping_passed, pongs) = pinging.result()?;
+        let (pong_pinned, pong_passed, pings) = ponging.result()?;
+        if !(ping_pinned && pong_pinned) {
+            return Err(RoundError::NotAvailable(
+                "the system refused to pin a thread to a processor".to_owned(),
+            ));
+        }
+        let pings = Ledger::merge([pings])?;
+        pings.complete()?;
+        let pongs = Ledger::merge([pongs])?;
+        pongs.complete()?;
+        balanced(balance)?;
+        Ok(Round {
+            messages: pings.delivered() + pongs.delivered(),
+            elapsed: timed_region([ping_passed, pong_passed], &pongs),
+            figures: Vec::new(),
+        })
+    }
+}
+
+type Core = Option<core_affinity::CoreId>;
+
+/// The processors of the two threads.
+fn placement(word: &str) -> Result<[Core; 2], RoundError> {
+    if word == "any" {
+        return Ok([None, None]);
+    }
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    match (word, &cores[..]) {
+        ("same-core", [first, ..]) => Ok([Some(*first), Some(*first)]),
+        ("two-cores", [first, second, ..]) => Ok([Some(*first), Some(*second)]),
+        _ => Err(RoundError::NotAvailable(format!(
+            "placement={word} needs more processors than the {} that this program may use",
+            cores.len()
+        ))),
+    }
+}
+
+/// Pins the calling thread; false when the system refuses.
+fn pin(core: Core) -> bool {
+    core.is_none_or(core_affinity::set_for_current)
+}

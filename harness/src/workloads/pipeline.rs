@@ -1,0 +1,140 @@
+//! `pipeline`: a source, a fan-out to W workers with an output each, a fan-in, a sink.
+
+use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
+use crate::crew::Crew;
+use crate::ledger::{Fault, Ledger, balanced};
+use crate::message::Message;
+use crate::params::{Kind, ParamSpec, Params};
+use crate::profile::Profile::{Full, Quick, Standard};
+use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work};
+use crate::workloads::producer_consumer::produce;
+
+/// The workload `pipeline`.
+#[derive(Debug)]
+pub struct Pipeline;
+
+/// What a worker passes on.
+#[derive(Debug)]
+struct Processed {
+    message: Message,
+    worker: usize,
+}
+
+impl Workload for Pipeline {
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "pipeline",
+        about: "A source feeds W workers from one channel; each has its own output, a forwarder for each merges them \
+                for a sink. A message crosses three channels.",
+        caveat: "One op is one message at the sink, so its time holds three sends and three receives.",
+        params: &[
+            ParamSpec {
+                name: "workers",
+                about: "worker threads",
+                kind: Kind::Threads,
+                default: "4",
+            },
+            ParamSpec {
+                name: "capacity",
+                about: "messages each channel holds",
+                kind: Kind::Capacity,
+                default: "64",
+            },
+            ParamSpec {
+                name: "work",
+                about: "steps of integer work (about 1 ns each) a worker does for each message",
+                kind: Kind::Number {
+                    least: 0,
+                    most: 1_000_000,
+                },
+                default: "0",
+            },
+        ],
+        grid: &[
+            (Quick, "workers=1"),
+            (Standard, "workers=2"),
+            (Quick, "workers=4"),
+            (Full, "workers=8"),
+            (Full, "workers=1,capacity=0"),
+            (Standard, "workers=1,capacity=1"),
+            (Standard, "workers=1,capacity=1024"),
+            (Full, "workers=4,capacity=1"),
+            (Full, "workers=4,capacity=1024"),
+            (Quick, "workers=4,work=1000"),
+        ],
+    };
+
+    fn messages(params: &Params) -> u64 {
+        match params.capacity().and_then(Capacity::slots) {
+            Some(0 | 1) => 1_000,
+            _ => 10_000,
+        }
+    }
+
+    fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
+        let workers = params.threads("workers");
+        let steps = params.number("work");
+        let capacity = params.capacity().expect("the workload declares a capacity");
+        let share = size.messages;
+        let mut crew = Crew::new(1 + 2 * workers + 1, size.deadline);
+        let mut stages = Vec::with_capacity(1 + 2 * workers);
+
+        let (source_sender, source_receiver) = C::open::<Message>(capacity)?;
+        let inputs = receivers(source_receiver, workers)?;
+        stages.push(crew.spawn("source", move |gate| {
+            let passed = gate.pass();
+            produce(&source_sender, 0, share).map(|()| passed)
+        })?);
+
+        let (merged_sender, merged_receiver) = C::open::<Processed>(capacity)?;
+        for (worker, input) in inputs.into_iter().enumerate() {
+            let (output, own_output) = C::open::<Processed>(capacity)?;
+            stages.push(crew.spawn(format!("worker {worker}"), move |gate| {
+                let passed = gate.pass();
+                while let Ok(message) = input.recv() {
+                    work(steps);
+                    if output.send(Processed { message, worker }).is_err() {
+                        return Err(Fault::EarlyDisconnect { thread: "worker" });
+                    }
+                }
+                Ok(passed)
+            })?);
+            let merged_sender = merged_sender.clone();
+            stages.push(crew.spawn(format!("forwarder {worker}"), move |gate| {
+                let passed = gate.pass();
+                while let Ok(processed) = own_output.recv() {
+                    if merged_sender.send(processed).is_err() {
+                        return Err(Fault::EarlyDisconnect { thread: "forwarder" });
+                    }
+                }
+                Ok(passed)
+            })?);
+        }
+        drop(merged_sender);
+
+        // The workers overtake each other, so order holds for each worker.
+        let mut ledger = Ledger::with_ways(&[share], workers);
+        let sink = crew.spawn("sink", move |gate| {
+            let passed = gate.pass();
+            while let Ok(processed) = merged_receiver.recv() {
+                ledger.record_by(&processed.message, processed.worker);
+            }
+            (passed, ledger)
+        })?;
+
+        let balance = crew.join()?;
+        let mut passed = Vec::with_capacity(2 + 2 * workers);
+        for member in stages {
+            passed.push(member.result()?);
+        }
+        let (moment, ledger) = sink.result();
+        passed.push(moment);
+        let ledger = Ledger::merge([ledger])?;
+        ledger.complete()?;
+        balanced(balance)?;
+        Ok(Round {
+            messages: ledger.delivered(),
+            elapsed: timed_region(passed, &ledger),
+            figures: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,449 @@
+//! `worker_pool`: bounded jobs and results, back-pressure, and a `quit` that loses nothing.
+//!
+//! The pool's coordination ([`Quit`], [`serve`]) is apart from the round that times it, and written on [`crate::sync`]: the
+//! models explore the very code that is measured.
+//!
+//! How it stops: `quit` is a flag that a worker looks at before each job, so it always finishes the job it has and delivers
+//! its result. A worker that waits for a job is woken because the submitter, seeing the flag, drops its sender; a
+//! submitter that waits in a full channel is woken because the last worker drops its receiver. A worker that waits in a
+//! full results channel is served by the collector, which goes on until every worker is gone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
+
+use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
+use crate::crew::{Crew, panic_message};
+use crate::ledger::{Fault, Ledger, balanced};
+use crate::message::{Message, MessageId, Payload};
+use crate::params::{Kind, ParamSpec, Params};
+use crate::profile::Profile::{Full, Quick, Standard};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
+use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work};
+
+/// Tells the workers of a pool to stop after their current job.
+#[derive(Clone, Debug)]
+pub struct Quit(Arc<AtomicBool>);
+
+impl Quit {
+    /// Not raised.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a quit is shared by cloning, never made by default"
+    )]
+    pub fn new() -> Self {
+        Quit(Arc::new(AtomicBool::new(false)))
+    }
+
+    /// Tells all workers.
+    pub fn raise(&self) {
+        // Pairs with the Acquire load in `raised`: whoever sees the flag sees what was done before it was raised.
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was raised.
+    #[inline]
+    pub fn raised(&self) -> bool {
+        // Pairs with the Release store in `raise`.
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What became of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<R> {
+    /// Done, with its value.
+    Done(R),
+    /// The job said that it failed, and why.
+    Failed(String),
+    /// The job panicked, and what the panic said. The worker goes on.
+    Panicked(String),
+}
+
+/// Why a worker stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It was told to quit.
+    Quit,
+    /// Every job was done and no more will come.
+    NoMoreJobs,
+    /// Nobody takes results any more.
+    NoCollector,
+}
+
+/// The loop of one worker: takes jobs and delivers what `run` makes of them until there are no more or `quit` is raised.
+///
+/// A job that was taken is run and its result is sent, whatever happens meanwhile.
+pub fn serve<J, R>(
+    jobs: &impl Receiver<J>,
+    results: &impl Sender<R>,
+    quit: &Quit,
+    mut run: impl FnMut(J) -> R,
+) -> Stopped {
+    while !quit.raised() {
+        let Ok(job) = jobs.recv() else {
+            return Stopped::NoMoreJobs;
+        };
+        if results.send(run(job)).is_err() {
+            return Stopped::NoCollector;
+        }
+    }
+    Stopped::Quit
+}
+
+/// Runs a job that may fail or panic; either is an outcome, and not the end of the worker.
+pub fn outcome<R>(job: impl FnOnce() -> Result<R, String>) -> Outcome<R> {
+    match catch_unwind(AssertUnwindSafe(job)) {
+        Ok(Ok(value)) => Outcome::Done(value),
+        Ok(Err(reason)) => Outcome::Failed(reason),
+        Err(panic) => Outcome::Panicked(panic_message(&*panic)),
+    }
+}
+
+/// The workload `worker_pool`.
+#[derive(Debug)]
+pub struct WorkerPool;
+
+/// Of each so many jobs one fails.
+const FAILING: u64 = 128;
+/// Of each so many jobs one panics. Unwinding takes microseconds, so few do.
+const PANICKING: u64 = 1024;
+/// The submitter looks at the back-pressure after each so many jobs.
+const LOOK: u64 = 64;
+
+/// What a worker delivers.
+#[derive(Debug)]
+struct Delivery {
+    job: Message,
+    worker: usize,
+    outcome: Outcome<u64>,
+}
+
+/// What the job of this id has to give: every kind of outcome occurs in every round.
+fn expected(seq: u64) -> Outcome<u64> {
+    if seq % PANICKING == 1 {
+        Outcome::Panicked("a job that panics".to_owned())
+    } else if seq % FAILING == 2 {
+        Outcome::Failed("a job that fails".to_owned())
+    } else {
+        Outcome::Done(seq.wrapping_mul(3))
+    }
+}
+
+/// The job itself.
+fn run(id: MessageId, steps: u64) -> Result<u64, String> {
+    work(steps);
+    match expected(id.seq) {
+        Outcome::Done(value) => Ok(value),
+        Outcome::Failed(reason) => Err(reason),
+        // Unwinds without the panic hook, which would print a report for each of thousands.
+        Outcome::Panicked(message) => resume_unwind(Box::new(message)),
+    }
+}
+
+impl Workload for WorkerPool {
+    const INFO: WorkloadInfo = WorkloadInfo {
+        name: "worker_pool",
+        about: "A submitter, W workers, a collector; jobs and results in channels of the same capacity. One job in 128 \
+                fails and one in 1,024 panics: each is a result. With quit=half the pool is told to stop half-way.",
+        caveat: "Jobs are equally long. A failed job allocates its reason and a panic unwinds: some nanoseconds of each \
+                 op, the same for all channels.",
+        params: &[
+            ParamSpec {
+                name: "workers",
+                about: "worker threads",
+                kind: Kind::Threads,
+                default: "4",
+            },
+            ParamSpec {
+                name: "capacity",
+                about: "jobs, and results, that wait at most",
+                kind: Kind::Capacity,
+                default: "64",
+            },
+            ParamSpec {
+                name: "work",
+                about: "steps of integer work (about 1 ns each) in each job",
+                kind: Kind::Number {
+                    least: 0,
+                    most: 1_000_000,
+                },
+                default: "0",
+            },
+            ParamSpec {
+                name: "quit",
+                about: "never: every job is done; half: the pool is told to quit after half of the results",
+                kind: Kind::Choice(&["never", "half"]),
+                default: "never",
+            },
+        ],
+        grid: &[
+            (Quick, "workers=1"),
+            (Standard, "workers=2"),
+            (Quick, "workers=4"),
+            (Full, "workers=8"),
+            (Full, "workers=1,capacity=0"),
+            (Standard, "workers=1,capacity=1"),
+            (Standard, "workers=1,capacity=1024"),
+            (Full, "workers=4,capacity=1"),
+            (Full, "workers=4,capacity=1024"),
+            (Quick, "workers=4,work=1000"),
+            (Standard, "workers=1,quit=half"),
+            (Full, "workers=4,quit=half"),
+        ],
+    };
+
+    fn messages(params: &Params) -> u64 {
+        match params.capacity().and_then(Capacity::slots) {
+            Some(0 | 1) => 2_048,
+            _ => 10_240,
+        }
+    }
+
+    fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
+        let workers = params.threads("workers");
+        let steps = params.number("work");
+        let capacity = params.capacity().expect("the workload declares a capacity");
+        let share = size.messages;
+        let quit_after = (params.choice("quit") == "half").then_some((share / 2).max(1));
+        // What the two channels, the workers and the collector can hold; `None` when the channels hold any number.
+        let room = C::effective_capacity(capacity)
+            .slots()
+            .map(|slots| 2 * slots as u64 + workers as u64 + 1);
+
+        let (job_sender, job_receiver) = C::open::<Message>(capacity)?;
+        let job_receivers = receivers(job_receiver, workers)?;
+        let (result_sender, result_receiver) = C::open::<Delivery>(capacity)?;
+        let quit = Quit::new();
+        let collected = Arc::new(AtomicU64::new(0));
+        let mut crew = Crew::new(1 + workers + 1, size.deadline);
+
+        let submitting = crew.spawn("submitter", {
+            let (quit, collected) = (quit.clone(), Arc::clone(&collected));
+            move |gate| {
+                let passed = gate.pass();
+                let submitted = submit(&job_sender, share, &quit, room, &collected);
+                submitted.map(|submitted| (passed, submitted))
+            }
+        })?;
+
+        let mut serving = Vec::with_capacity(workers);
+        for (worker, jobs) in job_receivers.into_iter().enumerate() {
+            let (quit, results) = (quit.clone(), result_sender.clone());
+            let mut done = Ledger::new(&[share]);
+            serving.push(crew.spawn(format!("worker {worker}"), move |gate| {
+                let passed = gate.pass();
+                let stopped = serve(&jobs, &results, &quit, |job| {
+                    let outcome = match done.record(&job) {
+                        Some(id) => outcome(|| run(id, steps)),
+                        None => Outcome::Failed("a faulty delivery, which the ledger names".to_owned()),
+                    };
+                    Delivery { job, worker, outcome }
+                });
+                (passed, stopped, done)
+            })?);
+        }
+        drop(result_sender);
+
+        let mut results = Ledger::with_ways(&[share], workers);
+        let collecting = crew.spawn("collector", {
+            let quit = quit.clone();
+            move |gate| {
+                let passed = gate.pass();
+                let mut wrong = None;
+                let mut last = passed;
+                while let Ok(delivery) = result_receiver.recv() {
+                    if let Some(id) = results.record_by(&delivery.job, delivery.worker)
+                        && delivery.outcome != expected(id.seq)
+                    {
+                        wrong.get_or_insert(Fault::WrongResult(id));
+                    }
+                    // Relaxed: only the count matters. It is behind by one job at most, the one that `room` grants to the
+                    // collector: the next receive publishes it.
+                    collected.store(results.delivered(), Ordering::Relaxed);
+                    if quit_after.is_some_and(|after| results.delivered() >= after) {
+                        quit.raise();
+                        last = Instant::now();
+                    }
+                }
+                (passed, results, wrong, last)
+            }
+        })?;
+
+        let balance = crew.join()?;
+        let (submitter_passed, submitted) = submitting.result()?;
+        let (collector_passed, results, wrong, last_after_quit) = collecting.result();
+        let mut passed = vec![submitter_passed, collector_passed];
+        let mut done = Vec::with_capacity(workers);
+        for member in serving {
+            let (moment, stopped, ledger) = member.result();
+            if stopped == Stopped::NoCollector {
+                return Err(Fault::EarlyDisconnect { thread: "worker" }.into());
+            }
+            passed.push(moment);
+            done.push(ledger);
+        }
+        let done = Ledger::merge(done)?;
+        let results = Ledger::merge([results])?;
+        if let Some(wrong) = wrong {
+            return Err(wrong.into());
+        }
+        let elapsed = match quit_after {
+            None => {
+                results.complete()?;
+                timed_region(passed, &results)
+            }
+            Some(after) => {
+                every_job_has_its_result(&done, &results, share)?;
+                quit_was_heard(
+                    results.delivered() - after,
+                    C::effective_capacity(capacity),
+                    workers,
+                )?;
+                let opened = passed.into_iter().min().unwrap_or(last_after_quit);
+                last_after_quit.saturating_duration_since(opened)
+            }
+        };
+        // Also: the jobs that were submitted and not taken were dropped with their channel, each once.
+        balanced(balance)?;
+        Ok(Round {
+            messages: results.delivered(),
+            elapsed,
+            figures: vec![Figure {
+                name: "jobs submitted and never taken",
+                value: (submitted - done.delivered()) as f64,
+            }],
+        })
+    }
+}
+
+/// Submits jobs until all are, or the pool is told to quit; returns how many were accepted.
+fn submit(
+    jobs: &impl Sender<Message>,
+    share: u64,
+    quit: &Quit,
+    room: Option<u64>,
+    collected: &AtomicU64,
+) -> Result<u64, Fault> {
+    for seq in 0..share {
+        if quit.raised() {
+            return Ok(seq);
+        }
+        if jobs.send(Message::new(MessageId { producer: 0, seq })).is_err() {
+            // Right when the workers have quit; else they left early.
+            return if quit.raised() {
+                Ok(seq)
+            } else {
+                Err(Fault::EarlyDisconnect { thread: "submitter" })
+            };
+        }
+        if let Some(room) = room
+            && seq % LOOK == 0
+        {
+            // Relaxed: see the collector's store.
+            let in_flight = (seq + 1).saturating_sub(collected.load(Ordering::Relaxed));
+            if in_flight > room {
+                return Err(Fault::NoBackPressure {
+                    in_flight,
+                    limit: room,
+                });
+            }
+        }
+    }
+    Ok(share)
+}
+
+/// Quit loses nothing: a job was done exactly if its result arrived.
+fn every_job_has_its_result(done: &Ledger, results: &Ledger, share: u64) -> Result<(), Fault> {
+    let jobs = || (0..share).map(|seq| MessageId { producer: 0, seq });
+    if let Some(id) = jobs().find(|&id| results.contains(id) && !done.contains(id)) {
+        return Err(Fault::Forged(id));
+    }
+    let mut missing = jobs().filter(|&id| done.contains(id) && !results.contains(id));
+    match missing.next() {
+        Some(first) => Err(Fault::Lost {
+            first,
+            count: 1 + missing.count() as u64,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Quit is heard: no more results came after it than were under way. These are the queued ones and one for each worker
+/// (being sent, or of a job that it took just before); one more for each is granted, since a raised flag takes a moment
+/// to be seen.
+fn quit_was_heard(results: u64, capacity: Capacity, workers: usize) -> Result<(), Fault> {
+    match capacity.slots() {
+        Some(slots) => {
+            let limit = slots as u64 + 2 * workers as u64;
+            if results > limit {
+                Err(Fault::QuitIgnored { results, limit })
+            } else {
+                Ok(())
+            }
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_occurs_in_a_small_round() {
+        let outcomes: Vec<_> = (0..4).map(expected).collect();
+        assert!(matches!(outcomes[1], Outcome::Panicked(_)));
+        assert!(matches!(outcomes[2], Outcome::Failed(_)));
+        assert!(matches!(outcomes[3], Outcome::Done(9)));
+    }
+
+    #[test]
+    fn a_panic_is_an_outcome_with_its_message() {
+        let id = MessageId { producer: 0, seq: 1 };
+        assert_eq!(
+            outcome(|| run(id, 0)),
+            Outcome::Panicked("a job that panics".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_job_without_its_result_is_named() {
+        let ledger = |seqs: &[u64]| {
+            let mut ledger = Ledger::new(&[8]);
+            for &seq in seqs {
+                ledger.record(&Message::<0>::new(MessageId { producer: 0, seq }));
+            }
+            ledger
+        };
+        assert_eq!(
+            every_job_has_its_result(&ledger(&[0, 1]), &ledger(&[0, 1]), 8),
+            Ok(())
+        );
+        let lost = Fault::Lost {
+            first: MessageId { producer: 0, seq: 1 },
+            count: 1,
+        };
+        assert_eq!(
+            every_job_has_its_result(&ledger(&[0, 1]), &ledger(&[0]), 8),
+            Err(lost)
+        );
+        let forged = Fault::Forged(MessageId { producer: 0, seq: 1 });
+        assert_eq!(
+            every_job_has_its_result(&ledger(&[0]), &ledger(&[0, 1]), 8),
+            Err(forged)
+        );
+    }
+
+    #[test]
+    fn a_quit_that_is_not_heard_is_a_fault() {
+        assert_eq!(quit_was_heard(66, Capacity::of(64), 1), Ok(()));
+        assert_eq!(
+            quit_was_heard(67, Capacity::of(64), 1),
+            Err(Fault::QuitIgnored {
+                results: 67,
+                limit: 66
+            })
+        );
+        assert_eq!(quit_was_heard(1_000, Capacity::Unbounded, 1), Ok(()));
+    }
+}
