@@ -160,10 +160,6 @@ impl Bits {
     fn contains(&self, number: u64) -> bool {
         self.words[(number / 64) as usize] & 1 << (number % 64) != 0
     }
-
-    fn count(&self) -> u64 {
-        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
 }
 
 /// Records the deliveries of one receiving thread.
@@ -300,21 +296,40 @@ impl Ledger {
     ///
     /// [`Fault::Lost`] when one is missing.
     pub fn complete(&self) -> Result<(), Fault> {
-        let mut lost = None;
-        let mut count = 0;
-        for (producer, (seen, &share)) in self.seen.iter().zip(&self.shares).enumerate() {
-            count += share - seen.count();
-            if lost.is_none()
-                && let Some(seq) = (0..share).find(|&seq| !seen.contains(seq))
-            {
-                lost = Some(MessageId { producer, seq });
-            }
-        }
-        match lost {
-            Some(first) => Err(Fault::Lost { first, count }),
+        self.complete_to(&self.shares)
+    }
+
+    /// Asks for the first messages of each producer, as many as `shares` says.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Lost`] when one is missing.
+    pub fn complete_to(&self, shares: &[u64]) -> Result<(), Fault> {
+        let mut missing = shares.iter().enumerate().flat_map(|(producer, &share)| {
+            let ids = (0..share).map(move |seq| MessageId { producer, seq });
+            ids.filter(|&id| !self.contains(id))
+        });
+        match missing.next() {
+            Some(first) => Err(Fault::Lost {
+                first,
+                count: 1 + missing.count() as u64,
+            }),
             None => Ok(()),
         }
     }
+}
+
+/// Verifies a round that was to deliver everything: joins the ledgers of its receivers, and asks for every message and for
+/// every payload's drop.
+///
+/// # Errors
+///
+/// The first [`Fault`]. A message that is neither delivered nor dropped is a leak, the graver of the two.
+pub fn verify(ledgers: impl IntoIterator<Item = Ledger>, balance: Balance) -> Result<Ledger, Fault> {
+    let ledger = Ledger::merge(ledgers)?;
+    balanced(balance)?;
+    ledger.complete()?;
+    Ok(ledger)
 }
 
 /// Asks that every payload of a round was dropped exactly once.

@@ -29,6 +29,8 @@ pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod params;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod profile;
 pub mod record;
 pub mod registry;

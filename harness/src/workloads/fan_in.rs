@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
 use crate::crew::{Crew, Member};
-use crate::ledger::{Fault, Ledger, balanced};
+use crate::ledger::{Fault, Ledger, verify};
 use crate::message::Message;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -177,9 +177,7 @@ fn finish(crew: Crew, producing: Producing, sink: Sinking) -> Result<Round, Roun
     }
     let (moment, ledger) = sink.result();
     passed.push(moment);
-    let ledger = Ledger::merge([ledger])?;
-    ledger.complete()?;
-    balanced(balance)?;
+    let ledger = verify([ledger], balance)?;
     Ok(Round {
         messages: ledger.delivered(),
         elapsed: timed_region(passed, &ledger),

@@ -2,7 +2,7 @@
 
 use crate::channel::{Channel, Receiver, Sender};
 use crate::crew::Crew;
-use crate::ledger::{Fault, Ledger, balanced};
+use crate::ledger::{Ledger, verify};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -66,14 +66,14 @@ impl Workload for PingPong {
                     .send(Message::new(MessageId { producer: 0, seq }))
                     .is_err()
                 {
-                    return Err(Fault::EarlyDisconnect { thread: "ping" });
+                    break;
                 }
-                match pong_receiver.recv() {
-                    Ok(message) => pongs.record(&message),
-                    Err(_) => return Err(Fault::EarlyDisconnect { thread: "ping" }),
+                let Ok(message) = pong_receiver.recv() else {
+                    break;
                 };
+                pongs.record(&message);
             }
-            Ok((pinned, passed, pongs))
+            (pinned, passed, pongs)
         })?;
 
         let mut pings = Ledger::new(&[trips]);
@@ -83,25 +83,24 @@ impl Workload for PingPong {
             while let Ok(message) = ping_receiver.recv() {
                 pings.record(&message);
                 if pong_sender.send(message).is_err() {
-                    return Err(Fault::EarlyDisconnect { thread: "pong" });
+                    break;
                 }
             }
-            Ok((pinned, passed, pings))
+            (pinned, passed, pings)
         })?;
 
+        // A thread that is told of a disconnect stops, and the ledgers tell what is missing.
         let balance = crew.join()?;
-        let (ping_pinned, ping_passed, pongs) = pinging.result()?;
-        let (pong_pinned, pong_passed, pings) = ponging.result()?;
+        let (ping_pinned, ping_passed, pongs) = pinging.result();
+        let (pong_pinned, pong_passed, pings) = ponging.result();
         if !(ping_pinned && pong_pinned) {
             return Err(RoundError::NotAvailable(
                 "the system refused to pin a thread to a processor".to_owned(),
             ));
         }
         let pings = Ledger::merge([pings])?;
+        let pongs = verify([pongs], balance)?;
         pings.complete()?;
-        let pongs = Ledger::merge([pongs])?;
-        pongs.complete()?;
-        balanced(balance)?;
         Ok(Round {
             messages: pings.delivered() + pongs.delivered(),
             elapsed: timed_region([ping_passed, pong_passed], &pongs),

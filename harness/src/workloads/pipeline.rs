@@ -2,7 +2,7 @@
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
-use crate::ledger::{Fault, Ledger, balanced};
+use crate::ledger::{Fault, Ledger, verify};
 use crate::message::Message;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -128,9 +128,7 @@ impl Workload for Pipeline {
         }
         let (moment, ledger) = sink.result();
         passed.push(moment);
-        let ledger = Ledger::merge([ledger])?;
-        ledger.complete()?;
-        balanced(balance)?;
+        let ledger = verify([ledger], balance)?;
         Ok(Round {
             messages: ledger.delivered(),
             elapsed: timed_region(passed, &ledger),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::channel::{Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
-use crate::ledger::{Fault, Ledger, balanced};
+use crate::ledger::{Fault, Ledger, verify};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -144,9 +144,7 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
         passed.push(moment);
         ledgers.push(ledger);
     }
-    let ledger = Ledger::merge(ledgers)?;
-    ledger.complete()?;
-    balanced(balance)?;
+    let ledger = verify(ledgers, balance)?;
     Ok(Round {
         messages: ledger.delivered(),
         elapsed: timed_region(passed, &ledger),

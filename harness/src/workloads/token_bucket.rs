@@ -26,7 +26,7 @@ use crate::ledger::{Fault, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, shares, timed_region};
+use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, shares};
 
 /// The workload `token_bucket`.
 #[derive(Debug)]
@@ -163,8 +163,9 @@ impl Workload for TokenBucket {
 
         let mut calling = Vec::with_capacity(callers);
         for (caller, (receiver, quota)) in receivers.into_iter().zip(quotas).enumerate() {
-            // The tokens that are granted are the first ones: a channel is a queue.
-            let mut ledger = Ledger::new(&[granted]);
+            // The tokens that are granted are the first ones, since a channel is a queue. Numbers beyond them are known
+            // to the ledger, so that a lost token is found by its own gap and not by the next one's number.
+            let mut ledger = Ledger::new(&[2 * granted]);
             let mut grants = Vec::with_capacity(quota as usize);
             calling.push(crew.spawn(format!("caller {caller}"), move |gate| {
                 let passed = gate.pass();
@@ -176,26 +177,25 @@ impl Workload for TokenBucket {
                     ledger.record(&token.message);
                     grants.push(asked.max(token.minted));
                 }
-                Ok((passed, ledger, grants))
+                Ok((passed, Instant::now(), ledger, grants))
             })?);
         }
 
         let balance = crew.join()?;
-        let mut passed = Vec::with_capacity(1 + callers);
+        let (moment, ticks) = ticking.result();
+        let (mut opened, mut closed) = (moment, moment);
         let mut ledgers = Vec::with_capacity(callers);
         let mut grants = Vec::with_capacity(granted as usize);
-        // The callers first: when a token is lost they know, and the ticker only sees that they are gone.
         for member in calling {
-            let (moment, ledger, own_grants) = member.result()?;
-            passed.push(moment);
+            let (began, ended, ledger, own_grants) = member.result()?;
+            opened = opened.min(began);
+            closed = closed.max(ended);
             ledgers.push(ledger);
             grants.extend(own_grants);
         }
-        let (moment, ticks) = ticking.result();
-        passed.push(moment);
         let ledger = Ledger::merge(ledgers)?;
-        ledger.complete()?;
         balanced(balance)?;
+        ledger.complete_to(&[granted])?;
         let left = ticks.added.saturating_sub(granted);
         if left > held {
             return Err(Fault::Capacity {
@@ -206,7 +206,7 @@ impl Workload for TokenBucket {
         }
         within_rate(&mut grants, held + 1, period)?;
 
-        let elapsed = timed_region(passed, &ledger);
+        let elapsed = closed - opened;
         Ok(Round {
             messages: ledger.delivered(),
             elapsed,

@@ -1,0 +1,135 @@
+//! Planted faults: every workload's own checks catch each of them, and name it.
+
+use std::time::Duration;
+
+use harness::channel::Channel;
+use harness::crew::CrewError;
+use harness::ledger::Fault;
+use harness::planted::{Double, Drop, Hang, Leak, LeakTheRest, Planted, Reorder};
+use harness::profile::Profile;
+use harness::registry::{ChannelEntry, Registry};
+use harness::workload::RoundError;
+
+const MESSAGES: u64 = 2_000;
+
+/// Long enough for a round that hangs to be told from one that is slow; what hangs costs a test this long.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// What the workloads make of the planted channel `C`: one round of each, with the first params of its grid that the
+/// channel can do.
+fn errors<C: Channel>() -> Vec<(&'static str, RoundError)> {
+    let registry = Registry::with_channels(vec![ChannelEntry::of::<C>()]);
+    let workloads: Vec<_> = registry.workloads().collect();
+    workloads
+        .into_iter()
+        .map(|workload| {
+            // One receiver, so that the order of what it sees is certain.
+            let text = match workload.name {
+                "pipeline" | "worker_pool" => "workers=1",
+                _ => "",
+            };
+            let params = registry.params(workload.name, text).expect("params");
+            let mut cell = registry
+                .cell(C::INFO.name, workload.name, params, Some(MESSAGES))
+                .expect("a cell");
+            if workload.name == "ping_pong" {
+                // Its one message is gone or held back, so that both threads wait for ever.
+                cell.size.deadline = DEADLINE;
+            }
+            let error = cell
+                .round()
+                .map(|round| panic!("{cell}: the fault was not caught: {round:?}"));
+            (
+                workload.name,
+                error.expect_err("every planted fault is caught").error,
+            )
+        })
+        .collect()
+}
+
+fn is_hung(error: &RoundError) -> bool {
+    matches!(error, RoundError::Crew(CrewError::Hung { .. }))
+}
+
+#[test]
+fn a_dropped_message_is_caught_in_every_workload() {
+    for (workload, error) in errors::<Planted<Drop>>() {
+        let caught = match workload {
+            "ping_pong" => is_hung(&error),
+            _ => matches!(error, RoundError::Wrong(Fault::Lost { .. })),
+        };
+        assert!(caught, "{workload}: {error}");
+    }
+}
+
+#[test]
+fn a_leaked_payload_is_caught_in_every_workload() {
+    for (workload, error) in errors::<Planted<Leak>>() {
+        let caught = match workload {
+            "ping_pong" => is_hung(&error),
+            _ => matches!(error, RoundError::Wrong(Fault::Leaked(_))),
+        };
+        assert!(caught, "{workload}: {error}");
+    }
+}
+
+#[test]
+fn a_doubled_message_is_caught_in_every_workload() {
+    for (workload, error) in errors::<Planted<Double>>() {
+        assert!(
+            matches!(error, RoundError::Wrong(Fault::Doubled(_))),
+            "{workload}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_reordered_message_is_caught_in_every_workload() {
+    for (workload, error) in errors::<Planted<Reorder>>() {
+        let caught = match workload {
+            "ping_pong" => is_hung(&error),
+            _ => matches!(error, RoundError::Wrong(Fault::Reordered { .. })),
+        };
+        assert!(caught, "{workload}: {error}");
+    }
+}
+
+#[test]
+fn what_a_channel_leaks_at_its_end_is_caught_where_something_is_left() {
+    let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<LeakTheRest>>()]);
+    // Of a burst of 1,024 tokens 100 are granted; the worker pool stops half-way, and how many jobs it leaves depends on
+    // the schedule: some round of a few leaves one.
+    for (workload, text, messages) in [
+        ("token_bucket", "burst=1024", Some(100)),
+        ("worker_pool", "workers=1,quit=half", None),
+    ] {
+        let params = registry.params(workload, text).expect("params");
+        let cell = registry
+            .cell("planted-leak-the-rest", workload, params, messages)
+            .expect("a cell");
+        let leaked = (0..20).any(|_| {
+            cell.round()
+                .is_err_and(|error| matches!(error.error, RoundError::Wrong(Fault::Leaked(_))))
+        });
+        assert!(leaked, "{cell}");
+    }
+}
+
+#[test]
+fn a_hang_ends_at_the_deadline_and_names_the_cell() {
+    let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<Hang>>()]);
+    for workload in registry.workloads() {
+        let params = workload.grid(Profile::Quick).swap_remove(0);
+        let mut cell = registry
+            .cell("planted-hang", workload.name, params.clone(), None)
+            .expect("a cell");
+        cell.size.deadline = Duration::from_millis(500);
+        let error = cell.round().expect_err("it hangs");
+        assert!(is_hung(&error.error), "{error}");
+        let start = format!(
+            "{} over planted-hang with {params}: hung: after 0.5 s ",
+            workload.name
+        );
+        assert!(error.to_string().starts_with(&start), "{error}");
+    }
+}
