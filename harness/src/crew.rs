@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::message::{Balance, take_balance};
+use crate::message::{Tally, take_dropped};
 
 /// How long the other threads may take to end after one has panicked. Most then see a disconnect; the rest hang.
 const GRACE: Duration = Duration::from_secs(2);
@@ -72,7 +72,8 @@ impl Gate {
 struct Progress {
     /// Threads that have not ended.
     running: Vec<String>,
-    balance: Balance,
+    /// Messages that ended threads dropped.
+    dropped: Tally,
     panic: Option<CrewError>,
 }
 
@@ -93,11 +94,7 @@ impl<T> Member<T> {
     ///
     /// When [`Crew::join`] has not returned `Ok` before.
     pub fn result(self) -> T {
-        self.0
-            .join()
-            .ok()
-            .flatten()
-            .expect("Crew::join has seen every thread end without a panic")
+        self.0.join().ok().flatten().expect("Crew::join has seen every thread end without a panic")
     }
 }
 
@@ -114,14 +111,8 @@ pub struct Crew {
 impl Crew {
     /// A crew of exactly `size` threads, all of which pass the gate; the round may take `deadline`.
     pub fn new(size: usize, deadline: Duration) -> Self {
-        take_balance();
-        Crew {
-            shared: Arc::default(),
-            gate: Gate(Arc::new(Barrier::new(size))),
-            size,
-            spawned: 0,
-            deadline,
-        }
+        take_dropped();
+        Crew { shared: Arc::default(), gate: Gate(Arc::new(Barrier::new(size))), size, spawned: 0, deadline }
     }
 
     /// Starts a thread. `body` does its preparations, passes the gate, and works.
@@ -144,27 +135,23 @@ impl Crew {
             let result = catch_unwind(AssertUnwindSafe(|| body(&gate)));
             let mut progress = shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.running.retain(|running| *running != thread_name);
-            progress.balance += take_balance();
+            progress.dropped += take_dropped();
             let result = result
                 .map_err(|panic| {
                     let message = panic_message(&*panic);
-                    progress.panic.get_or_insert(CrewError::Panicked {
-                        thread: thread_name,
-                        message,
-                    });
+                    progress.panic.get_or_insert(CrewError::Panicked { thread: thread_name, message });
                 })
                 .ok();
             drop(progress);
             shared.ended.notify_all();
             result
         });
-        spawned.map(Member).map_err(|error| CrewError::NotStarted {
-            thread: name,
-            message: error.to_string(),
-        })
+        spawned
+            .map(Member)
+            .map_err(|error| CrewError::NotStarted { thread: name, message: error.to_string() })
     }
 
-    /// Waits for every thread to end; returns the messages that they and the caller created less those they dropped.
+    /// Waits for every thread to end; returns the messages that they, and the caller since [`Crew::new`], have dropped.
     ///
     /// # Errors
     ///
@@ -173,11 +160,8 @@ impl Crew {
     /// # Panics
     ///
     /// When fewer threads were started than the crew was made for: they would wait at the gate for ever.
-    pub fn join(self) -> Result<Balance, CrewError> {
-        assert_eq!(
-            self.spawned, self.size,
-            "a crew starts as many threads as it was made for"
-        );
+    pub fn join(self) -> Result<Tally, CrewError> {
+        assert_eq!(self.spawned, self.size, "a crew starts as many threads as it was made for");
         let began = Instant::now();
         let mut until = began + self.deadline;
         let mut progress = self.lock();
@@ -185,37 +169,24 @@ impl Crew {
             if progress.panic.is_some() {
                 until = until.min(Instant::now() + GRACE);
             }
-            let Some(left) = until
-                .checked_duration_since(Instant::now())
-                .filter(|left| !left.is_zero())
+            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
             else {
                 return Err(progress.panic.take().unwrap_or_else(|| CrewError::Hung {
                     waited: self.deadline,
                     threads: progress.running.clone(),
                 }));
             };
-            progress = self
-                .shared
-                .ended
-                .wait_timeout(progress, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            progress =
+                self.shared.ended.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         match progress.panic.take() {
             Some(panic) => Err(panic),
-            None => {
-                let mut balance = progress.balance;
-                balance += take_balance();
-                Ok(balance)
-            }
+            None => Ok(progress.dropped + take_dropped()),
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Progress> {
-        self.shared
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -254,7 +225,7 @@ mod tests {
                 "seven"
             })
             .expect("a thread");
-        assert_eq!(crew.join(), Ok(Balance::default()));
+        assert_eq!(crew.join(), Ok(Tally::default()));
         assert_eq!((number.result(), word.result()), (7, "seven"));
     }
 

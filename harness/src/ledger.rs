@@ -1,12 +1,14 @@
 //! The delivery ledger: what arrived, so that a round can prove that each message arrived exactly once and in order.
 //!
-//! Each receiving thread keeps a ledger of its own (nothing is shared while the clock runs: one bit and one comparison for
-//! each message); after the round the ledgers are merged and held against what was sent.
+//! Each receiving thread keeps a ledger of its own, so nothing is shared while the clock runs, and a message that continues a
+//! run of consecutive ones costs a comparison. After the round the ledgers are joined and held against what was sent.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use crate::message::{Balance, MessageId, Payload};
+use crate::message::{MessageId, Payload, Tally};
 
 /// What was wrong with a round. The round's time is void.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +34,9 @@ pub enum Fault {
     /// A message whose payload was damaged on the way.
     Corrupt,
     /// More payloads were created than dropped.
-    Leaked(i64),
+    Leaked(u64),
     /// More payloads were dropped than created.
-    DroppedTwice(i64),
+    DroppedTwice(u64),
     /// As many payloads leaked as were dropped twice.
     LeakedAndDroppedTwice,
     /// A disconnect was reported while the other side was there.
@@ -90,39 +92,20 @@ impl fmt::Display for Fault {
             Fault::DroppedTwice(count) => write!(f, "{count} payload(s) were dropped twice"),
             Fault::LeakedAndDroppedTwice => write!(f, "some payloads were dropped twice, and as many never"),
             Fault::EarlyDisconnect { thread } => {
-                write!(
-                    f,
-                    "the {thread} was told of a disconnect while the other side was there"
-                )
+                write!(f, "the {thread} was told of a disconnect while the other side was there")
             }
             Fault::NoBackPressure { in_flight, limit } => {
-                write!(
-                    f,
-                    "{in_flight} messages were in flight where {limit} have room: no back-pressure"
-                )
+                write!(f, "{in_flight} messages were in flight where {limit} have room: no back-pressure")
             }
             Fault::QuitIgnored { results, limit } => {
-                write!(
-                    f,
-                    "{results} results came after the quit, where {limit} were under way"
-                )
+                write!(f, "{results} results came after the quit, where {limit} were under way")
             }
             Fault::WrongResult(id) => write!(f, "the result of {id} is not what its job gives"),
-            Fault::OverGranted {
-                granted,
-                window,
-                allowed,
-            } => {
-                write!(
-                    f,
-                    "{granted} tokens were granted within {window:?}, where {allowed} are allowed"
-                )
+            Fault::OverGranted { granted, window, allowed } => {
+                write!(f, "{granted} tokens were granted within {window:?}, where {allowed} are allowed")
             }
             Fault::Capacity { took, declared } => {
-                write!(
-                    f,
-                    "the channel took {took} messages, and its declared capacity is {declared}"
-                )
+                write!(f, "the channel took {took} messages, and its declared capacity is {declared}")
             }
         }
     }
@@ -142,37 +125,76 @@ struct Bits {
 
 impl Bits {
     fn new(bound: u64) -> Self {
-        Bits {
-            words: vec![0; bound.div_ceil(64) as usize],
-        }
+        Bits { words: vec![0; bound.div_ceil(64) as usize] }
     }
 
-    /// Adds `number` and returns whether it was there.
-    #[inline]
-    fn insert(&mut self, number: u64) -> bool {
-        let word = &mut self.words[(number / 64) as usize];
-        let bit = 1 << (number % 64);
-        let present = *word & bit != 0;
-        *word |= bit;
+    /// Adds `numbers` and returns one that was there before.
+    fn insert(&mut self, numbers: Range<u64>) -> Option<u64> {
+        let mut present = None;
+        let mut number = numbers.start;
+        while number < numbers.end {
+            let (index, shift) = (number / 64, number % 64);
+            let count = (numbers.end - number).min(64 - shift);
+            let mask = (u64::MAX >> (64 - count)) << shift;
+            let word = &mut self.words[index as usize];
+            if *word & mask != 0 {
+                present.get_or_insert(index * 64 + u64::from((*word & mask).trailing_zeros()));
+            }
+            *word |= mask;
+            number += count;
+        }
         present
     }
 
     fn contains(&self, number: u64) -> bool {
-        self.words[(number / 64) as usize] & 1 << (number % 64) != 0
+        self.words.get((number / 64) as usize).is_some_and(|word| word & 1 << (number % 64) != 0)
     }
+
+    /// The numbers below `bound` that are not in the set.
+    fn missing(&self, bound: u64) -> impl Iterator<Item = u64> {
+        (0..bound.div_ceil(64)).flat_map(move |index| {
+            let mut absent = !self.words.get(index as usize).copied().unwrap_or(0);
+            let first = index * 64;
+            if bound - first < 64 {
+                absent &= (1 << (bound - first)) - 1;
+            }
+            std::iter::from_fn(move || {
+                let bit = absent.trailing_zeros();
+                (absent != 0).then(|| {
+                    absent &= absent - 1;
+                    first + u64::from(bit)
+                })
+            })
+        })
+    }
+
+    fn count(&self) -> u64 {
+        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+}
+
+/// What came last from one producer by one way.
+#[derive(Clone, Debug)]
+struct Lane {
+    /// Messages that the producer sends.
+    share: u64,
+    /// The run under way: all from `start` up to `next`, which is not in it, have come one after the other. They are not
+    /// in the producer's bits yet.
+    start: u64,
+    next: u64,
 }
 
 /// Records the deliveries of one receiving thread.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    /// Messages that each producer sends.
-    shares: Vec<u64>,
+    /// For each producer and way.
+    lanes: Vec<Lane>,
     /// Ways by which one producer's messages may come (the workers between): order holds for each way.
     ways: usize,
+    /// For each producer: the messages of its ended runs.
     seen: Vec<Bits>,
-    /// The least sequence number that may come next, for each producer and way.
-    next: Vec<u64>,
-    delivered: u64,
+    /// Messages that were recorded with their way, and how many there are to be.
+    by_ways: u64,
     total: u64,
     fault: Option<Fault>,
     last_delivery: Option<Instant>,
@@ -180,56 +202,89 @@ pub struct Ledger {
 
 impl Ledger {
     /// A ledger for producers that send `shares` messages each, all by one way.
+    ///
+    /// Made by the thread that uses it, where speed matters: what it writes for each message must not share a cache line
+    /// with what another thread reads.
     pub fn new(shares: &[u64]) -> Self {
         Ledger::with_ways(shares, 1)
     }
 
     /// As [`Ledger::new`], for messages that come by `ways` different ways and are in order only on each of them.
     pub fn with_ways(shares: &[u64], ways: usize) -> Self {
+        let lane = |&share: &u64| std::iter::repeat_n(Lane { share, start: 0, next: 0 }, ways);
         Ledger {
+            lanes: shares.iter().flat_map(lane).collect(),
             ways,
             seen: shares.iter().map(|&share| Bits::new(share)).collect(),
-            next: vec![0; shares.len() * ways],
-            delivered: 0,
+            by_ways: 0,
             total: shares.iter().sum(),
             fault: None,
             last_delivery: None,
-            shares: shares.to_vec(),
         }
     }
 
-    /// Checks a message that arrived, and records it.
+    /// Checks a message that arrived, and records it. Returns the id of a sound message.
     #[inline]
     pub fn record(&mut self, message: &impl Payload) -> Option<MessageId> {
-        self.record_by(message, 0)
+        let Ok(id) = message.read() else {
+            self.fail(Fault::Corrupt);
+            return None;
+        };
+        match self.lanes.get_mut(id.producer) {
+            // The usual case: the next of a run, and not the producer's last.
+            Some(lane) if id.seq == lane.next && id.seq + 1 < lane.share => {
+                lane.next += 1;
+                Some(id)
+            }
+            _ => self.record_unusual(id, 0),
+        }
     }
 
-    /// As [`Ledger::record`], for a message that came by `way`. Returns the id of a sound message.
+    /// As [`Ledger::record`], for a message that came by `way`.
     #[inline]
     pub fn record_by(&mut self, message: &impl Payload, way: usize) -> Option<MessageId> {
         let Ok(id) = message.read() else {
             self.fail(Fault::Corrupt);
             return None;
         };
-        if id.producer >= self.shares.len() || id.seq >= self.shares[id.producer] || way >= self.ways {
+        let id = self.record_unusual(id, way)?;
+        self.by_ways += 1;
+        // The producer's last message need not come last, since the ways overtake each other; but this is the only receiver.
+        if self.by_ways == self.total {
+            self.last_delivery = Some(Instant::now());
+        }
+        Some(id)
+    }
+
+    /// Whatever is not the next of a run: its end, a gap, a fault.
+    fn record_unusual(&mut self, id: MessageId, way: usize) -> Option<MessageId> {
+        let MessageId { producer, seq } = id;
+        if producer >= self.seen.len() || way >= self.ways || seq >= self.lanes[producer * self.ways].share {
             self.fail(Fault::Forged(id));
             return None;
         }
-        if self.seen[id.producer].insert(id.seq) {
-            self.fail(Fault::Doubled(id));
-            return None;
+        let lane = &mut self.lanes[producer * self.ways + way];
+        if seq != lane.next {
+            let after = lane.next;
+            let run = lane.start..lane.next;
+            (lane.start, lane.next) = (seq.max(after), seq.max(after));
+            if let Some(seq) = self.seen[producer].insert(run) {
+                self.fail(Fault::Doubled(MessageId { producer, seq }));
+            }
+            if seq < after {
+                let doubled = self.seen[producer].contains(seq);
+                self.fail(if doubled {
+                    Fault::Doubled(id)
+                } else {
+                    Fault::Reordered { late: id, after: after - 1 }
+                });
+                return None;
+            }
         }
-        let next = &mut self.next[id.producer * self.ways + way];
-        if id.seq < *next {
-            let after = *next - 1;
-            self.fail(Fault::Reordered { late: id, after });
-            return None;
-        }
-        *next = id.seq + 1;
-        self.delivered += 1;
-        // The clock is read only where the last delivery of the round may be: at a producer's last message, and at the
-        // last of all when this is the only receiver (whatever order the ways give).
-        if id.seq + 1 == self.shares[id.producer] || self.delivered == self.total {
+        let lane = &mut self.lanes[producer * self.ways + way];
+        lane.next += 1;
+        // The clock is read only where the last delivery of the round may be: at a producer's last message.
+        if lane.next == lane.share {
             self.last_delivery = Some(Instant::now());
         }
         Some(id)
@@ -240,21 +295,33 @@ impl Ledger {
         self.fault.get_or_insert(fault);
     }
 
-    /// Messages recorded.
-    pub fn delivered(&self) -> u64 {
-        self.delivered
+    /// Messages recorded so far with [`Ledger::record_by`].
+    pub fn delivered_by_ways(&self) -> u64 {
+        self.by_ways
     }
 
-    /// Whether this message was recorded.
-    pub fn contains(&self, id: MessageId) -> bool {
-        self.seen[id.producer].contains(id.seq)
+    fn end_runs(&mut self) {
+        for index in 0..self.lanes.len() {
+            let lane = &mut self.lanes[index];
+            let run = lane.start..lane.next;
+            lane.start = lane.next;
+            let producer = index / self.ways;
+            if let Some(seq) = self.seen[producer].insert(run) {
+                self.fail(Fault::Doubled(MessageId { producer, seq }));
+            }
+        }
     }
+}
 
-    /// When the last delivery was made, as far as this ledger saw one that can be the last.
-    pub fn last_delivery(&self) -> Option<Instant> {
-        self.last_delivery
-    }
+/// What all receivers of a round have recorded, joined.
+#[derive(Clone, Debug)]
+pub struct Deliveries {
+    /// For each producer.
+    seen: Vec<Bits>,
+    last_delivery: Option<Instant>,
+}
 
+impl Deliveries {
     /// Joins the ledgers of all receivers of a round.
     ///
     /// # Errors
@@ -264,89 +331,98 @@ impl Ledger {
     /// # Panics
     ///
     /// When there is no ledger.
-    pub fn merge(ledgers: impl IntoIterator<Item = Ledger>) -> Result<Ledger, Fault> {
+    pub fn join(ledgers: impl IntoIterator<Item = Ledger>) -> Result<Deliveries, Fault> {
         let mut ledgers = ledgers.into_iter();
-        let mut merged = ledgers.next().expect("a round has at least one receiver");
-        for ledger in ledgers {
-            merged.fault = merged.fault.or(ledger.fault);
-            merged.delivered += ledger.delivered;
-            merged.last_delivery = merged.last_delivery.max(ledger.last_delivery);
-            for (producer, (ours, theirs)) in merged.seen.iter_mut().zip(&ledger.seen).enumerate() {
+        let mut joined = ledgers.next().expect("a round has at least one receiver");
+        joined.end_runs();
+        for mut ledger in ledgers {
+            ledger.end_runs();
+            joined.fault = joined.fault.or(ledger.fault);
+            joined.last_delivery = joined.last_delivery.max(ledger.last_delivery);
+            for (producer, (ours, theirs)) in joined.seen.iter_mut().zip(&ledger.seen).enumerate() {
                 for (index, (our, their)) in ours.words.iter_mut().zip(&theirs.words).enumerate() {
                     let both = *our & *their;
                     if both != 0 {
                         let seq = index as u64 * 64 + u64::from(both.trailing_zeros());
-                        merged
-                            .fault
-                            .get_or_insert(Fault::Doubled(MessageId { producer, seq }));
+                        joined.fault.get_or_insert(Fault::Doubled(MessageId { producer, seq }));
                     }
                     *our |= *their;
                 }
             }
         }
-        match merged.fault {
+        match joined.fault {
             Some(fault) => Err(fault),
-            None => Ok(merged),
+            None => Ok(Deliveries { seen: joined.seen, last_delivery: joined.last_delivery }),
         }
     }
 
-    /// Asks for every message that was sent.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::Lost`] when one is missing.
-    pub fn complete(&self) -> Result<(), Fault> {
-        self.complete_to(&self.shares)
+    /// Messages delivered.
+    pub fn count(&self) -> u64 {
+        self.seen.iter().map(Bits::count).sum()
     }
 
-    /// Asks for the first messages of each producer, as many as `shares` says.
+    /// When the last delivery was made; `None` when no ledger saw one that can be the last.
+    pub fn last(&self) -> Option<Instant> {
+        self.last_delivery
+    }
+
+    /// The ids of the first messages of each producer, as many as `counts` says, that are not recorded.
+    fn missing<'a>(&'a self, counts: &'a [u64]) -> impl Iterator<Item = MessageId> + 'a {
+        counts.iter().zip(&self.seen).enumerate().flat_map(|(producer, (&count, seen))| {
+            seen.missing(count).map(move |seq| MessageId { producer, seq })
+        })
+    }
+
+    /// Asks for the first messages of each producer, as many as `counts` says.
     ///
     /// # Errors
     ///
     /// [`Fault::Lost`] when one is missing.
-    pub fn complete_to(&self, shares: &[u64]) -> Result<(), Fault> {
-        let mut missing = shares.iter().enumerate().flat_map(|(producer, &share)| {
-            let ids = (0..share).map(move |seq| MessageId { producer, seq });
-            ids.filter(|&id| !self.contains(id))
-        });
+    pub fn complete(&self, counts: &[u64]) -> Result<(), Fault> {
+        let mut missing = self.missing(counts);
         match missing.next() {
-            Some(first) => Err(Fault::Lost {
-                first,
-                count: 1 + missing.count() as u64,
-            }),
+            Some(first) => Err(Fault::Lost { first, count: 1 + missing.count() as u64 }),
             None => Ok(()),
         }
     }
+
+    /// Of the messages of which each producer created as many as `created` says, those that were not delivered: somebody
+    /// else has to have dropped them.
+    pub fn undelivered(&self, created: &[u64]) -> Tally {
+        self.missing(created).map(Tally::of_message).sum()
+    }
 }
 
-/// Verifies a round that was to deliver everything: joins the ledgers of its receivers, and asks for every message and for
-/// every payload's drop.
+/// Asks that every payload was dropped exactly once: that the messages that were not delivered (and settled) are those that
+/// were dropped.
+///
+/// # Errors
+///
+/// [`Fault::Leaked`], [`Fault::DroppedTwice`] or [`Fault::LeakedAndDroppedTwice`].
+pub fn balanced(undelivered: Tally, dropped: Tally) -> Result<(), Fault> {
+    match undelivered.count.cmp(&dropped.count) {
+        Ordering::Greater => Err(Fault::Leaked(undelivered.count - dropped.count)),
+        Ordering::Less => Err(Fault::DroppedTwice(dropped.count - undelivered.count)),
+        Ordering::Equal if undelivered != dropped => Err(Fault::LeakedAndDroppedTwice),
+        Ordering::Equal => Ok(()),
+    }
+}
+
+/// Verifies a round that was to deliver everything: joins the ledgers of its receivers, and asks for each producer's share
+/// and for every payload's drop.
 ///
 /// # Errors
 ///
 /// The first [`Fault`]. A message that is neither delivered nor dropped is a leak, the graver of the two.
-pub fn verify(ledgers: impl IntoIterator<Item = Ledger>, balance: Balance) -> Result<Ledger, Fault> {
-    let ledger = Ledger::merge(ledgers)?;
-    balanced(balance)?;
-    ledger.complete()?;
-    Ok(ledger)
-}
-
-/// Asks that every payload of a round was dropped exactly once.
-///
-/// # Errors
-///
-/// The [`Fault`] that the balance shows.
-pub fn balanced(balance: Balance) -> Result<(), Fault> {
-    match balance {
-        Balance {
-            count: 0,
-            fingerprint: 0,
-        } => Ok(()),
-        Balance { count: 0, .. } => Err(Fault::LeakedAndDroppedTwice),
-        Balance { count, .. } if count > 0 => Err(Fault::Leaked(count)),
-        Balance { count, .. } => Err(Fault::DroppedTwice(-count)),
-    }
+pub fn verify(
+    ledgers: impl IntoIterator<Item = Ledger>,
+    shares: &[u64],
+    dropped: Tally,
+) -> Result<Deliveries, Fault> {
+    let deliveries = Deliveries::join(ledgers)?;
+    balanced(deliveries.undelivered(shares), dropped)?;
+    deliveries.complete(shares)?;
+    Ok(deliveries)
 }
 
 #[cfg(test)]
@@ -354,100 +430,103 @@ mod tests {
     use super::*;
     use crate::message::Message;
 
-    fn message(producer: usize, seq: u64) -> Message {
-        Message::new(MessageId { producer, seq })
+    fn id(producer: usize, seq: u64) -> MessageId {
+        MessageId { producer, seq }
+    }
+
+    fn ledger(shares: &[u64], arrivals: &[(usize, u64)]) -> Ledger {
+        let mut ledger = Ledger::new(shares);
+        for &(producer, seq) in arrivals {
+            ledger.record(&Message::<0>::new(id(producer, seq)));
+        }
+        ledger
     }
 
     fn fault_of(arrivals: &[(usize, u64)]) -> Fault {
-        let mut ledger = Ledger::new(&[3, 3]);
-        for &(producer, seq) in arrivals {
-            ledger.record(&message(producer, seq));
-        }
-        Ledger::merge([ledger])
-            .and_then(|ledger| ledger.complete())
-            .expect_err("the arrivals are faulty")
+        let joined = Deliveries::join([ledger(&[3, 3], arrivals)]);
+        joined.and_then(|ledger| ledger.complete(&[3, 3])).expect_err("the arrivals are faulty")
     }
 
     #[test]
     fn each_fault_is_named() {
-        let id = |producer, seq| MessageId { producer, seq };
         assert_eq!(
             fault_of(&[(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]),
-            Fault::Lost {
-                first: id(0, 1),
-                count: 1
-            }
+            Fault::Lost { first: id(0, 1), count: 1 }
         );
         assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 1)]), Fault::Doubled(id(0, 1)));
-        assert_eq!(
-            fault_of(&[(0, 1), (0, 0)]),
-            Fault::Reordered {
-                late: id(0, 0),
-                after: 1
-            }
-        );
+        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 2), (0, 0)]), Fault::Doubled(id(0, 0)));
+        assert_eq!(fault_of(&[(0, 1), (0, 0)]), Fault::Reordered { late: id(0, 0), after: 1 });
         assert_eq!(fault_of(&[(0, 3)]), Fault::Forged(id(0, 3)));
+        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 2), (0, 3)]), Fault::Forged(id(0, 3)));
         assert_eq!(fault_of(&[(2, 0)]), Fault::Forged(id(2, 0)));
     }
 
     #[test]
     fn receivers_share_the_messages_and_may_not_both_have_one() {
-        let ledger = |arrivals: &[u64]| {
-            let mut ledger = Ledger::new(&[3]);
-            for &seq in arrivals {
-                ledger.record(&message(0, seq));
-            }
-            ledger
-        };
-        let merged = Ledger::merge([ledger(&[0, 2]), ledger(&[1])]).expect("no fault");
-        assert_eq!(merged.complete(), Ok(()));
-        assert_eq!(merged.delivered(), 3);
-        let doubled = Ledger::merge([ledger(&[0, 2]), ledger(&[1, 2])]).expect_err("message 2 came twice");
-        assert_eq!(doubled, Fault::Doubled(MessageId { producer: 0, seq: 2 }));
+        let joined =
+            Deliveries::join([ledger(&[3], &[(0, 0), (0, 2)]), ledger(&[3], &[(0, 1)])]).expect("no fault");
+        assert_eq!(joined.complete(&[3]), Ok(()));
+        assert_eq!(joined.count(), 3);
+        assert!(joined.last().is_some());
+        let doubled = Deliveries::join([ledger(&[3], &[(0, 0), (0, 2)]), ledger(&[3], &[(0, 1), (0, 2)])]);
+        assert_eq!(doubled.expect_err("message 2 came twice"), Fault::Doubled(id(0, 2)));
     }
 
     #[test]
     fn order_holds_on_each_way_apart() {
         let mut ledger = Ledger::with_ways(&[4], 2);
         for (seq, way) in [(1, 0), (0, 1), (3, 0), (2, 1)] {
-            assert!(ledger.record_by(&message(0, seq), way).is_some());
+            assert!(ledger.record_by(&Message::<0>::new(id(0, seq)), way).is_some());
         }
-        assert!(ledger.last_delivery().is_some());
-        assert_eq!(
-            Ledger::merge([ledger]).and_then(|ledger| ledger.complete()),
-            Ok(())
-        );
+        assert_eq!(ledger.delivered_by_ways(), 4);
+        assert_eq!(Deliveries::join([ledger]).and_then(|ledger| ledger.complete(&[4])), Ok(()));
     }
 
     #[test]
-    fn the_balance_must_be_zero() {
-        assert_eq!(
-            balanced(Balance {
-                count: 0,
-                fingerprint: 0
-            }),
-            Ok(())
-        );
-        assert_eq!(
-            balanced(Balance {
-                count: 2,
-                fingerprint: 7
-            }),
-            Err(Fault::Leaked(2))
-        );
-        assert_eq!(
-            balanced(Balance {
-                count: -1,
-                fingerprint: 7
-            }),
-            Err(Fault::DroppedTwice(1))
-        );
-        assert_eq!(
-            balanced(Balance {
-                count: 0,
-                fingerprint: 7
-            }),
-            Err(Fault::LeakedAndDroppedTwice)
-        );
+    fn what_is_not_delivered_has_to_be_dropped_once() {
+        let ledger = Deliveries::join([ledger(&[9], &[(0, 0), (0, 1)])]).expect("no fault");
+        let dropped = |seqs: &[u64]| seqs.iter().map(|&seq| Tally::of_message(id(0, seq))).sum();
+        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[2, 3])), Ok(()));
+        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[2])), Err(Fault::Leaked(1)));
+        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[1, 2, 3])), Err(Fault::DroppedTwice(1)));
+        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[2, 2])), Err(Fault::LeakedAndDroppedTwice));
+    }
+
+    proptest::proptest! {
+        /// Against the plain definition: each message once, and on each way in order.
+        #[test]
+        fn a_ledger_agrees_with_the_definition(
+            arrivals in proptest::collection::vec((0_usize..2, 0_u64..70, 0_usize..2), 0..40),
+            sorted in proptest::bool::ANY,
+        ) {
+            let mut arrivals = arrivals;
+            if sorted {
+                arrivals.sort_unstable();
+            }
+            let mut ledger = Ledger::with_ways(&[70, 70], 2);
+            for &(producer, seq, way) in &arrivals {
+                ledger.record_by(&Message::<0>::new(id(producer, seq)), way);
+            }
+            let unique: std::collections::BTreeSet<_> =
+                arrivals.iter().map(|&(producer, seq, _)| (producer, seq)).collect();
+            let in_order = (0..2).all(|producer| (0..2).all(|way| {
+                let lane: Vec<u64> = arrivals
+                    .iter()
+                    .filter(|arrival| arrival.0 == producer && arrival.2 == way)
+                    .map(|arrival| arrival.1)
+                    .collect();
+                lane.is_sorted()
+            }));
+            let sound = unique.len() == arrivals.len() && in_order;
+            match Deliveries::join([ledger]) {
+                Ok(ledger) => {
+                    proptest::prop_assert!(sound);
+                    proptest::prop_assert_eq!(ledger.count(), arrivals.len() as u64);
+                    let missing = ledger.missing(&[70, 70]).count();
+                    proptest::prop_assert_eq!(missing, 140 - arrivals.len());
+                }
+                Err(_) => proptest::prop_assert!(!sound),
+            }
+        }
     }
 }

@@ -30,12 +30,9 @@ impl Machine {
     /// This machine and this build.
     pub fn current(registry: &Registry) -> Self {
         let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()));
-        let cpu = system
-            .ok()
-            .and_then(|system| Some(system.cpus().first()?.brand().trim().to_owned()));
+        let cpu = system.ok().and_then(|system| Some(system.cpus().first()?.brand().trim().to_owned()));
         let known = |text: Option<String>| {
-            text.filter(|text| !text.is_empty())
-                .unwrap_or_else(|| "unknown".to_owned())
+            text.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned())
         };
         let lock = LockFile::parse(LOCK_FILE);
         Machine {
@@ -94,10 +91,7 @@ mod tests {
         let machine = Machine::current(&Registry::new());
         assert_eq!(machine.channels["crossbeam"], "crossbeam-channel 0.5.17");
         for (channel, version) in &machine.channels {
-            assert!(
-                version.chars().any(|character| character.is_ascii_digit()),
-                "{channel}: {version}"
-            );
+            assert!(version.chars().any(|character| character.is_ascii_digit()), "{channel}: {version}");
         }
     }
 }

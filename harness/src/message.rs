@@ -1,11 +1,13 @@
 //! What flows through the channels: numbered messages that can be checked on arrival and whose drops are counted.
 //!
-//! Each thread keeps a [`Balance`] of the messages it created and dropped. Added up over all threads of a round it must
-//! be zero: every payload was dropped exactly once, whether it was delivered, returned by a failed send, or left in a
-//! channel that both ends abandoned. The count is kept per thread (in a `thread_local!` without destructor, one addition each)
-//! because a shared counter would be a point of contention that the channels are then measured with.
+//! A receiver that has checked a message settles it: the message is gone, and no drop is counted. So only messages that
+//! somebody *else* dropped are counted: the channel, or a sender that got its message back. Every payload was dropped exactly
+//! once if that [`Tally`] is the one of the messages that were created and not delivered. Nothing of this costs a message
+//! that arrives as it should, and the count is kept for each thread apart, since a shared counter would be a point of contention
+//! that the channels are then measured with.
 
 use std::cell::Cell;
+use std::mem;
 
 /// Names a message: who sent it, and as which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,10 +31,7 @@ impl MessageId {
 
     #[inline]
     fn unpack(packed: u64) -> Self {
-        MessageId {
-            producer: (packed >> SEQ_BITS) as usize,
-            seq: packed & ((1 << SEQ_BITS) - 1),
-        }
+        MessageId { producer: (packed >> SEQ_BITS) as usize, seq: packed & ((1 << SEQ_BITS) - 1) }
     }
 }
 
@@ -51,6 +50,9 @@ pub trait Payload: Send + 'static {
     ///
     /// [`Corrupt`] when the payload is not the one that was built.
     fn read(&self) -> Result<MessageId, Corrupt>;
+
+    /// Ends a message that was delivered and checked; it counts as delivered, not as dropped.
+    fn settle(self);
 }
 
 /// A message held inline: an id of 8 bytes and `WORDS` words of 8 bytes derived from it.
@@ -73,11 +75,7 @@ impl<const WORDS: usize> Payload for Message<WORDS> {
     #[inline]
     fn new(id: MessageId) -> Self {
         let id = id.pack();
-        balance(1, fingerprint(id));
-        Message {
-            id,
-            words: std::array::from_fn(|index| word(id, index)),
-        }
+        Message { id, words: std::array::from_fn(|index| word(id, index)) }
     }
 
     #[inline]
@@ -88,18 +86,20 @@ impl<const WORDS: usize> Payload for Message<WORDS> {
             .iter()
             .enumerate()
             .fold(0, |seen, (index, found)| seen | (found ^ word(self.id, index)));
-        if differences == 0 {
-            Ok(MessageId::unpack(self.id))
-        } else {
-            Err(Corrupt)
-        }
+        if differences == 0 { Ok(MessageId::unpack(self.id)) } else { Err(Corrupt) }
+    }
+
+    #[inline]
+    fn settle(self) {
+        // It owns nothing but its words.
+        mem::forget(self);
     }
 }
 
 impl<const WORDS: usize> Drop for Message<WORDS> {
     #[inline]
     fn drop(&mut self) {
-        balance(-1, fingerprint(self.id).wrapping_neg());
+        DROPPED.set(DROPPED.get() + Tally::of(self.id));
     }
 }
 
@@ -113,49 +113,66 @@ impl<P: Payload> Payload for Box<P> {
     fn read(&self) -> Result<MessageId, Corrupt> {
         P::read(self)
     }
-}
 
-/// Messages created less messages dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Balance {
-    /// How many more were created than dropped.
-    pub count: i64,
-    /// The same as a wrapping sum of one fingerprint for each message, so that a leak of one message and a double drop
-    /// of another do not cancel out.
-    pub fingerprint: u64,
-}
-
-impl std::ops::AddAssign for Balance {
-    fn add_assign(&mut self, other: Balance) {
-        self.count += other.count;
-        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
+    #[inline]
+    fn settle(self) {
+        P::settle(*self);
     }
 }
 
-/// Not linear in `id`: sums of fingerprints tell apart what sums of ids do not.
-#[inline]
-fn fingerprint(id: u64) -> u64 {
-    let spread = id.wrapping_add(1).wrapping_mul(SPREAD);
-    spread ^ (spread >> 32)
+/// How many messages, and which: a count and a wrapping sum of one fingerprint for each, so that one message too many and
+/// another too few do not cancel out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    fingerprint: u64,
+}
+
+impl Tally {
+    /// The tally of one message.
+    pub fn of_message(id: MessageId) -> Self {
+        Tally::of(id.pack())
+    }
+
+    /// Not linear in the id: sums of fingerprints tell apart what sums of ids do not.
+    fn of(packed: u64) -> Self {
+        let spread = packed.wrapping_add(1).wrapping_mul(SPREAD);
+        Tally { count: 1, fingerprint: spread ^ (spread >> 32) }
+    }
+}
+
+impl std::ops::Add for Tally {
+    type Output = Tally;
+
+    fn add(self, other: Tally) -> Tally {
+        Tally {
+            count: self.count + other.count,
+            fingerprint: self.fingerprint.wrapping_add(other.fingerprint),
+        }
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        *self = *self + other;
+    }
+}
+
+impl std::iter::Sum for Tally {
+    fn sum<I: Iterator<Item = Tally>>(tallies: I) -> Tally {
+        tallies.fold(Tally::default(), std::ops::Add::add)
+    }
 }
 
 thread_local! {
-    static COUNT: Cell<i64> = const { Cell::new(0) };
-    static FINGERPRINT: Cell<u64> = const { Cell::new(0) };
+    // Without a destructor, so that a message may be dropped at any moment of a thread's life.
+    static DROPPED: Cell<Tally> = const { Cell::new(Tally { count: 0, fingerprint: 0 }) };
 }
 
-#[inline]
-fn balance(count: i64, fingerprint: u64) {
-    COUNT.set(COUNT.get() + count);
-    FINGERPRINT.set(FINGERPRINT.get().wrapping_add(fingerprint));
-}
-
-/// Takes the calling thread's balance and sets it to zero.
-pub fn take_balance() -> Balance {
-    Balance {
-        count: COUNT.take(),
-        fingerprint: FINGERPRINT.take(),
-    }
+/// Takes the messages that the calling thread dropped since the last call.
+pub fn take_dropped() -> Tally {
+    DROPPED.take()
 }
 
 #[cfg(test)]
@@ -192,28 +209,23 @@ mod tests {
     }
 
     #[test]
-    fn the_balance_tells_leaks_and_double_drops_apart() {
-        take_balance();
-        let messages: Vec<Message> = (0..10).map(|seq| Message::new(id(0, seq))).collect();
-        assert_eq!(take_balance().count, 10);
+    fn drops_are_counted_and_settled_messages_are_not() {
+        take_dropped();
+        let ids: Vec<MessageId> = (0..10).map(|seq| id(3, seq)).collect();
+        let messages: Vec<Message> = ids.iter().copied().map(Message::new).collect();
+        assert_eq!(take_dropped(), Tally::default());
         drop(messages);
-        assert_eq!(take_balance().count, -10);
+        assert_eq!(take_dropped(), ids.iter().copied().map(Tally::of_message).sum());
+        Message::<7>::new(id(0, 0)).settle();
+        Box::new(Message::<31>::new(id(0, 0))).settle();
+        assert_eq!(take_dropped(), Tally::default());
+    }
 
-        // Messages 0 and 3 leak, 1 and 2 are dropped twice: neither the count nor the sum of the ids shows it.
-        let mut sum = Balance::default();
-        for (seq, sign) in [(0, 1), (3, 1), (1, -1), (2, -1)] {
-            let fingerprint = fingerprint(id(0, seq).pack());
-            let fingerprint = if sign > 0 {
-                fingerprint
-            } else {
-                fingerprint.wrapping_neg()
-            };
-            sum += Balance {
-                count: sign,
-                fingerprint,
-            };
-        }
-        assert_eq!(sum.count, 0);
-        assert_ne!(sum, Balance::default());
+    #[test]
+    fn a_tally_tells_which_messages() {
+        // As many, and with the same sum of ids.
+        let tally =
+            |seqs: [u64; 2]| -> Tally { seqs.map(|seq| Tally::of_message(id(0, seq))).into_iter().sum() };
+        assert_ne!(tally([0, 3]), tally([1, 2]));
     }
 }

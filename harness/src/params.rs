@@ -33,10 +33,7 @@ impl fmt::Display for Kind {
         match self {
             Kind::Threads => write!(f, "a number of threads from 1 to {MOST_THREADS}"),
             Kind::Capacity => {
-                write!(
-                    f,
-                    "0 (rendezvous), a number of messages up to {MOST_SLOTS}, or unbounded"
-                )
+                write!(f, "0 (rendezvous), a number of messages up to {MOST_SLOTS}, or unbounded")
             }
             Kind::Number { least, most } => write!(f, "a whole number from {least} to {most}"),
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
@@ -78,18 +75,12 @@ impl fmt::Display for Value {
 impl ParamSpec {
     fn parse(&self, text: &str) -> Result<Value, ParamError> {
         let number = |least, most| {
-            text.parse()
-                .ok()
-                .filter(|number| (least..=most).contains(number))
-                .map(Value::Number)
+            text.parse().ok().filter(|number| (least..=most).contains(number)).map(Value::Number)
         };
         let value = match self.kind {
             Kind::Threads => number(1, MOST_THREADS),
             Kind::Number { least, most } => number(least, most),
-            Kind::Choice(words) => words
-                .iter()
-                .find(|word| **word == text)
-                .map(|word| Value::Choice(word)),
+            Kind::Choice(words) => words.iter().find(|word| **word == text).map(|word| Value::Choice(word)),
             Kind::Capacity => match text {
                 "unbounded" => Some(Value::Capacity(Capacity::Unbounded)),
                 "rendezvous" => Some(Value::Capacity(Capacity::Rendezvous)),
@@ -154,17 +145,12 @@ impl Params {
     pub fn parse(specs: &'static [ParamSpec], text: &str) -> Result<Self, ParamError> {
         let mut given: Vec<Option<Value>> = vec![None; specs.len()];
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair
-                .split_once('=')
-                .ok_or_else(|| ParamError::NotAPair(pair.to_owned()))?;
+            let (name, value) = pair.split_once('=').ok_or_else(|| ParamError::NotAPair(pair.to_owned()))?;
             let index =
-                specs
-                    .iter()
-                    .position(|spec| spec.name == name)
-                    .ok_or_else(|| ParamError::Unknown {
-                        name: name.to_owned(),
-                        known: specs.iter().map(|spec| spec.name).collect(),
-                    })?;
+                specs.iter().position(|spec| spec.name == name).ok_or_else(|| ParamError::Unknown {
+                    name: name.to_owned(),
+                    known: specs.iter().map(|spec| spec.name).collect(),
+                })?;
             if given[index].replace(specs[index].parse(value)?).is_some() {
                 return Err(ParamError::Twice(specs[index].name));
             }
@@ -232,11 +218,7 @@ impl Params {
             .filter(|(spec, value)| spec.kind == Kind::Capacity || value.to_string() != spec.default)
             .map(|(spec, value)| format!("{}={value}", spec.name))
             .collect();
-        if shown.is_empty() {
-            "default".to_owned()
-        } else {
-            shown.join(",")
-        }
+        if shown.is_empty() { "default".to_owned() } else { shown.join(",") }
     }
 }
 
@@ -256,24 +238,9 @@ mod tests {
     use super::*;
 
     const SPECS: &[ParamSpec] = &[
-        ParamSpec {
-            name: "producers",
-            about: "",
-            kind: Kind::Threads,
-            default: "1",
-        },
-        ParamSpec {
-            name: "capacity",
-            about: "",
-            kind: Kind::Capacity,
-            default: "64",
-        },
-        ParamSpec {
-            name: "work",
-            about: "",
-            kind: Kind::Number { least: 0, most: 100 },
-            default: "0",
-        },
+        ParamSpec { name: "producers", about: "", kind: Kind::Threads, default: "1" },
+        ParamSpec { name: "capacity", about: "", kind: Kind::Capacity, default: "64" },
+        ParamSpec { name: "work", about: "", kind: Kind::Number { least: 0, most: 100 }, default: "0" },
         ParamSpec {
             name: "variant",
             about: "",
@@ -284,19 +251,12 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_back() {
-        for text in [
-            "",
-            "capacity=0",
-            "capacity=unbounded,work=7",
-            "variant=shared,producers=64",
-        ] {
+        for text in ["", "capacity=0", "capacity=unbounded,work=7", "variant=shared,producers=64"] {
             let params = Params::parse(SPECS, text).expect(text);
             let again = Params::parse(SPECS, &params.to_string()).expect("its own form");
             assert_eq!(params.to_string(), again.to_string());
             assert_eq!(
-                Params::parse(SPECS, &params.id())
-                    .expect("its short form")
-                    .to_string(),
+                Params::parse(SPECS, &params.id()).expect("its short form").to_string(),
                 params.to_string()
             );
         }
@@ -316,18 +276,9 @@ mod tests {
             error("capacity=-1"),
             "capacity=-1: expected 0 (rendezvous), a number of messages up to 1048576, or unbounded"
         );
-        assert_eq!(
-            error("producers=0"),
-            "producers=0: expected a number of threads from 1 to 64"
-        );
-        assert_eq!(
-            error("work=101"),
-            "work=101: expected a whole number from 0 to 100"
-        );
-        assert_eq!(
-            error("variant=bias"),
-            "variant=bias: expected one of select, shared"
-        );
+        assert_eq!(error("producers=0"), "producers=0: expected a number of threads from 1 to 64");
+        assert_eq!(error("work=101"), "work=101: expected a whole number from 0 to 100");
+        assert_eq!(error("variant=bias"), "variant=bias: expected one of select, shared");
         assert_eq!(
             error("threads=2"),
             "unknown parameter threads: expected producers, capacity, work, variant"

@@ -88,14 +88,7 @@ impl<F: Fault> Channel for Planted<F> {
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
         let (sender, receiver) = MutexDeque::open(capacity)?;
-        Ok((
-            sender,
-            PlantedReceiver {
-                receiver,
-                shared: Arc::default(),
-                fault: PhantomData,
-            },
-        ))
+        Ok((sender, PlantedReceiver { receiver, shared: Arc::default(), fault: PhantomData }))
     }
 
     fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
@@ -121,10 +114,7 @@ struct Shared<T> {
 
 impl<T> Default for Shared<T> {
     fn default() -> Self {
-        Shared {
-            received: 0,
-            next: None,
-        }
+        Shared { received: 0, next: None }
     }
 }
 
@@ -138,11 +128,7 @@ fn duplicate<T>(message: &T) -> T {
 
 impl<T: Send + 'static, F: Fault> PlantedReceiver<T, F> {
     fn queued(&self) -> Option<T> {
-        self.shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next
-            .take()
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).next.take()
     }
 
     /// Makes the mistake if its moment has come; `None` when the message is not to be delivered now.
@@ -229,11 +215,7 @@ impl<T: Send + 'static, F: Fault> Receiver<T> for PlantedReceiver<T, F> {
 
     fn try_clone(&self) -> Result<Self, Unsupported> {
         let receiver = self.receiver.try_clone()?;
-        Ok(PlantedReceiver {
-            receiver,
-            shared: Arc::clone(&self.shared),
-            fault: PhantomData,
-        })
+        Ok(PlantedReceiver { receiver, shared: Arc::clone(&self.shared), fault: PhantomData })
     }
 
     fn len(&self) -> Result<usize, Unsupported> {

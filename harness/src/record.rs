@@ -74,11 +74,7 @@ impl ParamsRecord {
     pub fn of(workload: &WorkloadInfo, params: &Params) -> Self {
         let text = params.to_string();
         let names = |wanted: Kind| {
-            workload
-                .params
-                .iter()
-                .filter(move |spec| spec.kind == wanted)
-                .map(|spec| spec.name.to_owned())
+            workload.params.iter().filter(move |spec| spec.kind == wanted).map(|spec| spec.name.to_owned())
         };
         ParamsRecord {
             id: params.id(),
@@ -198,11 +194,7 @@ impl Recorder {
         }
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)?
-            .write_all(&line)
+        OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(&line)
     }
 
     /// The file.

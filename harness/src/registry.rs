@@ -37,11 +37,7 @@ impl ChannelEntry {
         }
         let mut rounds = Rounds::<C>(Vec::new(), std::marker::PhantomData);
         workloads::each(&mut rounds);
-        ChannelEntry {
-            info: const { &C::INFO },
-            effective_capacity: C::effective_capacity,
-            rounds: rounds.0,
-        }
+        ChannelEntry { info: const { &C::INFO }, effective_capacity: C::effective_capacity, rounds: rounds.0 }
     }
 }
 
@@ -119,18 +115,12 @@ impl Registry {
         struct Workloads(Vec<WorkloadEntry>);
         impl workloads::Visitor for Workloads {
             fn visit<W: Workload>(&mut self) {
-                self.0.push(WorkloadEntry {
-                    info: const { &W::INFO },
-                    messages: W::messages,
-                });
+                self.0.push(WorkloadEntry { info: const { &W::INFO }, messages: W::messages });
             }
         }
         let mut workloads = Workloads(Vec::new());
         workloads::each(&mut workloads);
-        Registry {
-            channels,
-            workloads: workloads.0,
-        }
+        Registry { channels, workloads: workloads.0 }
     }
 
     /// The channels, in the order in which everything shows them.
@@ -153,13 +143,12 @@ impl Registry {
     }
 
     fn workload_index(&self, name: &str) -> Result<usize, UsageError> {
-        self.workloads
-            .iter()
-            .position(|entry| entry.info.name == name)
-            .ok_or_else(|| UsageError::UnknownWorkload {
+        self.workloads.iter().position(|entry| entry.info.name == name).ok_or_else(|| {
+            UsageError::UnknownWorkload {
                 name: name.to_owned(),
                 known: self.workloads().map(|info| info.name).collect(),
-            })
+            }
+        })
     }
 
     /// Reads the params of a workload.
@@ -169,10 +158,7 @@ impl Registry {
     /// [`UsageError`] for an unknown workload or bad params.
     pub fn params(&self, workload: &str, text: &str) -> Result<Params, UsageError> {
         let info = self.workload(workload)?;
-        Params::parse(info.params, text).map_err(|error| UsageError::Params {
-            workload: info.name,
-            error,
-        })
+        Params::parse(info.params, text).map_err(|error| UsageError::Params { workload: info.name, error })
     }
 
     /// The cell of a channel and a workload's params. `messages` is the size of its rounds; `None` leaves it to the
@@ -188,14 +174,12 @@ impl Registry {
         params: Params,
         messages: Option<u64>,
     ) -> Result<Cell, UsageError> {
-        let channel = self
-            .channels
-            .iter()
-            .find(|entry| entry.info.name == channel)
-            .ok_or_else(|| UsageError::UnknownChannel {
+        let channel = self.channels.iter().find(|entry| entry.info.name == channel).ok_or_else(|| {
+            UsageError::UnknownChannel {
                 name: channel.to_owned(),
                 known: self.channels().map(|info| info.name).collect(),
-            })?;
+            }
+        })?;
         let index = self.workload_index(workload)?;
         let workload = &self.workloads[index];
         let slots = params.capacity().and_then(Capacity::slots).unwrap_or(0) as u64;
@@ -209,10 +193,7 @@ impl Registry {
             workload: workload.info,
             effective_capacity: params.capacity().map(channel.effective_capacity),
             params,
-            size: Size {
-                messages,
-                deadline: DEADLINE,
-            },
+            size: Size { messages, deadline: DEADLINE },
             round: channel.rounds[index],
         })
     }
@@ -257,8 +238,7 @@ impl Cell {
 
     /// The effective capacity, where it is not the one asked for.
     pub fn changed_capacity(&self) -> Option<Capacity> {
-        self.effective_capacity
-            .filter(|effective| Some(*effective) != self.params.capacity())
+        self.effective_capacity.filter(|effective| Some(*effective) != self.params.capacity())
     }
 }
 
@@ -278,11 +258,7 @@ pub struct CellError {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} over {} with {}",
-            self.workload.name, self.channel.name, self.params
-        )
+        write!(f, "{} over {} with {}", self.workload.name, self.channel.name, self.params)
     }
 }
 
@@ -315,16 +291,10 @@ mod tests {
                 assert!(group.len() <= LONGEST_GROUP, "{group} is cut by criterion");
                 assert!(groups.insert(group.clone()), "{group} is there twice");
                 for channel in registry.channels() {
-                    registry
-                        .cell(channel.name, workload.name, params.clone(), None)
-                        .expect("its own grid");
+                    registry.cell(channel.name, workload.name, params.clone(), None).expect("its own grid");
                 }
             }
-            assert!(
-                !workload.grid(Profile::Quick).is_empty(),
-                "{} has no quick cells",
-                workload.name
-            );
+            assert!(!workload.grid(Profile::Quick).is_empty(), "{} has no quick cells", workload.name);
         }
     }
 
@@ -333,25 +303,13 @@ mod tests {
         let registry = Registry::new();
         let error = registry.workload("fan_out").expect_err("no such workload");
         assert!(
-            error
-                .to_string()
-                .starts_with("unknown workload fan_out: expected one of producer_consumer, ")
+            error.to_string().starts_with("unknown workload fan_out: expected one of producer_consumer, ")
         );
         let params = registry.params("ping_pong", "").expect("defaults");
-        let error = registry
-            .cell("crossbean", "ping_pong", params, None)
-            .expect_err("no such channel");
-        assert!(
-            error
-                .to_string()
-                .starts_with("unknown channel crossbean: expected one of mutex-deque, std")
-        );
-        let params = registry
-            .params("producer_consumer", "capacity=1024")
-            .expect("params");
-        let error = registry
-            .cell("std", "producer_consumer", params, Some(1024))
-            .expect_err("never fills");
+        let error = registry.cell("crossbean", "ping_pong", params, None).expect_err("no such channel");
+        assert!(error.to_string().starts_with("unknown channel crossbean: expected one of mutex-deque, std"));
+        let params = registry.params("producer_consumer", "capacity=1024").expect("params");
+        let error = registry.cell("std", "producer_consumer", params, Some(1024)).expect_err("never fills");
         assert_eq!(
             error.to_string(),
             "1024 messages over capacity 1024: expected at least 4096, or the channel never fills"

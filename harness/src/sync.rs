@@ -10,6 +10,7 @@
 //!   wait is a thread of its own that fires at *any* moment, so that the races between a timeout and a notification are
 //!   explored like all others.
 //! - [`explore`] runs a model: exhaustively within bounds under loom, and as a short stress on real threads otherwise.
+//!   [`schedule`] tells of the execution that failed.
 
 #[cfg(loom)]
 pub use self::modelled::*;
@@ -65,9 +66,7 @@ mod real {
         /// The moment `timeout` from now.
         #[inline]
         pub fn after(timeout: Duration) -> Self {
-            Deadline {
-                at: Instant::now().checked_add(timeout),
-            }
+            Deadline { at: Instant::now().checked_add(timeout) }
         }
 
         /// Whether the moment has come.
@@ -83,10 +82,7 @@ mod real {
                 None => wait(condvar, guard),
                 Some(at) => {
                     let left = at.saturating_duration_since(Instant::now());
-                    condvar
-                        .wait_timeout(guard, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    condvar.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             }
         }
@@ -100,12 +96,19 @@ mod real {
         }
         STRESS_EXECUTIONS
     }
+
+    /// The steps of the execution that this thread explores: none, since nothing is explored.
+    pub fn schedule() -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[cfg(loom)]
 mod modelled {
-    use std::sync::PoisonError;
+    use std::cell::{Cell, RefCell};
+    use std::panic::Location;
     use std::sync::atomic::AtomicUsize as UnmodelledCounter;
+    use std::sync::{Arc as UnmodelledArc, PoisonError};
     use std::time::Duration;
 
     use loom::sync as modelled;
@@ -119,14 +122,15 @@ mod modelled {
     /// Whether [`explore`] explores schedules systematically in this build.
     pub const EXPLORES: bool = true;
 
-    /// A lock that a deadline's thread can hold on to.
+    /// A lock that a deadline's thread can hold on to. That sharing is no part of the code that is modelled, so loom
+    /// explores no order of its ends: only what is modelled costs executions.
     #[derive(Debug)]
-    pub struct Mutex<T>(Arc<modelled::Mutex<T>>);
+    pub struct Mutex<T>(UnmodelledArc<modelled::Mutex<T>>);
 
     impl<T> Mutex<T> {
         /// A lock around `value`.
         pub fn new(value: T) -> Self {
-            Mutex(Arc::new(modelled::Mutex::new(value)))
+            Mutex(UnmodelledArc::new(modelled::Mutex::new(value)))
         }
     }
 
@@ -150,9 +154,9 @@ mod modelled {
         }
     }
 
-    /// A condition variable that a deadline's thread can hold on to.
+    /// A condition variable that a deadline's thread can hold on to, as it can to a [`Mutex`].
     #[derive(Clone, Debug)]
-    pub struct Condvar(Arc<modelled::Condvar>);
+    pub struct Condvar(UnmodelledArc<modelled::Condvar>);
 
     impl Condvar {
         /// A condition variable that nobody waits for.
@@ -161,50 +165,55 @@ mod modelled {
             reason = "std's has the same constructor, and that is what callers use"
         )]
         pub fn new() -> Self {
-            Condvar(Arc::new(modelled::Condvar::new()))
+            Condvar(UnmodelledArc::new(modelled::Condvar::new()))
         }
 
-        /// Wakes one waiter.
+        /// Wakes one waiter: under loom the one that has waited longest.
+        #[track_caller]
         pub fn notify_one(&self) {
+            step("notifies one");
             self.0.notify_one();
         }
 
         /// Wakes all waiters.
+        #[track_caller]
         pub fn notify_all(&self) {
+            step("notifies all");
             self.0.notify_all();
         }
     }
 
     /// Locks, whether or not another thread panicked while it held the lock.
+    #[track_caller]
     pub fn lock<T>(mutex: &Mutex<T>) -> Guard<'_, T> {
-        Guard {
-            held: mutex.0.lock().unwrap_or_else(PoisonError::into_inner),
-            mutex,
-        }
+        let held = mutex.0.lock().unwrap_or_else(PoisonError::into_inner);
+        step("locks");
+        Guard { held, mutex }
     }
 
     /// Releases the lock, waits for a notification, and locks again.
+    #[track_caller]
     pub fn wait<'a, T>(condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
         let Guard { held, mutex } = guard;
-        Guard {
-            held: condvar.0.wait(held).unwrap_or_else(PoisonError::into_inner),
-            mutex,
-        }
+        step("waits");
+        let held = condvar.0.wait(held).unwrap_or_else(PoisonError::into_inner);
+        step("is woken and locks");
+        Guard { held, mutex }
     }
 
     /// The end of a bounded wait, which may come at any moment after the wait has begun.
     #[derive(Debug)]
     pub struct Deadline {
-        passed: Arc<AtomicBool>,
-        started: std::cell::Cell<bool>,
+        passed: UnmodelledArc<AtomicBool>,
+        started: Cell<bool>,
     }
 
     impl Deadline {
         /// Passed from the start for a timeout of zero; otherwise at any moment after the first wait begins.
         pub fn after(timeout: Duration) -> Self {
             Deadline {
-                passed: Arc::new(AtomicBool::new(timeout.is_zero())),
-                started: std::cell::Cell::new(false),
+                passed: UnmodelledArc::new(AtomicBool::new(timeout.is_zero())),
+                started: Cell::new(false),
             }
         }
 
@@ -218,13 +227,15 @@ mod modelled {
         ///
         /// The first wait starts the thread that fires the deadline. It takes the lock of the wait to do so: it cannot
         /// slip between the waiter's look at [`Deadline::passed`] and its wait, so its notification is never lost.
+        #[track_caller]
         pub fn wait<'a, T: Send + 'static>(&self, condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
             if !self.started.replace(true) {
-                let passed = Arc::clone(&self.passed);
-                let mutex = Arc::clone(&guard.mutex.0);
+                let passed = UnmodelledArc::clone(&self.passed);
+                let mutex = UnmodelledArc::clone(&guard.mutex.0);
                 let condvar = condvar.clone();
                 thread::spawn(move || {
                     let held = mutex.lock().unwrap_or_else(PoisonError::into_inner);
+                    step("is a deadline and passes");
                     // Pairs with the Acquire load in `passed`.
                     passed.store(true, Ordering::Release);
                     drop(held);
@@ -235,14 +246,40 @@ mod modelled {
         }
     }
 
+    /// What a modelled thread did, and where.
+    type Step = (thread::ThreadId, &'static str, &'static Location<'static>);
+
+    thread_local! {
+        /// The current execution. Loom runs all threads of a model on the thread that explores it.
+        static SCHEDULE: RefCell<Vec<Step>> = const { RefCell::new(Vec::new()) };
+    }
+
+    #[track_caller]
+    fn step(what: &'static str) {
+        let step = (thread::current().id(), what, Location::caller());
+        SCHEDULE.with_borrow_mut(|schedule| schedule.push(step));
+    }
+
+    /// The steps of the execution that this thread explores, in their order: locks, waits and notifications. Atomics are
+    /// re-exported bare and leave no step.
+    pub fn schedule() -> Vec<String> {
+        SCHEDULE.with_borrow(|schedule| {
+            schedule.iter().map(|(thread, what, place)| format!("{thread:?} {what} at {place}")).collect()
+        })
+    }
+
     /// Explores every execution of `model` within `bounds` and returns how many there were.
     pub fn explore(bounds: Bounds, model: impl Fn() + Sync + Send + 'static) -> usize {
-        let executions = std::sync::Arc::new(UnmodelledCounter::new(0));
-        let counted = std::sync::Arc::clone(&executions);
+        let executions = UnmodelledArc::new(UnmodelledCounter::new(0));
+        let counted = UnmodelledArc::clone(&executions);
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = bounds.preemptions;
         builder.max_branches = bounds.branches;
+        // The environment sets these as well, and loom then ends early without a word: it would not be what was asked.
+        builder.max_permutations = None;
+        builder.max_duration = None;
         builder.check(move || {
+            SCHEDULE.with_borrow_mut(Vec::clear);
             // Relaxed: a count that no modelled thread reads.
             counted.fetch_add(1, Ordering::Relaxed);
             model();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Unsupported};
 use crate::crew::CrewError;
-use crate::ledger::{Fault, Ledger};
+use crate::ledger::{Deliveries, Fault};
 use crate::params::{ParamSpec, Params};
 use crate::profile::Profile;
 
@@ -128,10 +128,10 @@ impl From<Fault> for RoundError {
 
 /// The timed region: from the first thread through the gate to the last delivery.
 ///
-/// A ledger that saw no last delivery belongs to a round that lost messages; such a round has failed before its time is
+/// Deliveries without a last one belong to a round that lost messages; such a round has failed before its time is
 /// asked for, and the region is then empty.
-pub(crate) fn timed_region(passed: impl IntoIterator<Item = Instant>, ledger: &Ledger) -> Duration {
-    match (passed.into_iter().min(), ledger.last_delivery()) {
+pub(crate) fn timed_region(passed: impl IntoIterator<Item = Instant>, deliveries: &Deliveries) -> Duration {
+    match (passed.into_iter().min(), deliveries.last()) {
         (Some(opened), Some(closed)) => closed.saturating_duration_since(opened),
         _ => Duration::ZERO,
     }

@@ -29,20 +29,14 @@ fn errors<C: Channel>() -> Vec<(&'static str, RoundError)> {
                 _ => "",
             };
             let params = registry.params(workload.name, text).expect("params");
-            let mut cell = registry
-                .cell(C::INFO.name, workload.name, params, Some(MESSAGES))
-                .expect("a cell");
+            let mut cell =
+                registry.cell(C::INFO.name, workload.name, params, Some(MESSAGES)).expect("a cell");
             if workload.name == "ping_pong" {
                 // Its one message is gone or held back, so that both threads wait for ever.
                 cell.size.deadline = DEADLINE;
             }
-            let error = cell
-                .round()
-                .map(|round| panic!("{cell}: the fault was not caught: {round:?}"));
-            (
-                workload.name,
-                error.expect_err("every planted fault is caught").error,
-            )
+            let error = cell.round().map(|round| panic!("{cell}: the fault was not caught: {round:?}"));
+            (workload.name, error.expect_err("every planted fault is caught").error)
         })
         .collect()
 }
@@ -76,10 +70,7 @@ fn a_leaked_payload_is_caught_in_every_workload() {
 #[test]
 fn a_doubled_message_is_caught_in_every_workload() {
     for (workload, error) in errors::<Planted<Double>>() {
-        assert!(
-            matches!(error, RoundError::Wrong(Fault::Doubled(_))),
-            "{workload}: {error}"
-        );
+        assert!(matches!(error, RoundError::Wrong(Fault::Doubled(_))), "{workload}: {error}");
     }
 }
 
@@ -99,17 +90,13 @@ fn what_a_channel_leaks_at_its_end_is_caught_where_something_is_left() {
     let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<LeakTheRest>>()]);
     // Of a burst of 1,024 tokens 100 are granted; the worker pool stops half-way, and how many jobs it leaves depends on
     // the schedule: some round of a few leaves one.
-    for (workload, text, messages) in [
-        ("token_bucket", "burst=1024", Some(100)),
-        ("worker_pool", "workers=1,quit=half", None),
-    ] {
+    for (workload, text, messages) in
+        [("token_bucket", "burst=1024", Some(100)), ("worker_pool", "workers=1,quit=half", None)]
+    {
         let params = registry.params(workload, text).expect("params");
-        let cell = registry
-            .cell("planted-leak-the-rest", workload, params, messages)
-            .expect("a cell");
+        let cell = registry.cell("planted-leak-the-rest", workload, params, messages).expect("a cell");
         let leaked = (0..20).any(|_| {
-            cell.round()
-                .is_err_and(|error| matches!(error.error, RoundError::Wrong(Fault::Leaked(_))))
+            cell.round().is_err_and(|error| matches!(error.error, RoundError::Wrong(Fault::Leaked(_))))
         });
         assert!(leaked, "{cell}");
     }
@@ -120,16 +107,11 @@ fn a_hang_ends_at_the_deadline_and_names_the_cell() {
     let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<Hang>>()]);
     for workload in registry.workloads() {
         let params = workload.grid(Profile::Quick).swap_remove(0);
-        let mut cell = registry
-            .cell("planted-hang", workload.name, params.clone(), None)
-            .expect("a cell");
+        let mut cell = registry.cell("planted-hang", workload.name, params.clone(), None).expect("a cell");
         cell.size.deadline = Duration::from_millis(500);
         let error = cell.round().expect_err("it hangs");
         assert!(is_hung(&error.error), "{error}");
-        let start = format!(
-            "{} over planted-hang with {params}: hung: after 0.5 s ",
-            workload.name
-        );
+        let start = format!("{} over planted-hang with {params}: hung: after 0.5 s ", workload.name);
         assert!(error.to_string().starts_with(&start), "{error}");
     }
 }

@@ -39,11 +39,7 @@ impl Channel for Crossbeam {
         for receiver in receivers {
             select.recv(receiver);
         }
-        Ok(Select {
-            select,
-            receivers,
-            open: receivers.len(),
-        })
+        Ok(Select { select, receivers, open: receivers.len() })
     }
 }
 
@@ -76,9 +72,7 @@ impl<T> Selector<T> for Select<'_, T> {
 impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
     #[inline]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.send(message).map_err(|error| SendError {
-            message: Some(error.0),
-        })
+        self.send(message).map_err(|error| SendError { message: Some(error.0) })
     }
 
     #[inline]

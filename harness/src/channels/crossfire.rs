@@ -35,17 +35,11 @@ impl Channel for Crossfire {
         Ok(match capacity.slots() {
             Some(slots) => {
                 let (sender, receiver) = crate_::mpmc::bounded_blocking(slots);
-                (
-                    CrossfireSender::Bounded(sender),
-                    CrossfireReceiver::Bounded(receiver),
-                )
+                (CrossfireSender::Bounded(sender), CrossfireReceiver::Bounded(receiver))
             }
             None => {
                 let (sender, receiver) = crate_::mpmc::unbounded_blocking();
-                (
-                    CrossfireSender::Unbounded(sender),
-                    CrossfireReceiver::Unbounded(receiver),
-                )
+                (CrossfireSender::Unbounded(sender), CrossfireReceiver::Unbounded(receiver))
             }
         })
     }
@@ -141,9 +135,7 @@ impl<T: Send + 'static> Sender<T> for CrossfireSender<T> {
             CrossfireSender::Bounded(sender) => sender.send(message),
             CrossfireSender::Unbounded(sender) => sender.send(message),
         }
-        .map_err(|error| SendError {
-            message: Some(error.0),
-        })
+        .map_err(|error| SendError { message: Some(error.0) })
     }
 
     #[inline]

@@ -37,9 +37,7 @@ impl Channel for Flume {
     fn selector<T: Send + 'static>(
         receivers: &[Self::Receiver<T>],
     ) -> Result<Self::Selector<'_, T>, Unsupported> {
-        Ok(Select {
-            open: receivers.iter().collect(),
-        })
+        Ok(Select { open: receivers.iter().collect() })
     }
 }
 
@@ -71,9 +69,7 @@ impl<T> Selector<T> for Select<'_, T> {
 impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
     #[inline]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.send(message).map_err(|error| SendError {
-            message: Some(error.0),
-        })
+        self.send(message).map_err(|error| SendError { message: Some(error.0) })
     }
 
     #[inline]

@@ -20,10 +20,7 @@ impl Channel for Kanal {
         about: "a queue behind a spin lock, messages handed directly to a waiting peer",
         lacks: &[
             (Capability::Select, "kanal has no select"),
-            (
-                Capability::MessageReturned,
-                "kanal's send drops the message when every receiver is gone",
-            ),
+            (Capability::MessageReturned, "kanal's send drops the message when every receiver is gone"),
         ],
         notes: &["its close(), which the contract does not use, discards what is queued"],
     };
@@ -67,13 +64,12 @@ impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
     #[inline]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         let mut slot = Some(message);
-        self.send_option_timeout(&mut slot, timeout)
-            .map_err(|error| match error {
-                crate_::SendErrorTimeout::Timeout => SendTimeoutError::Timeout(left(slot)),
-                crate_::SendErrorTimeout::Closed | crate_::SendErrorTimeout::ReceiveClosed => {
-                    SendTimeoutError::Disconnected(left(slot))
-                }
-            })
+        self.send_option_timeout(&mut slot, timeout).map_err(|error| match error {
+            crate_::SendErrorTimeout::Timeout => SendTimeoutError::Timeout(left(slot)),
+            crate_::SendErrorTimeout::Closed | crate_::SendErrorTimeout::ReceiveClosed => {
+                SendTimeoutError::Disconnected(left(slot))
+            }
+        })
     }
 }
 

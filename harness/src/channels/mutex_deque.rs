@@ -27,10 +27,7 @@ impl Channel for MutexDeque {
         name: "mutex-deque",
         package: None,
         about: "the baseline: a VecDeque behind a Mutex, two Condvars",
-        lacks: &[(
-            Capability::Select,
-            "a wait is on one condition variable, so on one channel",
-        )],
+        lacks: &[(Capability::Select, "a wait is on one condition variable, so on one channel")],
         notes: &[],
     };
     type Sender<T: Send + 'static> = DequeSender<T>;
@@ -43,12 +40,7 @@ impl Channel for MutexDeque {
             Capacity::Bounded(slots) => Flavour::Queue(Queue::new(Some(slots.get()))),
             Capacity::Unbounded => Flavour::Queue(Queue::new(None)),
         });
-        Ok((
-            DequeSender {
-                flavour: Arc::clone(&flavour),
-            },
-            DequeReceiver { flavour },
-        ))
+        Ok((DequeSender { flavour: Arc::clone(&flavour) }, DequeReceiver { flavour }))
     }
 
     fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
@@ -77,6 +69,7 @@ impl Patience {
     }
 
     /// Waits for a notification. The caller has seen that its patience is not exhausted.
+    #[track_caller]
     fn wait<'a, T: Send + 'static>(
         &self,
         condvar: &crate::sync::Condvar,
@@ -137,9 +130,7 @@ impl<T: Send + 'static> Clone for DequeSender<T> {
             Flavour::Queue(queue) => queue.add_sender(),
             Flavour::HandOff(hand_off) => hand_off.add_sender(),
         }
-        DequeSender {
-            flavour: Arc::clone(&self.flavour),
-        }
+        DequeSender { flavour: Arc::clone(&self.flavour) }
     }
 }
 
@@ -155,33 +146,27 @@ impl<T: Send + 'static> Drop for DequeSender<T> {
 impl<T: Send + 'static> Sender<T> for DequeSender<T> {
     #[inline]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.flavour
-            .send(message, &Patience::Endless)
-            .map_err(|error| match error {
-                NotSent::Disconnected(message) | NotSent::Impatient(message) => SendError {
-                    message: Some(message),
-                },
-            })
+        self.flavour.send(message, &Patience::Endless).map_err(|error| match error {
+            NotSent::Disconnected(message) | NotSent::Impatient(message) => {
+                SendError { message: Some(message) }
+            }
+        })
     }
 
     #[inline]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.flavour
-            .send(message, &Patience::None)
-            .map_err(|error| match error {
-                NotSent::Impatient(message) => TrySendError::Full(message),
-                NotSent::Disconnected(message) => TrySendError::Disconnected(message),
-            })
+        self.flavour.send(message, &Patience::None).map_err(|error| match error {
+            NotSent::Impatient(message) => TrySendError::Full(message),
+            NotSent::Disconnected(message) => TrySendError::Disconnected(message),
+        })
     }
 
     #[inline]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.flavour
-            .send(message, &Patience::Until(Deadline::after(timeout)))
-            .map_err(|error| match error {
-                NotSent::Impatient(message) => SendTimeoutError::Timeout(message),
-                NotSent::Disconnected(message) => SendTimeoutError::Disconnected(message),
-            })
+        self.flavour.send(message, &Patience::Until(Deadline::after(timeout))).map_err(|error| match error {
+            NotSent::Impatient(message) => SendTimeoutError::Timeout(message),
+            NotSent::Disconnected(message) => SendTimeoutError::Disconnected(message),
+        })
     }
 }
 
@@ -216,12 +201,10 @@ impl<T: Send + 'static> Receiver<T> for DequeReceiver<T> {
 
     #[inline]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.flavour
-            .recv(&Patience::Until(Deadline::after(timeout)))
-            .map_err(|error| match error {
-                NotReceived::Impatient => RecvTimeoutError::Timeout,
-                NotReceived::Disconnected => RecvTimeoutError::Disconnected,
-            })
+        self.flavour.recv(&Patience::Until(Deadline::after(timeout))).map_err(|error| match error {
+            NotReceived::Impatient => RecvTimeoutError::Timeout,
+            NotReceived::Disconnected => RecvTimeoutError::Disconnected,
+        })
     }
 
     fn try_clone(&self) -> Result<Self, Unsupported> {
@@ -229,9 +212,7 @@ impl<T: Send + 'static> Receiver<T> for DequeReceiver<T> {
             Flavour::Queue(queue) => queue.add_receiver(),
             Flavour::HandOff(hand_off) => hand_off.add_receiver(),
         }
-        Ok(DequeReceiver {
-            flavour: Arc::clone(&self.flavour),
-        })
+        Ok(DequeReceiver { flavour: Arc::clone(&self.flavour) })
     }
 
     fn len(&self) -> Result<usize, Unsupported> {

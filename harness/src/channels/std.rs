@@ -75,9 +75,7 @@ impl<T: Send + 'static> Sender<T> for StdSender<T> {
             StdSender::Bounded(sender) => sender.send(message),
             StdSender::Unbounded(sender) => sender.send(message),
         }
-        .map_err(|error| SendError {
-            message: Some(error.0),
-        })
+        .map_err(|error| SendError { message: Some(error.0) })
     }
 
     #[inline]
@@ -88,17 +86,14 @@ impl<T: Send + 'static> Sender<T> for StdSender<T> {
                 mpsc::TrySendError::Disconnected(message) => TrySendError::Disconnected(message),
             }),
             // Never full: its `send` does not wait.
-            StdSender::Unbounded(sender) => sender
-                .send(message)
-                .map_err(|error| TrySendError::Disconnected(error.0)),
+            StdSender::Unbounded(sender) => {
+                sender.send(message).map_err(|error| TrySendError::Disconnected(error.0))
+            }
         }
     }
 
     fn send_timeout(&self, message: T, _: Duration) -> Result<(), SendTimeoutError<T>> {
-        Err(SendTimeoutError::Unsupported(
-            message,
-            Std::INFO.unsupported(Capability::SendTimeout),
-        ))
+        Err(SendTimeoutError::Unsupported(message, Std::INFO.unsupported(Capability::SendTimeout)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
 use crate::crew::{Crew, Member};
 use crate::ledger::{Fault, Ledger, verify};
-use crate::message::Message;
+use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, shares, timed_region};
@@ -103,7 +103,7 @@ fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Res
     }
     drop(merged_sender);
     let sink = spawn_sink::<C>(&mut crew, merged_receiver, shares)?;
-    finish(crew, producing, sink)
+    finish(crew, producing, sink, shares)
 }
 
 /// A channel for each input, and a consumer that selects over them.
@@ -117,16 +117,18 @@ fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
         producing.push(spawn_producer::<C>(&mut crew, sender, input, share)?);
         receivers.push(receiver);
     }
-    let mut ledger = Ledger::new(shares);
+    let own_shares = shares.to_vec();
     let sink = crew.spawn("sink", move |gate| {
+        let mut ledger = Ledger::new(&own_shares);
         let mut selector = C::selector(&receivers).expect("the capability was asked for before");
         let passed = gate.pass();
         while let Ok(message) = selector.recv() {
             ledger.record(&message);
+            message.settle();
         }
         (passed, ledger)
     })?;
-    finish(crew, producing, sink)
+    finish(crew, producing, sink, shares)
 }
 
 /// One channel, and a sender of it for each input.
@@ -139,7 +141,7 @@ fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
     }
     drop(sender);
     let sink = spawn_sink::<C>(&mut crew, receiver, shares)?;
-    finish(crew, producing, sink)
+    finish(crew, producing, sink, shares)
 }
 
 fn spawn_producer<C: Channel>(
@@ -159,28 +161,30 @@ fn spawn_sink<C: Channel>(
     receiver: C::Receiver<Message>,
     shares: &[u64],
 ) -> Result<Sinking, RoundError> {
-    let mut ledger = Ledger::new(shares);
+    let shares = shares.to_vec();
     Ok(crew.spawn("sink", move |gate| {
+        let mut ledger = Ledger::new(&shares);
         let passed = gate.pass();
         while let Ok(message) = receiver.recv() {
             ledger.record(&message);
+            message.settle();
         }
         (passed, ledger)
     })?)
 }
 
-fn finish(crew: Crew, producing: Producing, sink: Sinking) -> Result<Round, RoundError> {
-    let balance = crew.join()?;
+fn finish(crew: Crew, producing: Producing, sink: Sinking, shares: &[u64]) -> Result<Round, RoundError> {
+    let dropped = crew.join()?;
     let mut passed = Vec::with_capacity(producing.len() + 1);
     for member in producing {
         passed.push(member.result()?);
     }
     let (moment, ledger) = sink.result();
     passed.push(moment);
-    let ledger = verify([ledger], balance)?;
+    let deliveries = verify([ledger], shares, dropped)?;
     Ok(Round {
-        messages: ledger.delivered(),
-        elapsed: timed_region(passed, &ledger),
+        messages: deliveries.count(),
+        elapsed: timed_region(passed, &deliveries),
         figures: Vec::new(),
     })
 }

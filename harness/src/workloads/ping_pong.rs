@@ -2,7 +2,7 @@
 
 use crate::channel::{Channel, Receiver, Sender};
 use crate::crew::Crew;
-use crate::ledger::{Ledger, verify};
+use crate::ledger::{Deliveries, Ledger, verify};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -57,27 +57,27 @@ impl Workload for PingPong {
         let (pong_sender, pong_receiver) = C::open::<Message>(capacity)?;
         let mut crew = Crew::new(2, size.deadline);
 
-        let mut pongs = Ledger::new(&[trips]);
         let pinging = crew.spawn("ping", move |gate| {
+            let mut pongs = Ledger::new(&[trips]);
+            let mut created = 0;
             let pinned = pin(ping_core);
             let passed = gate.pass();
             for seq in 0..trips {
-                if ping_sender
-                    .send(Message::new(MessageId { producer: 0, seq }))
-                    .is_err()
-                {
+                created += 1;
+                if ping_sender.send(Message::new(MessageId { producer: 0, seq })).is_err() {
                     break;
                 }
                 let Ok(message) = pong_receiver.recv() else {
                     break;
                 };
                 pongs.record(&message);
+                message.settle();
             }
-            (pinned, passed, pongs)
+            (pinned, passed, created, pongs)
         })?;
 
-        let mut pings = Ledger::new(&[trips]);
         let ponging = crew.spawn("pong", move |gate| {
+            let mut pings = Ledger::new(&[trips]);
             let pinned = pin(pong_core);
             let passed = gate.pass();
             while let Ok(message) = ping_receiver.recv() {
@@ -90,19 +90,20 @@ impl Workload for PingPong {
         })?;
 
         // A thread that is told of a disconnect stops, and the ledgers tell what is missing.
-        let balance = crew.join()?;
-        let (ping_pinned, ping_passed, pongs) = pinging.result();
+        let dropped = crew.join()?;
+        let (ping_pinned, ping_passed, created, pongs) = pinging.result();
         let (pong_pinned, pong_passed, pings) = ponging.result();
         if !(ping_pinned && pong_pinned) {
             return Err(RoundError::NotAvailable(
                 "the system refused to pin a thread to a processor".to_owned(),
             ));
         }
-        let pings = Ledger::merge([pings])?;
-        let pongs = verify([pongs], balance)?;
-        pings.complete()?;
+        let pings = Deliveries::join([pings])?;
+        let pongs = verify([pongs], &[created], dropped)?;
+        pings.complete(&[trips])?;
+        pongs.complete(&[trips])?;
         Ok(Round {
-            messages: pings.delivered() + pongs.delivered(),
+            messages: pings.count() + pongs.count(),
             elapsed: timed_region([ping_passed, pong_passed], &pongs),
             figures: Vec::new(),
         })

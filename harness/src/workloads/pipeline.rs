@@ -3,7 +3,7 @@
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::ledger::{Fault, Ledger, verify};
-use crate::message::Message;
+use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work};
@@ -27,12 +27,7 @@ impl Workload for Pipeline {
                 for a sink. A message crosses three channels.",
         caveat: "One op is one message at the sink, so its time holds three sends and three receives.",
         params: &[
-            ParamSpec {
-                name: "workers",
-                about: "worker threads",
-                kind: Kind::Threads,
-                default: "4",
-            },
+            ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {
                 name: "capacity",
                 about: "messages each channel holds",
@@ -42,10 +37,7 @@ impl Workload for Pipeline {
             ParamSpec {
                 name: "work",
                 about: "steps of integer work (about 1 ns each) a worker does for each message",
-                kind: Kind::Number {
-                    least: 0,
-                    most: 1_000_000,
-                },
+                kind: Kind::Number { least: 0, most: 1_000_000 },
                 default: "0",
             },
         ],
@@ -111,27 +103,28 @@ impl Workload for Pipeline {
         }
         drop(merged_sender);
 
-        // The workers overtake each other, so order holds for each worker.
-        let mut ledger = Ledger::with_ways(&[share], workers);
         let sink = crew.spawn("sink", move |gate| {
+            // The workers overtake each other, so order holds for each worker.
+            let mut ledger = Ledger::with_ways(&[share], workers);
             let passed = gate.pass();
             while let Ok(processed) = merged_receiver.recv() {
                 ledger.record_by(&processed.message, processed.worker);
+                processed.message.settle();
             }
             (passed, ledger)
         })?;
 
-        let balance = crew.join()?;
+        let dropped = crew.join()?;
         let mut passed = Vec::with_capacity(2 + 2 * workers);
         for member in stages {
             passed.push(member.result()?);
         }
         let (moment, ledger) = sink.result();
         passed.push(moment);
-        let ledger = verify([ledger], balance)?;
+        let deliveries = verify([ledger], &[share], dropped)?;
         Ok(Round {
-            messages: ledger.delivered(),
-            elapsed: timed_region(passed, &ledger),
+            messages: deliveries.count(),
+            elapsed: timed_region(passed, &deliveries),
             figures: Vec::new(),
         })
     }

@@ -21,18 +21,8 @@ impl Workload for ProducerConsumer {
         caveat: "The producers do nothing but send, so the channel is always contended; a program with work between \
                  its sends pays less for it.",
         params: &[
-            ParamSpec {
-                name: "producers",
-                about: "sending threads",
-                kind: Kind::Threads,
-                default: "1",
-            },
-            ParamSpec {
-                name: "consumers",
-                about: "receiving threads",
-                kind: Kind::Threads,
-                default: "1",
-            },
+            ParamSpec { name: "producers", about: "sending threads", kind: Kind::Threads, default: "1" },
+            ParamSpec { name: "consumers", about: "receiving threads", kind: Kind::Threads, default: "1" },
             ParamSpec {
                 name: "capacity",
                 about: "messages the channel holds",
@@ -48,10 +38,7 @@ impl Workload for ProducerConsumer {
             ParamSpec {
                 name: "work",
                 about: "steps of integer work (about 1 ns each) a consumer does for each message",
-                kind: Kind::Number {
-                    least: 0,
-                    most: 1_000_000,
-                },
+                kind: Kind::Number { least: 0, most: 1_000_000 },
                 default: "0",
             },
         ],
@@ -121,19 +108,20 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
 
     let mut receiving = Vec::with_capacity(consumers);
     for (consumer, receiver) in receivers.into_iter().enumerate() {
-        let mut ledger = Ledger::new(&shares);
+        let shares = shares.clone();
         receiving.push(crew.spawn(format!("consumer {consumer}"), move |gate| {
+            let mut ledger = Ledger::new(&shares);
             let passed = gate.pass();
             while let Ok(message) = receiver.recv() {
                 ledger.record(&message);
-                drop(message);
+                message.settle();
                 work(steps);
             }
             (passed, ledger)
         })?);
     }
 
-    let balance = crew.join()?;
+    let dropped = crew.join()?;
     let mut passed: Vec<Instant> = Vec::with_capacity(producers + consumers);
     for member in sending {
         passed.push(member.result()?);
@@ -144,10 +132,10 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
         passed.push(moment);
         ledgers.push(ledger);
     }
-    let ledger = verify(ledgers, balance)?;
+    let deliveries = verify(ledgers, &shares, dropped)?;
     Ok(Round {
-        messages: ledger.delivered(),
-        elapsed: timed_region(passed, &ledger),
+        messages: deliveries.count(),
+        elapsed: timed_region(passed, &deliveries),
         figures: Vec::new(),
     })
 }

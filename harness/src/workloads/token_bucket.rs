@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
 use crate::crew::Crew;
-use crate::ledger::{Fault, Ledger, balanced};
-use crate::message::{Message, MessageId, Payload};
+use crate::ledger::{Deliveries, Fault, Ledger, balanced};
+use crate::message::{Message, MessageId, Payload, Tally};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, shares};
@@ -59,15 +59,6 @@ struct Token {
     minted: Instant,
 }
 
-impl Token {
-    fn mint(seq: u64, minted: Instant) -> Self {
-        Token {
-            message: Message::new(MessageId { producer: 0, seq }),
-            minted,
-        }
-    }
-}
-
 /// A period shorter than this is waited for by yielding: a sleep is longer.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
 
@@ -84,19 +75,13 @@ impl Workload for TokenBucket {
             ParamSpec {
                 name: "rate",
                 about: "tokens in a second",
-                kind: Kind::Number {
-                    least: 1_000,
-                    most: 1_000_000_000,
-                },
+                kind: Kind::Number { least: 1_000, most: 1_000_000_000 },
                 default: "10000000",
             },
             ParamSpec {
                 name: "burst",
                 about: "tokens granted at once at most",
-                kind: Kind::Number {
-                    least: 2,
-                    most: 65_536,
-                },
+                kind: Kind::Number { least: 2, most: 65_536 },
                 default: "64",
             },
             ParamSpec {
@@ -121,9 +106,7 @@ impl Workload for TokenBucket {
     fn messages(params: &Params) -> u64 {
         // Some milliseconds at the rate, but no more tokens than a fast ticker mints in that time; the burst is small
         // beside them.
-        (params.number("rate") / 200)
-            .clamp(200, 10_000)
-            .max(4 * params.number("burst"))
+        (params.number("rate") / 200).clamp(200, 10_000).max(4 * params.number("burst"))
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
@@ -132,9 +115,7 @@ impl Workload for TokenBucket {
         // Rounded up: never faster than the rate.
         let period = Duration::from_nanos(NANOS_PER_SECOND.div_ceil(params.number("rate")));
         let capacity = Capacity::of(burst as usize - 1);
-        let held = C::effective_capacity(capacity)
-            .slots()
-            .expect("a bounded channel stays bounded") as u64;
+        let held = C::effective_capacity(capacity).slots().expect("a bounded channel stays bounded") as u64;
         let quotas = shares(size.messages, callers);
         let granted: u64 = quotas.iter().sum();
 
@@ -144,14 +125,11 @@ impl Workload for TokenBucket {
 
         // The initial burst; the first tick, at the gate, adds the last token of it.
         for seq in 0..held {
-            match refill(&bucket, Token::mint(seq, Instant::now())) {
+            let message = Message::new(MessageId { producer: 0, seq });
+            match refill(&bucket, Token { message, minted: Instant::now() }) {
                 Refill::Added => {}
                 Refill::Full => {
-                    return Err(Fault::Capacity {
-                        took: seq,
-                        declared: held,
-                    }
-                    .into());
+                    return Err(Fault::Capacity { took: seq, declared: held }.into());
                 }
                 Refill::Abandoned => return Err(Fault::EarlyDisconnect { thread: "ticker" }.into()),
             }
@@ -165,9 +143,9 @@ impl Workload for TokenBucket {
         for (caller, (receiver, quota)) in receivers.into_iter().zip(quotas).enumerate() {
             // The tokens that are granted are the first ones, since a channel is a queue. Numbers beyond them are known
             // to the ledger, so that a lost token is found by its own gap and not by the next one's number.
-            let mut ledger = Ledger::new(&[2 * granted]);
-            let mut grants = Vec::with_capacity(quota as usize);
             calling.push(crew.spawn(format!("caller {caller}"), move |gate| {
+                let mut ledger = Ledger::new(&[2 * granted]);
+                let mut grants = Vec::with_capacity(quota as usize);
                 let passed = gate.pass();
                 for _ in 0..quota {
                     let asked = Instant::now();
@@ -176,12 +154,13 @@ impl Workload for TokenBucket {
                     };
                     ledger.record(&token.message);
                     grants.push(asked.max(token.minted));
+                    token.message.settle();
                 }
                 Ok((passed, Instant::now(), ledger, grants))
             })?);
         }
 
-        let balance = crew.join()?;
+        let dropped = crew.join()?;
         let (moment, ticks) = ticking.result();
         let (mut opened, mut closed) = (moment, moment);
         let mut ledgers = Vec::with_capacity(callers);
@@ -193,32 +172,22 @@ impl Workload for TokenBucket {
             ledgers.push(ledger);
             grants.extend(own_grants);
         }
-        let ledger = Ledger::merge(ledgers)?;
-        balanced(balance)?;
-        ledger.complete_to(&[granted])?;
+        let deliveries = Deliveries::join(ledgers)?;
+        balanced(deliveries.undelivered(&[ticks.added]) + ticks.refused, dropped)?;
+        deliveries.complete(&[granted])?;
         let left = ticks.added.saturating_sub(granted);
         if left > held {
-            return Err(Fault::Capacity {
-                took: left,
-                declared: held,
-            }
-            .into());
+            return Err(Fault::Capacity { took: left, declared: held }.into());
         }
         within_rate(&mut grants, held + 1, period)?;
 
         let elapsed = closed - opened;
         Ok(Round {
-            messages: ledger.delivered(),
+            messages: deliveries.count(),
             elapsed,
             figures: vec![
-                Figure {
-                    name: "tokens granted in a second",
-                    value: granted as f64 / elapsed.as_secs_f64(),
-                },
-                Figure {
-                    name: "tokens dropped at a full bucket",
-                    value: ticks.dropped as f64,
-                },
+                Figure { name: "tokens granted in a second", value: granted as f64 / elapsed.as_secs_f64() },
+                Figure { name: "tokens dropped at a full bucket", value: ticks.refused.count as f64 },
             ],
         })
     }
@@ -229,21 +198,22 @@ impl Workload for TokenBucket {
 struct Ticks {
     /// Tokens that went into the bucket, the initial ones among them.
     added: u64,
-    /// Tokens that found it full.
-    dropped: u64,
+    /// Tokens that found it full, and the last one, which found nobody.
+    refused: Tally,
 }
 
 /// Ticks until nobody takes tokens any more; the first tick is now. Tokens are numbered as they go in.
 fn tick(bucket: &impl Sender<Token>, initial: u64, period: Duration) -> Ticks {
-    let mut ticks = Ticks {
-        added: initial,
-        dropped: 0,
-    };
+    let mut ticks = Ticks { added: initial, refused: Tally::default() };
     loop {
-        match refill(bucket, Token::mint(ticks.added, Instant::now())) {
+        let id = MessageId { producer: 0, seq: ticks.added };
+        match refill(bucket, Token { message: Message::new(id), minted: Instant::now() }) {
             Refill::Added => ticks.added += 1,
-            Refill::Full => ticks.dropped += 1,
-            Refill::Abandoned => return ticks,
+            Refill::Full => ticks.refused += Tally::of_message(id),
+            Refill::Abandoned => {
+                ticks.refused += Tally::of_message(id);
+                return ticks;
+            }
         }
         wait_until(Instant::now() + period);
     }
@@ -286,11 +256,7 @@ fn within_rate(grants: &mut [Instant], burst: u64, period: Duration) -> Result<(
         if lead(last) - lead(first) > (burst as i128 - 1) * period {
             let window = grants[last].duration_since(grants[first]);
             let allowed = burst + (window.as_nanos() as i128 / period) as u64;
-            return Err(Fault::OverGranted {
-                granted: (last - first + 1) as u64,
-                window,
-                allowed,
-            });
+            return Err(Fault::OverGranted { granted: (last - first + 1) as u64, window, allowed });
         }
     }
     Ok(())
@@ -304,10 +270,8 @@ mod tests {
 
     fn check(micros: &[u64], burst: u64) -> Result<(), Fault> {
         let origin = Instant::now();
-        let mut grants: Vec<Instant> = micros
-            .iter()
-            .map(|&micros| origin + Duration::from_micros(micros))
-            .collect();
+        let mut grants: Vec<Instant> =
+            micros.iter().map(|&micros| origin + Duration::from_micros(micros)).collect();
         within_rate(&mut grants, burst, PERIOD)
     }
 
@@ -332,20 +296,10 @@ mod tests {
     fn one_token_too_many_is_found_wherever_it_is() {
         assert!(matches!(
             check(&[0, 0, 0, 9, 20, 30], 3),
-            Err(Fault::OverGranted {
-                granted: 4,
-                allowed: 3,
-                ..
-            })
+            Err(Fault::OverGranted { granted: 4, allowed: 3, .. })
         ));
-        assert!(matches!(
-            check(&[0, 40, 80, 80, 80, 80], 3),
-            Err(Fault::OverGranted { granted: 4, .. })
-        ));
-        assert!(matches!(
-            check(&[0, 8, 16, 24, 32, 40, 48], 2),
-            Err(Fault::OverGranted { .. })
-        ));
+        assert!(matches!(check(&[0, 40, 80, 80, 80, 80], 3), Err(Fault::OverGranted { granted: 4, .. })));
+        assert!(matches!(check(&[0, 8, 16, 24, 32, 40, 48], 2), Err(Fault::OverGranted { .. })));
     }
 
     proptest::proptest! {

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::{Crew, panic_message};
-use crate::ledger::{Fault, Ledger, balanced};
+use crate::ledger::{Deliveries, Fault, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -26,10 +26,7 @@ pub struct Quit(Arc<AtomicBool>);
 
 impl Quit {
     /// Not raised.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a quit is shared by cloning, never made by default"
-    )]
+    #[expect(clippy::new_without_default, reason = "a quit is shared by cloning, never made by default")]
     pub fn new() -> Self {
         Quit(Arc::new(AtomicBool::new(false)))
     }
@@ -148,12 +145,7 @@ impl Workload for WorkerPool {
         caveat: "Jobs are equally long. A failed job allocates its reason and a panic unwinds: some nanoseconds of each \
                  op, the same for all channels.",
         params: &[
-            ParamSpec {
-                name: "workers",
-                about: "worker threads",
-                kind: Kind::Threads,
-                default: "4",
-            },
+            ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {
                 name: "capacity",
                 about: "jobs, and results, that wait at most",
@@ -163,10 +155,7 @@ impl Workload for WorkerPool {
             ParamSpec {
                 name: "work",
                 about: "steps of integer work (about 1 ns each) in each job",
-                kind: Kind::Number {
-                    least: 0,
-                    most: 1_000_000,
-                },
+                kind: Kind::Number { least: 0, most: 1_000_000 },
                 default: "0",
             },
             ParamSpec {
@@ -206,9 +195,7 @@ impl Workload for WorkerPool {
         let share = size.messages;
         let quit_after = (params.choice("quit") == "half").then_some((share / 2).max(1));
         // What the two channels, the workers and the collector can hold; `None` when the channels hold any number.
-        let room = C::effective_capacity(capacity)
-            .slots()
-            .map(|slots| 2 * slots as u64 + workers as u64 + 1);
+        let room = C::effective_capacity(capacity).slots().map(|slots| 2 * slots as u64 + workers as u64 + 1);
 
         let (job_sender, job_receiver) = C::open::<Message>(capacity)?;
         let job_receivers = receivers(job_receiver, workers)?;
@@ -228,8 +215,8 @@ impl Workload for WorkerPool {
         let mut serving = Vec::with_capacity(workers);
         for (worker, jobs) in job_receivers.into_iter().enumerate() {
             let (quit, results) = (quit.clone(), result_sender.clone());
-            let mut done = Ledger::new(&[share]);
             serving.push(crew.spawn(format!("worker {worker}"), move |gate| {
+                let mut done = Ledger::new(&[share]);
                 let passed = gate.pass();
                 let stopped = serve(&jobs, &results, &quit, |job| {
                     let outcome = match done.record(&job) {
@@ -243,10 +230,10 @@ impl Workload for WorkerPool {
         }
         drop(result_sender);
 
-        let mut results = Ledger::with_ways(&[share], workers);
         let collecting = crew.spawn("collector", {
             let quit = quit.clone();
             move |gate| {
+                let mut results = Ledger::with_ways(&[share], workers);
                 let passed = gate.pass();
                 let mut wrong = None;
                 let mut last = passed;
@@ -256,10 +243,11 @@ impl Workload for WorkerPool {
                     {
                         wrong.get_or_insert(Fault::WrongResult(id));
                     }
+                    delivery.job.settle();
                     // Relaxed: only the count matters. It is behind by one job at most, the one that `room` grants to the
                     // collector: the next receive publishes it.
-                    collected.store(results.delivered(), Ordering::Relaxed);
-                    if quit_after.is_some_and(|after| results.delivered() >= after) {
+                    collected.store(results.delivered_by_ways(), Ordering::Relaxed);
+                    if quit_after.is_some_and(|after| results.delivered_by_ways() >= after) {
                         quit.raise();
                         last = Instant::now();
                     }
@@ -268,7 +256,7 @@ impl Workload for WorkerPool {
             }
         })?;
 
-        let balance = crew.join()?;
+        let dropped = crew.join()?;
         let (submitter_passed, submitted) = submitting.result();
         let (collector_passed, results, wrong, last_after_quit) = collecting.result();
         let mut passed = vec![submitter_passed, collector_passed];
@@ -284,39 +272,31 @@ impl Workload for WorkerPool {
         }
 
         // The ledgers first: they name the message that a disconnect or a jam elsewhere comes from.
-        let done = Ledger::merge(done)?;
-        let results = Ledger::merge([results])?;
+        let done = Deliveries::join(done)?;
+        let results = Deliveries::join([results])?;
         // Also of jobs that were submitted and never taken: they are dropped with their channel.
-        balanced(balance)?;
+        balanced(results.undelivered(&[submitted.created]), dropped)?;
         // A channel is a queue, so the jobs that were done are the first ones, however many those are.
-        let taken = if quit_after.is_some() {
-            done.delivered()
-        } else {
-            share
-        };
-        done.complete_to(&[taken])?;
-        results.complete_to(&[taken])?;
+        let taken = if quit_after.is_some() { done.count() } else { share };
+        done.complete(&[taken])?;
+        results.complete(&[taken])?;
         if let Some(fault) = wrong.or(left_early).or(submitted.fault) {
             return Err(fault.into());
         }
         let elapsed = match quit_after {
             None => timed_region(passed, &results),
             Some(after) => {
-                quit_was_heard(
-                    taken.saturating_sub(after),
-                    C::effective_capacity(capacity),
-                    workers,
-                )?;
+                quit_was_heard(taken.saturating_sub(after), C::effective_capacity(capacity), workers)?;
                 let opened = passed.into_iter().min().unwrap_or(last_after_quit);
                 last_after_quit.saturating_duration_since(opened)
             }
         };
         Ok(Round {
-            messages: results.delivered(),
+            messages: results.count(),
             elapsed,
             figures: vec![Figure {
-                name: "jobs submitted and never taken",
-                value: submitted.accepted.saturating_sub(taken) as f64,
+                name: "jobs made and never taken",
+                value: submitted.created.saturating_sub(taken) as f64,
             }],
         })
     }
@@ -324,8 +304,8 @@ impl Workload for WorkerPool {
 
 /// What a submitter did.
 struct Submitted {
-    /// Jobs that the channel accepted.
-    accepted: u64,
+    /// Jobs made; the channel accepted all but perhaps the last.
+    created: u64,
     /// What it saw go wrong.
     fault: Option<Fault>,
 }
@@ -341,14 +321,14 @@ fn submit(
     let mut fault = None;
     for seq in 0..share {
         if quit.raised() {
-            return Submitted { accepted: seq, fault };
+            return Submitted { created: seq, fault };
         }
         if jobs.send(Message::new(MessageId { producer: 0, seq })).is_err() {
             // Right when the workers have quit; else they left early.
             if !quit.raised() {
                 fault.get_or_insert(Fault::EarlyDisconnect { thread: "submitter" });
             }
-            return Submitted { accepted: seq, fault };
+            return Submitted { created: seq + 1, fault };
         }
         if let Some(room) = room
             && seq % LOOK == 0
@@ -356,17 +336,11 @@ fn submit(
             // Relaxed: see the collector's store.
             let in_flight = (seq + 1).saturating_sub(collected.load(Ordering::Relaxed));
             if in_flight > room {
-                fault.get_or_insert(Fault::NoBackPressure {
-                    in_flight,
-                    limit: room,
-                });
+                fault.get_or_insert(Fault::NoBackPressure { in_flight, limit: room });
             }
         }
     }
-    Submitted {
-        accepted: share,
-        fault,
-    }
+    Submitted { created: share, fault }
 }
 
 /// Quit is heard: no more results came after it than were under way. These are the queued ones and one for each worker
@@ -376,11 +350,7 @@ fn quit_was_heard(results: u64, capacity: Capacity, workers: usize) -> Result<()
     match capacity.slots() {
         Some(slots) => {
             let limit = slots as u64 + 2 * workers as u64;
-            if results > limit {
-                Err(Fault::QuitIgnored { results, limit })
-            } else {
-                Ok(())
-            }
+            if results > limit { Err(Fault::QuitIgnored { results, limit }) } else { Ok(()) }
         }
         None => Ok(()),
     }
@@ -401,10 +371,7 @@ mod tests {
     #[test]
     fn a_panic_is_an_outcome_with_its_message() {
         let id = MessageId { producer: 0, seq: 1 };
-        assert_eq!(
-            outcome(|| run(id, 0)),
-            Outcome::Panicked("a job that panics".to_owned())
-        );
+        assert_eq!(outcome(|| run(id, 0)), Outcome::Panicked("a job that panics".to_owned()));
     }
 
     #[test]
@@ -412,10 +379,7 @@ mod tests {
         assert_eq!(quit_was_heard(66, Capacity::of(64), 1), Ok(()));
         assert_eq!(
             quit_was_heard(67, Capacity::of(64), 1),
-            Err(Fault::QuitIgnored {
-                results: 67,
-                limit: 66
-            })
+            Err(Fault::QuitIgnored { results: 67, limit: 66 })
         );
         assert_eq!(quit_was_heard(1_000, Capacity::Unbounded, 1), Ok(()));
     }

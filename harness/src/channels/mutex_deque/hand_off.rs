@@ -127,11 +127,7 @@ impl<T: Send + 'static> HandOff<T> {
             let disconnected = state.senders == 0;
             if disconnected || patience.exhausted() {
                 state.idle.retain(|other| *other != ticket);
-                return Err(if disconnected {
-                    NotReceived::Disconnected
-                } else {
-                    NotReceived::Impatient
-                });
+                return Err(if disconnected { NotReceived::Disconnected } else { NotReceived::Impatient });
             }
         }
     }
