@@ -1,0 +1,132 @@
+//! Messages that tell what became of them: how often each was made and dropped.
+//!
+//! The counts are plain, not loom's: nothing may be decided by them while the model runs, so loom need not explore the order
+//! in which they change, and a payload may be dropped while a job's panic unwinds.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who sent a message, and as which of its own: sortable, so that order for each producer is order of the pair.
+pub type Id = (usize, usize);
+
+/// Makes the payloads of one execution.
+#[derive(Clone, Debug, Default)]
+pub struct Payloads(Arc<Mutex<BTreeMap<Id, Count>>>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    made: usize,
+    dropped: usize,
+}
+
+/// A message.
+#[derive(Debug)]
+pub struct Payload {
+    id: Id,
+    payloads: Payloads,
+}
+
+impl Payloads {
+    /// No payload yet.
+    pub fn new() -> Self {
+        Payloads::default()
+    }
+
+    /// The `seq`-th message of `producer`.
+    pub fn make(&self, producer: usize, seq: usize) -> Payload {
+        let id = (producer, seq);
+        self.counts().entry(id).or_default().made += 1;
+        Payload { id, payloads: self.clone() }
+    }
+
+    /// Payloads that exist at this moment.
+    pub fn alive(&self) -> usize {
+        self.counts().values().map(|count| count.made.saturating_sub(count.dropped)).sum()
+    }
+
+    /// Checks that every payload is gone, and went once.
+    ///
+    /// # Panics
+    ///
+    /// When one leaked or was dropped twice.
+    pub fn assert_each_dropped_once(&self) {
+        for (id, count) in &*self.counts() {
+            assert_eq!(count.dropped, count.made, "payload {id:?} was made and dropped so often");
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<Id, Count>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Payload {
+    /// Which message it is.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.payloads.counts().entry(self.id).or_default().dropped += 1;
+    }
+}
+
+/// Checks that every message of `producers`, each of which sent so many, was received once.
+///
+/// # Panics
+///
+/// When one is missing, there twice, or was never sent.
+pub fn assert_each_once(received: impl IntoIterator<Item = Id>, producers: &[usize]) {
+    let mut received: Vec<Id> = received.into_iter().collect();
+    received.sort_unstable();
+    let sent: Vec<Id> = producers
+        .iter()
+        .enumerate()
+        .flat_map(|(producer, &count)| (0..count).map(move |seq| (producer, seq)))
+        .collect();
+    assert_eq!(received, sent, "each message arrives exactly once");
+}
+
+/// Checks that what one receiver got of each producer is in the order in which it was sent.
+///
+/// # Panics
+///
+/// When a message overtook another of its producer.
+pub fn assert_in_order(received: &[Id]) {
+    for (index, &(producer, seq)) in received.iter().enumerate() {
+        let later = &received[index + 1..];
+        assert!(
+            !later.iter().any(|&(other, earlier)| other == producer && earlier <= seq),
+            "a message overtook another of its producer: {received:?}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem;
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn a_leak_is_found() {
+        let payloads = Payloads::new();
+        drop(payloads.make(0, 0));
+        payloads.assert_each_dropped_once();
+        mem::forget(payloads.make(0, 1));
+        assert_eq!(payloads.alive(), 1);
+        catch_unwind(|| payloads.assert_each_dropped_once()).expect_err("message (0, 1) leaked");
+    }
+
+    #[test]
+    fn messages_are_missed_doubled_and_reordered() {
+        assert_each_once([(1, 0), (0, 0), (0, 1)], &[2, 1]);
+        catch_unwind(|| assert_each_once([(0, 1)], &[2])).expect_err("(0, 0) is missing");
+        catch_unwind(|| assert_each_once([(0, 0), (0, 0)], &[1])).expect_err("(0, 0) is there twice");
+        assert_in_order(&[(1, 0), (0, 0), (1, 1), (0, 1)]);
+        catch_unwind(|| assert_in_order(&[(0, 1), (1, 0), (0, 0)])).expect_err("(0, 1) overtook (0, 0)");
+    }
+}

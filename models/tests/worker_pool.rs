@@ -1,0 +1,218 @@
+//! Models of `worker_pool`'s coordination: a pool that is told to quit, at any moment, loses no result and ends.
+//!
+//! The threads are the workload's: a submitter, workers that run the real [`serve`], and a collector, which is the main
+//! thread and raises [`Quit`]. Loom explores every moment of that: while a worker runs a job, waits for one, or waits in the
+//! full results channel, and while the submitter waits in the full jobs channel.
+
+use std::panic::resume_unwind;
+
+use harness::channel::{Capacity, Channel, Receiver, Sender, receivers};
+use harness::channels::mutex_deque::{DequeReceiver, MutexDeque};
+use harness::sync::thread::{self, JoinHandle};
+use harness::sync::{Arc, AtomicBool, Bounds, Ordering};
+use harness::workload::Workload;
+use harness::workloads::worker_pool::{Outcome, Quit, Stopped, WorkerPool, outcome, serve};
+use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
+use models::payload::{Id, Payload, Payloads};
+use models::{joined, model};
+
+const SUBJECT: &str = WorkerPool::INFO.name;
+
+/// What a worker delivers: the job and what became of it.
+type Delivery = (Payload, Outcome<usize>);
+
+/// A pool, and how much work it gets.
+#[derive(Clone, Copy, Debug)]
+struct Pool {
+    workers: usize,
+    /// Capacity of the jobs channel.
+    jobs: Capacity,
+    /// Capacity of the results channel.
+    results: Capacity,
+    submitted: usize,
+}
+
+/// The threads of a pool, and the end of it that the main thread holds.
+struct Running {
+    payloads: Payloads,
+    quit: Quit,
+    results: DequeReceiver<Delivery>,
+    /// Returns how many jobs were accepted.
+    submitter: JoinHandle<usize>,
+    /// Each returns the jobs that it took, and why it stopped.
+    workers: Vec<JoinHandle<(Vec<Id>, Stopped)>>,
+}
+
+impl Pool {
+    fn start(self) -> Running {
+        let open = "the baseline has every capacity";
+        let (job_sender, job_receiver) = MutexDeque::open::<Payload>(self.jobs).expect(open);
+        let (result_sender, results) = MutexDeque::open::<Delivery>(self.results).expect(open);
+        let (payloads, quit) = (Payloads::new(), Quit::new());
+        let workers = receivers(job_receiver, self.workers)
+            .expect("the baseline has several consumers")
+            .into_iter()
+            .map(|jobs| {
+                let (results, quit) = (result_sender.clone(), quit.clone());
+                thread::spawn(move || {
+                    let mut taken = Vec::new();
+                    let stopped = serve(&jobs, &results, &quit, |job| {
+                        taken.push(job.id());
+                        let outcome = outcome(|| run(job.id()));
+                        (job, outcome)
+                    });
+                    (taken, stopped)
+                })
+            })
+            .collect();
+        let submitter = {
+            let (payloads, quit) = (payloads.clone(), quit.clone());
+            thread::spawn(move || submit(&job_sender, &payloads, &quit, self.submitted))
+        };
+        Running { payloads, quit, results, submitter, workers }
+    }
+}
+
+/// As the workload's submitter: until all jobs are accepted, or the pool is told to quit.
+fn submit(jobs: &impl Sender<Payload>, payloads: &Payloads, quit: &Quit, count: usize) -> usize {
+    (0..count).take_while(|&seq| !quit.raised() && jobs.send(payloads.make(0, seq)).is_ok()).count()
+}
+
+/// The first job is done, the second fails and the third panics.
+fn run((_, seq): Id) -> Result<usize, String> {
+    match expected(seq) {
+        Outcome::Done(value) => Ok(value),
+        Outcome::Failed(reason) => Err(reason),
+        // Without the panic hook, as in the workload: this is no failure of the model.
+        Outcome::Panicked(message) => resume_unwind(Box::new(message)),
+    }
+}
+
+fn expected(seq: usize) -> Outcome<usize> {
+    match seq {
+        1 => Outcome::Failed("fails".to_owned()),
+        2 => Outcome::Panicked("panics".to_owned()),
+        _ => Outcome::Done(seq),
+    }
+}
+
+/// The collector raises quit after so many results, and takes the others until every worker is gone; `None`: never.
+fn collect(name: &'static str, bounds: Bounds, pool: Pool, quit_after: Option<usize>) {
+    model(name, SUBJECT, bounds, move || {
+        let running = pool.start();
+        let mut results = Vec::new();
+        loop {
+            if quit_after == Some(results.len()) {
+                running.quit.raise();
+            }
+            let Ok((job, outcome)) = running.results.recv() else {
+                break;
+            };
+            assert_eq!(outcome, expected(job.id().1));
+            results.push(job.id());
+        }
+        let accepted = joined(running.submitter);
+        let mut taken = Vec::new();
+        for worker in running.workers {
+            let (jobs, stopped) = joined(worker);
+            taken.extend(jobs);
+            assert_ne!(stopped, Stopped::NoCollector, "the collector outlives the workers");
+        }
+        taken.sort_unstable();
+        results.sort_unstable();
+        assert_eq!(results, taken, "each job that was taken has its result delivered");
+        if quit_after.is_none() {
+            assert_eq!((accepted, results.len()), (pool.submitted, pool.submitted));
+        }
+        drop(running.results);
+        running.payloads.assert_each_dropped_once();
+    });
+}
+
+const ONE_WORKER: Pool = Pool {
+    workers: 1,
+    jobs: Capacity::Bounded(std::num::NonZeroUsize::MIN),
+    results: Capacity::Bounded(std::num::NonZeroUsize::MIN),
+    submitted: 3,
+};
+
+const TWO_WORKERS: Pool = Pool { workers: 2, submitted: 2, ..ONE_WORKER };
+
+/// The same with channels that hold nothing.
+const HAND_TO_HAND: Pool = Pool { jobs: Capacity::Rendezvous, results: Capacity::Rendezvous, ..ONE_WORKER };
+
+#[test]
+fn every_job_is_done_without_quit() {
+    collect("every_job_is_done_without_quit", DEFAULT, ONE_WORKER, None);
+}
+
+/// Results never wait, so that four threads stay few schedules.
+#[test]
+fn every_job_is_done_by_two_workers() {
+    let pool = Pool { results: Capacity::Unbounded, ..TWO_WORKERS };
+    collect("every_job_is_done_by_two_workers", at_most(2), pool, None);
+}
+
+/// The worker may run a job, wait for one or for room, or not have begun; the submitter may wait in the full channel.
+#[test]
+fn quit_at_the_start() {
+    collect("quit_at_the_start", DEFAULT, ONE_WORKER, Some(0));
+}
+
+#[test]
+fn quit_after_a_result() {
+    collect("quit_after_a_result", DEFAULT, ONE_WORKER, Some(1));
+}
+
+#[test]
+fn quit_at_the_start_of_a_rendezvous_pool() {
+    collect("quit_at_the_start_of_a_rendezvous_pool", DEFAULT, HAND_TO_HAND, Some(0));
+}
+
+#[test]
+fn quit_after_a_result_of_a_rendezvous_pool() {
+    collect("quit_after_a_result_of_a_rendezvous_pool", DEFAULT, HAND_TO_HAND, Some(1));
+}
+
+/// One worker may run a job while the other waits for one.
+#[test]
+fn quit_of_two_workers_at_the_start() {
+    collect("quit_of_two_workers_at_the_start", at_most(2), TWO_WORKERS, Some(0));
+}
+
+#[test]
+fn quit_of_two_workers_after_a_result() {
+    collect("quit_of_two_workers_after_a_result", at_most(2), TWO_WORKERS, Some(1));
+}
+
+/// Nobody takes results any more, and nobody says so: worker and submitter end all the same.
+#[test]
+fn the_collector_goes_without_quit() {
+    model("the_collector_goes_without_quit", SUBJECT, DEFAULT, || {
+        let running = ONE_WORKER.start();
+        running.results.recv().expect("the first job has a result");
+        drop(running.results);
+        joined(running.submitter);
+        for (_, stopped) in running.workers.into_iter().map(joined) {
+            assert_ne!(stopped, Stopped::Quit, "nobody said quit");
+        }
+        running.payloads.assert_each_dropped_once();
+    });
+}
+
+/// Whoever sees the flag sees what was done before it was raised.
+#[test]
+fn quit_publishes_what_was_done_before() {
+    model("quit_publishes_what_was_done_before", SUBJECT, EVERY_SCHEDULE, || {
+        let quit = Quit::new();
+        let done = Arc::new(AtomicBool::new(false));
+        let worker = {
+            let (quit, done) = (quit.clone(), Arc::clone(&done));
+            // Relaxed: it is the flag that has to order them.
+            thread::spawn(move || !quit.raised() || done.load(Ordering::Relaxed))
+        };
+        done.store(true, Ordering::Relaxed);
+        quit.raise();
+        assert!(joined(worker), "quit was seen, and not what was done before");
+    });
+}
