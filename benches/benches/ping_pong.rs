@@ -1,0 +1,7 @@
+//! Criterion benchmarks of the workload `ping_pong`, over every channel.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    benches::bench("ping_pong")
+}

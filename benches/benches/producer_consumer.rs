@@ -1,0 +1,7 @@
+//! Criterion benchmarks of the workload `producer_consumer`, over every channel.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    benches::bench("producer_consumer")
+}

@@ -1,0 +1,7 @@
+//! Criterion benchmarks of the workload `worker_pool`, over every channel.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    benches::bench("worker_pool")
+}

@@ -1,0 +1,249 @@
+//! The benchmarks of one workload: its plan, its cells, and the record of what became of each.
+
+use std::collections::HashSet;
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, SamplingMode, Throughput};
+use harness::crew::CrewError;
+use harness::machine::Machine;
+use harness::record::{BENCH_FILE, CellRecord, ParamsRecord, Record, Recorder, Run, Status, now, run_name};
+use harness::registry::{Cell, CellError, Registry};
+use harness::workload::{RoundError, WorkloadInfo};
+
+use crate::{Arguments, Mode, Settings};
+
+/// The benchmarks of one workload over the channels of a registry.
+#[derive(Debug)]
+pub struct Suite<'a> {
+    /// The channels.
+    pub registry: &'a Registry,
+    /// The workload.
+    pub workload: &'static WorkloadInfo,
+    /// How long to measure.
+    pub settings: Settings,
+    /// Where criterion keeps its data; the record goes beside it.
+    pub directory: PathBuf,
+}
+
+/// What became of the cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Cells measured, or run once in a test.
+    pub measured: usize,
+    /// Cells that the channel or the machine cannot do.
+    pub unsupported: usize,
+    /// Cells that failed.
+    pub failed: usize,
+}
+
+impl Suite<'_> {
+    /// Runs what the command line selects.
+    ///
+    /// # Errors
+    ///
+    /// When the command line cannot be read or the record cannot be written.
+    pub fn run(&self, arguments: &Arguments) -> Result<Summary, String> {
+        let criterion = self.settings.criterion().output_directory(&self.directory);
+        if arguments.mode == Mode::Print {
+            self.print(criterion.configure_from_args());
+            return Ok(Summary::default());
+        }
+        self.measure(criterion.configure_from_args(), arguments, &arguments.selected()?)
+    }
+
+    /// Names every benchmark to criterion, which lists those that its filter selects and runs none.
+    fn print(&self, mut criterion: criterion::Criterion) {
+        for params in self.workload.grid(self.settings.profile) {
+            let mut group = criterion.benchmark_group(self.group_name(&params.id()));
+            for channel in self.registry.channels() {
+                group.bench_function(channel.name, |_| unreachable!("criterion only lists"));
+            }
+            group.finish();
+        }
+    }
+
+    /// Measures the cells whose benchmarks are `selected`.
+    ///
+    /// # Errors
+    ///
+    /// When the record cannot be written.
+    pub fn measure(
+        &self,
+        mut criterion: criterion::Criterion,
+        arguments: &Arguments,
+        selected: &HashSet<String>,
+    ) -> Result<Summary, String> {
+        let grid = self.workload.grid(self.settings.profile);
+        // Nothing is recorded of a test: it measures nothing.
+        let recorder =
+            (arguments.mode == Mode::Measure).then(|| Recorder::new(self.directory.join(BENCH_FILE)));
+        let record = |record: Record| match &recorder {
+            None => Ok(()),
+            Some(recorder) => recorder
+                .append(&record)
+                .map_err(|error| format!("could not write {}: {error}", recorder.path().display())),
+        };
+        let run = run_name();
+        if !selected.is_empty() {
+            self.announce(arguments, selected);
+            record(Record::Run(Run {
+                run: run.clone(),
+                began: now(),
+                command: command(arguments),
+                profile: self.settings.profile.name().to_owned(),
+                workload: self.workload.name.to_owned(),
+                grid: grid.iter().map(|params| ParamsRecord::of(self.workload, params)).collect(),
+                channels: self.registry.channels().map(|info| info.name.to_owned()).collect(),
+                machine: Machine::current(self.registry),
+            }))?;
+        }
+
+        let mut summary = Summary::default();
+        let mut abandoned = false;
+        for params in grid {
+            let name = self.group_name(&params.id());
+            let mut group = criterion.benchmark_group(&name);
+            // Rounds are independent and there are few: each sample has as many as every other.
+            group.sampling_mode(SamplingMode::Flat);
+            for channel in self.registry.channels() {
+                let benchmark = format!("{name}/{}", channel.name);
+                if !selected.contains(&benchmark) {
+                    continue;
+                }
+                let cell = self
+                    .registry
+                    .cell(channel.name, self.workload.name, params.clone(), None)
+                    .map_err(|error| error.to_string())?;
+                let status = measure(&mut group, &cell, &mut abandoned);
+                match &status {
+                    Status::Measured { .. } => summary.measured += 1,
+                    Status::Unsupported { reason } => {
+                        summary.unsupported += 1;
+                        println!("{benchmark}: {reason}\n");
+                    }
+                    Status::Failed { reason } => {
+                        summary.failed += 1;
+                        eprintln!("{benchmark}: failed: {reason}\n  again: {}\n", replay(&cell));
+                    }
+                }
+                record(Record::Cell(CellRecord {
+                    run: run.clone(),
+                    workload: self.workload.name.to_owned(),
+                    params: params.id(),
+                    channel: channel.name.to_owned(),
+                    status,
+                    effective_capacity: cell.changed_capacity().map(|capacity| capacity.to_string()),
+                    replay: replay(&cell),
+                }))?;
+            }
+            group.finish();
+        }
+        if summary.measured > 0 {
+            criterion.final_summary();
+        }
+        Ok(summary)
+    }
+
+    fn group_name(&self, params: &str) -> String {
+        format!("{}/{params}", self.workload.name)
+    }
+
+    /// Prints the plan and what it will take.
+    fn announce(&self, arguments: &Arguments, selected: &HashSet<String>) {
+        let groups: HashSet<&str> =
+            selected.iter().filter_map(|name| Some(name.rsplit_once('/')?.0)).collect();
+        let what =
+            format!("{}: {} benchmarks in {} groups", self.workload.name, selected.len(), groups.len());
+        match arguments.mode {
+            Mode::Measure => println!(
+                "{what}, profile {}, about {}\n",
+                self.settings.profile,
+                words(self.settings.estimate(selected.len()))
+            ),
+            Mode::Test | Mode::Print => println!("{what}, once each"),
+        }
+    }
+}
+
+/// Checks a cell and lets criterion measure it.
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mut bool) -> Status {
+    // The self-check: a cell that cannot work never reaches criterion.
+    let first = match cell.round() {
+        Ok(round) => round,
+        Err(error) => return status_of(error, abandoned),
+    };
+    let beside_abandoned_threads = *abandoned;
+    let mut rounds = 1;
+    group.throughput(Throughput::Elements(first.messages));
+    let measured = catch_unwind(AssertUnwindSafe(|| {
+        group.bench_function(cell.channel.name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let mut elapsed = Duration::ZERO;
+                for _ in 0..iterations {
+                    match cell.round() {
+                        // A round that is told to quit delivers more or fewer than the first: its time is scaled, so
+                        // that criterion divides by what was delivered.
+                        Ok(round) => {
+                            elapsed += round.elapsed.mul_f64(first.messages as f64 / round.messages as f64);
+                        }
+                        // Criterion has no way out of a benchmark but to unwind; without the panic hook, since the
+                        // failure is reported below.
+                        Err(error) => resume_unwind(Box::new(error)),
+                    }
+                    rounds += 1;
+                }
+                elapsed
+            });
+        });
+    }));
+    match measured {
+        Ok(()) => Status::Measured { rounds, messages: first.messages, beside_abandoned_threads },
+        Err(panic) => match panic.downcast::<CellError>() {
+            Ok(error) => status_of(*error, abandoned),
+            Err(panic) => resume_unwind(panic),
+        },
+    }
+}
+
+fn status_of(error: CellError, abandoned: &mut bool) -> Status {
+    let reason = error.error.to_string();
+    if !error.error.is_failure() {
+        return Status::Unsupported { reason };
+    }
+    if matches!(error.error, RoundError::Crew(CrewError::Hung { .. } | CrewError::Panicked { .. })) {
+        *abandoned = true;
+    }
+    Status::Failed { reason }
+}
+
+/// The command that runs rounds of a cell again.
+fn replay(cell: &Cell) -> String {
+    format!(
+        "cargo run --release -- round {} {} {} --rounds 100",
+        cell.channel.name, cell.workload.name, cell.params
+    )
+}
+
+/// The command line as it was typed, without what cargo adds.
+fn command(arguments: &Arguments) -> String {
+    let profile = env::var(harness::profile::PROFILE_VARIABLE)
+        .map(|profile| format!("{}={profile} ", harness::profile::PROFILE_VARIABLE))
+        .unwrap_or_default();
+    let text = arguments.text().replace("--bench", "");
+    match text.trim() {
+        "" => format!("{profile}cargo bench"),
+        rest => format!("{profile}cargo bench -- {rest}"),
+    }
+}
+
+/// A duration in minutes and seconds.
+fn words(duration: Duration) -> String {
+    match (duration.as_secs() / 60, duration.as_secs() % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
