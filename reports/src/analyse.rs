@@ -1,0 +1,10 @@
+//! From records and measurements to what the page says: which cells there are and what became of each, how they compare,
+//! what the checks can and cannot say, and what to be warned of. No HTML here, and no files.
+
+pub mod cells;
+pub mod checks;
+pub mod fingerprints;
+pub mod page;
+pub mod ranking;
+pub mod scaling;
+pub mod standing;

@@ -1,0 +1,214 @@
+//! What the checks say of a channel or a workload, in words. A check that did not run on a channel's own code is no pass.
+
+use harness::channel::Info;
+use harness::record::{Model, Overhead};
+
+use super::cells::Outcome;
+use super::page::WorkloadPage;
+use crate::numbers;
+
+/// The channel that the models of workloads run over.
+pub const BASELINE: &str = "mutex-deque";
+
+/// The script that runs the models.
+const MODELS_SCRIPT: &str = "scripts/loom";
+
+/// What a check says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// How it is to be taken.
+    pub kind: VerdictKind,
+    /// In words.
+    pub words: String,
+}
+
+/// How a verdict is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerdictKind {
+    /// It ran on the channel's own code and found nothing.
+    Passed,
+    /// It found a fault.
+    Failed,
+    /// It says nothing of the channel's own code.
+    Silent,
+}
+
+/// The newest record of each model, in the order in which the models first appear.
+pub fn newest_models(models: &[Model]) -> Vec<Model> {
+    let mut newest: Vec<Model> = Vec::new();
+    for model in models {
+        let known = newest.iter_mut().find(|known| {
+            (&known.model, &known.subject, &known.method) == (&model.model, &model.subject, &model.method)
+        });
+        match known {
+            Some(known) => known.clone_from(model),
+            None => newest.push(model.clone()),
+        }
+    }
+    newest
+}
+
+/// The newest record of the overhead over each channel.
+pub fn newest_overheads(overheads: &[Overhead]) -> Vec<Overhead> {
+    let mut newest: Vec<Overhead> = Vec::new();
+    for overhead in overheads {
+        let known = newest
+            .iter_mut()
+            .find(|known| (&known.channel, &known.against) == (&overhead.channel, &overhead.against));
+        match known {
+            Some(known) => known.clone_from(overhead),
+            None => newest.push(overhead.clone()),
+        }
+    }
+    newest
+}
+
+/// The verification of a channel's own rounds, over all cells of the page.
+pub fn rounds(channel: &str, workloads: &[WorkloadPage]) -> Verdict {
+    let mut verified = 0;
+    let mut failed = Vec::new();
+    for workload in workloads {
+        for params in &workload.params {
+            for cell in params.cells.iter().filter(|cell| cell.channel == channel) {
+                verified += cell.rounds;
+                if matches!(cell.outcome, Outcome::Failed(_)) {
+                    failed.push(format!("{} with {}", workload.name, params.record.id));
+                }
+            }
+        }
+    }
+    let verified_words = format!("{} verified", numbers::count(verified, "round"));
+    match (verified, failed.len()) {
+        (0, 0) => Verdict { kind: VerdictKind::Silent, words: "not run".to_owned() },
+        (_, 0) => Verdict { kind: VerdictKind::Passed, words: format!("{verified_words}, none failed") },
+        (_, cells) => Verdict {
+            kind: VerdictKind::Failed,
+            words: format!(
+                "failed in {}: {}; {verified_words} in others",
+                numbers::count(cells as u64, "cell"),
+                failed.join(", ")
+            ),
+        },
+    }
+}
+
+/// What loom says of a channel's own code. `info` is what this build knows of the channel.
+pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> Verdict {
+    let own: Vec<_> = models.iter().filter(|model| model.subject == channel).collect();
+    if !own.is_empty() {
+        return of_models(&own);
+    }
+    let words = match info {
+        Some(info) if info.package.is_some() => {
+            "not instrumentable: its published source is not written on loom's types".to_owned()
+        }
+        Some(info) if info.name == "std" => {
+            "not instrumentable: the standard library is not written on loom's types".to_owned()
+        }
+        Some(_) => format!("not run ({MODELS_SCRIPT})"),
+        None => "not run: not known to this build".to_owned(),
+    };
+    Verdict { kind: VerdictKind::Silent, words }
+}
+
+/// What loom says of a workload's protocol; `None` when no model explores it.
+pub fn workload_models(workload: &str, models: &[Model]) -> Option<Verdict> {
+    let own: Vec<_> = models.iter().filter(|model| model.subject == workload).collect();
+    let found = (!own.is_empty()).then(|| of_models(&own))?;
+    Some(Verdict {
+        // Its own code is the workload's; of the other channels it says nothing, so it is no pass of the page's cells.
+        kind: match found.kind {
+            VerdictKind::Failed => VerdictKind::Failed,
+            VerdictKind::Passed | VerdictKind::Silent => VerdictKind::Silent,
+        },
+        words: format!("protocol only, over {BASELINE}: {}", found.words),
+    })
+}
+
+fn of_models(models: &[&Model]) -> Verdict {
+    let failed: Vec<_> =
+        models.iter().filter(|model| !model.passed).map(|model| model.model.as_str()).collect();
+    if !failed.is_empty() {
+        return Verdict {
+            kind: VerdictKind::Failed,
+            words: format!(
+                "{} of {} failed: {}",
+                failed.len(),
+                numbers::count(models.len() as u64, "model"),
+                failed.join(", ")
+            ),
+        };
+    }
+    let mut bounds: Vec<_> = models.iter().map(|model| model.bounds.as_str()).collect();
+    bounds.sort_unstable();
+    bounds.dedup();
+    let bounds = match bounds[..] {
+        [only] => only.to_owned(),
+        _ => "within bounds that differ, see the table of models".to_owned(),
+    };
+    Verdict {
+        kind: VerdictKind::Passed,
+        words: format!("{} passed: {bounds}", numbers::count(models.len() as u64, "model")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use harness::registry::Registry;
+
+    use super::*;
+
+    fn model(name: &str, subject: &str, passed: bool) -> Model {
+        Model {
+            at: "2026-01-02T03:04:05Z".to_owned(),
+            model: name.to_owned(),
+            subject: subject.to_owned(),
+            method: "loom".to_owned(),
+            passed,
+            executions: 1_000,
+            bounds: "all schedules of at most 2 preemptions".to_owned(),
+            seconds: 1.0,
+        }
+    }
+
+    #[test]
+    fn only_a_channel_with_models_of_its_own_passes() {
+        let models = [
+            model("hand-off", BASELINE, true),
+            model("queue", BASELINE, true),
+            model("shutdown", "worker_pool", true),
+        ];
+        let registry = Registry::new();
+        for info in registry.channels() {
+            let verdict = channel_models(info.name, Some(info), &models);
+            assert_eq!(
+                verdict.kind == VerdictKind::Passed,
+                info.name == BASELINE,
+                "{}: {}",
+                info.name,
+                verdict.words
+            );
+        }
+        let verdict = workload_models("worker_pool", &models).expect("it has a model");
+        assert_eq!(
+            verdict.words,
+            "protocol only, over mutex-deque: 1 model passed: all schedules of at most 2 preemptions"
+        );
+        assert_eq!(verdict.kind, VerdictKind::Silent);
+        assert_eq!(workload_models("pipeline", &models), None);
+    }
+
+    #[test]
+    fn the_newest_record_of_a_model_counts() {
+        let models = [
+            model("queue", BASELINE, true),
+            model("hand-off", BASELINE, true),
+            model("queue", BASELINE, false),
+        ];
+        let newest = newest_models(&models);
+        assert_eq!(newest.len(), 2);
+        let verdict = channel_models(BASELINE, None, &newest);
+        assert_eq!(verdict.words, "1 of 2 models failed: queue");
+        assert_eq!(verdict.kind, VerdictKind::Failed);
+    }
+}

@@ -1,0 +1,245 @@
+//! What criterion leaves behind: for each benchmark a folder `new` with `benchmark.json`, `estimates.json` and
+//! `sample.json` (criterion 0.8, `analysis/mod.rs` and `estimate.rs`). Benchmarks are matched by the ids inside
+//! `benchmark.json` and never by folder names, which criterion cuts and alters.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use walkdir::WalkDir;
+
+use super::Problem;
+
+/// The folder of a benchmark's newest measurement.
+const NEWEST: &str = "new";
+
+/// Criterion cuts the folder name of a group or a function to this many bytes.
+const LONGEST_FOLDER: usize = 64;
+
+/// Deeper than criterion nests (`group/function/value/new/benchmark.json`), so that a stray link is no endless walk.
+const DEEPEST: usize = 8;
+
+/// What criterion measured for one benchmark, for each message delivered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// The median of the samples, in ns/op.
+    pub median: f64,
+    /// The bounds of its confidence interval, in ns/op.
+    pub interval: [f64; 2],
+    /// The level of that interval: 0.95 unless criterion was told otherwise.
+    pub level: f64,
+    /// Every sample, in ns/op, in the order of measurement.
+    pub samples: Vec<f64>,
+    /// The most rounds that a sample is the mean of.
+    pub rounds_per_sample: u64,
+    /// Messages delivered in each round.
+    pub messages: u64,
+}
+
+/// Every benchmark of a criterion directory.
+#[derive(Clone, Debug)]
+pub struct Benchmarks {
+    root: PathBuf,
+    /// The folder `new` and the messages of a round, by group and function.
+    found: HashMap<(String, String), (PathBuf, Option<u64>)>,
+    /// Files that name a benchmark, and could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl Benchmarks {
+    /// Finds the benchmarks under `root`; their measurements are read when asked for.
+    pub fn find(root: &Path) -> Self {
+        let mut benchmarks =
+            Benchmarks { root: root.to_owned(), found: HashMap::new(), problems: Vec::new() };
+        for entry in WalkDir::new(root).max_depth(DEEPEST).sort_by_file_name() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let file = error.path().unwrap_or(root).to_owned();
+                    let what = format!("cannot be listed ({error})");
+                    benchmarks.problems.push(Problem { file, line: None, what });
+                    continue;
+                }
+            };
+            let path = entry.path();
+            if !path.ends_with(Path::new(NEWEST).join("benchmark.json")) {
+                continue;
+            }
+            match read_json::<BenchmarkFile>(path) {
+                Ok(BenchmarkFile { group_id, function_id: Some(function), throughput }) => {
+                    let messages = throughput.and_then(|throughput| throughput.elements);
+                    let folder = path.parent().unwrap_or(root).to_owned();
+                    benchmarks.found.insert((group_id, function), (folder, messages));
+                }
+                // A benchmark without a function is none of chanlab's.
+                Ok(_) => {}
+                Err(problem) => benchmarks.problems.push(problem),
+            }
+        }
+        benchmarks
+    }
+
+    /// The measurement of a benchmark whose rounds delivered `messages` messages.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`] with the file that is missing, damaged or of another size of round.
+    pub fn measurement(&self, group: &str, function: &str, messages: u64) -> Result<Measurement, Problem> {
+        let key = (group.to_owned(), function.to_owned());
+        let Some((folder, elements)) = self.found.get(&key) else {
+            return Err(self.missing(group, function));
+        };
+        if *elements != Some(messages) {
+            let what = match elements {
+                Some(elements) => format!(
+                    "is of rounds of {elements} messages, where the record says {messages}: of another run"
+                ),
+                None => "does not say how many messages a round delivered".to_owned(),
+            };
+            return Err(Problem { file: folder.join("benchmark.json"), line: None, what });
+        }
+
+        let estimates_path = folder.join("estimates.json");
+        let estimates: EstimatesFile = read_json(&estimates_path)?;
+        let sample_path = folder.join("sample.json");
+        let sample: SampleFile = read_json(&sample_path)?;
+
+        let median = estimates.median;
+        let bounds = median.confidence_interval;
+        let sensible = [bounds.lower_bound, median.point_estimate, bounds.upper_bound]
+            .iter()
+            .all(|time| time.is_finite() && *time > 0.0)
+            && bounds.lower_bound <= bounds.upper_bound;
+        if !sensible {
+            return Err(Problem {
+                file: estimates_path,
+                line: None,
+                what: "holds a time that is none".to_owned(),
+            });
+        }
+        let positive = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite() && *number > 0.0);
+        if sample.iters.is_empty()
+            || sample.iters.len() != sample.times.len()
+            || !positive(&sample.iters)
+            || !positive(&sample.times)
+        {
+            return Err(Problem {
+                file: sample_path,
+                line: None,
+                what: "holds samples that are none".to_owned(),
+            });
+        }
+
+        let per_message = |round: f64| round / messages as f64;
+        Ok(Measurement {
+            median: per_message(median.point_estimate),
+            interval: [per_message(bounds.lower_bound), per_message(bounds.upper_bound)],
+            level: bounds.confidence_level,
+            samples: sample
+                .iters
+                .iter()
+                .zip(&sample.times)
+                .map(|(rounds, time)| per_message(time / rounds))
+                .collect(),
+            rounds_per_sample: sample.iters.iter().copied().fold(1.0, f64::max) as u64,
+            messages,
+        })
+    }
+
+    /// No benchmark has these ids: names the file that would have them.
+    fn missing(&self, group: &str, function: &str) -> Problem {
+        let file = self
+            .root
+            .join(folder_name(group))
+            .join(folder_name(function))
+            .join(NEWEST)
+            .join("benchmark.json");
+        let damaged = self.problems.iter().find(|problem| problem.file == file);
+        damaged.cloned().unwrap_or_else(|| Problem {
+            file,
+            line: None,
+            what: "is missing, or is of another benchmark".to_owned(),
+        })
+    }
+}
+
+/// The folder that criterion makes of a group or a function (its `make_filename_safe`).
+fn folder_name(id: &str) -> String {
+    let mut name = id.replace(['?', '"', '/', '\\', '*', '<', '>', ':', '|', '^'], "_");
+    while name.len() > LONGEST_FOLDER {
+        name.pop();
+    }
+    name
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
+    let problem = |what: String| Problem { file: path.to_owned(), line: None, what };
+    let text = fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => problem("is missing".to_owned()),
+        _ => problem(format!("cannot be read ({error})")),
+    })?;
+    serde_json::from_slice(&text).map_err(|error| problem(format!("is damaged ({error})")))
+}
+
+#[derive(Deserialize)]
+struct BenchmarkFile {
+    group_id: String,
+    function_id: Option<String>,
+    throughput: Option<Throughput>,
+}
+
+/// Criterion's enum; the variants that chanlab does not use leave the field empty.
+#[derive(Deserialize)]
+struct Throughput {
+    #[serde(rename = "Elements")]
+    elements: Option<u64>,
+}
+
+/// Of the estimates only the median is used: a round that the scheduler held up does not move it.
+#[derive(Deserialize)]
+struct EstimatesFile {
+    median: Estimate,
+}
+
+#[derive(Deserialize)]
+struct Estimate {
+    confidence_interval: ConfidenceInterval,
+    point_estimate: f64,
+}
+
+#[derive(Deserialize)]
+struct ConfidenceInterval {
+    confidence_level: f64,
+    lower_bound: f64,
+    upper_bound: f64,
+}
+
+/// Total nanoseconds of each sample, and its rounds.
+#[derive(Deserialize)]
+struct SampleFile {
+    iters: Vec<f64>,
+    times: Vec<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_named_as_criterion_names_them() {
+        assert_eq!(folder_name("producer_consumer/capacity=64"), "producer_consumer_capacity=64");
+        assert_eq!(folder_name(&"ä".repeat(40)).len(), LONGEST_FOLDER);
+    }
+
+    #[test]
+    fn throughput_of_another_kind_is_no_number_of_messages() {
+        let parse = |text| serde_json::from_str::<BenchmarkFile>(text).expect("criterion's form");
+        let file =
+            parse(r#"{"group_id":"g","function_id":"f","value_str":null,"throughput":{"Elements":7}}"#);
+        assert_eq!(file.throughput.and_then(|throughput| throughput.elements), Some(7));
+        let file = parse(r#"{"group_id":"g","function_id":"f","throughput":{"Bytes":7}}"#);
+        assert_eq!(file.throughput.and_then(|throughput| throughput.elements), None);
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the data is: criterion's directory with the record of the benchmarks in it, and the record of the models.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use harness::record::{BENCH_FILE, MODELS_FILE, criterion_dir, target_dir};
+
+use super::criterion::Benchmarks;
+use super::records::Records;
+
+/// What to do when there is nothing to report.
+const REMEDY: &str = "run scripts/bench (or cargo bench) first";
+
+/// Where to read from; `None` is the default place.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Criterion's directory.
+    pub input: Option<PathBuf>,
+    /// The record of the models. Only a file that was named has to exist.
+    pub models: Option<PathBuf>,
+}
+
+/// Everything that was read.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// Criterion's directory.
+    pub input: PathBuf,
+    /// The record of the benchmarks; it holds at least one run.
+    pub records: Records,
+    /// What criterion measured.
+    pub benchmarks: Benchmarks,
+    /// The record of the models; empty when no model was run.
+    pub models: Records,
+}
+
+impl Sources {
+    /// Reads everything.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to report: which file or folder is missing, and what to do.
+    pub fn collect(&self) -> Result<Collected> {
+        let input = self.input.clone().unwrap_or_else(criterion_dir);
+        if !input.is_dir() {
+            bail!("there is no folder {}: {REMEDY}, or name another with --input", input.display());
+        }
+        let bench_file = input.join(BENCH_FILE);
+        let records = match Records::read(&bench_file) {
+            Ok(records) => records,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                bail!("there is no file {}: {REMEDY}", bench_file.display())
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", bench_file.display())),
+        };
+        if records.runs.is_empty() {
+            bail!("{} holds no run that can be read: {REMEDY}", bench_file.display());
+        }
+        Ok(Collected { benchmarks: Benchmarks::find(&input), input, records, models: self.models()? })
+    }
+
+    fn models(&self) -> Result<Records> {
+        let path = match &self.models {
+            Some(path) => path.clone(),
+            None => default_models_file(),
+        };
+        match Records::read(&path) {
+            Err(error) if self.models.is_none() && error.kind() == ErrorKind::NotFound => {
+                Ok(Records::default())
+            }
+            result => result.with_context(|| format!("cannot read the models' record {}", path.display())),
+        }
+    }
+}
+
+/// The models are built in a target directory of their own, inside the usual one: `--cfg loom` changes every crate.
+fn default_models_file() -> PathBuf {
+    target_dir().join("loom").join(MODELS_FILE)
+}

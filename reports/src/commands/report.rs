@@ -1,0 +1,89 @@
+//! `chanlab report`: draws the page.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use harness::record::{now, target_dir};
+use harness::registry::Registry;
+use reports::analyse::page::{Page, WorkloadPage};
+use reports::analyse::standing::Standing;
+use reports::collect::sources::Sources;
+use reports::render;
+
+/// The page's name when none is given.
+const FILE: &str = "report.html";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Criterion's directory, with the benchmarks' record in it [default: criterion in the target directory]
+    #[arg(long, value_name = "DIR")]
+    input: Option<PathBuf>,
+    /// The models' record [default: loom/chanlab-models.jsonl in the target directory, if it is there]
+    #[arg(long, value_name = "FILE")]
+    models: Option<PathBuf>,
+    /// The page to write [default: report.html in the target directory]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    let sources = Sources { input: arguments.input, models: arguments.models };
+    let page = Page::new(sources.collect()?, &Registry::new());
+    let output = arguments.output.unwrap_or_else(|| target_dir().join(FILE));
+    write_file(&output, &render::page::page(&page, &now()))?;
+
+    let mut terminal = io::stderr().lock();
+    for problem in &page.problems {
+        writeln!(terminal, "warning: {problem}")?;
+    }
+    for warning in &page.warnings {
+        writeln!(terminal, "warning: {warning}")?;
+    }
+    let mut terminal = io::stdout().lock();
+    writeln!(terminal, "Fastest, or not told apart from it, in so many params:")?;
+    let width = page.workloads.iter().map(|workload| workload.name.len()).max();
+    for workload in &page.workloads {
+        writeln!(terminal, "  {}", line(workload, width.unwrap_or(0)))?;
+    }
+    writeln!(terminal, "{}", output.display())?;
+    Ok(())
+}
+
+/// A workload in one line: `ping_pong (5)  crossfire 4, kanal 2; failed: flume 1`.
+fn line(workload: &WorkloadPage, width: usize) -> String {
+    let mut standings: Vec<_> = workload.standings.iter().collect();
+    standings.sort_by_key(|standing| std::cmp::Reverse(standing.fastest));
+    let names = |count: fn(&Standing) -> usize| {
+        let counted = standings.iter().filter(|standing| count(standing) > 0);
+        let words: Vec<_> =
+            counted.map(|standing| format!("{} {}", standing.channel, count(standing))).collect();
+        words.join(", ")
+    };
+    let fastest = names(|standing| standing.fastest);
+    let mut text = format!(
+        "{:width$} {:>4}  {}",
+        workload.name,
+        format!("({})", workload.params.len()),
+        if fastest.is_empty() { "no time" } else { &fastest }
+    );
+    for (word, lacking) in [
+        ("failed", names(|standing| standing.failed)),
+        ("damaged", names(|standing| standing.damaged)),
+        ("not run", names(|standing| standing.not_run)),
+    ] {
+        if !lacking.is_empty() {
+            text.push_str(&format!("; {word}: {lacking}"));
+        }
+    }
+    text
+}
+
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

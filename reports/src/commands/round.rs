@@ -1,0 +1,143 @@
+//! `chanlab round`: runs verified rounds of one cell. It is also the command that records name for running a cell again.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use clap::value_parser;
+use harness::registry::{Cell, CellError, Registry};
+use harness::workload::Round;
+use indicatif::{ProgressBar, ProgressStyle};
+use reports::numbers;
+
+/// Up to this many rounds are printed one by one.
+const PRINTED_ROUNDS: usize = 20;
+
+/// A ledger has a bit for each message in every receiver: more messages would fill the memory.
+const MOST_MESSAGES: u64 = 1_000_000_000;
+
+/// A round that takes a day has hung.
+const MOST_SECONDS: u64 = 86_400;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The channel (chanlab list names them)
+    channel: String,
+    /// The workload (chanlab list names them)
+    workload: String,
+    /// The workload's params, apart or joined by commas; the others keep their defaults
+    #[arg(value_name = "PARAM=VALUE")]
+    params: Vec<String>,
+    /// Rounds to run
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    rounds: u64,
+    /// Messages in each round [default: the workload's]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MOST_MESSAGES))]
+    messages: Option<u64>,
+    /// After so long a round has hung [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    deadline: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let registry = Registry::new();
+    let params = registry.params(&arguments.workload, &arguments.params.join(","))?;
+    let mut cell = registry.cell(&arguments.channel, &arguments.workload, params, arguments.messages)?;
+    if let Some(seconds) = arguments.deadline {
+        cell.size.deadline = Duration::from_secs(seconds);
+    }
+
+    let rounds = match rounds(&cell, arguments.rounds) {
+        Ok(rounds) => rounds,
+        Err((_, error)) if !error.error.is_failure() => {
+            let mut terminal = io::stdout().lock();
+            writeln!(terminal, "{cell}")?;
+            writeln!(terminal, "{}", error.error)?;
+            return Ok(());
+        }
+        Err((number, error)) => {
+            return Err(anyhow!("{error} (round {number} of {})", arguments.rounds));
+        }
+    };
+    print(&cell, &rounds)?;
+    Ok(())
+}
+
+/// Runs the rounds; the first that is none ends them, with its number.
+fn rounds(cell: &Cell, count: u64) -> Result<Vec<Round>, (u64, CellError)> {
+    // Hidden where the standard error is no terminal.
+    let bar = ProgressBar::new(count).with_style(
+        ProgressStyle::with_template("{bar:30} {pos} of {len} rounds, {eta} left")
+            .expect("the template is valid"),
+    );
+    let mut rounds = Vec::new();
+    for number in 1..=count {
+        match cell.round() {
+            Ok(round) => rounds.push(round),
+            Err(error) => {
+                bar.finish_and_clear();
+                return Err((number, error));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(rounds)
+}
+
+fn print(cell: &Cell, rounds: &[Round]) -> io::Result<()> {
+    let mut terminal = io::stdout().lock();
+    writeln!(terminal, "{cell}")?;
+    if let (Some(effective), Some(asked)) = (cell.changed_capacity(), cell.params.capacity()) {
+        writeln!(terminal, "effective capacity: {effective}, asked for: {asked}")?;
+    }
+    let messages = rounds[0].messages;
+    writeln!(
+        terminal,
+        "{} of {}, all verified",
+        numbers::count(rounds.len() as u64, "round"),
+        numbers::count(messages, "message")
+    )?;
+    if rounds.len() <= PRINTED_ROUNDS {
+        for (index, round) in rounds.iter().enumerate() {
+            let time = numbers::measured(round.ns_per_op());
+            writeln!(terminal, "round {:>2}  {time:>9} ns/op", index + 1)?;
+        }
+    }
+    if rounds.len() > 1 {
+        let [least, median, most] =
+            spread(rounds.iter().map(Round::ns_per_op).collect()).map(numbers::measured);
+        writeln!(terminal, "ns/op: least {least}, median {median}, most {most}")?;
+    }
+    for (index, figure) in rounds[0].figures.iter().enumerate() {
+        let values = rounds.iter().filter_map(|round| Some(round.figures.get(index)?.value));
+        let [least, median, most] = spread(values.collect()).map(numbers::figure);
+        if rounds.len() > 1 {
+            writeln!(terminal, "{}: least {least}, median {median}, most {most}", figure.name)?;
+        } else {
+            writeln!(terminal, "{}: {median}", figure.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The least, the median and the most of at least one number.
+fn spread(mut numbers: Vec<f64>) -> [f64; 3] {
+    numbers.sort_by(f64::total_cmp);
+    let last = numbers.len() - 1;
+    let median = (numbers[last / 2] + numbers[numbers.len() / 2]) / 2.0;
+    [numbers[0], median, numbers[last]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(spread(vec![3.0, 1.0, 2.0]), [1.0, 2.0, 3.0]);
+        assert_eq!(spread(vec![4.0, 1.0, 2.0, 3.0]), [1.0, 2.5, 4.0]);
+        assert_eq!(spread(vec![7.0]), [7.0, 7.0, 7.0]);
+    }
+}

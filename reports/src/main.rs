@@ -1,0 +1,70 @@
+//! The command `chanlab`.
+
+mod commands;
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use harness::registry::UsageError;
+
+use crate::commands::{Command, list, report, round};
+
+/// The exit code of anything that failed.
+const FAILED: u8 = 1;
+
+/// The exit code of a command line that asks for what does not exist; clap's own.
+const USAGE: u8 = 2;
+
+/// Which channel should carry my work, and can I trust it? Compares channel crates for Rust.
+#[derive(Parser)]
+#[command(name = "chanlab", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return not_parsed(&error),
+    };
+    let result = match arguments.command {
+        Command::Report(arguments) => report::run(arguments),
+        Command::Round(arguments) => round::run(&arguments),
+        Command::List => list::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            print_error(&format!("{error:#}"));
+            ExitCode::from(if error.is::<UsageError>() { USAGE } else { FAILED })
+        }
+    }
+}
+
+/// Help and the version are clap's to print; of its errors the first paragraph is kept, so that every error is one line.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
+        // Nothing is left to be done when the terminal is gone.
+        let _ = error.print();
+    } else {
+        let text = error.to_string();
+        let paragraph = text.split("\n\n").next().unwrap_or_default();
+        let message = paragraph.strip_prefix("error: ").unwrap_or(paragraph);
+        print_error(&format!("{message} (chanlab --help tells more)"));
+    }
+    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+}
+
+fn print_error(message: &str) {
+    let words: Vec<_> = message.split_whitespace().collect();
+    let _ = writeln!(std::io::stderr(), "error: {}", words.join(" "));
+}
+
+/// Whoever read the output (`chanlab list | head`) had enough of it: no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

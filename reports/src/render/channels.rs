@@ -1,0 +1,68 @@
+//! The channels: what each is, what it lacks, what the checks say of it.
+
+use maud::{Markup, html};
+
+use super::checks::verdict;
+use super::colours::Colours;
+use super::overview::swatch;
+use crate::analyse::page::{ChannelPage, Page};
+
+/// The section.
+pub fn section(page: &Page, colours: &Colours) -> Markup {
+    html! {
+        section #channels {
+            h2 { "Channels" }
+            div.scroll {
+                table.channels {
+                    thead {
+                        tr {
+                            th scope="col" { "channel" }
+                            th scope="col" { "what it is" }
+                            th scope="col" { "lacks, and other notes" }
+                            th scope="col" { "its own rounds" }
+                            th scope="col" { "loom on its own code" }
+                        }
+                    }
+                    tbody {
+                        @for channel in &page.channels { (row(channel, colours)) }
+                    }
+                }
+            }
+            p.quiet {
+                "A lack is declared by the channel's file and is no failure. Verified rounds show that nothing went wrong in the "
+                "runs that were made, not that nothing can; loom tries every schedule within its bounds, where it can run at all."
+            }
+        }
+    }
+}
+
+fn row(channel: &ChannelPage, colours: &Colours) -> Markup {
+    html! {
+        tr {
+            th scope="row" {
+                (swatch(&channel.name, colours)) (channel.name)
+                @for version in &channel.versions { div.version { (version) } }
+            }
+            @match channel.info {
+                Some(info) => {
+                    td { (info.about) }
+                    td {
+                        @if info.lacks.is_empty() && info.notes.is_empty() { span.quiet { "lacks nothing" } }
+                        @else {
+                            ul.tight {
+                                @for (capability, reason) in info.lacks {
+                                    li { b { "no " (capability) } ": " (reason) }
+                                }
+                                @for note in info.notes { li { (note) } }
+                            }
+                        }
+                    }
+                }
+                None => { td colspan="2" { "not known to this build" } }
+            }
+            // The labels stand in for the head where the table is too narrow to have columns.
+            td data-label="its own rounds" { (verdict(&channel.rounds)) }
+            td data-label="loom on its own code" { (verdict(&channel.loom)) }
+        }
+    }
+}

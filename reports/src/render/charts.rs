@@ -1,0 +1,6 @@
+//! Charts as SVG.
+
+pub mod canvas;
+pub mod ranking;
+pub mod scale;
+pub mod scaling;

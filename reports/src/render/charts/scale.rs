@@ -1,0 +1,108 @@
+//! The axis of a time: linear from zero, or logarithmic when the times span too much for that.
+
+/// The largest time over the least from which on an axis is logarithmic.
+const WIDE: f64 = 6.0;
+
+/// More ticks than this crowd the axis.
+const MOST_TICKS: usize = 8;
+
+/// Maps times, in ns/op, to places on an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    low: f64,
+    high: f64,
+    logarithmic: bool,
+}
+
+impl Scale {
+    /// A scale that has room for all of `times`, which are above zero.
+    pub fn of(times: impl IntoIterator<Item = f64>) -> Self {
+        let (least, largest) = times
+            .into_iter()
+            .fold((f64::INFINITY, 0.0f64), |(least, largest), time| (least.min(time), largest.max(time)));
+        if largest <= 0.0 {
+            return Scale { low: 0.0, high: 1.0, logarithmic: false };
+        }
+        let logarithmic = largest > least * WIDE;
+        Scale {
+            low: if logarithmic { least / 1.2 } else { 0.0 },
+            high: if logarithmic { largest * 1.2 } else { largest * 1.06 },
+            logarithmic,
+        }
+    }
+
+    /// Whether equal distances are equal ratios.
+    pub fn is_logarithmic(self) -> bool {
+        self.logarithmic
+    }
+
+    /// The place of a time: 0 at the low end of the axis, 1 at the high end.
+    pub fn place(self, time: f64) -> f64 {
+        if self.logarithmic {
+            (time / self.low).ln() / (self.high / self.low).ln()
+        } else {
+            (time - self.low) / (self.high - self.low)
+        }
+    }
+
+    /// Round times along the axis, ascending.
+    pub fn ticks(self) -> Vec<f64> {
+        if self.logarithmic {
+            // Dense within a decade or two, sparse over many.
+            let candidates: [&[f64]; 4] = [&[1.0, 2.0, 3.0, 5.0, 7.0], &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
+            let ticks = candidates.map(|digits| self.decade_ticks(digits));
+            let fitting = ticks.iter().position(|ticks| ticks.len() <= MOST_TICKS);
+            ticks[fitting.unwrap_or(ticks.len() - 1)].clone()
+        } else {
+            let step = round_step(self.high / (MOST_TICKS as f64 - 2.0));
+            (0..).map(|index| f64::from(index) * step).take_while(|tick| *tick <= self.high).collect()
+        }
+    }
+
+    fn decade_ticks(self, digits: &[f64]) -> Vec<f64> {
+        let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+        decades
+            .flat_map(|decade| digits.iter().map(move |digit| digit * 10f64.powi(decade)))
+            .filter(|tick| (self.low..=self.high).contains(tick))
+            .collect()
+    }
+}
+
+/// The least of 1, 2 and 5 times a power of ten that is no less than `least`.
+fn round_step(least: f64) -> f64 {
+    let decade = 10f64.powf(least.log10().floor());
+    let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| digit * decade >= least);
+    digit.unwrap_or(10.0) * decade
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_axis_starts_at_zero() {
+        let scale = Scale::of([100.0, 230.0]);
+        assert!(!scale.is_logarithmic());
+        assert_eq!(scale.place(0.0), 0.0);
+        assert!(scale.place(230.0) < 1.0);
+        assert_eq!(scale.ticks(), [0.0, 50.0, 100.0, 150.0, 200.0]);
+    }
+
+    #[test]
+    fn a_wide_axis_has_equal_ratios() {
+        let scale = Scale::of([60.0, 2_500.0]);
+        assert!(scale.is_logarithmic());
+        let decade = scale.place(1_000.0) - scale.place(100.0);
+        let fifth = scale.place(500.0) - scale.place(50.0);
+        assert!((decade - fifth).abs() < 1e-9);
+        assert_eq!(scale.ticks(), [50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0]);
+        let decade = Scale::of([290.0, 1_900.0]);
+        assert_eq!(decade.ticks(), [300.0, 500.0, 700.0, 1_000.0, 2_000.0]);
+        assert_eq!(Scale::of([1.0, 1e7]).ticks().len(), 8);
+    }
+
+    #[test]
+    fn no_times_are_no_panic() {
+        assert!(Scale::of([]).ticks().len() > 1);
+    }
+}

@@ -1,0 +1,135 @@
+//! What stands behind the times: the cost of the harness, and the models.
+
+use harness::record::{Model, Overhead};
+use maud::{Markup, html};
+
+use super::colours::Colours;
+use super::overview::swatch;
+use crate::analyse::checks::{Verdict, VerdictKind};
+use crate::analyse::page::{OVERHEAD_TARGET, Page};
+use crate::numbers;
+
+/// A verdict in words; a tick only for a check that ran on the channel's own code and passed.
+pub fn verdict(verdict: &Verdict) -> Markup {
+    html! {
+        @match verdict.kind {
+            VerdictKind::Passed => span.good { "✓ " (verdict.words) },
+            VerdictKind::Failed => span.bad { "✗ " (verdict.words) },
+            VerdictKind::Silent => span.quiet { (verdict.words) },
+        }
+    }
+}
+
+/// The section on the cost of the harness.
+pub fn overhead(page: &Page, colours: &Colours) -> Markup {
+    html! {
+        section #overhead {
+            h2 { "Harness overhead" }
+            p {
+                "Rounds of the harness beside a loop written by hand on the channel's own calls, in interleaved pairs. Beside "
+                "the " b { "same checks" } " the ratio is the contract's cost alone; beside " b { "plain numbers" } " it is all that "
+                "the harness does for each message. Target: at most "
+                (numbers::ratio(OVERHEAD_TARGET)) "."
+            }
+            @if page.overheads.is_empty() {
+                p.quiet { "Not run." }
+            } @else {
+                div.scroll {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "channel" }
+                                th scope="col" { "beside" }
+                                th.number scope="col" { "pairs" }
+                                th.number scope="col" { "median ratio" }
+                                th.number scope="col" { "95 % interval" }
+                                th scope="col" { "target" }
+                                th scope="col" { "measured" }
+                            }
+                        }
+                        tbody {
+                            @for overhead in &page.overheads { (overhead_row(overhead, colours)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn overhead_row(overhead: &Overhead, colours: &Colours) -> Markup {
+    let [low, high] = overhead.interval;
+    html! {
+        tr {
+            th scope="row" { (swatch(&overhead.channel, colours)) (overhead.channel) }
+            td { (overhead.against) }
+            td.number { (numbers::separated(overhead.pairs as u64)) }
+            td.number { (precise(overhead.ratio)) }
+            td.number { (precise(low).trim_end_matches('×')) "–" (precise(high)) }
+            td {
+                @if high <= OVERHEAD_TARGET { span.good { "met" } }
+                @else if low > OVERHEAD_TARGET { span.bad { "missed" } }
+                @else { span.quiet { "not decided: the interval holds the target" } }
+            }
+            td { (numbers::date(&overhead.at)) }
+        }
+    }
+}
+
+/// A ratio near 1, where the third decimal counts.
+fn precise(ratio: f64) -> String {
+    format!("{ratio:.3}×")
+}
+
+/// The section on the models.
+pub fn models(page: &Page) -> Markup {
+    html! {
+        section #models {
+            h2 { "Models" }
+            p {
+                "Loom runs a small program in every schedule within its bounds, weak memory included. It needs code that is written "
+                "on its types: the baseline, and the workloads' protocols over the baseline. Of the other channels it says nothing."
+            }
+            @if page.models.is_empty() {
+                p.quiet { "Not run (" code { "scripts/loom" } ")." }
+            } @else {
+                div.scroll {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "model" }
+                                th scope="col" { "explores" }
+                                th scope="col" { "by" }
+                                th scope="col" { "result" }
+                                th.number scope="col" { "executions" }
+                                th scope="col" { "bounds" }
+                                th.number scope="col" { "seconds" }
+                                th scope="col" { "ended" }
+                            }
+                        }
+                        tbody {
+                            @for model in &page.models { (model_row(model)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn model_row(model: &Model) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (model.model) }
+            td { (model.subject) }
+            td { (model.method) }
+            td {
+                @if model.passed { span.good { "passed" } } @else { span.bad { "failed" } }
+            }
+            td.number { (numbers::separated(model.executions as u64)) }
+            td { (model.bounds) }
+            td.number { (numbers::measured(model.seconds)) }
+            td { (numbers::date(&model.at)) }
+        }
+    }
+}
