@@ -1,23 +1,44 @@
 //! What the harness costs: its `producer_consumer` beside a loop written by hand on the crate's own calls.
 //!
-//! Two loops are compared with, each in interleaved pairs of rounds:
+//! Three loops are compared with:
 //!
-//! - `same checks`: the same messages and the same ledger, on the crate's own calls. The difference is the contract alone.
+//! - `one thread`: fills the channel and empties it, in turns, with the same messages and ledger. Nothing is contended, so
+//!   the difference is what the compiler made of the contract, and nothing else.
+//! - `same checks`: the same threads, messages and ledger, on the crate's own calls. The difference is the contract, and how
+//!   the contention between two threads happens to settle.
 //! - `plain numbers`: sends `u64`s and adds them up, as a benchmark by hand would. The difference is all that the harness
-//!   does for each message: contract, numbered messages, ledger, counted drops.
+//!   does: contract, numbered messages, ledger, counted drops, threads with a deadline.
+//!
+//! Rounds are interleaved in pairs, and the pairs spread over several processes: where a process happens to have its memory
+//! decides how the two threads of a round get along, and one process would show that, to three digits, as overhead. A
+//! ratio is therefore the median over the processes of each one's median over its pairs.
+//!
+//! The workload is instantiated here, and not taken from the registry, so that both sides run the same machine code of the
+//! channel: `rustc` compiles a generic channel anew in each crate that uses it, and two such copies of crossbeam's `recv` have
+//! been seen to differ by a fifth, which is nobody's overhead.
 
-use std::process::ExitCode;
+use std::env;
+use std::num::NonZeroUsize;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::paired::{Ratio, ratio};
+use benches::paired::{Ratio, ratios, summary};
 use benches::{Arguments, Mode, Settings};
-use harness::ledger::{Deliveries, Ledger};
-use harness::message::{Message, MessageId, Payload};
+use harness::channel::{Capacity, Channel, Receiver, Sender};
+use harness::channels::crossbeam::Crossbeam;
+use harness::channels::flume::Flume;
+use harness::channels::kanal::Kanal;
+use harness::crew::Crew;
+use harness::ledger::{Ledger, verify};
+use harness::message::{Message, MessageId, Payload, Tally};
+use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
-use harness::registry::Registry;
+use harness::registry::DEADLINE;
+use harness::workload::{Size, Workload};
+use harness::workloads::producer_consumer::ProducerConsumer;
 
 const CAPACITY: usize = 1024;
 
@@ -27,15 +48,60 @@ const TARGET: f64 = 1.02;
 /// Messages of a round: some milliseconds.
 const MESSAGES: u64 = 100_000;
 
-/// A hand-written round; returns its timed region.
+/// A round of so many messages; returns its timed region.
 type Loop = fn(u64) -> Duration;
 
-/// The hand-written loops, by channel.
-const BY_HAND: [(&str, [(&str, Loop); 2]); 3] = [
-    ("crossbeam", [("same checks", crossbeam_checked), ("plain numbers", crossbeam_plain)]),
-    ("flume", [("same checks", flume_checked), ("plain numbers", flume_plain)]),
-    ("kanal", [("same checks", kanal_checked), ("plain numbers", kanal_plain)]),
+/// Two loops that are compared.
+struct Compared {
+    channel: &'static str,
+    /// What the hand-written loop does.
+    against: &'static str,
+    harness: Loop,
+    by_hand: Loop,
+}
+
+const COMPARED: [Compared; 9] = [
+    Compared {
+        channel: "crossbeam",
+        against: "one thread",
+        harness: contract_in_turns::<Crossbeam>,
+        by_hand: crossbeam_in_turns,
+    },
+    Compared {
+        channel: "flume",
+        against: "one thread",
+        harness: contract_in_turns::<Flume>,
+        by_hand: flume_in_turns,
+    },
+    Compared {
+        channel: "kanal",
+        against: "one thread",
+        harness: contract_in_turns::<Kanal>,
+        by_hand: kanal_in_turns,
+    },
+    Compared {
+        channel: "crossbeam",
+        against: "same checks",
+        harness: workload::<Crossbeam>,
+        by_hand: crossbeam_checked,
+    },
+    Compared { channel: "flume", against: "same checks", harness: workload::<Flume>, by_hand: flume_checked },
+    Compared { channel: "kanal", against: "same checks", harness: workload::<Kanal>, by_hand: kanal_checked },
+    Compared {
+        channel: "crossbeam",
+        against: "plain numbers",
+        harness: workload::<Crossbeam>,
+        by_hand: crossbeam_plain,
+    },
+    Compared { channel: "flume", against: "plain numbers", harness: workload::<Flume>, by_hand: flume_plain },
+    Compared { channel: "kanal", against: "plain numbers", harness: workload::<Kanal>, by_hand: kanal_plain },
 ];
+
+impl Compared {
+    fn name(&self) -> String {
+        format!("overhead/{}/{}", self.against, self.channel)
+    }
+}
 
 fn main() -> ExitCode {
     match run() {
@@ -47,53 +113,53 @@ fn main() -> ExitCode {
     }
 }
 
+/// Set in the processes that this one starts: the comparison that the process makes, whose ratio it prints.
+const COMPARISON: &str = "CHANLAB_OVERHEAD_COMPARISON";
+
+/// Pairs of rounds in one process.
+const PAIRS: usize = 20;
+
 fn run() -> Result<(), String> {
+    if let Ok(name) = env::var(COMPARISON) {
+        let compared =
+            COMPARED.iter().find(|compared| compared.name() == name).ok_or("no such comparison")?;
+        println!("{}", compare(compared));
+        return Ok(());
+    }
     let arguments = Arguments::from_env();
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
     let wanted = |name: &str| arguments.filter().is_none_or(|filter| name.contains(filter));
-    let names = BY_HAND.iter().flat_map(|(channel, loops)| {
-        loops.iter().map(move |(against, by_hand)| {
-            (format!("overhead/{against}/{channel}"), channel, against, by_hand)
-        })
-    });
-    let selected: Vec<_> = names.filter(|(name, ..)| wanted(name)).collect();
-    let pairs = match (arguments.mode, settings.profile) {
-        (Mode::Test, _) => 2,
-        (_, Profile::Quick) => 200,
-        (_, Profile::Standard) => 500,
-        (_, Profile::Full) => 2_000,
+    let selected: Vec<&Compared> = COMPARED.iter().filter(|compared| wanted(&compared.name())).collect();
+    let processes = match (arguments.mode, settings.profile) {
+        (Mode::Print, _) => {
+            selected.iter().for_each(|compared| println!("{}: benchmark", compared.name()));
+            return Ok(());
+        }
+        (Mode::Test, _) => 1,
+        (_, Profile::Quick) => 10,
+        (_, Profile::Standard) => 30,
+        (_, Profile::Full) => 200,
     };
-    if arguments.mode == Mode::Print {
-        selected.iter().for_each(|(name, ..)| println!("{name}: benchmark"));
-        return Ok(());
-    }
     if !selected.is_empty() {
-        println!("overhead: {} comparisons of {pairs} pairs of rounds\n", selected.len());
+        println!("overhead: {} comparisons, {processes} processes of {PAIRS} pairs each\n", selected.len());
     }
-    let registry = Registry::new();
-    for (name, channel, against, by_hand) in selected {
-        let params = registry.params("producer_consumer", &format!("capacity={CAPACITY}")).expect("params");
-        let cell = registry
-            .cell(channel, "producer_consumer", params, Some(MESSAGES))
-            .map_err(|error| error.to_string())?;
-        // A first round of each: the check that they work, and their warm-up.
-        cell.round().map_err(|error| error.to_string())?;
-        by_hand(MESSAGES);
-        let Ratio { median, interval: [low, high], pairs } =
-            ratio(pairs, || cell.round().expect("the first round was sound").elapsed, || by_hand(MESSAGES));
+    let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
+    for compared in selected {
+        let ratios: Result<Vec<f64>, String> = (0..processes).map(|_| in_a_process(compared)).collect();
+        let Ratio { median, interval: [low, high] } = summary(ratios?);
         let verdict = match () {
             () if low > TARGET => "over the target",
             () if high <= TARGET => "within the target",
             () => "not told apart from the target",
         };
-        println!("{name}: {median:.3} [{low:.3}, {high:.3}] ({pairs} pairs; target {TARGET}: {verdict})");
+        println!("{}: {median:.3} [{low:.3}, {high:.3}] (target {TARGET}: {verdict})", compared.name());
         if arguments.mode == Mode::Measure {
-            let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
             let record = Record::Overhead(Overhead {
                 at: now(),
-                channel: (*channel).to_owned(),
-                against: (*against).to_owned(),
-                pairs,
+                channel: compared.channel.to_owned(),
+                against: compared.against.to_owned(),
+                processes,
+                pairs: PAIRS,
                 ratio: median,
                 interval: [low, high],
             });
@@ -105,8 +171,127 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// One producer and one consumer, started together; from the gate to the end of the last receive.
-fn timed(send: impl FnOnce() + Send, receive: impl FnOnce() + Send) -> Duration {
+/// Makes a comparison in a process of its own; returns its ratio.
+fn in_a_process(compared: &Compared) -> Result<f64, String> {
+    let name = compared.name();
+    let program = env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
+    let output = Command::new(program)
+        .env(COMPARISON, &name)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("{name}: could not be started: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().map_err(|_| format!("{name}: ended with {} and without a ratio", output.status))
+}
+
+/// Median ratio of the harness's time to the time by hand, in this process.
+fn compare(compared: &Compared) -> f64 {
+    // A first round of each warms both up.
+    (compared.harness)(MESSAGES);
+    (compared.by_hand)(MESSAGES);
+    let ratios = ratios(PAIRS, || (compared.harness)(MESSAGES), || (compared.by_hand)(MESSAGES));
+    summary(ratios).median
+}
+
+/// The harness's round, as every benchmark measures it.
+fn workload<C: Channel>(messages: u64) -> Duration {
+    let params =
+        Params::parse(ProducerConsumer::INFO.params, &format!("capacity={CAPACITY}")).expect("params");
+    let size = Size { messages, deadline: DEADLINE };
+    ProducerConsumer::round::<C>(&params, size).expect("a sound round").elapsed
+}
+
+/// Fills a channel and empties it, until all messages have gone through.
+fn in_turns(messages: u64, send: impl Fn(Message), recv: impl Fn() -> Option<Message>) -> Duration {
+    let mut ledger = Ledger::new(&[messages]);
+    let began = Instant::now();
+    let mut sent = 0;
+    while sent < messages {
+        let filled = messages.min(sent + CAPACITY as u64);
+        (sent..filled).for_each(|seq| send(Message::new(MessageId { producer: 0, seq })));
+        for _ in sent..filled {
+            let message = recv().expect("a queued message");
+            ledger.record(&message);
+            message.settle();
+        }
+        sent = filled;
+    }
+    let elapsed = began.elapsed();
+    verify([ledger], &[messages], Tally::default()).expect("all arrived");
+    elapsed
+}
+
+fn contract_in_turns<C: Channel>(messages: u64) -> Duration {
+    let capacity = Capacity::Bounded(NonZeroUsize::new(CAPACITY).expect("not 0"));
+    let (sender, receiver) = C::open(capacity).expect("a bounded channel");
+    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+}
+
+fn crossbeam_in_turns(messages: u64) -> Duration {
+    let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
+    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+}
+
+fn flume_in_turns(messages: u64) -> Duration {
+    let (sender, receiver) = flume::bounded(CAPACITY);
+    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+}
+
+fn kanal_in_turns(messages: u64) -> Duration {
+    let (sender, receiver) = kanal::bounded(CAPACITY);
+    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+}
+
+/// A round with the harness's threads and checks on the calls that the closures make.
+fn checked(
+    messages: u64,
+    send: impl Fn(Message) + Send + 'static,
+    recv: impl Fn() -> Option<Message> + Send + 'static,
+) -> Duration {
+    let mut crew = Crew::new(2, DEADLINE);
+    let producer = crew.spawn("producer", move |gate| {
+        let passed = gate.pass();
+        for seq in 0..messages {
+            send(Message::new(MessageId { producer: 0, seq }));
+        }
+        passed
+    });
+    let consumer = crew.spawn("consumer", move |gate| {
+        let mut ledger = Ledger::new(&[messages]);
+        let passed = gate.pass();
+        while let Some(message) = recv() {
+            ledger.record(&message);
+            message.settle();
+        }
+        (passed, ledger)
+    });
+    let (producer, consumer) = (producer.expect("a thread"), consumer.expect("a thread"));
+    let dropped = crew.join().expect("both end");
+    let sent = producer.result();
+    let (received, ledger) = consumer.result();
+    let deliveries = verify([ledger], &[messages], dropped).expect("all arrived");
+    deliveries.last().expect("the last one").duration_since(sent.min(received))
+}
+
+fn crossbeam_checked(messages: u64) -> Duration {
+    let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
+    checked(messages, move |message| sender.send(message).expect("a receiver"), move || receiver.recv().ok())
+}
+
+fn flume_checked(messages: u64) -> Duration {
+    let (sender, receiver) = flume::bounded(CAPACITY);
+    checked(messages, move |message| sender.send(message).expect("a receiver"), move || receiver.recv().ok())
+}
+
+fn kanal_checked(messages: u64) -> Duration {
+    let (sender, receiver) = kanal::bounded(CAPACITY);
+    checked(messages, move |message| sender.send(message).expect("a receiver"), move || receiver.recv().ok())
+}
+
+/// A round without anything of the harness: one producer and one consumer, started together; from the gate to the end of
+/// the last receive.
+fn plain(send: impl FnOnce() + Send, receive: impl FnOnce() + Send) -> Duration {
     let gate = Barrier::new(2);
     let (opened, closed) = thread::scope(|scope| {
         let sending = scope.spawn(|| {
@@ -133,62 +318,25 @@ fn sum(messages: u64) -> u64 {
     messages * (messages - 1) / 2
 }
 
-/// The message that a checked loop sends as the `seq`-th.
-fn message(seq: u64) -> Message {
-    Message::new(MessageId { producer: 0, seq })
-}
-
 fn crossbeam_plain(messages: u64) -> Duration {
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
-    timed(
+    plain(
         move || (0..messages).for_each(|number| sender.send(number).expect("a receiver")),
         move || assert_eq!(receiver.iter().sum::<u64>(), sum(messages)),
-    )
-}
-
-fn crossbeam_checked(messages: u64) -> Duration {
-    let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
-    timed(
-        move || (0..messages).for_each(|seq| sender.send(message(seq)).expect("a receiver")),
-        move || {
-            let mut ledger = Ledger::new(&[messages]);
-            while let Ok(message) = receiver.recv() {
-                ledger.record(&message);
-                message.settle();
-            }
-            let deliveries = Deliveries::join([ledger]).expect("no fault");
-            assert_eq!(deliveries.complete(&[messages]), Ok(()));
-        },
     )
 }
 
 fn flume_plain(messages: u64) -> Duration {
     let (sender, receiver) = flume::bounded(CAPACITY);
-    timed(
+    plain(
         move || (0..messages).for_each(|number| sender.send(number).expect("a receiver")),
         move || assert_eq!(receiver.iter().sum::<u64>(), sum(messages)),
     )
 }
 
-fn flume_checked(messages: u64) -> Duration {
-    let (sender, receiver) = flume::bounded(CAPACITY);
-    timed(
-        move || (0..messages).for_each(|seq| sender.send(message(seq)).expect("a receiver")),
-        move || {
-            let mut ledger = Ledger::new(&[messages]);
-            while let Ok(message) = receiver.recv() {
-                ledger.record(&message);
-                message.settle();
-            }
-            let deliveries = Deliveries::join([ledger]).expect("no fault");
-            assert_eq!(deliveries.complete(&[messages]), Ok(()));
-        },
-    )
-}
-
 fn kanal_plain(messages: u64) -> Duration {
     let (sender, receiver) = kanal::bounded(CAPACITY);
-    timed(
+    plain(
         move || (0..messages).for_each(|number| sender.send(number).expect("a receiver")),
         move || {
             let mut received = 0;
@@ -196,22 +344,6 @@ fn kanal_plain(messages: u64) -> Duration {
                 received += number;
             }
             assert_eq!(received, sum(messages));
-        },
-    )
-}
-
-fn kanal_checked(messages: u64) -> Duration {
-    let (sender, receiver) = kanal::bounded(CAPACITY);
-    timed(
-        move || (0..messages).for_each(|seq| sender.send(message(seq)).expect("a receiver")),
-        move || {
-            let mut ledger = Ledger::new(&[messages]);
-            while let Ok(message) = receiver.recv() {
-                ledger.record(&message);
-                message.settle();
-            }
-            let deliveries = Deliveries::join([ledger]).expect("no fault");
-            assert_eq!(deliveries.complete(&[messages]), Ok(()));
         },
     )
 }

@@ -142,9 +142,11 @@ pub struct Overhead {
     pub channel: String,
     /// What the hand-written loop does.
     pub against: String,
-    /// Pairs of rounds.
+    /// Processes that made the comparison.
+    pub processes: usize,
+    /// Pairs of rounds in each of them.
     pub pairs: usize,
-    /// Median over the pairs of: time of the harness's round / time of the hand-written one.
+    /// Median over the processes of each one's median over its pairs of: time of the harness's round / time of the hand-written one.
     pub ratio: f64,
     /// A 95 % interval of that median.
     pub interval: [f64; 2],

@@ -52,7 +52,7 @@ pub struct Select<'a, T> {
 }
 
 impl<T> Selector<T> for Select<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn recv(&mut self) -> Result<T, RecvError> {
         while self.open > 0 {
             let operation = self.select.select();
@@ -70,12 +70,12 @@ impl<T> Selector<T> for Select<'_, T> {
 }
 
 impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
-    #[inline]
+    #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.send(message).map_err(|error| SendError { message: Some(error.0) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         self.try_send(message).map_err(|error| match error {
             crate_::TrySendError::Full(message) => TrySendError::Full(message),
@@ -83,7 +83,7 @@ impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.send_timeout(message, timeout).map_err(|error| match error {
             crate_::SendTimeoutError::Timeout(message) => SendTimeoutError::Timeout(message),
@@ -93,12 +93,12 @@ impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
 }
 
 impl<T: Send + 'static> Receiver<T> for crate_::Receiver<T> {
-    #[inline]
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
         self.recv().map_err(|crate_::RecvError| RecvError)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
         self.try_recv().map_err(|error| match error {
             crate_::TryRecvError::Empty => TryRecvError::Empty,
@@ -106,7 +106,7 @@ impl<T: Send + 'static> Receiver<T> for crate_::Receiver<T> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_timeout(timeout).map_err(|error| match error {
             crate_::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,

@@ -73,7 +73,7 @@ pub struct Select<'a, T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Selector<T> for Select<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn recv(&mut self) -> Result<T, RecvError> {
         // `select` fails when every receiver was removed.
         while let Ok(ready) = self.select.select() {
@@ -129,7 +129,7 @@ pub enum CrossfireReceiver<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Sender<T> for CrossfireSender<T> {
-    #[inline]
+    #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
         match self {
             CrossfireSender::Bounded(sender) => sender.send(message),
@@ -138,7 +138,7 @@ impl<T: Send + 'static> Sender<T> for CrossfireSender<T> {
         .map_err(|error| SendError { message: Some(error.0) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self {
             CrossfireSender::Bounded(sender) => sender.try_send(message),
@@ -150,7 +150,7 @@ impl<T: Send + 'static> Sender<T> for CrossfireSender<T> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         match self {
             CrossfireSender::Bounded(sender) => sender.send_timeout(message, timeout),
@@ -164,7 +164,7 @@ impl<T: Send + 'static> Sender<T> for CrossfireSender<T> {
 }
 
 impl<T: Send + 'static> Receiver<T> for CrossfireReceiver<T> {
-    #[inline]
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
         match self {
             CrossfireReceiver::Bounded(receiver) => receiver.recv(),
@@ -173,7 +173,7 @@ impl<T: Send + 'static> Receiver<T> for CrossfireReceiver<T> {
         .map_err(|crate_::RecvError| RecvError)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
         match self {
             CrossfireReceiver::Bounded(receiver) => receiver.try_recv(),
@@ -185,7 +185,7 @@ impl<T: Send + 'static> Receiver<T> for CrossfireReceiver<T> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         match self {
             CrossfireReceiver::Bounded(receiver) => receiver.recv_timeout(timeout),

@@ -46,12 +46,12 @@ fn left<T>(slot: Option<T>) -> T {
 }
 
 impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
-    #[inline]
+    #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.send(message).map_err(|_| SendError { message: None })
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         let mut slot = Some(message);
         match self.try_send_option(&mut slot) {
@@ -61,7 +61,7 @@ impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         let mut slot = Some(message);
         self.send_option_timeout(&mut slot, timeout).map_err(|error| match error {
@@ -74,12 +74,12 @@ impl<T: Send + 'static> Sender<T> for crate_::Sender<T> {
 }
 
 impl<T: Send + 'static> Receiver<T> for crate_::Receiver<T> {
-    #[inline]
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
         self.recv().map_err(|_| RecvError)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.try_recv() {
             Ok(Some(message)) => Ok(message),
@@ -88,7 +88,7 @@ impl<T: Send + 'static> Receiver<T> for crate_::Receiver<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_timeout(timeout).map_err(|error| match error {
             crate_::ReceiveErrorTimeout::Timeout => RecvTimeoutError::Timeout,

@@ -69,7 +69,7 @@ impl<T> Clone for StdSender<T> {
 }
 
 impl<T: Send + 'static> Sender<T> for StdSender<T> {
-    #[inline]
+    #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
         match self {
             StdSender::Bounded(sender) => sender.send(message),
@@ -78,7 +78,7 @@ impl<T: Send + 'static> Sender<T> for StdSender<T> {
         .map_err(|error| SendError { message: Some(error.0) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self {
             StdSender::Bounded(sender) => sender.try_send(message).map_err(|error| match error {
@@ -98,12 +98,12 @@ impl<T: Send + 'static> Sender<T> for StdSender<T> {
 }
 
 impl<T: Send + 'static> Receiver<T> for mpsc::Receiver<T> {
-    #[inline]
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
         self.recv().map_err(|mpsc::RecvError| RecvError)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
         self.try_recv().map_err(|error| match error {
             mpsc::TryRecvError::Empty => TryRecvError::Empty,
@@ -111,7 +111,7 @@ impl<T: Send + 'static> Receiver<T> for mpsc::Receiver<T> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_timeout(timeout).map_err(|error| match error {
             mpsc::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,

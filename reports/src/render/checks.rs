@@ -26,10 +26,11 @@ pub fn overhead(page: &Page, colours: &Colours) -> Markup {
         section #overhead {
             h2 { "Harness overhead" }
             p {
-                "Rounds of the harness beside a loop written by hand on the channel's own calls, in interleaved pairs. Beside "
-                "the " b { "same checks" } " the ratio is the contract's cost alone; beside " b { "plain numbers" } " it is all that "
-                "the harness does for each message. Target: at most "
-                (numbers::ratio(OVERHEAD_TARGET)) "."
+                "The harness beside a loop written by hand on the channel's own calls, in interleaved pairs of rounds, in "
+                "several processes. On " b { "one thread" } ", which fills the channel and empties it in turns, the ratio is "
+                "the contract's cost alone. Beside a producer and a consumer with the " b { "same checks" } " it is that and how "
+                "the two threads happen to get along; beside " b { "plain numbers" } " it is all that the harness does. Target: "
+                "at most " (numbers::ratio(OVERHEAD_TARGET)) "."
             }
             @if page.overheads.is_empty() {
                 p.quiet { "Not run." }
@@ -40,7 +41,8 @@ pub fn overhead(page: &Page, colours: &Colours) -> Markup {
                             tr {
                                 th scope="col" { "channel" }
                                 th scope="col" { "beside" }
-                                th.number scope="col" { "pairs" }
+                                th.number scope="col" { "processes" }
+                                th.number scope="col" { "pairs in each" }
                                 th.number scope="col" { "median ratio" }
                                 th.number scope="col" { "95 % interval" }
                                 th scope="col" { "target" }
@@ -63,7 +65,8 @@ fn overhead_row(overhead: &Overhead, colours: &Colours) -> Markup {
         tr {
             th scope="row" { (swatch(&overhead.channel, colours)) (overhead.channel) }
             td { (overhead.against) }
-            td.number { (numbers::separated(overhead.pairs as u64)) }
+            td.number { (overhead.processes) }
+            td.number { (overhead.pairs) }
             td.number { (precise(overhead.ratio)) }
             td.number { (precise(low).trim_end_matches('×')) "–" (precise(high)) }
             td {
