@@ -34,7 +34,7 @@ fn channel(out: &mut impl Write, info: &Info, version: Option<&String>) -> io::R
     }
     wrapped(out, 6, info.about)?;
     for (capability, reason) in info.lacks {
-        wrapped(out, 6, &format!("no {capability}: {reason}"))?;
+        wrapped(out, 6, &format!("lacks {capability}: {reason}"))?;
     }
     for note in info.notes {
         wrapped(out, 6, &format!("note: {note}"))?;

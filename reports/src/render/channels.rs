@@ -51,7 +51,7 @@ fn row(channel: &ChannelPage, colours: &Colours) -> Markup {
                         @else {
                             ul.tight {
                                 @for (capability, reason) in info.lacks {
-                                    li { b { "no " (capability) } ": " (reason) }
+                                    li { b { "lacks " (capability) } ": " (reason) }
                                 }
                                 @for note in info.notes { li { (note) } }
                             }
