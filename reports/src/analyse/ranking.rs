@@ -13,13 +13,18 @@ pub struct Ranked {
     pub ratio_interval: [f64; 2],
     /// True for the fastest, and for each whose confidence interval overlaps the fastest one's: not told apart from it.
     pub tied: bool,
+    /// True when its channel has another capacity than the params ask for: it did other work, and stands beside the ranking.
+    pub altered: bool,
 }
 
-/// The measured ones of `cells`, the fastest first.
+/// The measured ones of `cells`, the fastest first; after them those of another capacity than asked for, in their order.
 pub fn rank(cells: &[Cell]) -> Vec<Ranked> {
     let mut measured: Vec<_> =
         cells.iter().enumerate().filter_map(|(index, cell)| Some((index, cell.measurement()?))).collect();
-    measured.sort_by(|(_, one), (_, other)| one.median.total_cmp(&other.median));
+    let altered = |cell: usize| cells[cell].effective_capacity.is_some();
+    measured.sort_by(|(one, fast), (other, slow)| {
+        altered(*one).cmp(&altered(*other)).then(fast.median.total_cmp(&slow.median))
+    });
     let Some(&(_, fastest)) = measured.first() else {
         return Vec::new();
     };
@@ -33,7 +38,8 @@ pub fn rank(cells: &[Cell]) -> Vec<Ranked> {
                 measurement.interval[0] / fastest.interval[1],
                 measurement.interval[1] / fastest.interval[0],
             ],
-            tied: place == 0 || measurement.interval[0] <= fastest.interval[1],
+            tied: place == 0 || !altered(cell) && measurement.interval[0] <= fastest.interval[1],
+            altered: altered(cell),
         })
         .collect()
 }
@@ -76,5 +82,15 @@ mod tests {
         assert_eq!(ranked[2].ratio, 2.0);
         assert_eq!(ranked[2].ratio_interval, [190.0 / 110.0, 210.0 / 95.0]);
         assert_eq!(rank(&cells[1..2]), []);
+    }
+
+    #[test]
+    fn who_has_another_capacity_is_not_the_fastest() {
+        let mut cells = [Some([95.0, 100.0, 105.0]), Some([190.0, 200.0, 210.0])].map(cell);
+        cells[0].effective_capacity = Some("1".to_owned());
+        let ranked = rank(&cells);
+        let order: Vec<_> = ranked.iter().map(|ranked| (ranked.cell, ranked.tied, ranked.altered)).collect();
+        assert_eq!(order, [(1, true, false), (0, false, true)]);
+        assert_eq!(ranked[1].ratio, 0.5);
     }
 }

@@ -9,8 +9,10 @@ use super::page::ParamsPage;
 pub struct Standing {
     /// The channel.
     pub channel: String,
-    /// Params with a time.
+    /// Params with a time, at the capacity that was asked for.
     pub measured: usize,
+    /// Params with a time, at another capacity.
+    pub altered: usize,
     /// Params where it is the fastest, or not told apart from it.
     pub fastest: usize,
     /// The least and the largest of its ratios to the fastest; `None` without a time.
@@ -30,6 +32,7 @@ pub fn standing(channel: &str, params: &[ParamsPage]) -> Standing {
     let mut standing = Standing {
         channel: channel.to_owned(),
         measured: 0,
+        altered: 0,
         fastest: 0,
         ratios: None,
         unsupported: 0,
@@ -50,6 +53,10 @@ pub fn standing(channel: &str, params: &[ParamsPage]) -> Standing {
             Outcome::NotRun => standing.not_run += 1,
         }
         if let Some(ranked) = page.ranking.iter().find(|ranked| ranked.cell == index) {
+            if ranked.altered {
+                standing.altered += 1;
+                continue;
+            }
             standing.measured += 1;
             standing.fastest += usize::from(ranked.tied);
             let [least, largest] = standing.ratios.unwrap_or([ranked.ratio; 2]);

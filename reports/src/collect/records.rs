@@ -23,7 +23,8 @@ pub struct Records {
 }
 
 impl Records {
-    /// Reads a file of records; a line that cannot be read is a [`Problem`].
+    /// Reads a file of records. Lines that cannot be read are one [`Problem`], whose line is the first of them: another
+    /// version's records may be many.
     ///
     /// # Errors
     ///
@@ -31,6 +32,7 @@ impl Records {
     pub fn read(path: &Path) -> io::Result<Self> {
         let bytes = std::fs::read(path)?;
         let mut records = Records::default();
+        let mut unread = 0;
         for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -40,12 +42,20 @@ impl Records {
                 Ok(Record::Cell(cell)) => records.cells.push(cell),
                 Ok(Record::Overhead(overhead)) => records.overheads.push(overhead),
                 Ok(Record::Model(model)) => records.models.push(model),
-                Err(error) => records.problems.push(Problem {
-                    file: path.to_owned(),
-                    line: Some(index + 1),
-                    what: format!("not a record, so it was left out ({error})"),
-                }),
+                Err(error) => {
+                    unread += 1;
+                    if unread == 1 {
+                        records.problems.push(Problem {
+                            file: path.to_owned(),
+                            line: Some(index + 1),
+                            what: format!("not a record, so it was left out ({error})"),
+                        });
+                    }
+                }
             }
+        }
+        if unread > 1 {
+            records.problems[0].what += &format!("; later lines left out: {}", unread - 1);
         }
         Ok(records)
     }
@@ -64,7 +74,8 @@ mod tests {
         let records = Records::read(&path).expect("readable");
         assert_eq!(records.models.len(), 2);
         let lines: Vec<_> = records.problems.iter().map(|problem| problem.line).collect();
-        assert_eq!(lines, [Some(3), Some(4)]);
+        assert_eq!(lines, [Some(3)]);
         assert!(records.problems[0].to_string().contains("records.jsonl:3: not a record"));
+        assert!(records.problems[0].to_string().ends_with("; later lines left out: 1"));
     }
 }

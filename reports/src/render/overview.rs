@@ -44,10 +44,15 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                         @else { "over " (SHADES[index - 1].0) "×" }
                     }
                 }
+                @if has_altered(page) { " † another capacity than asked for, so not ranked" }
             }
             div.scroll { (ratios(page, colours)) }
         }
     }
+}
+
+fn has_altered(page: &Page) -> bool {
+    page.workloads.iter().flat_map(|workload| &workload.standings).any(|standing| standing.altered > 0)
 }
 
 fn channel_heads(page: &Page, colours: &Colours) -> Markup {
@@ -110,6 +115,7 @@ fn standing_cell(standing: &Standing, most: usize) -> Markup {
             @for (count, word, bad) in [
                 (standing.failed, "failed", true),
                 (standing.damaged, "damaged", true),
+                (standing.altered, "at another capacity", false),
                 (standing.unsupported, "unsupported", false),
                 (standing.not_run, "not run", false),
             ] {
@@ -164,6 +170,7 @@ fn ratio_row(page: &Page, workload: &WorkloadPage, index: usize, params: &Params
 fn ratio_cell(cell: &Cell, ranked: Option<&Ranked>) -> Markup {
     html! {
         @match (ranked, cell.lack()) {
+            (Some(ranked), _) if ranked.altered => td.number.quiet { (numbers::ratio(ranked.ratio)) " †" },
             (Some(ranked), _) => td.number.shade.(shade(ranked)) { (numbers::ratio(ranked.ratio)) },
             (None, Some(lack @ ("failed" | "damaged"))) => td.lacking.bad { (lack) },
             (None, lack) => td.lacking { (lack.unwrap_or_default()) },

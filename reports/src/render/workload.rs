@@ -239,6 +239,7 @@ fn measured_row(
                 @if ranked.tied && place > 0 { div { "not told apart from the fastest" } }
                 @if let Some(capacity) = &cell.effective_capacity {
                     div { "effective capacity " b { (capacity) } ", asked for: " (asked_capacity(params)) }
+                    @if place > 0 { div { "so not ranked" } }
                 }
                 @for remark in &cell.remarks { div { (remark) } }
             }
