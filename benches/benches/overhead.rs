@@ -25,7 +25,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use benches::paired::{Ratio, ratios, summary};
-use benches::{Arguments, Mode, Settings};
+use benches::{Arguments, Mode, Settings, words};
 use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::crossbeam::Crossbeam;
 use harness::channels::flume::Flume;
@@ -119,6 +119,9 @@ const COMPARISON: &str = "CHANLAB_OVERHEAD_COMPARISON";
 /// Pairs of rounds in one process.
 const PAIRS: usize = 20;
 
+/// What a process takes, about.
+const PROCESS: Duration = Duration::from_millis(250);
+
 fn run() -> Result<(), String> {
     if let Ok(name) = env::var(COMPARISON) {
         let compared =
@@ -141,7 +144,11 @@ fn run() -> Result<(), String> {
         (_, Profile::Full) => 200,
     };
     if !selected.is_empty() {
-        println!("overhead: {} comparisons, {processes} processes of {PAIRS} pairs each\n", selected.len());
+        println!(
+            "overhead: {} comparisons, {processes} processes of {PAIRS} pairs each, about {}\n",
+            selected.len(),
+            words(PROCESS * (processes * selected.len()) as u32)
+        );
     }
     let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
     for compared in selected {

@@ -15,7 +15,7 @@ use harness::registry::Registry;
 
 pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;
-pub use self::suite::{Suite, Summary};
+pub use self::suite::{Suite, Summary, words};
 
 /// The `main` of a benchmark file: benchmarks the workload over every registered channel, as the command line and the
 /// environment ask. Fails when a cell failed.

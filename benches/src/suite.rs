@@ -241,7 +241,7 @@ fn command(arguments: &Arguments) -> String {
 }
 
 /// A duration in minutes and seconds.
-fn words(duration: Duration) -> String {
+pub fn words(duration: Duration) -> String {
     match (duration.as_secs() / 60, duration.as_secs() % 60) {
         (0, seconds) => format!("{seconds} s"),
         (minutes, seconds) => format!("{minutes} min {seconds} s"),

@@ -3,8 +3,8 @@
 //! - [`channel`] is the contract; [`channels`] holds one file for each channel.
 //! - [`workload`] says what a workload is; [`workloads`] holds one file for each.
 //! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
-//! - [`message`], [`ledger`] and [`crew`] are what a round is made of: checked messages, the record of deliveries,
-//!   threads with a deadline.
+//! - [`message`], [`ledger`], [`fault`] and [`crew`] are what a round is made of: checked messages, the record of
+//!   deliveries, what can be wrong with it, threads with a deadline.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
 //! - [`sync`] is the synchronisation that chanlab's own code is written on: real, or loom's.
 //!
@@ -25,6 +25,7 @@
 pub mod channel;
 pub mod channels;
 pub mod crew;
+pub mod fault;
 pub mod ledger;
 pub mod machine;
 pub mod message;

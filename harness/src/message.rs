@@ -7,6 +7,7 @@
 //! that the channels are then measured with.
 
 use std::cell::Cell;
+use std::fmt;
 use std::mem;
 
 /// Names a message: who sent it, and as which.
@@ -16,6 +17,12 @@ pub struct MessageId {
     pub producer: usize,
     /// The place among that producer's messages, from 0.
     pub seq: u64,
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "message {} of producer {}", self.seq, self.producer)
+    }
 }
 
 /// Bits of a packed id that hold the producer; the others hold the sequence number.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Unsupported};
 use crate::crew::CrewError;
-use crate::ledger::{Deliveries, Fault};
+use crate::fault::Fault;
+use crate::ledger::Deliveries;
 use crate::params::{ParamSpec, Params};
 use crate::profile::Profile;
 

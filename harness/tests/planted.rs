@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness::channel::Channel;
 use harness::crew::CrewError;
-use harness::ledger::Fault;
+use harness::fault::Fault;
 use harness::planted::{Double, Drop, Hang, Leak, LeakTheRest, Planted, Reorder};
 use harness::profile::Profile;
 use harness::registry::{ChannelEntry, Registry};

@@ -33,14 +33,6 @@ pub fn figure(number: f64) -> String {
     }
 }
 
-/// A time in nanoseconds with the unit that reads best: `68.4 ns`, `2.31 µs`, `17.0 ms`, `1.20 s`.
-pub fn time(nanoseconds: f64) -> String {
-    const UNITS: [(&str, f64); 4] = [("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0)];
-    let (unit, length) =
-        UNITS.into_iter().find(|(_, length)| nanoseconds >= *length).unwrap_or(UNITS[UNITS.len() - 1]);
-    format!("{} {unit}", measured(nanoseconds / length))
-}
-
 /// A round number at an axis: `0`, `0.5`, `20`, `1,000`.
 pub fn tick(number: f64) -> String {
     let rounded = number.round();
@@ -122,14 +114,6 @@ mod tests {
         let texts = [0.0423, 0.94, 9.996, 68.44, 99.96, 231.4, 2_314.0, 999_600.0].map(measured);
         assert_eq!(texts, ["0.0423", "0.940", "10.0", "68.4", "100", "231", "2,310", "1,000,000"]);
         assert_eq!(measured(f64::NAN), "0");
-    }
-
-    #[test]
-    fn times_choose_their_unit() {
-        assert_eq!(time(68.44), "68.4 ns");
-        assert_eq!(time(2_314.0), "2.31 µs");
-        assert_eq!(time(0.5), "0.500 ns");
-        assert_eq!(time(1.2e9), "1.20 s");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
 use crate::crew::{Crew, Member};
-use crate::ledger::{Fault, Ledger, verify};
+use crate::fault::Fault;
+use crate::ledger::{Ledger, verify};
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};

@@ -2,7 +2,8 @@
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
-use crate::ledger::{Fault, Ledger, verify};
+use crate::fault::Fault;
+use crate::ledger::{Ledger, verify};
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};

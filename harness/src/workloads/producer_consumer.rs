@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use crate::channel::{Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
-use crate::ledger::{Fault, Ledger, verify};
+use crate::fault::Fault;
+use crate::ledger::{Ledger, verify};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};

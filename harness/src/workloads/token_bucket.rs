@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
 use crate::crew::Crew;
-use crate::ledger::{Deliveries, Fault, Ledger, balanced};
+use crate::fault::Fault;
+use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::{Crew, panic_message};
-use crate::ledger::{Deliveries, Fault, Ledger, balanced};
+use crate::fault::Fault;
+use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
