@@ -18,6 +18,7 @@
 //! been seen to differ by a fifth, which is nobody's overhead.
 
 use std::env;
+use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Barrier;
@@ -37,7 +38,7 @@ use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
 use harness::registry::DEADLINE;
-use harness::workload::{Size, Workload};
+use harness::workload::{Size, Workload, work};
 use harness::workloads::producer_consumer::ProducerConsumer;
 
 const CAPACITY: usize = 1024;
@@ -250,19 +251,23 @@ fn kanal_in_turns(messages: u64) -> Duration {
     in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
 }
 
-/// A round with the harness's threads and checks on the calls that the closures make.
+/// A round with the harness's threads, checks and questions (which producer, how much work) on the calls that the closures
+/// make.
 fn checked(
     messages: u64,
-    send: impl Fn(Message) + Send + 'static,
+    send: impl Fn(Message) -> bool + Send + 'static,
     recv: impl Fn() -> Option<Message> + Send + 'static,
 ) -> Duration {
+    let (index, steps) = black_box((0, 0));
     let mut crew = Crew::new(2, DEADLINE);
     let producer = crew.spawn("producer", move |gate| {
         let passed = gate.pass();
         for seq in 0..messages {
-            send(Message::new(MessageId { producer: 0, seq }));
+            if !send(Message::new(MessageId { producer: index, seq })) {
+                return Err("a receiver is gone");
+            }
         }
-        passed
+        Ok(passed)
     });
     let consumer = crew.spawn("consumer", move |gate| {
         let mut ledger = Ledger::new(&[messages]);
@@ -270,12 +275,13 @@ fn checked(
         while let Some(message) = recv() {
             ledger.record(&message);
             message.settle();
+            work(steps);
         }
         (passed, ledger)
     });
     let (producer, consumer) = (producer.expect("a thread"), consumer.expect("a thread"));
     let dropped = crew.join().expect("both end");
-    let sent = producer.result();
+    let sent = producer.result().expect("all sent");
     let (received, ledger) = consumer.result();
     let deliveries = verify([ledger], &[messages], dropped).expect("all arrived");
     deliveries.last().expect("the last one").duration_since(sent.min(received))
@@ -283,17 +289,17 @@ fn checked(
 
 fn crossbeam_checked(messages: u64) -> Duration {
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
-    checked(messages, move |message| sender.send(message).expect("a receiver"), move || receiver.recv().ok())
+    checked(messages, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
 fn flume_checked(messages: u64) -> Duration {
     let (sender, receiver) = flume::bounded(CAPACITY);
-    checked(messages, move |message| sender.send(message).expect("a receiver"), move || receiver.recv().ok())
+    checked(messages, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
 fn kanal_checked(messages: u64) -> Duration {
     let (sender, receiver) = kanal::bounded(CAPACITY);
-    checked(messages, move |message| sender.send(message).expect("a receiver"), move || receiver.recv().ok())
+    checked(messages, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
 /// A round without anything of the harness: one producer and one consumer, started together; from the gate to the end of

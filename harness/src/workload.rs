@@ -148,7 +148,7 @@ pub(crate) fn shares(messages: u64, producers: usize) -> Vec<u64> {
 
 /// Does `steps` steps of integer work, of about a nanosecond each, that the compiler cannot leave out.
 #[inline]
-pub(crate) fn work(steps: u64) {
+pub fn work(steps: u64) {
     let mut state = steps;
     for _ in 0..steps {
         // A step of xorshift64 (G. Marsaglia, "Xorshift RNGs", 2003); each depends on the one before.
