@@ -43,9 +43,6 @@ use harness::workloads::producer_consumer::ProducerConsumer;
 
 const CAPACITY: usize = 1024;
 
-/// The ratio that the harness aims to stay within.
-const TARGET: f64 = 1.02;
-
 /// Messages of a round: some milliseconds.
 const MESSAGES: u64 = 100_000;
 
@@ -154,25 +151,26 @@ fn run() -> Result<(), String> {
     let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
     for compared in selected {
         let ratios: Result<Vec<f64>, String> = (0..processes).map(|_| in_a_process(compared)).collect();
-        let Ratio { median, interval: [low, high] } = summary(ratios?);
-        let verdict = match () {
-            () if low > TARGET => "over the target",
-            () if high <= TARGET => "within the target",
-            () => "not told apart from the target",
+        let Ratio { median, interval } = summary(ratios?);
+        let overhead = Overhead {
+            at: now(),
+            channel: compared.channel.to_owned(),
+            against: compared.against.to_owned(),
+            processes,
+            pairs: PAIRS,
+            ratio: median,
+            interval,
         };
-        println!("{}: {median:.3} [{low:.3}, {high:.3}] (target {TARGET}: {verdict})", compared.name());
+        let verdict = match overhead.meets_target() {
+            Some(true) => "within the target",
+            Some(false) => "over the target",
+            None => "not told apart from the target",
+        };
+        let ([low, high], target) = (interval, Overhead::TARGET);
+        println!("{}: {median:.3} [{low:.3}, {high:.3}] (target {target}: {verdict})", compared.name());
         if arguments.mode == Mode::Measure {
-            let record = Record::Overhead(Overhead {
-                at: now(),
-                channel: compared.channel.to_owned(),
-                against: compared.against.to_owned(),
-                processes,
-                pairs: PAIRS,
-                ratio: median,
-                interval: [low, high],
-            });
             recorder
-                .append(&record)
+                .append(&Record::Overhead(overhead))
                 .map_err(|error| format!("could not write {}: {error}", recorder.path().display()))?;
         }
     }

@@ -4,7 +4,7 @@
 //! handles are `#[inline(always)]`: a wrapper that the compiler leaves standing keeps the crate's own `inline(always)` from
 //! reaching the caller (a round over kanal took 1.4 times as long). What a channel
 //! cannot do is a [`Capability`] it lacks, declared in its [`Info`] with the reason; the operation then answers
-//! [`Unsupported`], which the page shows in words. `tests/contract.rs` holds declaration and behaviour together.
+//! [`Unsupported`], which the page shows in words. `tests/contract/` holds declaration and behaviour together.
 
 use std::fmt;
 use std::num::NonZeroUsize;

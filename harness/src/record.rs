@@ -152,6 +152,24 @@ pub struct Overhead {
     pub interval: [f64; 2],
 }
 
+impl Overhead {
+    /// The most that the harness may cost beside a hand-written loop.
+    pub const TARGET: f64 = 1.02;
+
+    /// Whether the harness costs no more than [`Overhead::TARGET`]; `None` when the interval holds the target, so that the
+    /// two are not told apart.
+    pub fn meets_target(&self) -> Option<bool> {
+        let [low, high] = self.interval;
+        if high <= Self::TARGET {
+            Some(true)
+        } else if low > Self::TARGET {
+            Some(false)
+        } else {
+            None
+        }
+    }
+}
+
 /// What became of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {

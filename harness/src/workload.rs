@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Unsupported};
-use crate::crew::CrewError;
+use crate::crew::{Crew, CrewError, Member};
 use crate::fault::Fault;
-use crate::ledger::Deliveries;
+use crate::ledger::{Deliveries, Ledger, verify};
 use crate::params::{ParamSpec, Params};
 use crate::profile::Profile;
 
@@ -136,6 +136,32 @@ pub(crate) fn timed_region(passed: impl IntoIterator<Item = Instant>, deliveries
         (Some(opened), Some(closed)) => closed.saturating_duration_since(opened),
         _ => Duration::ZERO,
     }
+}
+
+/// Ends a round that was to deliver all of `shares`: joins its threads and verifies what its receivers recorded.
+///
+/// `sending` are the threads that pass messages on, each with the moment it went through the gate or what it saw go wrong;
+/// `receiving` are those at the end, each with that moment and its ledger.
+///
+/// # Errors
+///
+/// That of the crew, else the first fault of a sending thread, else what the ledgers show.
+pub(crate) fn finish(
+    crew: Crew,
+    sending: Vec<Member<Result<Instant, Fault>>>,
+    receiving: Vec<Member<(Instant, Ledger)>>,
+    shares: &[u64],
+) -> Result<Round, RoundError> {
+    let dropped = crew.join()?;
+    let mut passed: Vec<Instant> = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
+    let (moments, ledgers): (Vec<Instant>, Vec<Ledger>) = receiving.into_iter().map(Member::result).unzip();
+    passed.extend(moments);
+    let deliveries = verify(ledgers, shares, dropped)?;
+    Ok(Round {
+        messages: deliveries.count(),
+        elapsed: timed_region(passed, &deliveries),
+        figures: Vec::new(),
+    })
 }
 
 /// Shares `messages` among `producers` as evenly as possible; every producer has at least one.

@@ -5,11 +5,11 @@ use std::time::Instant;
 use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
 use crate::crew::{Crew, Member};
 use crate::fault::Fault;
-use crate::ledger::{Ledger, verify};
+use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, shares, timed_region};
+use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
 use crate::workloads::producer_consumer::produce;
 
 /// The workload `fan_in`.
@@ -94,17 +94,12 @@ fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Res
         let merged_sender = merged_sender.clone();
         producing.push(crew.spawn(format!("forwarder {input}"), move |gate| {
             let passed = gate.pass();
-            while let Ok(message) = receiver.recv() {
-                if merged_sender.send(message).is_err() {
-                    return Err(Fault::EarlyDisconnect { thread: "forwarder" });
-                }
-            }
-            Ok(passed)
+            forward(&receiver, &merged_sender).map(|()| passed)
         })?);
     }
     drop(merged_sender);
     let sink = spawn_sink::<C>(&mut crew, merged_receiver, shares)?;
-    finish(crew, producing, sink, shares)
+    finish(crew, producing, vec![sink], shares)
 }
 
 /// A channel for each input, and a consumer that selects over them.
@@ -129,7 +124,7 @@ fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
         }
         (passed, ledger)
     })?;
-    finish(crew, producing, sink, shares)
+    finish(crew, producing, vec![sink], shares)
 }
 
 /// One channel, and a sender of it for each input.
@@ -142,7 +137,22 @@ fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
     }
     drop(sender);
     let sink = spawn_sink::<C>(&mut crew, receiver, shares)?;
-    finish(crew, producing, sink, shares)
+    finish(crew, producing, vec![sink], shares)
+}
+
+/// Sends on what it receives, until the disconnect.
+///
+/// # Errors
+///
+/// [`Fault::EarlyDisconnect`] when the channel says that its receivers are gone.
+#[inline]
+pub(super) fn forward<T>(receiver: &impl Receiver<T>, sender: &impl Sender<T>) -> Result<(), Fault> {
+    while let Ok(message) = receiver.recv() {
+        if sender.send(message).is_err() {
+            return Err(Fault::EarlyDisconnect { thread: "forwarder" });
+        }
+    }
+    Ok(())
 }
 
 fn spawn_producer<C: Channel>(
@@ -172,20 +182,4 @@ fn spawn_sink<C: Channel>(
         }
         (passed, ledger)
     })?)
-}
-
-fn finish(crew: Crew, producing: Producing, sink: Sinking, shares: &[u64]) -> Result<Round, RoundError> {
-    let dropped = crew.join()?;
-    let mut passed = Vec::with_capacity(producing.len() + 1);
-    for member in producing {
-        passed.push(member.result()?);
-    }
-    let (moment, ledger) = sink.result();
-    passed.push(moment);
-    let deliveries = verify([ledger], shares, dropped)?;
-    Ok(Round {
-        messages: deliveries.count(),
-        elapsed: timed_region(passed, &deliveries),
-        figures: Vec::new(),
-    })
 }

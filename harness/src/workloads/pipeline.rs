@@ -3,11 +3,12 @@
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
-use crate::ledger::{Ledger, verify};
+use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work};
+use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, finish, work};
+use crate::workloads::fan_in::forward;
 use crate::workloads::producer_consumer::produce;
 
 /// The workload `pipeline`.
@@ -94,12 +95,7 @@ impl Workload for Pipeline {
             let merged_sender = merged_sender.clone();
             stages.push(crew.spawn(format!("forwarder {worker}"), move |gate| {
                 let passed = gate.pass();
-                while let Ok(processed) = own_output.recv() {
-                    if merged_sender.send(processed).is_err() {
-                        return Err(Fault::EarlyDisconnect { thread: "forwarder" });
-                    }
-                }
-                Ok(passed)
+                forward(&own_output, &merged_sender).map(|()| passed)
             })?);
         }
         drop(merged_sender);
@@ -115,18 +111,6 @@ impl Workload for Pipeline {
             (passed, ledger)
         })?;
 
-        let dropped = crew.join()?;
-        let mut passed = Vec::with_capacity(2 + 2 * workers);
-        for member in stages {
-            passed.push(member.result()?);
-        }
-        let (moment, ledger) = sink.result();
-        passed.push(moment);
-        let deliveries = verify([ledger], &[share], dropped)?;
-        Ok(Round {
-            messages: deliveries.count(),
-            elapsed: timed_region(passed, &deliveries),
-            figures: Vec::new(),
-        })
+        finish(crew, stages, vec![sink], &[share])
     }
 }

@@ -1,15 +1,13 @@
 //! `producer_consumer`: P producers and C consumers on one channel.
 
-use std::time::Instant;
-
 use crate::channel::{Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
-use crate::ledger::{Ledger, verify};
+use crate::ledger::Ledger;
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, shares, timed_region, work};
+use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, finish, shares, work};
 
 /// The workload `producer_consumer`.
 #[derive(Debug)]
@@ -122,23 +120,7 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
         })?);
     }
 
-    let dropped = crew.join()?;
-    let mut passed: Vec<Instant> = Vec::with_capacity(producers + consumers);
-    for member in sending {
-        passed.push(member.result()?);
-    }
-    let mut ledgers = Vec::with_capacity(consumers);
-    for member in receiving {
-        let (moment, ledger) = member.result();
-        passed.push(moment);
-        ledgers.push(ledger);
-    }
-    let deliveries = verify(ledgers, &shares, dropped)?;
-    Ok(Round {
-        messages: deliveries.count(),
-        elapsed: timed_region(passed, &deliveries),
-        figures: Vec::new(),
-    })
+    finish(crew, sending, receiving, &shares)
 }
 
 /// Sends a producer's share.

@@ -1,30 +1,12 @@
 //! Messages through the buffered flavour, bounded and unbounded, while both ends are there.
 
 use harness::channel::{Capacity, Receiver, Sender, TryRecvError, TrySendError};
-use harness::sync::{Bounds, thread};
+use harness::sync::thread;
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::payload::{Payloads, assert_each_once, assert_in_order};
 use models::{joined, model};
 
-use super::{SUBJECT, open, receive_all, send_all};
-
-/// Two producers with two messages each, and the main thread receives.
-fn two_producers(name: &'static str, capacity: Capacity, bounds: Bounds) {
-    model(name, SUBJECT, bounds, move || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(capacity);
-        let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
-            let payloads = payloads.clone();
-            thread::spawn(move || send_all(sender, &payloads, producer, 2))
-        });
-        let received = receive_all(&receiver);
-        producers.into_iter().for_each(joined);
-        drop(receiver);
-        assert_in_order(&received);
-        assert_each_once(received, &[2, 2]);
-        payloads.assert_each_dropped_once();
-    });
-}
+use super::{SUBJECT, open, receive_all, send_all, two_consumers, two_producers};
 
 #[test]
 fn two_producers_at_capacity_1() {
@@ -39,21 +21,6 @@ fn two_producers_at_capacity_2() {
 #[test]
 fn two_producers_unbounded() {
     two_producers("buffered::two_producers_unbounded", Capacity::Unbounded, at_most(4));
-}
-
-/// Two consumers, and the main thread sends three messages.
-fn two_consumers(name: &'static str, capacity: Capacity, bounds: Bounds) {
-    model(name, SUBJECT, bounds, move || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(capacity);
-        let other = receiver.try_clone().expect("the baseline has several consumers");
-        let consumers = [receiver, other].map(|receiver| thread::spawn(move || receive_all(&receiver)));
-        send_all(sender, &payloads, 0, 3);
-        let received = consumers.map(joined);
-        received.iter().for_each(|received| assert_in_order(received));
-        assert_each_once(received.concat(), &[3]);
-        payloads.assert_each_dropped_once();
-    });
 }
 
 #[test]

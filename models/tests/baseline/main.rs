@@ -9,7 +9,9 @@ mod timeouts;
 
 use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::mutex_deque::{DequeReceiver, DequeSender, MutexDeque};
-use models::payload::{Id, Payload, Payloads};
+use harness::sync::{Bounds, thread};
+use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
+use models::{joined, model};
 
 /// What is modelled here, as the page names it.
 const SUBJECT: &str = MutexDeque::INFO.name;
@@ -32,4 +34,37 @@ fn receive_all(receiver: &DequeReceiver<Payload>) -> Vec<Id> {
         received.push(payload.id());
     }
     received
+}
+
+/// Two producers with two messages each, and the main thread receives.
+fn two_producers(name: &'static str, capacity: Capacity, bounds: Bounds) {
+    model(name, SUBJECT, bounds, move || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(capacity);
+        let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
+            let payloads = payloads.clone();
+            thread::spawn(move || send_all(sender, &payloads, producer, 2))
+        });
+        let received = receive_all(&receiver);
+        producers.into_iter().for_each(joined);
+        drop(receiver);
+        assert_in_order(&received);
+        assert_each_once(received, &[2, 2]);
+        payloads.assert_each_dropped_once();
+    });
+}
+
+/// Two consumers, and the main thread sends three messages.
+fn two_consumers(name: &'static str, capacity: Capacity, bounds: Bounds) {
+    model(name, SUBJECT, bounds, move || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(capacity);
+        let other = receiver.try_clone().expect("the baseline has several consumers");
+        let consumers = [receiver, other].map(|receiver| thread::spawn(move || receive_all(&receiver)));
+        send_all(sender, &payloads, 0, 3);
+        let received = consumers.map(joined);
+        received.iter().for_each(|received| assert_in_order(received));
+        assert_each_once(received.concat(), &[3]);
+        payloads.assert_each_dropped_once();
+    });
 }

@@ -3,7 +3,7 @@
 use harness::channel::{Capacity, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 use harness::sync::{Arc, AtomicBool, Ordering, thread};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
-use models::payload::{Payloads, assert_each_once, assert_in_order};
+use models::payload::{Payloads, assert_each_once};
 use models::{joined, model};
 
 use super::timeouts::SOON;
@@ -11,35 +11,12 @@ use super::{SUBJECT, open, receive_all, send_all};
 
 #[test]
 fn two_producers() {
-    model("rendezvous::two_producers", SUBJECT, DEFAULT, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::Rendezvous);
-        let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
-            let payloads = payloads.clone();
-            thread::spawn(move || send_all(sender, &payloads, producer, 2))
-        });
-        let received = receive_all(&receiver);
-        producers.into_iter().for_each(joined);
-        drop(receiver);
-        assert_in_order(&received);
-        assert_each_once(received, &[2, 2]);
-        payloads.assert_each_dropped_once();
-    });
+    super::two_producers("rendezvous::two_producers", Capacity::Rendezvous, DEFAULT);
 }
 
 #[test]
 fn two_consumers() {
-    model("rendezvous::two_consumers", SUBJECT, DEFAULT, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::Rendezvous);
-        let other = receiver.try_clone().expect("the baseline has several consumers");
-        let consumers = [receiver, other].map(|receiver| thread::spawn(move || receive_all(&receiver)));
-        send_all(sender, &payloads, 0, 3);
-        let received = consumers.map(joined);
-        received.iter().for_each(|received| assert_in_order(received));
-        assert_each_once(received.concat(), &[3]);
-        payloads.assert_each_dropped_once();
-    });
+    super::two_consumers("rendezvous::two_consumers", Capacity::Rendezvous, DEFAULT);
 }
 
 /// A send returns only once a receive has begun that may take the message.

@@ -11,7 +11,7 @@ use models::bounds::{EVERY_SCHEDULE, at_most};
 use models::payload::{Payloads, assert_each_once};
 use models::{joined, model};
 
-use super::{SUBJECT, open};
+use super::{SUBJECT, open, receive_all};
 
 /// A timeout: any moment under loom, and short where it is real.
 pub(crate) const SOON: Duration = Duration::from_millis(1);
@@ -104,10 +104,7 @@ fn send_timeout_against_recv(name: &'static str, capacity: Capacity) {
             let payload = payloads.make(0, queued);
             thread::spawn(move || sender.send_timeout(payload, SOON))
         };
-        let mut received = Vec::new();
-        while let Ok(payload) = receiver.recv() {
-            received.push(payload.id());
-        }
+        let received = receive_all(&receiver);
         match joined(producer) {
             Ok(()) => assert_each_once(received, &[queued + 1]),
             Err(SendTimeoutError::Timeout(payload)) => {

@@ -35,29 +35,23 @@ pub enum VerdictKind {
 
 /// The newest record of each model, in the order in which the models first appear.
 pub fn newest_models(models: &[Model]) -> Vec<Model> {
-    let mut newest: Vec<Model> = Vec::new();
-    for model in models {
-        let known = newest.iter_mut().find(|known| {
-            (&known.model, &known.subject, &known.method) == (&model.model, &model.subject, &model.method)
-        });
-        match known {
-            Some(known) => known.clone_from(model),
-            None => newest.push(model.clone()),
-        }
-    }
-    newest
+    newest(models, |one, other| {
+        (&one.model, &one.subject, &one.method) == (&other.model, &other.subject, &other.method)
+    })
 }
 
 /// The newest record of the overhead over each channel.
 pub fn newest_overheads(overheads: &[Overhead]) -> Vec<Overhead> {
-    let mut newest: Vec<Overhead> = Vec::new();
-    for overhead in overheads {
-        let known = newest
-            .iter_mut()
-            .find(|known| (&known.channel, &known.against) == (&overhead.channel, &overhead.against));
-        match known {
-            Some(known) => known.clone_from(overhead),
-            None => newest.push(overhead.clone()),
+    newest(overheads, |one, other| (&one.channel, &one.against) == (&other.channel, &other.against))
+}
+
+/// The last of those records that have the same subject, in the order in which the subjects first appear.
+fn newest<T: Clone>(records: &[T], same_subject: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let mut newest: Vec<T> = Vec::new();
+    for record in records {
+        match newest.iter_mut().find(|known| same_subject(known, record)) {
+            Some(known) => known.clone_from(record),
+            None => newest.push(record.clone()),
         }
     }
     newest

@@ -19,9 +19,6 @@ use crate::collect::Problem;
 use crate::collect::sources::Collected;
 use crate::numbers;
 
-/// The most that the harness may cost beside a hand-written loop.
-pub const OVERHEAD_TARGET: f64 = 1.02;
-
 /// Without a registered grid (a workload of another runner), so many params are prominent.
 const PROMINENT_OTHERWISE: usize = 4;
 
@@ -261,13 +258,13 @@ impl Page {
         for model in self.models.iter().filter(|model| !model.passed) {
             warnings.push(format!("The model {} of {} failed.", model.model, model.subject));
         }
-        let missed = || self.overheads.iter().filter(|overhead| overhead.interval[0] > OVERHEAD_TARGET);
+        let missed = || self.overheads.iter().filter(|overhead| overhead.meets_target() == Some(false));
         if missed().count() > 0 {
             let most = missed().map(|overhead| overhead.ratio).fold(0.0, f64::max);
             warnings.push(format!(
                 "The harness costs more than its target of {} in {} of {}, up to {}: the times of fast channels hold \
                  that cost.",
-                numbers::ratio(OVERHEAD_TARGET),
+                numbers::ratio(Overhead::TARGET),
                 missed().count(),
                 numbers::count(self.overheads.len() as u64, "comparison"),
                 numbers::ratio(most)

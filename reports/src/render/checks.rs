@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::colours::Colours;
 use super::overview::swatch;
 use crate::analyse::checks::{Verdict, VerdictKind};
-use crate::analyse::page::{OVERHEAD_TARGET, Page};
+use crate::analyse::page::Page;
 use crate::numbers;
 
 /// A verdict in words; a tick only for a check that ran on the channel's own code and passed.
@@ -30,7 +30,7 @@ pub fn overhead(page: &Page, colours: &Colours) -> Markup {
                 "several processes. On " b { "one thread" } ", which fills the channel and empties it in turns, the ratio is "
                 "the contract's cost alone. Beside a producer and a consumer with the " b { "same checks" } " it is that and how "
                 "the two threads happen to get along; beside " b { "plain numbers" } " it is all that the harness does. Target: "
-                "at most " (numbers::ratio(OVERHEAD_TARGET)) "."
+                "at most " (numbers::ratio(Overhead::TARGET)) "."
             }
             @if page.overheads.is_empty() {
                 p.quiet { "Not run." }
@@ -70,9 +70,11 @@ fn overhead_row(overhead: &Overhead, colours: &Colours) -> Markup {
             td.number { (precise(overhead.ratio)) }
             td.number { (precise(low).trim_end_matches('×')) "–" (precise(high)) }
             td {
-                @if high <= OVERHEAD_TARGET { span.good { "met" } }
-                @else if low > OVERHEAD_TARGET { span.bad { "missed" } }
-                @else { span.quiet { "not decided: the interval holds the target" } }
+                @match overhead.meets_target() {
+                    Some(true) => span.good { "met" },
+                    Some(false) => span.bad { "missed" },
+                    None => span.quiet { "not decided: the interval holds the target" },
+                }
             }
             td { (numbers::date(&overhead.at)) }
         }

@@ -65,9 +65,8 @@ fn axis(canvas: &Canvas<'_>, scale: Scale, rows: usize) {
         let label = numbers::tick(tick);
         canvas.text(&label, (x, bottom + 12.0), Anchor::Middle, FONT - 1.5, MUTED);
     }
-    let title = if scale.is_logarithmic() { "ns/op (logarithmic)" } else { "ns/op" };
     let right = f64::from(WIDTH) - RIGHT;
-    canvas.text(title, (right, bottom + 28.0), Anchor::End, FONT - 1.5, MUTED);
+    canvas.text(scale.title(), (right, bottom + 28.0), Anchor::End, FONT - 1.5, MUTED);
 }
 
 fn row(

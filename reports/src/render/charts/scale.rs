@@ -36,6 +36,11 @@ impl Scale {
         self.logarithmic
     }
 
+    /// What stands at the axis.
+    pub fn title(self) -> &'static str {
+        if self.is_logarithmic() { "ns/op (logarithmic)" } else { "ns/op" }
+    }
+
     /// The place of a time: 0 at the low end of the axis, 1 at the high end.
     pub fn place(self, time: f64) -> f64 {
         if self.logarithmic {

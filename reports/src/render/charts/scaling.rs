@@ -98,8 +98,7 @@ fn y(scale: Scale, time: f64) -> f64 {
 fn axes(canvas: &Canvas<'_>, scale: Scale, series: &Series) {
     let right = f64::from(WIDTH) - RIGHT;
     let bottom = f64::from(HEIGHT) - BOTTOM;
-    let unit = if scale.is_logarithmic() { "ns/op (logarithmic)" } else { "ns/op" };
-    canvas.text(unit, (4.0, 8.0), Anchor::Start, FONT - 1.5, MUTED);
+    canvas.text(scale.title(), (4.0, 8.0), Anchor::Start, FONT - 1.5, MUTED);
     for tick in scale.ticks() {
         let y = y(scale, tick);
         canvas.line(&[(LEFT, y), (right, y)], GRID, 1.0, 1.0);
