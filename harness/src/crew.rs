@@ -5,8 +5,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Barrier, Condvar, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub enum CrewError {
         /// What the panic said.
         message: String,
     },
-    /// The machine gave no more threads.
+    /// The machine gave no more threads: no failure of the channel.
     #[error("could not start {thread}: {message}")]
     NotStarted {
         /// Its name.
@@ -56,15 +56,56 @@ impl fmt::Display for Seconds {
 
 /// Opens the timed region for all threads of a crew at once.
 #[derive(Clone, Debug)]
-pub struct Gate(Arc<Barrier>);
+pub struct Gate(Arc<Entrance>);
+
+#[derive(Debug)]
+struct Entrance {
+    waiting: Mutex<Waiting>,
+    opened: Condvar,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// Threads that are not here yet.
+    missing: usize,
+    /// Some thread will never come: the machine had none to give.
+    abandoned: bool,
+}
 
 impl Gate {
+    fn new(threads: usize) -> Self {
+        let waiting = Mutex::new(Waiting { missing: threads, abandoned: false });
+        Gate(Arc::new(Entrance { waiting, opened: Condvar::new() }))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until every thread of the crew is here; returns the moment this one went through.
     ///
-    /// The timed region opens with the first thread that goes through.
+    /// The timed region opens with the first thread that goes through. When the crew is given up because a thread could not
+    /// be started, this unwinds, without a word of the panic hook, and the thread ends.
     pub fn pass(&self) -> Instant {
-        self.0.wait();
+        let mut waiting = self.waiting();
+        waiting.missing -= 1;
+        if waiting.missing == 0 {
+            self.0.opened.notify_all();
+        }
+        while waiting.missing > 0 && !waiting.abandoned {
+            waiting = self.0.opened.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let abandoned = waiting.missing > 0;
+        drop(waiting);
+        if abandoned {
+            resume_unwind(Box::new("the round was given up before it began"));
+        }
         Instant::now()
+    }
+
+    fn abandon(&self) {
+        self.waiting().abandoned = true;
+        self.0.opened.notify_all();
     }
 }
 
@@ -112,10 +153,11 @@ impl Crew {
     /// A crew of exactly `size` threads, all of which pass the gate; the round may take `deadline`.
     pub fn new(size: usize, deadline: Duration) -> Self {
         take_dropped();
-        Crew { shared: Arc::default(), gate: Gate(Arc::new(Barrier::new(size))), size, spawned: 0, deadline }
+        Crew { shared: Arc::default(), gate: Gate::new(size), size, spawned: 0, deadline }
     }
 
-    /// Starts a thread. `body` does its preparations, passes the gate, and works.
+    /// Starts a thread. `body` does its preparations, passes the gate, and works. A crew that is dropped before all its threads
+    /// are started sends those home that are.
     ///
     /// # Errors
     ///
@@ -129,7 +171,6 @@ impl Crew {
         let gate = self.gate.clone();
         let shared = Arc::clone(&self.shared);
         self.lock().running.push(name.clone());
-        self.spawned += 1;
         let thread_name = name.clone();
         let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| body(&gate)));
@@ -146,9 +187,10 @@ impl Crew {
             shared.ended.notify_all();
             result
         });
-        spawned
-            .map(Member)
-            .map_err(|error| CrewError::NotStarted { thread: name, message: error.to_string() })
+        let thread =
+            spawned.map_err(|error| CrewError::NotStarted { thread: name, message: error.to_string() })?;
+        self.spawned += 1;
+        Ok(Member(thread))
     }
 
     /// Waits for every thread to end; returns the messages that they, and the caller since [`Crew::new`], have dropped.
@@ -185,8 +227,16 @@ impl Crew {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Progress> {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
         self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        if self.spawned < self.size {
+            self.gate.abandon();
+        }
     }
 }
 
@@ -242,6 +292,25 @@ mod tests {
         .expect("a thread");
         let error = crew.join().expect_err("one thread never ends");
         assert_eq!(error.to_string(), "hung: after 0.05 s stuck still had not ended");
+    }
+
+    /// As when the machine has no thread for the last one.
+    #[test]
+    fn a_crew_that_is_given_up_sends_its_threads_home() {
+        let mut crew = Crew::new(3, Duration::from_secs(60));
+        let (held, ended) = std::sync::mpsc::channel::<()>();
+        for name in ["one", "other"] {
+            let held = held.clone();
+            crew.spawn(name, move |gate| {
+                let _held = held;
+                gate.pass();
+                unreachable!("the third thread never comes");
+            })
+            .expect("a thread");
+        }
+        drop((held, crew));
+        let disconnected = Err(std::sync::mpsc::RecvTimeoutError::Disconnected);
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), disconnected);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod channel;
 pub mod channels;
 pub mod crew;
 pub mod fault;
+mod holders;
 pub mod ledger;
 pub mod machine;
 pub mod message;

@@ -39,6 +39,8 @@ pub enum Mistake {
     Reorder,
     /// The receive never returns.
     Hang,
+    /// Not touched; but one receive after it is told of a disconnect, while senders are there.
+    Disconnect,
     /// Nothing; but what is queued when the last receiver goes is leaked.
     LeakTheRest,
 }
@@ -66,6 +68,8 @@ faults! {
     Reorder = "planted-reorder";
     /// Hangs in a receive.
     Hang = "planted-hang";
+    /// Tells one receiver of a disconnect while senders are there.
+    Disconnect = "planted-disconnect";
     /// Leaks what is queued at the end.
     LeakTheRest = "planted-leak-the-rest";
 }
@@ -108,13 +112,15 @@ pub struct PlantedReceiver<T: Send + 'static, F: Fault> {
 #[derive(Debug)]
 struct Shared<T> {
     received: u64,
+    /// Whether a receiver was told of a disconnect that is none.
+    told: bool,
     /// Delivered before anything else.
     next: Option<T>,
 }
 
 impl<T> Default for Shared<T> {
     fn default() -> Self {
-        Shared { received: 0, next: None }
+        Shared { received: 0, told: false, next: None }
     }
 }
 
@@ -127,8 +133,14 @@ fn duplicate<T>(message: &T) -> T {
 }
 
 impl<T: Send + 'static, F: Fault> PlantedReceiver<T, F> {
-    fn queued(&self) -> Option<T> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).next.take()
+    /// What is delivered before the channel is asked: a message that was held back, or a disconnect that is none.
+    fn queued(&self) -> Result<Option<T>, RecvError> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if F::MISTAKE == Mistake::Disconnect && shared.received > VICTIM && !shared.told {
+            shared.told = true;
+            return Err(RecvError);
+        }
+        Ok(shared.next.take())
     }
 
     /// Makes the mistake if its moment has come; `None` when the message is not to be delivered now.
@@ -164,7 +176,7 @@ impl<T: Send + 'static, F: Fault> PlantedReceiver<T, F> {
             Mistake::Hang => loop {
                 thread::park();
             },
-            Mistake::LeakTheRest => Some(message),
+            Mistake::Disconnect | Mistake::LeakTheRest => Some(message),
         }
     }
 }
@@ -182,7 +194,7 @@ impl<T: Send + 'static, F: Fault> std::ops::Drop for PlantedReceiver<T, F> {
 impl<T: Send + 'static, F: Fault> Receiver<T> for PlantedReceiver<T, F> {
     fn recv(&self) -> Result<T, RecvError> {
         loop {
-            if let Some(message) = self.queued() {
+            if let Some(message) = self.queued()? {
                 return Ok(message);
             }
             if let Some(message) = self.pass(self.receiver.recv()?) {
@@ -193,7 +205,7 @@ impl<T: Send + 'static, F: Fault> Receiver<T> for PlantedReceiver<T, F> {
 
     fn try_recv(&self) -> Result<T, TryRecvError> {
         loop {
-            if let Some(message) = self.queued() {
+            if let Some(message) = self.queued().map_err(|RecvError| TryRecvError::Disconnected)? {
                 return Ok(message);
             }
             if let Some(message) = self.pass(self.receiver.try_recv()?) {
@@ -204,7 +216,7 @@ impl<T: Send + 'static, F: Fault> Receiver<T> for PlantedReceiver<T, F> {
 
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         loop {
-            if let Some(message) = self.queued() {
+            if let Some(message) = self.queued().map_err(|RecvError| RecvTimeoutError::Disconnected)? {
                 return Ok(message);
             }
             if let Some(message) = self.pass(self.receiver.recv_timeout(timeout)?) {

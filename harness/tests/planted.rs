@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::channel::Channel;
 use harness::crew::CrewError;
 use harness::fault::Fault;
-use harness::planted::{Double, Drop, Hang, Leak, LeakTheRest, Planted, Reorder};
+use harness::planted::{Disconnect, Double, Drop, Hang, Leak, LeakTheRest, Planted, Reorder};
 use harness::profile::Profile;
 use harness::registry::{ChannelEntry, Registry};
 use harness::workload::RoundError;
@@ -82,6 +82,28 @@ fn a_reordered_message_is_caught_in_every_workload() {
             _ => matches!(error, RoundError::Wrong(Fault::Reordered { .. })),
         };
         assert!(caught, "{workload}: {error}");
+    }
+}
+
+/// With several receivers the others take what is left, so that nothing is missing in the end.
+#[test]
+fn a_disconnect_that_is_none_is_caught_in_every_workload() {
+    let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<Disconnect>>()]);
+    for (workload, text) in [
+        ("producer_consumer", "producers=2,consumers=2"),
+        ("producer_consumer", ""),
+        ("fan_in", ""),
+        ("fan_in", "variant=shared"),
+        ("pipeline", "workers=2"),
+        ("worker_pool", "workers=2"),
+        ("worker_pool", "workers=2,quit=half"),
+        ("token_bucket", "callers=2"),
+        ("ping_pong", ""),
+    ] {
+        let params = registry.params(workload, text).expect("params");
+        let cell = registry.cell("planted-disconnect", workload, params, Some(MESSAGES)).expect("a cell");
+        let error = cell.round().expect_err("a receiver was told of a disconnect").error;
+        assert!(matches!(error, RoundError::Wrong(Fault::EarlyDisconnect { .. })), "{cell}: {error}");
     }
 }
 

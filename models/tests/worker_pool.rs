@@ -1,17 +1,17 @@
 //! Models of `worker_pool`'s coordination: a pool that is told to quit, at any moment, loses no result and ends.
 //!
-//! The threads are the workload's: a submitter, workers that run the real [`serve`], and a collector, which is the main
+//! The threads are the workload's: a submitter and workers that run the real [`submit`] and [`serve`], and a collector, which is the main
 //! thread and raises [`Quit`]. Loom explores every moment of that: while a worker runs a job, waits for one, or waits in the
 //! full results channel, and while the submitter waits in the full jobs channel.
 
 use std::panic::resume_unwind;
 
-use harness::channel::{Capacity, Channel, Receiver, Sender, receivers};
+use harness::channel::{Capacity, Channel, Receiver, receivers};
 use harness::channels::mutex_deque::{DequeReceiver, MutexDeque};
 use harness::sync::thread::{self, JoinHandle};
 use harness::sync::{Arc, AtomicBool, Bounds, Ordering};
 use harness::workload::Workload;
-use harness::workloads::worker_pool::{Outcome, Quit, Stopped, WorkerPool, outcome, serve};
+use harness::workloads::worker_pool::{Outcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::payload::{Id, Payload, Payloads};
 use models::{joined, model};
@@ -67,15 +67,14 @@ impl Pool {
             .collect();
         let submitter = {
             let (payloads, quit) = (payloads.clone(), quit.clone());
-            thread::spawn(move || submit(&job_sender, &payloads, &quit, self.submitted))
+            thread::spawn(move || {
+                let make = |seq| payloads.make(0, seq as usize);
+                let submitted = submit(&job_sender, self.submitted as u64, &quit, make, |_| ());
+                submitted.made as usize - usize::from(submitted.disconnected)
+            })
         };
         Running { payloads, quit, results, submitter, workers }
     }
-}
-
-/// As the workload's submitter: until all jobs are accepted, or the pool is told to quit.
-fn submit(jobs: &impl Sender<Payload>, payloads: &Payloads, quit: &Quit, count: usize) -> usize {
-    (0..count).take_while(|&seq| !quit.raised() && jobs.send(payloads.make(0, seq)).is_ok()).count()
 }
 
 /// The first job is done, the second fails and the third panics.

@@ -5,11 +5,12 @@ use std::time::Instant;
 use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
 use crate::crew::{Crew, Member};
 use crate::fault::Fault;
+use crate::holders::{Held, Holders};
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
+use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
 use crate::workloads::producer_consumer::produce;
 
 /// The workload `fan_in`.
@@ -81,24 +82,25 @@ impl Workload for FanIn {
 }
 
 type Producing = Vec<Member<Result<Instant, Fault>>>;
-type Sinking = Member<(Instant, Ledger)>;
 
 /// A channel for each input and a thread for each that forwards it into the merged one.
 fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
     let mut crew = Crew::new(2 * shares.len() + 1, size.deadline);
     let mut producing = Producing::new();
     let (merged_sender, merged_receiver) = C::open::<Message>(capacity)?;
+    let merging = Holders::new();
     for (input, &share) in shares.iter().enumerate() {
         let (sender, receiver) = C::open::<Message>(capacity)?;
-        producing.push(spawn_producer::<C>(&mut crew, sender, input, share)?);
-        let merged_sender = merged_sender.clone();
+        let source = Holders::new();
+        producing.push(spawn_producer::<C>(&mut crew, source.hold(sender), input, share)?);
+        let merged_sender = merging.hold(merged_sender.clone());
         producing.push(crew.spawn(format!("forwarder {input}"), move |gate| {
             let passed = gate.pass();
-            forward(&receiver, &merged_sender).map(|()| passed)
+            forward(&receiver, &source, &*merged_sender).map(|_| passed)
         })?);
     }
     drop(merged_sender);
-    let sink = spawn_sink::<C>(&mut crew, merged_receiver, shares)?;
+    let sink = spawn_sink::<C>(&mut crew, merged_receiver, merging, shares)?;
     finish(crew, producing, vec![sink], shares)
 }
 
@@ -108,9 +110,10 @@ fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
     let mut crew = Crew::new(shares.len() + 1, size.deadline);
     let mut producing = Producing::new();
     let mut receivers = Vec::with_capacity(shares.len());
+    let senders = Holders::new();
     for (input, &share) in shares.iter().enumerate() {
         let (sender, receiver) = C::open::<Message>(capacity)?;
-        producing.push(spawn_producer::<C>(&mut crew, sender, input, share)?);
+        producing.push(spawn_producer::<C>(&mut crew, senders.hold(sender), input, share)?);
         receivers.push(receiver);
     }
     let own_shares = shares.to_vec();
@@ -122,7 +125,7 @@ fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
             ledger.record(&message);
             message.settle();
         }
-        (passed, ledger)
+        Received { passed, told: senders.disconnected("sink"), ledger }
     })?;
     finish(crew, producing, vec![sink], shares)
 }
@@ -132,46 +135,52 @@ fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
     let mut crew = Crew::new(shares.len() + 1, size.deadline);
     let mut producing = Producing::new();
     let (sender, receiver) = C::open::<Message>(capacity)?;
+    let senders = Holders::new();
     for (input, &share) in shares.iter().enumerate() {
-        producing.push(spawn_producer::<C>(&mut crew, sender.clone(), input, share)?);
+        producing.push(spawn_producer::<C>(&mut crew, senders.hold(sender.clone()), input, share)?);
     }
     drop(sender);
-    let sink = spawn_sink::<C>(&mut crew, receiver, shares)?;
+    let sink = spawn_sink::<C>(&mut crew, receiver, senders, shares)?;
     finish(crew, producing, vec![sink], shares)
 }
 
-/// Sends on what it receives, until the disconnect.
+/// Sends on what it receives, until the disconnect; `source` are those who send to it. Returns the moment it was told.
 ///
 /// # Errors
 ///
-/// [`Fault::EarlyDisconnect`] when the channel says that its receivers are gone.
+/// [`Fault::EarlyDisconnect`] when a channel says that its other end is gone, and it is not.
 #[inline]
-pub(super) fn forward<T>(receiver: &impl Receiver<T>, sender: &impl Sender<T>) -> Result<(), Fault> {
+pub(super) fn forward<T>(
+    receiver: &impl Receiver<T>,
+    source: &Holders,
+    sender: &impl Sender<T>,
+) -> Result<Instant, Fault> {
     while let Ok(message) = receiver.recv() {
         if sender.send(message).is_err() {
             return Err(Fault::EarlyDisconnect { thread: "forwarder" });
         }
     }
-    Ok(())
+    source.disconnected("forwarder")
 }
 
 fn spawn_producer<C: Channel>(
     crew: &mut Crew,
-    sender: C::Sender<Message>,
+    sender: Held<C::Sender<Message>>,
     input: usize,
     share: u64,
 ) -> Result<Member<Result<Instant, Fault>>, RoundError> {
     Ok(crew.spawn(format!("producer {input}"), move |gate| {
         let passed = gate.pass();
-        produce(&sender, input, share).map(|()| passed)
+        produce(&*sender, input, share).map(|()| passed)
     })?)
 }
 
 fn spawn_sink<C: Channel>(
     crew: &mut Crew,
     receiver: C::Receiver<Message>,
+    senders: Holders,
     shares: &[u64],
-) -> Result<Sinking, RoundError> {
+) -> Result<Member<Received>, RoundError> {
     let shares = shares.to_vec();
     Ok(crew.spawn("sink", move |gate| {
         let mut ledger = Ledger::new(&shares);
@@ -180,6 +189,6 @@ fn spawn_sink<C: Channel>(
             ledger.record(&message);
             message.settle();
         }
-        (passed, ledger)
+        Received { passed, told: senders.disconnected("sink"), ledger }
     })?)
 }

@@ -3,11 +3,12 @@
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
+use crate::holders::Holders;
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, finish, work};
+use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, work};
 use crate::workloads::fan_in::forward;
 use crate::workloads::producer_consumer::produce;
 
@@ -74,14 +75,19 @@ impl Workload for Pipeline {
 
         let (source_sender, source_receiver) = C::open::<Message>(capacity)?;
         let inputs = receivers(source_receiver, workers)?;
+        let source = Holders::new();
+        let source_sender = source.hold(source_sender);
         stages.push(crew.spawn("source", move |gate| {
             let passed = gate.pass();
-            produce(&source_sender, 0, share).map(|()| passed)
+            produce(&*source_sender, 0, share).map(|()| passed)
         })?);
 
         let (merged_sender, merged_receiver) = C::open::<Processed>(capacity)?;
+        let merging = Holders::new();
         for (worker, input) in inputs.into_iter().enumerate() {
             let (output, own_output) = C::open::<Processed>(capacity)?;
+            let (source, serving) = (source.clone(), Holders::new());
+            let output = serving.hold(output);
             stages.push(crew.spawn(format!("worker {worker}"), move |gate| {
                 let passed = gate.pass();
                 while let Ok(message) = input.recv() {
@@ -90,12 +96,12 @@ impl Workload for Pipeline {
                         return Err(Fault::EarlyDisconnect { thread: "worker" });
                     }
                 }
-                Ok(passed)
+                source.disconnected("worker").map(|_| passed)
             })?);
-            let merged_sender = merged_sender.clone();
+            let merged_sender = merging.hold(merged_sender.clone());
             stages.push(crew.spawn(format!("forwarder {worker}"), move |gate| {
                 let passed = gate.pass();
-                forward(&own_output, &merged_sender).map(|()| passed)
+                forward(&own_output, &serving, &*merged_sender).map(|_| passed)
             })?);
         }
         drop(merged_sender);
@@ -108,7 +114,7 @@ impl Workload for Pipeline {
                 ledger.record_by(&processed.message, processed.worker);
                 processed.message.settle();
             }
-            (passed, ledger)
+            Received { passed, told: merging.disconnected("sink"), ledger }
         })?;
 
         finish(crew, stages, vec![sink], &[share])

@@ -3,11 +3,12 @@
 use crate::channel::{Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
+use crate::holders::Holders;
 use crate::ledger::Ledger;
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, finish, shares, work};
+use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares, work};
 
 /// The workload `producer_consumer`.
 #[derive(Debug)]
@@ -94,20 +95,21 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
     let receivers = receivers(receiver, consumers)?;
     let shares = shares(size.messages, producers);
     let mut crew = Crew::new(producers + consumers, size.deadline);
+    let senders = Holders::new();
 
     let mut sending = Vec::with_capacity(producers);
     for (producer, &share) in shares.iter().enumerate() {
-        let sender = sender.clone();
+        let sender = senders.hold(sender.clone());
         sending.push(crew.spawn(format!("producer {producer}"), move |gate| {
             let passed = gate.pass();
-            produce(&sender, producer, share).map(|()| passed)
+            produce(&*sender, producer, share).map(|()| passed)
         })?);
     }
     drop(sender);
 
     let mut receiving = Vec::with_capacity(consumers);
     for (consumer, receiver) in receivers.into_iter().enumerate() {
-        let shares = shares.clone();
+        let (shares, senders) = (shares.clone(), senders.clone());
         receiving.push(crew.spawn(format!("consumer {consumer}"), move |gate| {
             let mut ledger = Ledger::new(&shares);
             let passed = gate.pass();
@@ -116,7 +118,7 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
                 message.settle();
                 work(steps);
             }
-            (passed, ledger)
+            Received { passed, told: senders.disconnected("consumer"), ledger }
         })?);
     }
 

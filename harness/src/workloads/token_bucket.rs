@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use crate::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
+use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
 use crate::params::{Kind, ParamSpec, Params};
@@ -135,9 +136,12 @@ impl Workload for TokenBucket {
                 Refill::Abandoned => return Err(Fault::EarlyDisconnect { thread: "ticker" }.into()),
             }
         }
+        let taking = Holders::new();
+        let receivers: Vec<_> = receivers.into_iter().map(|receiver| taking.hold(receiver)).collect();
         let ticking = crew.spawn("ticker", move |gate| {
             let passed = gate.pass();
-            (passed, tick(&bucket, held, period))
+            let ticks = tick(&bucket, held, period);
+            (passed, ticks, taking.disconnected("ticker"))
         })?;
 
         let mut calling = Vec::with_capacity(callers);
@@ -162,7 +166,7 @@ impl Workload for TokenBucket {
         }
 
         let dropped = crew.join()?;
-        let (moment, ticks) = ticking.result();
+        let (moment, ticks, told) = ticking.result();
         let (mut opened, mut closed) = (moment, moment);
         let mut ledgers = Vec::with_capacity(callers);
         let mut grants = Vec::with_capacity(granted as usize);
@@ -173,6 +177,7 @@ impl Workload for TokenBucket {
             ledgers.push(ledger);
             grants.extend(own_grants);
         }
+        told?;
         let deliveries = Deliveries::join(ledgers)?;
         balanced(deliveries.undelivered(&[ticks.added]) + ticks.refused, dropped)?;
         deliveries.complete(&[granted])?;

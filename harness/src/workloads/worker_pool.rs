@@ -1,6 +1,6 @@
 //! `worker_pool`: bounded jobs and results, back-pressure, and a `quit` that loses nothing.
 //!
-//! The pool's coordination ([`Quit`], [`serve`]) is apart from the round that times it, and written on [`crate::sync`]: the
+//! The pool's coordination ([`Quit`], [`submit`], [`serve`]) is apart from the round that times it, and written on [`crate::sync`]: the
 //! models explore the very code that is measured.
 //!
 //! How it stops: `quit` is a flag that a worker looks at before each job, so it always finishes the job it has and delivers
@@ -12,8 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
-use crate::crew::{Crew, panic_message};
+use crate::crew::{Crew, Member, panic_message};
 use crate::fault::Fault;
+use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
@@ -86,6 +87,36 @@ pub fn serve<J, R>(
         }
     }
     Stopped::Quit
+}
+
+/// What a submitter did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Jobs made; the channel accepted all of them, but for the last one after a disconnect.
+    pub made: u64,
+    /// Whether it was told that every worker is gone.
+    pub disconnected: bool,
+}
+
+/// The loop of the submitter: makes and submits `count` jobs, or as many as it can until `quit` is raised or the workers are
+/// gone. `accepted` is told how many there are after each.
+pub fn submit<J>(
+    jobs: &impl Sender<J>,
+    count: u64,
+    quit: &Quit,
+    mut make: impl FnMut(u64) -> J,
+    mut accepted: impl FnMut(u64),
+) -> Submitted {
+    for seq in 0..count {
+        if quit.raised() {
+            return Submitted { made: seq, disconnected: false };
+        }
+        if jobs.send(make(seq)).is_err() {
+            return Submitted { made: seq + 1, disconnected: true };
+        }
+        accepted(seq + 1);
+    }
+    Submitted { made: count, disconnected: false }
 }
 
 /// Runs a job that may fail or panic; either is an outcome, and not the end of the worker.
@@ -203,33 +234,61 @@ impl Workload for WorkerPool {
         let (result_sender, result_receiver) = C::open::<Delivery>(capacity)?;
         let quit = Quit::new();
         let collected = Arc::new(AtomicU64::new(0));
+        let (submitting, taking, delivering) = (Holders::new(), Holders::new(), Holders::new());
         let mut crew = Crew::new(1 + workers + 1, size.deadline);
-
-        let submitting = crew.spawn("submitter", {
-            let (quit, collected) = (quit.clone(), Arc::clone(&collected));
-            move |gate| {
-                let passed = gate.pass();
-                (passed, submit(&job_sender, share, &quit, room, &collected))
-            }
-        })?;
 
         let mut serving = Vec::with_capacity(workers);
         for (worker, jobs) in job_receivers.into_iter().enumerate() {
-            let (quit, results) = (quit.clone(), result_sender.clone());
+            let (jobs, results) = (taking.hold(jobs), delivering.hold(result_sender.clone()));
+            let (quit, submitting) = (quit.clone(), submitting.clone());
             serving.push(crew.spawn(format!("worker {worker}"), move |gate| {
                 let mut done = Ledger::new(&[share]);
                 let passed = gate.pass();
-                let stopped = serve(&jobs, &results, &quit, |job| {
+                let stopped = serve(&*jobs, &*results, &quit, |job| {
                     let outcome = match done.record(&job) {
                         Some(id) => outcome(|| run(id, steps)),
                         None => Outcome::Failed("a faulty delivery, which the ledger names".to_owned()),
                     };
                     Delivery { job, worker, outcome }
                 });
-                (passed, stopped, done)
+                let told = match stopped {
+                    Stopped::Quit => Ok(()),
+                    Stopped::NoMoreJobs => submitting.disconnected("worker").map(drop),
+                    // The collector outlives the workers.
+                    Stopped::NoCollector => Err(Fault::EarlyDisconnect { thread: "worker" }),
+                };
+                (passed, told, done)
             })?);
         }
         drop(result_sender);
+
+        let submitter = crew.spawn("submitter", {
+            let jobs = submitting.hold(job_sender);
+            let (quit, collected) = (quit.clone(), Arc::clone(&collected));
+            move |gate| {
+                let passed = gate.pass();
+                let mut jam = None;
+                let make = |seq| Message::new(MessageId { producer: 0, seq });
+                let submitted = submit(&*jobs, share, &quit, make, |accepted| {
+                    if let Some(room) = room
+                        && accepted % LOOK == 1
+                    {
+                        // Relaxed: see the collector's store.
+                        let in_flight = accepted.saturating_sub(collected.load(Ordering::Relaxed));
+                        if in_flight > room {
+                            jam.get_or_insert(Fault::NoBackPressure { in_flight, limit: room });
+                        }
+                    }
+                });
+                let told = if submitted.disconnected {
+                    // Right when the workers have quit; else they are still there.
+                    taking.disconnected("submitter").map(drop)
+                } else {
+                    Ok(())
+                };
+                (passed, submitted.made, told, jam)
+            }
+        })?;
 
         let collecting = crew.spawn("collector", {
             let quit = quit.clone();
@@ -253,43 +312,41 @@ impl Workload for WorkerPool {
                         last = Instant::now();
                     }
                 }
-                (passed, results, wrong, last)
+                (passed, results, delivering.disconnected("collector"), wrong, last)
             }
         })?;
 
         let dropped = crew.join()?;
-        let (submitter_passed, submitted) = submitting.result();
-        let (collector_passed, results, wrong, last_after_quit) = collecting.result();
+        let (submitter_passed, made, submitter_told, jam) = submitter.result();
+        let (collector_passed, results, collector_told, wrong, last_after_quit) = collecting.result();
         let mut passed = vec![submitter_passed, collector_passed];
         let mut done = Vec::with_capacity(workers);
-        let mut left_early = None;
-        for member in serving {
-            let (moment, stopped, ledger) = member.result();
-            if stopped == Stopped::NoCollector {
-                left_early = Some(Fault::EarlyDisconnect { thread: "worker" });
-            }
+        let mut workers_told = Ok(());
+        for (moment, told, ledger) in serving.into_iter().map(Member::result) {
             passed.push(moment);
+            workers_told = workers_told.and(told);
             done.push(ledger);
         }
 
-        // The ledgers first: they name the message that a disconnect or a jam elsewhere comes from.
+        // A disconnect that is none is why messages are missing; then the ledgers, which name the message that a wrong result
+        // or a jam comes from.
+        collector_told.map(drop).and(workers_told).and(submitter_told)?;
         let done = Deliveries::join(done)?;
         let results = Deliveries::join([results])?;
         // Also of jobs that were submitted and never taken: they are dropped with their channel.
-        balanced(results.undelivered(&[submitted.created]), dropped)?;
+        balanced(results.undelivered(&[made]), dropped)?;
         // A channel is a queue, so the jobs that were done are the first ones, however many those are.
         let taken = if quit_after.is_some() { done.count() } else { share };
         done.complete(&[taken])?;
         results.complete(&[taken])?;
-        if let Some(fault) = wrong.or(left_early).or(submitted.fault) {
+        if let Some(fault) = wrong.or(jam) {
             return Err(fault.into());
         }
         let elapsed = match quit_after {
-            None => timed_region(passed, &results),
+            None => timed_region(passed, results.last()),
             Some(after) => {
                 quit_was_heard(taken.saturating_sub(after), C::effective_capacity(capacity), workers)?;
-                let opened = passed.into_iter().min().unwrap_or(last_after_quit);
-                last_after_quit.saturating_duration_since(opened)
+                timed_region(passed, Some(last_after_quit))
             }
         };
         Ok(Round {
@@ -297,51 +354,10 @@ impl Workload for WorkerPool {
             elapsed,
             figures: vec![Figure {
                 name: "jobs made and never taken",
-                value: submitted.created.saturating_sub(taken) as f64,
+                value: made.saturating_sub(taken) as f64,
             }],
         })
     }
-}
-
-/// What a submitter did.
-struct Submitted {
-    /// Jobs made; the channel accepted all but perhaps the last.
-    created: u64,
-    /// What it saw go wrong.
-    fault: Option<Fault>,
-}
-
-/// Submits jobs until all are, or the pool is told to quit.
-fn submit(
-    jobs: &impl Sender<Message>,
-    share: u64,
-    quit: &Quit,
-    room: Option<u64>,
-    collected: &AtomicU64,
-) -> Submitted {
-    let mut fault = None;
-    for seq in 0..share {
-        if quit.raised() {
-            return Submitted { created: seq, fault };
-        }
-        if jobs.send(Message::new(MessageId { producer: 0, seq })).is_err() {
-            // Right when the workers have quit; else they left early.
-            if !quit.raised() {
-                fault.get_or_insert(Fault::EarlyDisconnect { thread: "submitter" });
-            }
-            return Submitted { created: seq + 1, fault };
-        }
-        if let Some(room) = room
-            && seq % LOOK == 0
-        {
-            // Relaxed: see the collector's store.
-            let in_flight = (seq + 1).saturating_sub(collected.load(Ordering::Relaxed));
-            if in_flight > room {
-                fault.get_or_insert(Fault::NoBackPressure { in_flight, limit: room });
-            }
-        }
-    }
-    Submitted { created: share, fault }
 }
 
 /// Quit is heard: no more results came after it than were under way. These are the queued ones and one for each worker

@@ -1,0 +1,95 @@
+//! Who still holds one end of a channel: what a reported disconnect is held against.
+//!
+//! The ledgers see what arrived. When one of several receivers is told of a disconnect that is none, the others take the
+//! rest, nothing is missing in the end, and the ledgers are silent. So each end of a channel counts the threads that hold it,
+//! and whoever is told that the other end is gone asks whether it is. A message costs nothing.
+
+use std::ops::Deref;
+use std::time::Instant;
+
+use crate::fault::Fault;
+use crate::sync::{Arc, AtomicUsize, Ordering};
+
+/// Counts the threads that hold one end of a channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Holders(Arc<AtomicUsize>);
+
+impl Holders {
+    /// Nobody yet.
+    pub(crate) fn new() -> Self {
+        Holders(Arc::new(AtomicUsize::new(0)))
+    }
+
+    /// Counts `handle` until it is dropped. Called before any thread runs, so that nobody asks too early.
+    pub(crate) fn hold<H>(&self, handle: H) -> Held<H> {
+        // Relaxed: the threads that ask are started afterwards.
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Held { handle, holders: self.clone() }
+    }
+
+    /// Asks whether the disconnect that `thread` was told of is one; returns the moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::EarlyDisconnect`] when a handle of the other end is still held.
+    #[inline]
+    pub(crate) fn disconnected(&self, thread: &'static str) -> Result<Instant, Fault> {
+        // Pairs with the Release in `Held::drop`. A handle is counted off before it is dropped, so a channel that orders the
+        // last drop before its report makes every count visible here.
+        match self.0.load(Ordering::Acquire) {
+            0 => Ok(Instant::now()),
+            _ => Err(Fault::EarlyDisconnect { thread }),
+        }
+    }
+}
+
+/// A handle that is counted.
+#[derive(Debug)]
+pub(crate) struct Held<H> {
+    handle: H,
+    holders: Holders,
+}
+
+impl<H> Deref for Held<H> {
+    type Target = H;
+
+    #[inline(always)]
+    fn deref(&self) -> &H {
+        &self.handle
+    }
+}
+
+impl<H> Drop for Held<H> {
+    fn drop(&mut self) {
+        // Pairs with the Acquire in `Holders::disconnected`. The handle itself is dropped after this.
+        self.holders.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disconnect_is_one_when_every_handle_is_gone() {
+        let senders = Holders::new();
+        let (one, other) = (senders.hold(()), senders.hold(()));
+        drop(one);
+        let early = Fault::EarlyDisconnect { thread: "consumer" };
+        assert_eq!(senders.disconnected("consumer"), Err(early));
+        drop(other);
+        assert!(senders.disconnected("consumer").is_ok());
+    }
+
+    #[test]
+    fn a_handle_is_counted_off_before_it_is_dropped() {
+        struct Asks(Holders);
+        impl Drop for Asks {
+            fn drop(&mut self) {
+                assert!(self.0.disconnected("consumer").is_ok());
+            }
+        }
+        let senders = Holders::new();
+        drop(senders.hold(Asks(senders.clone())));
+    }
+}
