@@ -8,8 +8,15 @@ use crate::params::{ParamError, Params};
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo};
 use crate::{channels, workloads};
 
-/// The time after which a round has hung, unless told otherwise: a thousand times what a usual round takes.
+/// The time after which a round has hung, unless told otherwise: a thousand times what a usual round takes. Larger rounds
+/// have it for each million messages, and the time that their params ask for beside it.
 pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// So many messages take the slowest channel some seconds.
+const MESSAGES_PER_DEADLINE: u64 = 1_000_000;
+
+/// A round that its params slow down (work, rates) is made about so long, and not longer.
+const MOST_PACED: Duration = Duration::from_millis(500);
 
 /// A round delivers at least this many times its channel's slots, or it would never block and test nothing.
 const MESSAGES_PER_SLOT: u64 = 4;
@@ -47,6 +54,22 @@ pub struct WorkloadEntry {
     /// What it says of itself.
     pub info: &'static WorkloadInfo,
     messages: fn(&Params) -> u64,
+    paced: fn(&Params, u64) -> Duration,
+}
+
+impl WorkloadEntry {
+    /// The messages of a round, where nobody asks for another number; at least `least`.
+    fn messages(&self, params: &Params, least: u64) -> u64 {
+        let messages = (self.messages)(params);
+        let paced = (self.paced)(params, messages);
+        let share = (MOST_PACED.as_secs_f64() / paced.as_secs_f64()).min(1.0);
+        ((messages as f64 * share) as u64).max(least)
+    }
+
+    fn deadline(&self, params: &Params, messages: u64) -> Duration {
+        let times = u32::try_from(messages.div_ceil(MESSAGES_PER_DEADLINE)).unwrap_or(u32::MAX);
+        DEADLINE.saturating_mul(times).saturating_add((self.paced)(params, messages))
+    }
 }
 
 /// What was asked for does not exist or makes no sense.
@@ -115,7 +138,11 @@ impl Registry {
         struct Workloads(Vec<WorkloadEntry>);
         impl workloads::Visitor for Workloads {
             fn visit<W: Workload>(&mut self) {
-                self.0.push(WorkloadEntry { info: const { &W::INFO }, messages: W::messages });
+                self.0.push(WorkloadEntry {
+                    info: const { &W::INFO },
+                    messages: W::messages,
+                    paced: W::paced,
+                });
             }
         }
         let mut workloads = Workloads(Vec::new());
@@ -183,17 +210,18 @@ impl Registry {
         let index = self.workload_index(workload)?;
         let workload = &self.workloads[index];
         let slots = params.capacity().and_then(Capacity::slots).unwrap_or(0) as u64;
-        let messages =
-            messages.unwrap_or_else(|| (workload.messages)(&params).max(slots * MESSAGES_PER_SLOT));
-        if messages < (slots * MESSAGES_PER_SLOT).max(1) {
+        let least = (slots * MESSAGES_PER_SLOT).max(1);
+        let messages = messages.unwrap_or_else(|| workload.messages(&params, least));
+        if messages < least {
             return Err(UsageError::TooFewMessages { messages, slots });
         }
+        let deadline = workload.deadline(&params, messages);
         Ok(Cell {
             channel: channel.info,
             workload: workload.info,
             effective_capacity: params.capacity().map(channel.effective_capacity),
             params,
-            size: Size { messages, deadline: DEADLINE },
+            size: Size { messages, deadline },
             round: channel.rounds[index],
         })
     }
@@ -296,6 +324,37 @@ mod tests {
             }
             assert!(!workload.grid(Profile::Quick).is_empty(), "{} has no quick cells", workload.name);
         }
+    }
+
+    /// What a user may ask for is no hang: neither by the work and rates of the params, nor by the size of the round.
+    #[test]
+    fn a_round_that_is_asked_to_be_long_has_the_time() {
+        let registry = Registry::new();
+        let cell = |workload, text, messages| {
+            let params = registry.params(workload, text).expect("params");
+            registry.cell("mutex-deque", workload, params, messages).expect("a cell")
+        };
+        for (workload, text) in [
+            ("producer_consumer", "work=1000000"),
+            ("pipeline", "work=1000000"),
+            ("worker_pool", "work=1000000"),
+            ("token_bucket", "rate=1000,burst=65536"),
+            ("token_bucket", "rate=1000"),
+        ] {
+            let cell = cell(workload, text, None);
+            let entry = &registry.workloads[registry.workload_index(workload).expect("known")];
+            let paced = (entry.paced)(&cell.params, cell.size.messages);
+            assert!(paced < DEADLINE / 4, "{cell}: {paced:?} for {} messages", cell.size.messages);
+            assert!(cell.size.deadline >= DEADLINE + paced);
+        }
+        let slow = cell("producer_consumer", "work=1000000", Some(10_000));
+        assert!(slow.size.deadline >= DEADLINE + Duration::from_secs(10), "{:?}", slow.size);
+        assert_eq!(cell("ping_pong", "", Some(10_000_000)).size.deadline, 10 * DEADLINE);
+        // The grids are not affected.
+        assert_eq!(
+            cell("worker_pool", "work=1000", None).size,
+            Size { messages: 10_240, deadline: DEADLINE + Duration::from_micros(102_400) }
+        );
     }
 
     #[test]

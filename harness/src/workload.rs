@@ -42,7 +42,7 @@ impl WorkloadInfo {
 }
 
 /// What one round is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Messages to deliver. A workload may deliver a few less, so that its threads share them evenly.
     pub messages: u64,
@@ -58,6 +58,12 @@ pub trait Workload: 'static {
     /// Messages of a round that takes some milliseconds on a usual machine: long beside the start of its threads,
     /// short beside the machine's own drift.
     fn messages(params: &Params) -> u64;
+
+    /// About the time that the params themselves ask of a round of so many messages, whatever the channel: work and rates.
+    /// The registry makes rounds no longer by it than needed, and the deadline longer.
+    fn paced(_params: &Params, _messages: u64) -> Duration {
+        Duration::ZERO
+    }
 
     /// Runs one round over the channel `C` and verifies it.
     ///
@@ -190,6 +196,14 @@ pub(crate) fn shares(messages: u64, producers: usize) -> Vec<u64> {
     (0..producers)
         .map(|producer| (messages / producers + u64::from(producer < messages % producers)).max(1))
         .collect()
+}
+
+/// A step of [`work`] takes at most about so long, optimised or not.
+const LONGEST_STEP: Duration = Duration::from_nanos(10);
+
+/// The time that `messages` messages of so many steps of [`work`] take at most, on one processor.
+pub(crate) fn work_time(steps: u64, messages: u64) -> Duration {
+    LONGEST_STEP.saturating_mul(u32::try_from(steps.saturating_mul(messages)).unwrap_or(u32::MAX))
 }
 
 /// Does `steps` steps of integer work, of about a nanosecond each, that the compiler cannot leave out.

@@ -1,5 +1,7 @@
 //! `pipeline`: a source, a fan-out to W workers with an output each, a fan-in, a sink.
 
+use std::time::Duration;
+
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
@@ -8,7 +10,7 @@ use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, work};
+use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, work, work_time};
 use crate::workloads::fan_in::forward;
 use crate::workloads::producer_consumer::produce;
 
@@ -63,6 +65,10 @@ impl Workload for Pipeline {
             Some(0 | 1) => 1_000,
             _ => 10_000,
         }
+    }
+
+    fn paced(params: &Params, messages: u64) -> Duration {
+        work_time(params.number("work"), messages)
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

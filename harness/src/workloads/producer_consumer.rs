@@ -1,5 +1,7 @@
 //! `producer_consumer`: P producers and C consumers on one channel.
 
+use std::time::Duration;
+
 use crate::channel::{Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
@@ -8,7 +10,9 @@ use crate::ledger::Ledger;
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares, work};
+use crate::workload::{
+    Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares, work, work_time,
+};
 
 /// The workload `producer_consumer`.
 #[derive(Debug)]
@@ -71,6 +75,10 @@ impl Workload for ProducerConsumer {
             Some(0 | 1) => 2_000,
             _ => 40_000,
         }
+    }
+
+    fn paced(params: &Params, messages: u64) -> Duration {
+        work_time(params.number("work"), messages)
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

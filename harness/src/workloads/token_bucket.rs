@@ -106,16 +106,19 @@ impl Workload for TokenBucket {
     };
 
     fn messages(params: &Params) -> u64 {
-        // Some milliseconds at the rate, but no more tokens than a fast ticker mints in that time; the burst is small
-        // beside them.
-        (params.number("rate") / 200).clamp(200, 10_000).max(4 * params.number("burst"))
+        // The burst, and then some milliseconds at the rate, but no more tokens than a fast ticker mints in that time.
+        params.number("burst") + (params.number("rate") / 200).clamp(200, 10_000)
+    }
+
+    fn paced(params: &Params, messages: u64) -> Duration {
+        let at_the_rate = messages.saturating_sub(params.number("burst"));
+        period(params).saturating_mul(u32::try_from(at_the_rate).unwrap_or(u32::MAX))
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
         let callers = params.threads("callers");
         let burst = params.number("burst");
-        // Rounded up: never faster than the rate.
-        let period = Duration::from_nanos(NANOS_PER_SECOND.div_ceil(params.number("rate")));
+        let period = period(params);
         let capacity = Capacity::of(burst as usize - 1);
         let held = C::effective_capacity(capacity).slots().expect("a bounded channel stays bounded") as u64;
         let quotas = shares(size.messages, callers);
@@ -197,6 +200,11 @@ impl Workload for TokenBucket {
             ],
         })
     }
+}
+
+/// The time between two ticks, rounded up: never faster than the rate.
+fn period(params: &Params) -> Duration {
+    Duration::from_nanos(NANOS_PER_SECOND.div_ceil(params.number("rate")))
 }
 
 /// What a ticker did.

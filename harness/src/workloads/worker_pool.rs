@@ -9,7 +9,7 @@
 //! full results channel is served by the collector, which goes on until every worker is gone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use crate::crew::{Crew, Member, panic_message};
@@ -20,7 +20,9 @@ use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
-use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work};
+use crate::workload::{
+    Figure, Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work, work_time,
+};
 
 /// Tells the workers of a pool to stop after their current job.
 #[derive(Clone, Debug)]
@@ -218,6 +220,10 @@ impl Workload for WorkerPool {
             Some(0 | 1) => 2_048,
             _ => 10_240,
         }
+    }
+
+    fn paced(params: &Params, messages: u64) -> Duration {
+        work_time(params.number("work"), messages)
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

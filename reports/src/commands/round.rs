@@ -14,8 +14,8 @@ use reports::numbers;
 /// Up to this many rounds are printed one by one.
 const PRINTED_ROUNDS: usize = 20;
 
-/// A ledger has a bit for each message in every receiver: more messages would fill the memory.
-const MOST_MESSAGES: u64 = 1_000_000_000;
+/// An unbounded channel may hold nearly all of a round's messages, and one of them may take a kilobyte.
+const MOST_MESSAGES: u64 = 10_000_000;
 
 /// A round that takes a day has hung.
 const MOST_SECONDS: u64 = 86_400;
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// Messages in each round [default: the workload's]
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MOST_MESSAGES))]
     messages: Option<u64>,
-    /// After so long a round has hung [default: 30]
+    /// After so long a round has hung [default: 30, and more for rounds that are asked to be long]
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
     deadline: Option<u64>,
 }

@@ -132,7 +132,7 @@ fn a_failed_round_is_one_line_and_exit_code_1() {
         "ping_pong",
         "capacity=1",
         "--messages",
-        "100000000",
+        "10000000",
         "--deadline",
         "1",
     ]);
