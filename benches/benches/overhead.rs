@@ -26,18 +26,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use benches::paired::{Ratio, ratios, summary};
-use benches::{Arguments, Mode, Settings, words};
+use benches::{Arguments, Error, Mode, Settings, ended, list, words};
 use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::crossbeam::Crossbeam;
 use harness::channels::flume::Flume;
 use harness::channels::kanal::Kanal;
 use harness::crew::Crew;
 use harness::ledger::{Ledger, verify};
+use harness::machine::Machine;
 use harness::message::{Message, MessageId, Payload, Tally};
 use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
-use harness::registry::DEADLINE;
+use harness::registry::{DEADLINE, Registry};
 use harness::workload::{Size, Workload, work};
 use harness::workloads::producer_consumer::ProducerConsumer;
 
@@ -96,19 +97,17 @@ const COMPARED: [Compared; 9] = [
 ];
 
 impl Compared {
+    fn group(&self) -> String {
+        format!("overhead/{}", self.against)
+    }
+
     fn name(&self) -> String {
-        format!("overhead/{}/{}", self.against, self.channel)
+        format!("{}/{}", self.group(), self.channel)
     }
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::from(2)
-        }
-    }
+    ended(run())
 }
 
 /// Set in the processes that this one starts: the comparison that the process makes, whose ratio it prints.
@@ -120,22 +119,25 @@ const PAIRS: usize = 20;
 /// What a process takes, about.
 const PROCESS: Duration = Duration::from_millis(250);
 
-fn run() -> Result<(), String> {
+fn run() -> Result<(), Error> {
     if let Ok(name) = env::var(COMPARISON) {
-        let compared =
-            COMPARED.iter().find(|compared| compared.name() == name).ok_or("no such comparison")?;
+        let compared = COMPARED
+            .iter()
+            .find(|compared| compared.name() == name)
+            .ok_or_else(|| Error::Usage(format!("{COMPARISON}={name}: no such comparison")))?;
         println!("{}", compare(compared));
         return Ok(());
     }
     let arguments = Arguments::from_env();
-    let settings = Settings::from_env().map_err(|error| error.to_string())?;
-    let wanted = |name: &str| arguments.filter().is_none_or(|filter| name.contains(filter));
-    let selected: Vec<&Compared> = COMPARED.iter().filter(|compared| wanted(&compared.name())).collect();
+    let settings = Settings::from_env().map_err(|error| Error::Usage(error.to_string()))?;
+    if arguments.mode == Mode::Print {
+        list(&settings, COMPARED.iter().map(|compared| (compared.group(), compared.channel)));
+        return Ok(());
+    }
+    let names = arguments.selected()?;
+    let selected: Vec<&Compared> =
+        COMPARED.iter().filter(|compared| names.contains(&compared.name())).collect();
     let processes = match (arguments.mode, settings.profile) {
-        (Mode::Print, _) => {
-            selected.iter().for_each(|compared| println!("{}: benchmark", compared.name()));
-            return Ok(());
-        }
         (Mode::Test, _) => 1,
         (_, Profile::Quick) => 10,
         (_, Profile::Standard) => 30,
@@ -148,9 +150,10 @@ fn run() -> Result<(), String> {
             words(PROCESS * (processes * selected.len()) as u32)
         );
     }
+    let machine = Machine::current(&Registry::new());
     let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
     for compared in selected {
-        let ratios: Result<Vec<f64>, String> = (0..processes).map(|_| in_a_process(compared)).collect();
+        let ratios: Result<Vec<f64>, Error> = (0..processes).map(|_| in_a_process(compared)).collect();
         let Ratio { median, interval } = summary(ratios?);
         let overhead = Overhead {
             at: now(),
@@ -160,6 +163,7 @@ fn run() -> Result<(), String> {
             pairs: PAIRS,
             ratio: median,
             interval,
+            machine: machine.clone(),
         };
         let verdict = match overhead.meets_target() {
             Some(true) => "within the target",
@@ -169,26 +173,27 @@ fn run() -> Result<(), String> {
         let ([low, high], target) = (interval, Overhead::TARGET);
         println!("{}: {median:.3} [{low:.3}, {high:.3}] (target {target}: {verdict})", compared.name());
         if arguments.mode == Mode::Measure {
-            recorder
-                .append(&Record::Overhead(overhead))
-                .map_err(|error| format!("could not write {}: {error}", recorder.path().display()))?;
+            recorder.append(&Record::Overhead(overhead)).map_err(|error| {
+                Error::Failed(format!("could not write {}: {error}", recorder.path().display()))
+            })?;
         }
     }
     Ok(())
 }
 
 /// Makes a comparison in a process of its own; returns its ratio.
-fn in_a_process(compared: &Compared) -> Result<f64, String> {
+fn in_a_process(compared: &Compared) -> Result<f64, Error> {
     let name = compared.name();
-    let program = env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
+    let failed = |what: String| Error::Failed(format!("{name}: {what}"));
+    let program = env::current_exe().map_err(|error| failed(format!("this program's own path: {error}")))?;
     let output = Command::new(program)
         .env(COMPARISON, &name)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| format!("{name}: could not be started: {error}"))?;
+        .map_err(|error| failed(format!("could not be started: {error}")))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().map_err(|_| format!("{name}: ended with {} and without a ratio", output.status))
+    text.trim().parse().map_err(|_| failed(format!("ended with {} and without a ratio", output.status)))
 }
 
 /// Median ratio of the harness's time to the time by hand, in this process.

@@ -1,8 +1,10 @@
 //! What the command line of a benchmark asks for, as far as chanlab has to know it before criterion does.
 
 use std::collections::HashSet;
-use std::env;
 use std::process::{Command, Stdio};
+use std::{env, io};
+
+use crate::Error;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +13,14 @@ pub enum Mode {
     Print,
     /// Each benchmark runs once, to see that it works: `--test`, or without `--bench`, as `cargo test` starts it.
     Test,
+    /// `--profile-time`, `--load-baseline`: criterion runs or shows benchmarks and keeps no measurement.
+    Unkept,
     /// Measure.
     Measure,
 }
+
+/// Criterion's option to run a benchmark for so long under a profiler. It takes a value, and refuses `--list` beside it.
+const PROFILE_TIME: &str = "--profile-time";
 
 /// The command line.
 #[derive(Clone, Debug)]
@@ -31,11 +38,15 @@ impl Arguments {
 
     /// This command line, without the program's name.
     pub fn new(arguments: Vec<String>) -> Self {
-        let has = |names: &[&str]| arguments.iter().any(|argument| names.contains(&argument.as_str()));
+        let name = |argument: &'_ String| argument.split('=').next().unwrap_or_default().to_owned();
+        let given: HashSet<String> = arguments.iter().map(name).collect();
+        let has = |names: &[&str]| names.iter().any(|&name| given.contains(name));
         let mode = if has(&["--list", "--help", "-h", "--version", "-V"]) {
             Mode::Print
         } else if has(&["--test"]) || !has(&["--bench"]) {
             Mode::Test
+        } else if has(&[PROFILE_TIME, "--load-baseline"]) {
+            Mode::Unkept
         } else {
             Mode::Measure
         };
@@ -47,31 +58,50 @@ impl Arguments {
         self.arguments.join(" ")
     }
 
-    /// The filter, for a benchmark that is not criterion's: the first argument that is no option.
-    pub fn filter(&self) -> Option<&str> {
-        self.arguments.iter().map(String::as_str).find(|argument| !argument.starts_with('-'))
-    }
-
     /// The names of the benchmarks that the command line selects, by criterion's own judgement: this program is started
     /// once more to list them.
     ///
     /// # Errors
     ///
-    /// What criterion said of arguments that it does not take.
-    pub fn selected(&self) -> Result<HashSet<String>, String> {
-        let program = env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
-        let listing = Command::new(program)
-            .args(self.arguments.iter().filter(|argument| *argument != "--test"))
+    /// [`Error::Usage`] with what criterion said of arguments that it does not take.
+    pub fn selected(&self) -> Result<HashSet<String>, Error> {
+        let failed = |error: io::Error| Error::Failed(format!("could not list the benchmarks: {error}"));
+        let listing = Command::new(env::current_exe().map_err(failed)?)
+            .args(self.selecting())
             .args(["--list", "--format", "terse"])
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .output()
-            .map_err(|error| format!("could not list the benchmarks: {error}"))?;
+            .map_err(failed)?;
         if !listing.status.success() {
-            return Err(String::from_utf8_lossy(&listing.stderr).trim().to_owned());
+            return Err(Error::Usage(complaint(&String::from_utf8_lossy(&listing.stderr))));
         }
         let names = String::from_utf8_lossy(&listing.stdout);
         Ok(names.lines().filter_map(|line| line.strip_suffix(": benchmark")).map(str::to_owned).collect())
     }
+
+    /// The arguments but for those that criterion refuses beside `--list`.
+    fn selecting(&self) -> Vec<&str> {
+        let mut selecting = Vec::new();
+        let mut arguments = self.arguments.iter().map(String::as_str);
+        while let Some(argument) = arguments.next() {
+            if argument == PROFILE_TIME {
+                arguments.next();
+            } else if argument != "--test" && !argument.starts_with(&format!("{PROFILE_TIME}=")) {
+                selecting.push(argument);
+            }
+        }
+        selecting
+    }
+}
+
+/// The line that says what was wrong, of all that criterion said before it gave up: an error of its command line, or the panic
+/// over a filter that is no regular expression.
+fn complaint(stderr: &str) -> String {
+    let find = |start: &str| stderr.lines().find(|line| line.starts_with(start));
+    let line = find("Unable to").or_else(|| find("error:")).or_else(|| stderr.lines().last());
+    let line = line.unwrap_or("criterion refused the arguments");
+    format!("{} (cargo bench -- --help tells more)", line.trim_start_matches("error: ").trim_end_matches(':'))
 }
 
 #[cfg(test)]
@@ -85,5 +115,27 @@ mod tests {
         assert_eq!(mode("--bench --test"), Mode::Test);
         assert_eq!(mode("producer"), Mode::Test);
         assert_eq!(mode("--bench --list"), Mode::Print);
+        assert_eq!(mode("--bench --profile-time 1"), Mode::Unkept);
+        assert_eq!(mode("--bench --profile-time=1"), Mode::Unkept);
+        assert_eq!(mode("--bench --load-baseline before --baseline now"), Mode::Unkept);
+        assert_eq!(mode("--bench --save-baseline before"), Mode::Measure);
+    }
+
+    #[test]
+    fn what_refuses_a_list_is_left_out_of_it() {
+        let arguments = ["ping", "--profile-time", "5", "--bench", "--test", "--profile-time=5"];
+        let arguments = Arguments::new(arguments.map(str::to_owned).to_vec());
+        assert_eq!(arguments.selecting(), ["ping", "--bench"]);
+    }
+
+    #[test]
+    fn a_complaint_is_one_line() {
+        let panic = "\nthread 'main' panicked at lib.rs:1:\nUnable to parse '(' as a regular expression: regex parse error:\n    (\n";
+        assert_eq!(
+            complaint(panic),
+            "Unable to parse '(' as a regular expression: regex parse error (cargo bench -- --help tells more)"
+        );
+        let clap = "Gnuplot not found\nerror: unexpected argument found\n";
+        assert_eq!(complaint(clap), "unexpected argument found (cargo bench -- --help tells more)");
     }
 }

@@ -17,23 +17,52 @@ pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;
 pub use self::suite::{Suite, Summary, words};
 
-/// The `main` of a benchmark file: benchmarks the workload over every registered channel, as the command line and the
-/// environment ask. Fails when a cell failed.
-pub fn bench(workload: &str) -> ExitCode {
-    let registry = Registry::new();
-    match run(&registry, workload) {
-        Ok(summary) if summary.failed == 0 => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::from(2)
-        }
+/// Why benchmarks did not end well.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The command line or the environment asks for what does not exist: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Something failed on the way: exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Prints what went wrong, if something did; returns the exit code.
+pub fn ended(result: Result<(), Error>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    match error {
+        Error::Usage(_) => ExitCode::from(2),
+        Error::Failed(_) => ExitCode::FAILURE,
     }
 }
 
-fn run(registry: &Registry, workload: &str) -> Result<Summary, String> {
+/// Names benchmarks, each by its group and its function, to criterion, which lists those that the command line selects and
+/// runs none.
+pub fn list(settings: &Settings, benchmarks: impl IntoIterator<Item = (String, &'static str)>) {
+    let mut criterion = settings.criterion().configure_from_args();
+    for (group, function) in benchmarks {
+        let mut group = criterion.benchmark_group(group);
+        group.bench_function(function, |_| unreachable!("criterion only lists"));
+        group.finish();
+    }
+}
+
+/// The `main` of a benchmark file: benchmarks the workload over every registered channel, as the command line and the
+/// environment ask. Fails when a cell failed.
+pub fn bench(workload: &str) -> ExitCode {
+    ended(run(&Registry::new(), workload))
+}
+
+fn run(registry: &Registry, workload: &str) -> Result<(), Error> {
     let arguments = Arguments::from_env();
-    let settings = Settings::from_env().map_err(|error| error.to_string())?;
-    let workload = registry.workload(workload).map_err(|error| error.to_string())?;
-    Suite { registry, workload, settings, directory: harness::record::criterion_dir() }.run(&arguments)
+    let settings = Settings::from_env().map_err(|error| Error::Usage(error.to_string()))?;
+    let workload = registry.workload(workload).map_err(|error| Error::Usage(error.to_string()))?;
+    let suite = Suite { registry, workload, settings, directory: harness::record::criterion_dir() };
+    match suite.run(&arguments)?.failed {
+        0 => Ok(()),
+        1 => Err(Error::Failed("1 benchmark failed, see above".to_owned())),
+        failed => Err(Error::Failed(format!("{failed} benchmarks failed, see above"))),
+    }
 }

@@ -14,7 +14,7 @@ use harness::record::{BENCH_FILE, CellRecord, ParamsRecord, Record, Recorder, Ru
 use harness::registry::{Cell, CellError, Registry};
 use harness::workload::{RoundError, WorkloadInfo};
 
-use crate::{Arguments, Mode, Settings};
+use crate::{Arguments, Error, Mode, Settings, list};
 
 /// The benchmarks of one workload over the channels of a registry.
 #[derive(Debug)]
@@ -46,24 +46,22 @@ impl Suite<'_> {
     /// # Errors
     ///
     /// When the command line cannot be read or the record cannot be written.
-    pub fn run(&self, arguments: &Arguments) -> Result<Summary, String> {
-        let criterion = self.settings.criterion().output_directory(&self.directory);
+    pub fn run(&self, arguments: &Arguments) -> Result<Summary, Error> {
         if arguments.mode == Mode::Print {
-            self.print(criterion.configure_from_args());
+            let groups = self.workload.grid(self.settings.profile).into_iter();
+            list(
+                &self.settings,
+                groups.flat_map(|params| {
+                    let group = self.group_name(&params.id());
+                    self.registry.channels().map(move |channel| (group.clone(), channel.name))
+                }),
+            );
             return Ok(Summary::default());
         }
-        self.measure(criterion.configure_from_args(), arguments, &arguments.selected()?)
-    }
-
-    /// Names every benchmark to criterion, which lists those that its filter selects and runs none.
-    fn print(&self, mut criterion: criterion::Criterion) {
-        for params in self.workload.grid(self.settings.profile) {
-            let mut group = criterion.benchmark_group(self.group_name(&params.id()));
-            for channel in self.registry.channels() {
-                group.bench_function(channel.name, |_| unreachable!("criterion only lists"));
-            }
-            group.finish();
-        }
+        // Before criterion reads the arguments, which panics where it does not like them.
+        let selected = arguments.selected()?;
+        let criterion = self.settings.criterion().output_directory(&self.directory).configure_from_args();
+        self.measure(criterion, arguments, &selected)
     }
 
     /// Measures the cells whose benchmarks are `selected`.
@@ -76,16 +74,16 @@ impl Suite<'_> {
         mut criterion: criterion::Criterion,
         arguments: &Arguments,
         selected: &HashSet<String>,
-    ) -> Result<Summary, String> {
+    ) -> Result<Summary, Error> {
         let grid = self.workload.grid(self.settings.profile);
-        // Nothing is recorded of a test: it measures nothing.
+        // Nothing is recorded where nothing is measured.
         let recorder =
             (arguments.mode == Mode::Measure).then(|| Recorder::new(self.directory.join(BENCH_FILE)));
         let record = |record: Record| match &recorder {
             None => Ok(()),
-            Some(recorder) => recorder
-                .append(&record)
-                .map_err(|error| format!("could not write {}: {error}", recorder.path().display())),
+            Some(recorder) => recorder.append(&record).map_err(|error| {
+                Error::Failed(format!("could not write {}: {error}", recorder.path().display()))
+            }),
         };
         let run = run_name();
         if !selected.is_empty() {
@@ -117,7 +115,7 @@ impl Suite<'_> {
                 let cell = self
                     .registry
                     .cell(channel.name, self.workload.name, params.clone(), None)
-                    .map_err(|error| error.to_string())?;
+                    .map_err(|error| Error::Usage(error.to_string()))?;
                 let status = measure(&mut group, &cell, &mut abandoned);
                 match &status {
                     Status::Measured { .. } => summary.measured += 1,
@@ -164,6 +162,7 @@ impl Suite<'_> {
                 self.settings.profile,
                 words(self.settings.estimate(selected.len()))
             ),
+            Mode::Unkept => println!("{what}; criterion keeps no measurement, so nothing is recorded\n"),
             Mode::Test | Mode::Print => println!("{what}, once each"),
         }
     }

@@ -31,6 +31,7 @@ pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod params;
+mod placement;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod profile;

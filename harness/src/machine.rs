@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn every_channel_has_a_version() {
         let machine = Machine::current(&Registry::new());
-        assert_eq!(machine.channels["crossbeam"], "crossbeam-channel 0.5.17");
+        assert!(machine.channels["crossbeam"].starts_with("crossbeam-channel "));
         for (channel, version) in &machine.channels {
             assert!(version.chars().any(|character| character.is_ascii_digit()), "{channel}: {version}");
         }

@@ -15,7 +15,7 @@ pub enum Profile {
     /// The scaling series: a quarter of an hour.
     #[default]
     Standard,
-    /// Everything, longer: an hour or more.
+    /// Everything, longer: about an hour.
     Full,
 }
 

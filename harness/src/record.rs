@@ -150,6 +150,8 @@ pub struct Overhead {
     pub ratio: f64,
     /// A 95 % interval of that median.
     pub interval: [f64; 2],
+    /// Where it was measured.
+    pub machine: Machine,
 }
 
 impl Overhead {
@@ -189,6 +191,8 @@ pub struct Model {
     pub bounds: String,
     /// Seconds taken.
     pub seconds: f64,
+    /// Where it was explored.
+    pub machine: Machine,
 }
 
 /// Appends lines to a record.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::machine::Machine;
 use harness::record::{self, MODELS_FILE, Record, Recorder};
+use harness::registry::Registry;
 use harness::sync::thread::JoinHandle;
 use harness::sync::{Bounds, EXPLORES, explore};
 
@@ -117,6 +119,7 @@ impl Running {
             executions: self.executions(),
             bounds: bounds::in_words(self.model.bounds),
             seconds: self.elapsed().as_secs_f64(),
+            machine: Machine::current(&Registry::new()),
         });
         self.recorder.append(&record).unwrap_or_else(|error| {
             panic!("failed to write {}: {error}", self.recorder.path().display());

@@ -6,6 +6,7 @@ use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, verify};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
+use crate::placement::{self, pin};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, timed_region};
 
@@ -52,7 +53,8 @@ impl Workload for PingPong {
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
         let capacity = params.capacity().expect("the workload declares a capacity");
-        let [ping_core, pong_core] = placement(params.choice("placement"))?;
+        let [ping_place, pong_place] =
+            placement::pair(params.choice("placement")).map_err(RoundError::NotAvailable)?;
         let trips = (size.messages / 2).max(1);
         let (ping_sender, ping_receiver) = C::open::<Message>(capacity)?;
         let (pong_sender, pong_receiver) = C::open::<Message>(capacity)?;
@@ -66,7 +68,7 @@ impl Workload for PingPong {
             let (sender, receiver) = &*ends_of_ping;
             let mut pongs = Ledger::new(&[trips]);
             let (mut created, mut told) = (0, None);
-            let pinned = pin(ping_core);
+            let pinned = pin(ping_place);
             let passed = gate.pass();
             for seq in 0..trips {
                 created += 1;
@@ -84,7 +86,7 @@ impl Workload for PingPong {
         let ponging = crew.spawn("pong", move |gate| {
             let (sender, receiver) = &*ends_of_pong;
             let mut pings = Ledger::new(&[trips]);
-            let pinned = pin(pong_core);
+            let pinned = pin(pong_place);
             let passed = gate.pass();
             while let Ok(message) = receiver.recv() {
                 pings.record(&message);
@@ -115,27 +117,4 @@ impl Workload for PingPong {
             figures: Vec::new(),
         })
     }
-}
-
-type Core = Option<core_affinity::CoreId>;
-
-/// The processors of the two threads.
-fn placement(word: &str) -> Result<[Core; 2], RoundError> {
-    if word == "any" {
-        return Ok([None, None]);
-    }
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    match (word, &cores[..]) {
-        ("same-core", [first, ..]) => Ok([Some(*first), Some(*first)]),
-        ("two-cores", [first, second, ..]) => Ok([Some(*first), Some(*second)]),
-        _ => Err(RoundError::NotAvailable(format!(
-            "placement={word} needs more processors than the {} that this program may use",
-            cores.len()
-        ))),
-    }
-}
-
-/// Pins the calling thread; false when the system refuses.
-fn pin(core: Core) -> bool {
-    core.is_none_or(core_affinity::set_for_current)
 }

@@ -148,6 +148,7 @@ fn of_models(models: &[&Model]) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use harness::machine::Machine;
     use harness::registry::Registry;
 
     use super::*;
@@ -162,6 +163,7 @@ mod tests {
             executions: 1_000,
             bounds: "all schedules of at most 2 preemptions".to_owned(),
             seconds: 1.0,
+            machine: Machine::current(&Registry::new()),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use harness::channel::Info;
+use harness::machine::Machine;
 use harness::profile::Profile;
 use harness::record::{Model, Overhead, ParamsRecord, Run};
 use harness::registry::Registry;
@@ -212,15 +213,26 @@ impl Page {
     fn warn(&mut self) {
         let mut warnings = Vec::new();
         if let [first, others @ ..] = &self.fingerprints[..] {
-            let found: BTreeSet<_> =
-                others.iter().flat_map(|other| differences(&first.machine, &other.machine)).collect();
-            if !found.is_empty() {
-                let found: Vec<_> = found.into_iter().collect();
-                warnings.push(format!(
-                    "Not everything was measured with the same machine and versions, so not all times compare: {}.",
-                    found.join("; ")
-                ));
-            }
+            let mut differing = |what: &str, machines: &mut dyn Iterator<Item = &Machine>| {
+                let found: BTreeSet<_> =
+                    machines.flat_map(|other| differences(&first.machine, other)).collect();
+                if !found.is_empty() {
+                    let found: Vec<_> = found.into_iter().collect();
+                    warnings.push(format!("{what}: {}.", found.join("; ")));
+                }
+            };
+            differing(
+                "Not everything was measured with the same machine and versions, so not all times compare",
+                &mut others.iter().map(|other| &other.machine),
+            );
+            differing(
+                "The overhead was measured with another machine or version than the times",
+                &mut self.overheads.iter().map(|overhead| &overhead.machine),
+            );
+            differing(
+                "The models were run with another machine or version than the times",
+                &mut self.models.iter().map(|model| &model.machine),
+            );
         }
         let with_remark = |wanted: fn(&Remark) -> bool| {
             let cells = self.cells().filter(|cell| cell.remarks.iter().any(wanted));

@@ -69,7 +69,7 @@ mod tests {
     fn a_broken_line_is_named_and_the_others_are_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("records.jsonl");
-        let model = r#"{"kind":"model","at":"2026-01-02T03:04:05Z","model":"m","subject":"s","method":"loom","passed":true,"executions":1,"bounds":"b","seconds":0.5}"#;
+        let model = r#"{"kind":"model","at":"2026-01-02T03:04:05Z","model":"m","subject":"s","method":"loom","passed":true,"executions":1,"bounds":"b","seconds":0.5,"machine":{"cpu":"c","cores":1,"kernel":"k","system":"s","rustc":"r","channels":{}}}"#;
         std::fs::write(&path, format!("{model}\n\n{{\"kind\":\"mod\n\u{fffd}\n{model}")).expect("written");
         let records = Records::read(&path).expect("readable");
         assert_eq!(records.models.len(), 2);

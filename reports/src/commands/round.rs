@@ -92,12 +92,11 @@ fn print(cell: &Cell, rounds: &[Round]) -> io::Result<()> {
     if let (Some(effective), Some(asked)) = (cell.changed_capacity(), cell.params.capacity()) {
         writeln!(terminal, "effective capacity: {effective}, asked for: {asked}")?;
     }
-    let messages = rounds[0].messages;
     writeln!(
         terminal,
         "{} of {}, all verified",
         numbers::count(rounds.len() as u64, "round"),
-        numbers::count(messages, "message")
+        sizes(rounds.iter().map(|round| round.messages))
     )?;
     if rounds.len() <= PRINTED_ROUNDS {
         for (index, round) in rounds.iter().enumerate() {
@@ -122,6 +121,16 @@ fn print(cell: &Cell, rounds: &[Round]) -> io::Result<()> {
     Ok(())
 }
 
+/// How many messages each round delivered: a pool that is told to quit delivers another number each time.
+fn sizes(messages: impl Iterator<Item = u64> + Clone) -> String {
+    let (least, most) = (messages.clone().min().unwrap_or(0), messages.max().unwrap_or(0));
+    if least == most {
+        numbers::count(most, "message")
+    } else {
+        format!("{} to {}", numbers::separated(least), numbers::count(most, "message"))
+    }
+}
+
 /// The least, the median and the most of at least one number.
 fn spread(mut numbers: Vec<f64>) -> [f64; 3] {
     numbers.sort_by(f64::total_cmp);
@@ -133,6 +142,12 @@ fn spread(mut numbers: Vec<f64>) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounds_of_different_sizes_are_not_given_the_first_ones() {
+        assert_eq!(sizes([2_000, 2_000].into_iter()), "2,000 messages");
+        assert_eq!(sizes([5_123, 5_120, 5_184].into_iter()), "5,120 to 5,184 messages");
+    }
 
     #[test]
     fn the_median_is_the_middle() {

@@ -1,6 +1,5 @@
 //! A folder as benchmarks leave it: chanlab's record, and criterion's files for each benchmark.
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -56,8 +55,6 @@ impl Fixture {
             .map(|text| ParamsRecord::of(info, &registry.params(workload, text).expect("params")))
             .collect();
         let channels: Vec<_> = registry.channels().map(|info| info.name.to_owned()).collect();
-        let versions: BTreeMap<_, _> =
-            channels.iter().map(|channel| (channel.clone(), format!("{channel} 1.2.3"))).collect();
         self.append(&Record::Run(Run {
             run: name.to_owned(),
             began: "2026-01-02T03:04:05Z".to_owned(),
@@ -66,14 +63,7 @@ impl Fixture {
             workload: workload.to_owned(),
             grid,
             channels,
-            machine: Machine {
-                cpu: "a processor".to_owned(),
-                cores: 2,
-                kernel: kernel.to_owned(),
-                system: "a system".to_owned(),
-                rustc: "rustc 1.95.0".to_owned(),
-                channels: versions,
-            },
+            machine: machine(kernel),
         }));
     }
 
@@ -135,7 +125,8 @@ impl Fixture {
         folder
     }
 
-    pub(crate) fn model(&self, model: &str, subject: &str) {
+    /// A model that passed on the machine that `kernel` names.
+    pub(crate) fn model(&self, model: &str, subject: &str, kernel: &str) {
         let record = Record::Model(Model {
             at: "2026-01-02T03:04:05Z".to_owned(),
             model: model.to_owned(),
@@ -145,6 +136,7 @@ impl Fixture {
             executions: 1_234,
             bounds: "all schedules of at most 2 preemptions".to_owned(),
             seconds: 1.5,
+            machine: machine(kernel),
         });
         Recorder::new(self.models_file()).append(&record).expect("written");
     }
@@ -169,6 +161,19 @@ impl Fixture {
         let output = self.report();
         assert!(output.status.success(), "{}", text(&output.stderr));
         fs::read_to_string(self.page_file()).expect("the page")
+    }
+}
+
+/// A machine with this kernel.
+pub(crate) fn machine(kernel: &str) -> Machine {
+    let version = |channel: &str| (channel.to_owned(), format!("{channel} 1.2.3"));
+    Machine {
+        cpu: "a processor".to_owned(),
+        cores: 2,
+        kernel: kernel.to_owned(),
+        system: "a system".to_owned(),
+        rustc: "rustc 1.95.0".to_owned(),
+        channels: Registry::new().channels().map(|info| version(info.name)).collect(),
     }
 }
 

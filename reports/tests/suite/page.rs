@@ -144,10 +144,20 @@ fn the_newest_run_decides_what_is_shown_and_older_cells_say_their_date() {
 }
 
 #[test]
+fn models_of_another_machine_are_no_silent_part_of_the_page() {
+    let fixture = every_kind();
+    fixture.model("hand_off", "mutex-deque", KERNEL);
+    let said = "The models were run with another machine or version than the times: kernel: 6.1 and 5.10.";
+    assert!(!words(&fixture.page()).contains(said));
+    fixture.model("queue", "mutex-deque", "5.10");
+    assert!(words(&fixture.page()).contains(said));
+}
+
+#[test]
 fn no_check_passes_on_code_that_it_did_not_run_on() {
     let fixture = every_kind();
-    fixture.model("hand_off", "mutex-deque");
-    fixture.model("protocol", WORKLOAD);
+    fixture.model("hand_off", "mutex-deque", KERNEL);
+    fixture.model("protocol", WORKLOAD, KERNEL);
     let page = fixture.page();
     let table =
         page.split("id=\"channels\"").nth(1).expect("channels").split("</table>").next().expect("its end");
