@@ -131,8 +131,7 @@ fn run() -> Result<(), Error> {
     let arguments = Arguments::from_env();
     let settings = Settings::from_env().map_err(|error| Error::Usage(error.to_string()))?;
     if arguments.mode == Mode::Print {
-        list(&settings, COMPARED.iter().map(|compared| (compared.group(), compared.channel)));
-        return Ok(());
+        return list(&settings, COMPARED.iter().map(|compared| (compared.group(), compared.channel)));
     }
     let names = arguments.selected()?;
     let selected: Vec<&Compared> =

@@ -9,8 +9,10 @@ pub mod paired;
 mod settings;
 mod suite;
 
+use std::panic;
 use std::process::ExitCode;
 
+use harness::crew::panic_message;
 use harness::registry::Registry;
 
 pub use self::arguments::{Arguments, Mode};
@@ -40,13 +42,30 @@ pub fn ended(result: Result<(), Error>) -> ExitCode {
 
 /// Names benchmarks, each by its group and its function, to criterion, which lists those that the command line selects and
 /// runs none.
-pub fn list(settings: &Settings, benchmarks: impl IntoIterator<Item = (String, &'static str)>) {
-    let mut criterion = settings.criterion().configure_from_args();
+///
+/// # Errors
+///
+/// [`Error::Usage`] for a filter that is no regular expression.
+pub fn list(
+    settings: &Settings,
+    benchmarks: impl IntoIterator<Item = (String, &'static str)>,
+) -> Result<(), Error> {
+    // Criterion panics over the filter. This is the only thing that runs here, so the panic can be had without a report.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    let criterion = panic::catch_unwind(|| settings.criterion().configure_from_args());
+    panic::set_hook(hook);
+    let mut criterion = criterion.map_err(|panic| {
+        let message = panic_message(&*panic);
+        let line = message.lines().next().unwrap_or_default().trim_end_matches(':');
+        Error::Usage(format!("{line} (cargo bench -- --help tells more)"))
+    })?;
     for (group, function) in benchmarks {
         let mut group = criterion.benchmark_group(group);
         group.bench_function(function, |_| unreachable!("criterion only lists"));
         group.finish();
     }
+    Ok(())
 }
 
 /// The `main` of a benchmark file: benchmarks the workload over every registered channel, as the command line and the

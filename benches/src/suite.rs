@@ -55,7 +55,7 @@ impl Suite<'_> {
                     let group = self.group_name(&params.id());
                     self.registry.channels().map(move |channel| (group.clone(), channel.name))
                 }),
-            );
+            )?;
             return Ok(Summary::default());
         }
         // Before criterion reads the arguments, which panics where it does not like them.
