@@ -32,7 +32,7 @@ use harness::channels::crossbeam::Crossbeam;
 use harness::channels::flume::Flume;
 use harness::channels::kanal::Kanal;
 use harness::crew::Crew;
-use harness::ledger::{Ledger, verify};
+use harness::ledger::{Ends, Ledger, verify};
 use harness::machine::Machine;
 use harness::message::{Message, MessageId, Payload, Tally};
 use harness::params::Params;
@@ -272,10 +272,10 @@ fn checked(
         Ok(passed)
     });
     let consumer = crew.spawn("consumer", move |gate| {
-        let mut ledger = Ledger::new(&[messages]);
+        let mut ledger = Ledger::among(&[messages], Ends::new(1));
         let passed = gate.pass();
         while let Some(message) = recv() {
-            ledger.record(&message);
+            ledger.record_among(&message);
             message.settle();
             work(steps);
         }

@@ -5,7 +5,6 @@
 //! and whoever is told that the other end is gone asks whether it is. A message costs nothing.
 
 use std::ops::Deref;
-use std::time::Instant;
 
 use crate::fault::Fault;
 use crate::sync::{Arc, AtomicUsize, Ordering};
@@ -27,17 +26,17 @@ impl Holders {
         Held { handle, holders: self.clone() }
     }
 
-    /// Asks whether the disconnect that `thread` was told of is one; returns the moment.
+    /// Asks whether the disconnect that `thread` was told of is one.
     ///
     /// # Errors
     ///
     /// [`Fault::EarlyDisconnect`] when a handle of the other end is still held.
     #[inline]
-    pub(crate) fn disconnected(&self, thread: &'static str) -> Result<Instant, Fault> {
+    pub(crate) fn disconnected(&self, thread: &'static str) -> Result<(), Fault> {
         // Pairs with the Release in `Held::drop`. A handle is counted off before it is dropped, so a channel that orders the
         // last drop before its report makes every count visible here.
         match self.0.load(Ordering::Acquire) {
-            0 => Ok(Instant::now()),
+            0 => Ok(()),
             _ => Err(Fault::EarlyDisconnect { thread }),
         }
     }

@@ -3,8 +3,10 @@
 //! Each receiving thread keeps a ledger of its own, so nothing is shared while the clock runs, and a message that continues a
 //! run of consecutive ones costs a comparison. After the round the ledgers are joined and held against what was sent.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::fault::Fault;
@@ -91,6 +93,42 @@ pub struct Ledger {
     total: u64,
     fault: Option<Fault>,
     last_delivery: Option<Instant>,
+    /// The ends that all receivers of the round see; `None` for the only receiver.
+    ends: Option<Ends>,
+}
+
+/// How many producers' last messages have not been delivered, as several receivers tell each other.
+///
+/// The clock is read only where the round's last delivery may be, since a look at it for each message would cost as much as
+/// the message. The only receiver sees that alone. Of several any may deliver the last: one that was stopped between a
+/// receive and its record is late with whatever message it has. So they count down the producers' ends together, and
+/// whoever delivers after the last of these looks at the clock.
+#[derive(Clone, Debug)]
+pub struct Ends(Arc<Alone<AtomicUsize>>);
+
+/// On cache lines of its own (two: processors prefetch the neighbour), since it is read for each message and must not lie
+/// beside what a channel writes.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Alone<T>(T);
+
+impl Ends {
+    /// None of so many producers has come to its end.
+    pub fn new(producers: usize) -> Self {
+        Ends(Arc::new(Alone(AtomicUsize::new(producers))))
+    }
+
+    fn count_down(&self) {
+        // Relaxed, as in `reached`: it orders nothing but looks at the clock.
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn reached(&self) -> bool {
+        // Relaxed: the line is written once for each producer, and else read from the own cache. A count that is seen late
+        // by as long as a store takes to be seen makes the region as much too short.
+        self.0.0.load(Ordering::Relaxed) == 0
+    }
 }
 
 impl Ledger {
@@ -100,6 +138,11 @@ impl Ledger {
     /// with what another thread reads.
     pub fn new(shares: &[u64]) -> Self {
         Ledger::with_ways(shares, 1)
+    }
+
+    /// As [`Ledger::new`], for one of several receivers of a round. Each records with [`Ledger::record_among`].
+    pub fn among(shares: &[u64], ends: Ends) -> Self {
+        Ledger { ends: Some(ends), ..Ledger::new(shares) }
     }
 
     /// As [`Ledger::new`], for messages that come by `ways` different ways and are in order only on each of them.
@@ -113,6 +156,7 @@ impl Ledger {
             total: shares.iter().sum(),
             fault: None,
             last_delivery: None,
+            ends: None,
         }
     }
 
@@ -130,6 +174,15 @@ impl Ledger {
                 Some(id)
             }
             _ => self.record_unusual(id, 0),
+        }
+    }
+
+    /// As [`Ledger::record`], for one of several receivers.
+    #[inline]
+    pub fn record_among(&mut self, message: &impl Payload) {
+        self.record(message);
+        if self.ends.as_ref().is_some_and(Ends::reached) {
+            self.last_delivery = Some(Instant::now());
         }
     }
 
@@ -179,6 +232,9 @@ impl Ledger {
         // The clock is read only where the last delivery of the round may be: at a producer's last message.
         if lane.next == lane.share {
             self.last_delivery = Some(Instant::now());
+            if let Some(ends) = &self.ends {
+                ends.count_down();
+            }
         }
         Some(id)
     }
@@ -294,10 +350,10 @@ impl Deliveries {
 /// [`Fault::Leaked`], [`Fault::DroppedTwice`] or [`Fault::LeakedAndDroppedTwice`].
 pub fn balanced(undelivered: Tally, dropped: Tally) -> Result<(), Fault> {
     match undelivered.count.cmp(&dropped.count) {
-        Ordering::Greater => Err(Fault::Leaked(undelivered.count - dropped.count)),
-        Ordering::Less => Err(Fault::DroppedTwice(dropped.count - undelivered.count)),
-        Ordering::Equal if undelivered != dropped => Err(Fault::LeakedAndDroppedTwice),
-        Ordering::Equal => Ok(()),
+        cmp::Ordering::Greater => Err(Fault::Leaked(undelivered.count - dropped.count)),
+        cmp::Ordering::Less => Err(Fault::DroppedTwice(dropped.count - undelivered.count)),
+        cmp::Ordering::Equal if undelivered != dropped => Err(Fault::LeakedAndDroppedTwice),
+        cmp::Ordering::Equal => Ok(()),
     }
 }
 
@@ -363,6 +419,21 @@ mod tests {
         assert!(joined.last().is_some());
         let doubled = Deliveries::join([ledger(&[3], &[(0, 0), (0, 2)]), ledger(&[3], &[(0, 1), (0, 2)])]);
         assert_eq!(doubled.expect_err("message 2 came twice"), Fault::Doubled(id(0, 2)));
+    }
+
+    /// Its message is not its producer's last, and yet the round's.
+    #[test]
+    fn a_late_delivery_of_another_receiver_is_the_last() {
+        let ends = Ends::new(2);
+        let mut early = Ledger::among(&[3, 1], ends.clone());
+        let mut late = Ledger::among(&[3, 1], ends);
+        for (producer, seq) in [(0, 1), (0, 2), (1, 0)] {
+            early.record_among(&Message::<0>::new(id(producer, seq)));
+        }
+        let before = Instant::now();
+        late.record_among(&Message::<0>::new(id(0, 0)));
+        let joined = Deliveries::join([early, late]).expect("no fault");
+        assert!(joined.last().is_some_and(|last| last >= before));
     }
 
     #[test]

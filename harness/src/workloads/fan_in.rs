@@ -96,7 +96,7 @@ fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Res
         let merged_sender = merging.hold(merged_sender.clone());
         producing.push(crew.spawn(format!("forwarder {input}"), move |gate| {
             let passed = gate.pass();
-            forward(&receiver, &source, &*merged_sender).map(|_| passed)
+            forward(&receiver, &source, &*merged_sender).map(|()| passed)
         })?);
     }
     drop(merged_sender);
@@ -144,7 +144,7 @@ fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
     finish(crew, producing, vec![sink], shares)
 }
 
-/// Sends on what it receives, until the disconnect; `source` are those who send to it. Returns the moment it was told.
+/// Sends on what it receives, until the disconnect; `source` are those who send to it.
 ///
 /// # Errors
 ///
@@ -154,7 +154,7 @@ pub(super) fn forward<T>(
     receiver: &impl Receiver<T>,
     source: &Holders,
     sender: &impl Sender<T>,
-) -> Result<Instant, Fault> {
+) -> Result<(), Fault> {
     while let Ok(message) = receiver.recv() {
         if sender.send(message).is_err() {
             return Err(Fault::EarlyDisconnect { thread: "forwarder" });

@@ -102,12 +102,12 @@ impl Workload for Pipeline {
                         return Err(Fault::EarlyDisconnect { thread: "worker" });
                     }
                 }
-                source.disconnected("worker").map(|_| passed)
+                source.disconnected("worker").map(|()| passed)
             })?);
             let merged_sender = merging.hold(merged_sender.clone());
             stages.push(crew.spawn(format!("forwarder {worker}"), move |gate| {
                 let passed = gate.pass();
-                forward(&own_output, &serving, &*merged_sender).map(|_| passed)
+                forward(&own_output, &serving, &*merged_sender).map(|()| passed)
             })?);
         }
         drop(merged_sender);

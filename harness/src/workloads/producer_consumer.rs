@@ -6,7 +6,7 @@ use crate::channel::{Channel, Receiver, Sender, receivers};
 use crate::crew::Crew;
 use crate::fault::Fault;
 use crate::holders::Holders;
-use crate::ledger::Ledger;
+use crate::ledger::{Ends, Ledger};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -103,7 +103,7 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
     let receivers = receivers(receiver, consumers)?;
     let shares = shares(size.messages, producers);
     let mut crew = Crew::new(producers + consumers, size.deadline);
-    let senders = Holders::new();
+    let (senders, ends) = (Holders::new(), Ends::new(producers));
 
     let mut sending = Vec::with_capacity(producers);
     for (producer, &share) in shares.iter().enumerate() {
@@ -117,12 +117,12 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
 
     let mut receiving = Vec::with_capacity(consumers);
     for (consumer, receiver) in receivers.into_iter().enumerate() {
-        let (shares, senders) = (shares.clone(), senders.clone());
+        let (shares, senders, ends) = (shares.clone(), senders.clone(), ends.clone());
         receiving.push(crew.spawn(format!("consumer {consumer}"), move |gate| {
-            let mut ledger = Ledger::new(&shares);
+            let mut ledger = Ledger::among(&shares, ends);
             let passed = gate.pass();
             while let Ok(message) = receiver.recv() {
-                ledger.record(&message);
+                ledger.record_among(&message);
                 message.settle();
                 work(steps);
             }

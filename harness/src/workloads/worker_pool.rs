@@ -259,7 +259,7 @@ impl Workload for WorkerPool {
                 });
                 let told = match stopped {
                     Stopped::Quit => Ok(()),
-                    Stopped::NoMoreJobs => submitting.disconnected("worker").map(drop),
+                    Stopped::NoMoreJobs => submitting.disconnected("worker"),
                     // The collector outlives the workers.
                     Stopped::NoCollector => Err(Fault::EarlyDisconnect { thread: "worker" }),
                 };
@@ -288,7 +288,7 @@ impl Workload for WorkerPool {
                 });
                 let told = if submitted.disconnected {
                     // Right when the workers have quit; else they are still there.
-                    taking.disconnected("submitter").map(drop)
+                    taking.disconnected("submitter")
                 } else {
                     Ok(())
                 };
@@ -336,7 +336,7 @@ impl Workload for WorkerPool {
 
         // A disconnect that is none is why messages are missing; then the ledgers, which name the message that a wrong result
         // or a jam comes from.
-        collector_told.map(drop).and(workers_told).and(submitter_told)?;
+        collector_told.and(workers_told).and(submitter_told)?;
         let done = Deliveries::join(done)?;
         let results = Deliveries::join([results])?;
         // Also of jobs that were submitted and never taken: they are dropped with their channel.

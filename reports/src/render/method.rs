@@ -10,8 +10,7 @@ pub fn section() -> Markup {
             ul {
                 li {
                     b { "ns/op" } " is the wall time of a round's timed region over the messages it delivered. Threads start before "
-                    "the region and are joined after it; a gate opens it and the last delivery closes it. Of several consumers none knows "
-                    "which delivery is the last: with them it closes when the last one has been told of the disconnect."
+                    "the region and are joined after it; a gate opens it and the last delivery closes it."
                 }
                 li {
                     b { "One criterion iteration is one round." } " A sample is the mean of a few rounds, the value shown is the median "
