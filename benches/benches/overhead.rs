@@ -282,10 +282,10 @@ fn checked(
         (passed, ledger)
     });
     let (producer, consumer) = (producer.expect("a thread"), consumer.expect("a thread"));
-    let dropped = crew.join().expect("both end");
+    let ended = crew.join().expect("both end");
     let sent = producer.result().expect("all sent");
     let (received, ledger) = consumer.result();
-    let deliveries = verify([ledger], &[messages], dropped).expect("all arrived");
+    let deliveries = verify([ledger], &[messages], ended.dropped).expect("all arrived");
     deliveries.last().expect("the last one").duration_since(sent.min(received))
 }
 

@@ -4,6 +4,7 @@
 //! the threads that had not ended, and those threads are abandoned; whoever runs rounds decides whether to go on beside them.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::message::{Tally, take_dropped};
+use crate::meters::Usage;
 
 /// How long the other threads may take to end after one has panicked. Most then see a disconnect; the rest hang.
 const GRACE: Duration = Duration::from_secs(2);
@@ -100,6 +102,7 @@ impl Gate {
         if abandoned {
             resume_unwind(Box::new("the round was given up before it began"));
         }
+        USED_AT_THE_GATE.set(Usage::of_this_thread());
         Instant::now()
     }
 
@@ -109,13 +112,39 @@ impl Gate {
     }
 }
 
-#[derive(Debug, Default)]
+thread_local! {
+    /// What this thread had used when it went through the gate.
+    static USED_AT_THE_GATE: Cell<Option<Usage>> = const { Cell::new(None) };
+}
+
+/// What the calling thread has used since it went through the gate.
+fn used_since_the_gate() -> Option<Usage> {
+    Some(Usage::of_this_thread()? - USED_AT_THE_GATE.get()?)
+}
+
+/// What the threads of a crew have done together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The messages that they, and the caller since [`Crew::new`], have dropped.
+    pub dropped: Tally,
+    /// What they have used from the gate to their end; `None` where the system does not tell.
+    pub usage: Option<Usage>,
+}
+
+#[derive(Debug)]
 struct Progress {
     /// Threads that have not ended.
     running: Vec<String>,
-    /// Messages that ended threads dropped.
-    dropped: Tally,
+    /// What those that have ended did.
+    ended: Ended,
     panic: Option<CrewError>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        let ended = Ended { dropped: Tally::default(), usage: Some(Usage::default()) };
+        Progress { running: Vec::new(), ended, panic: None }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -174,9 +203,11 @@ impl Crew {
         let thread_name = name.clone();
         let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| body(&gate)));
+            let used = used_since_the_gate();
             let mut progress = shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.running.retain(|running| *running != thread_name);
-            progress.dropped += take_dropped();
+            progress.ended.dropped += take_dropped();
+            progress.ended.usage = progress.ended.usage.zip(used).map(|(all, own)| all + own);
             let result = result
                 .map_err(|panic| {
                     let message = panic_message(&*panic);
@@ -193,7 +224,7 @@ impl Crew {
         Ok(Member(thread))
     }
 
-    /// Waits for every thread to end; returns the messages that they, and the caller since [`Crew::new`], have dropped.
+    /// Waits for every thread to end; returns what they did.
     ///
     /// # Errors
     ///
@@ -202,7 +233,7 @@ impl Crew {
     /// # Panics
     ///
     /// When fewer threads were started than the crew was made for: they would wait at the gate for ever.
-    pub fn join(self) -> Result<Tally, CrewError> {
+    pub fn join(self) -> Result<Ended, CrewError> {
         assert_eq!(self.spawned, self.size, "a crew starts as many threads as it was made for");
         let began = Instant::now();
         let mut until = began + self.deadline;
@@ -223,7 +254,7 @@ impl Crew {
         }
         match progress.panic.take() {
             Some(panic) => Err(panic),
-            None => Ok(progress.dropped + take_dropped()),
+            None => Ok(Ended { dropped: progress.ended.dropped + take_dropped(), ..progress.ended }),
         }
     }
 
@@ -275,8 +306,28 @@ mod tests {
                 "seven"
             })
             .expect("a thread");
-        assert_eq!(crew.join(), Ok(Tally::default()));
+        assert_eq!(crew.join().map(|ended| ended.dropped), Ok(Tally::default()));
         assert_eq!((number.result(), word.result()), (7, "seven"));
+    }
+
+    /// What a thread uses before the gate is no part of the round.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_used_after_the_gate_is_told() {
+        let used = |before: u64, after: u64| {
+            let mut crew = Crew::new(2, Duration::from_secs(60));
+            for name in ["one", "other"] {
+                crew.spawn(name, move |gate| {
+                    crate::workload::work(before);
+                    gate.pass();
+                    crate::workload::work(after);
+                })
+                .expect("a thread");
+            }
+            crew.join().expect("they end").usage.expect("Linux tells").cpu_ns()
+        };
+        let (idle, busy) = (used(20_000_000, 0), used(0, 20_000_000));
+        assert!(busy > 2 * idle, "{busy} ns and {idle} ns");
     }
 
     #[test]

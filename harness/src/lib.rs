@@ -5,6 +5,7 @@
 //! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
 //! - [`message`], [`ledger`], [`fault`] and [`crew`] are what a round is made of: checked messages, the record of
 //!   deliveries, what can be wrong with it, threads with a deadline.
+//! - [`meters`] is what a round costs beside wall time.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
 //! - [`sync`] is the synchronisation that chanlab's own code is written on: real, or loom's.
 //!
@@ -30,6 +31,7 @@ mod holders;
 pub mod ledger;
 pub mod machine;
 pub mod message;
+pub mod meters;
 pub mod params;
 mod placement;
 #[cfg(feature = "planted")]

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
+
 use crate::channel::{Channel, Unsupported};
 use crate::crew::{Crew, CrewError, Member};
 use crate::fault::Fault;
 use crate::ledger::{Ledger, verify};
+use crate::meters::Usage;
 use crate::params::{ParamSpec, Params};
 use crate::profile::Profile;
 
@@ -80,8 +83,12 @@ pub struct Round {
     pub messages: u64,
     /// Wall time of the timed region.
     pub elapsed: Duration,
+    /// What its threads used in it; `None` where the system does not tell.
+    pub usage: Option<Usage>,
     /// What else the workload has to tell.
     pub figures: Vec<Figure>,
+    /// How long each message took, in nanoseconds, where the workload measures it.
+    pub latency: Option<Histogram<u64>>,
 }
 
 impl Round {
@@ -171,7 +178,7 @@ pub(crate) fn finish(
     receiving: Vec<Member<Received>>,
     shares: &[u64],
 ) -> Result<Round, RoundError> {
-    let dropped = crew.join()?;
+    let ended = crew.join()?;
     let mut passed: Vec<Instant> = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
     let mut ledgers = Vec::with_capacity(receiving.len());
     for received in receiving.into_iter().map(Member::result) {
@@ -179,11 +186,13 @@ pub(crate) fn finish(
         received.told?;
         ledgers.push(received.ledger);
     }
-    let deliveries = verify(ledgers, shares, dropped)?;
+    let deliveries = verify(ledgers, shares, ended.dropped)?;
     Ok(Round {
         messages: deliveries.count(),
         elapsed: timed_region(passed, deliveries.last()),
+        usage: ended.usage,
         figures: Vec::new(),
+        latency: None,
     })
 }
 

@@ -97,7 +97,7 @@ impl Workload for PingPong {
             (pinned, passed, pings, ping_ends.disconnected("pong"))
         })?;
 
-        let dropped = crew.join()?;
+        let ended = crew.join()?;
         let (ping_pinned, ping_passed, created, pongs, ping_told) = pinging.result();
         let (pong_pinned, pong_passed, pings, pong_told) = ponging.result();
         if !(ping_pinned && pong_pinned) {
@@ -108,12 +108,14 @@ impl Workload for PingPong {
         // A thread that is told of a disconnect stops. When it is none, that is why messages are missing.
         ping_told.map_or(Ok(()), |told| told).and(pong_told)?;
         let pings = Deliveries::join([pings])?;
-        let pongs = verify([pongs], &[created], dropped)?;
+        let pongs = verify([pongs], &[created], ended.dropped)?;
         pings.complete(&[trips])?;
         pongs.complete(&[trips])?;
         Ok(Round {
             messages: pings.count() + pongs.count(),
             elapsed: timed_region([ping_passed, pong_passed], pongs.last()),
+            usage: ended.usage,
+            latency: None,
             figures: Vec::new(),
         })
     }

@@ -168,7 +168,7 @@ impl Workload for TokenBucket {
             })?);
         }
 
-        let dropped = crew.join()?;
+        let ended = crew.join()?;
         let (moment, ticks, told) = ticking.result();
         let (mut opened, mut closed) = (moment, moment);
         let mut ledgers = Vec::with_capacity(callers);
@@ -182,7 +182,7 @@ impl Workload for TokenBucket {
         }
         told?;
         let deliveries = Deliveries::join(ledgers)?;
-        balanced(deliveries.undelivered(&[ticks.added]) + ticks.refused, dropped)?;
+        balanced(deliveries.undelivered(&[ticks.added]) + ticks.refused, ended.dropped)?;
         deliveries.complete(&[granted])?;
         let left = ticks.added.saturating_sub(granted);
         if left > held {
@@ -194,6 +194,8 @@ impl Workload for TokenBucket {
         Ok(Round {
             messages: deliveries.count(),
             elapsed,
+            usage: ended.usage,
+            latency: None,
             figures: vec![
                 Figure { name: "tokens granted in a second", value: granted as f64 / elapsed.as_secs_f64() },
                 Figure { name: "tokens dropped at a full bucket", value: ticks.refused.count as f64 },

@@ -322,7 +322,7 @@ impl Workload for WorkerPool {
             }
         })?;
 
-        let dropped = crew.join()?;
+        let ended = crew.join()?;
         let (submitter_passed, made, submitter_told, jam) = submitter.result();
         let (collector_passed, results, collector_told, wrong, last_after_quit) = collecting.result();
         let mut passed = vec![submitter_passed, collector_passed];
@@ -340,7 +340,7 @@ impl Workload for WorkerPool {
         let done = Deliveries::join(done)?;
         let results = Deliveries::join([results])?;
         // Also of jobs that were submitted and never taken: they are dropped with their channel.
-        balanced(results.undelivered(&[made]), dropped)?;
+        balanced(results.undelivered(&[made]), ended.dropped)?;
         // A channel is a queue, so the jobs that were done are the first ones, however many those are.
         let taken = if quit_after.is_some() { done.count() } else { share };
         done.complete(&[taken])?;
@@ -358,6 +358,8 @@ impl Workload for WorkerPool {
         Ok(Round {
             messages: results.count(),
             elapsed,
+            usage: ended.usage,
+            latency: None,
             figures: vec![Figure {
                 name: "jobs made and never taken",
                 value: made.saturating_sub(taken) as f64,
