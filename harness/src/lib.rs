@@ -37,8 +37,10 @@ mod placement;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod profile;
+pub mod protocol;
 pub mod record;
 pub mod registry;
+pub mod runner;
 pub mod sync;
 pub mod workload;
 pub mod workloads;
