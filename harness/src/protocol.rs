@@ -260,9 +260,8 @@ mod tests {
         assert!(examples.len() >= 10, "{examples:#?}");
         for example in &examples {
             let known: serde_json::Value = serde_json::from_str(example).expect(example);
-            let request =
-                serde_json::from_str::<Request>(example).ok().map(|request| serde_json::to_value(request));
-            let reply = serde_json::from_str::<Reply>(example).ok().map(|reply| serde_json::to_value(reply));
+            let request = serde_json::from_str::<Request>(example).ok().map(serde_json::to_value);
+            let reply = serde_json::from_str::<Reply>(example).ok().map(serde_json::to_value);
             let written: Vec<_> =
                 request.into_iter().chain(reply).map(|value| value.expect("JSON")).collect();
             assert!(written.contains(&known), "{example}\nis read as\n{written:#?}");
