@@ -7,3 +7,4 @@ pub mod analyse;
 pub mod collect;
 pub mod numbers;
 pub mod render;
+pub mod run;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use harness::registry::UsageError;
 
-use crate::commands::{Command, list, report, round};
+use crate::commands::{Command, list, report, round, run, runner};
 
 /// The exit code of anything that failed.
 const FAILED: u8 = 1;
@@ -32,6 +32,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Report(arguments) => report::run(arguments),
         Command::Round(arguments) => round::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Runner(arguments) => runner::run(&arguments),
         Command::List => list::run(),
     };
     match result {
