@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use harness::registry::UsageError;
+use reports::Usage;
 
 use crate::commands::{Command, list, report, round, run, runner};
 
@@ -41,7 +42,8 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&format!("{error:#}"));
-            ExitCode::from(if error.is::<UsageError>() { USAGE } else { FAILED })
+            let usage = error.is::<UsageError>() || error.is::<Usage>();
+            ExitCode::from(if usage { USAGE } else { FAILED })
         }
     }
 }

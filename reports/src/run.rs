@@ -11,6 +11,7 @@
 //! draw of everything that stays put within a process; comparisons are made between epochs.
 
 pub mod child;
+pub mod conformance;
 pub mod engine;
 pub mod plan;
 pub mod progress;

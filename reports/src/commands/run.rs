@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::{env, process};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum, value_parser};
 use harness::machine::Machine;
 use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{ParamsRecord, now, target_dir};
 use harness::registry::{Registry, UsageError};
-use reports::numbers;
-use reports::run::child::Launch;
+use reports::run::child::{Child, Launch};
 use reports::run::engine::{self, MOST_SCALE};
 use reports::run::plan::{Entry, Group, Plan, VERSION};
 use reports::run::progress::Progress;
 use reports::run::record::Why;
+use reports::{Usage, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// What to measure: a workload, all params of the profile; or one cell of it, as in ping_pong/capacity=1 [default: everything]
     #[arg(value_name = "WORKLOAD[/PARAM=VALUE,…]")]
     selected: Vec<String>,
+    /// Another runner beside chanlab's own: a command, with its arguments apart by spaces
+    #[arg(long = "runner", value_name = "COMMAND")]
+    runners: Vec<String>,
     /// How much of each workload's grid, and for how long
     #[arg(long, value_name = "PROFILE", default_value = "standard")]
     profile: ProfileArgument,
@@ -166,11 +169,16 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
             launch: Launch::Own,
         })
         .collect();
+    for command in &arguments.runners {
+        foreign(command, &mut entries)?;
+    }
     if !arguments.channels.is_empty() {
         for wanted in &arguments.channels {
             if !entries.iter().any(|entry| entry.name == *wanted) {
-                let known = registry.channels().map(|info| info.name).collect();
-                return Err(UsageError::UnknownChannel { name: wanted.clone(), known }.into());
+                let known: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
+                return Err(
+                    Usage(format!("unknown channel {wanted}: expected one of {}", known.join(", "))).into()
+                );
             }
         }
         entries.retain(|entry| arguments.channels.contains(&entry.name));
@@ -192,6 +200,26 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
         placement: arguments.placement.word().to_owned(),
         allocations: arguments.allocations,
     })
+}
+
+/// Adds the channels of another runner, which is started to ask it for them.
+fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
+    let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
+    let child = Child::start(&launch).map_err(|failure| Usage(format!("--runner {command}: {failure}")))?;
+    for channel in &child.hello.channels {
+        let taken = entries.iter().any(|entry| entry.name == channel.name);
+        entries.push(Entry {
+            name: if taken {
+                format!("{} ({})", channel.name, child.hello.runner)
+            } else {
+                channel.name.clone()
+            },
+            channel: channel.name.clone(),
+            version: channel.version.clone(),
+            launch: launch.clone(),
+        });
+    }
+    Ok(())
 }
 
 /// Another one each time: the moment, in nanoseconds.
@@ -234,7 +262,7 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Arguments) -> Resul
             deadline_ns,
         };
         if groups.iter().any(|known| known.name() == group.name()) {
-            bail!("{} is asked for twice", group.name());
+            return Err(Usage(format!("{} is asked for twice", group.name())).into());
         }
         groups.push(group);
     }

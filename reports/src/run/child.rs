@@ -232,6 +232,20 @@ impl Child {
         Failure { what, ended, last_words: last_words.iter().cloned().collect(), backtrace: None }
     }
 
+    /// Asks the runner to end.
+    pub fn tell_to_quit(&mut self) {
+        if let Some(requests) = &mut self.requests {
+            // One that is gone has ended, which is what was asked.
+            let _ = requests.write_all(&line(&Request::Quit));
+        }
+    }
+
+    /// Ends the runner's input and waits for its end; returns how it ended, in words, if it did.
+    pub fn close(&mut self) -> Option<String> {
+        self.requests = None;
+        wait(&mut self.process, END_LIMIT).map(status_words)
+    }
+
     fn kill(&mut self) {
         // Nothing is left to be done for a process that is gone or cannot be killed.
         let _ = self.process.kill();
@@ -241,10 +255,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if let Some(mut requests) = self.requests.take() {
-            let _ = requests.write_all(&line(&Request::Quit));
-        }
-        if wait(&mut self.process, END_LIMIT).is_none() {
+        self.tell_to_quit();
+        if self.close().is_none() {
             self.kill();
         }
     }

@@ -262,6 +262,9 @@ impl Engine<'_> {
             return Ok(None);
         };
         let of = &self.plan.groups[group];
+        if !child.hello.workloads.contains(&of.workload) {
+            return Ok(Some(Outcome::Unsupported("its runner does not implement the workload".to_owned())));
+        }
         let request = Request::Plan(CellPlan {
             cell,
             channel: self.plan.entries[entry].channel.clone(),

@@ -4,6 +4,7 @@
 //! goes on cuts it off first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -97,6 +98,20 @@ pub struct Failure {
     pub last_words: Vec<String>,
     /// Where its threads were, for a hang; or why that is not known.
     pub backtrace: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    /// In one line: what happened, how the process ended, and its last word.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if let Some(ended) = &self.ended {
+            write!(f, "; {ended}")?;
+        }
+        if let Some(last) = self.last_words.last() {
+            write!(f, "; its last words: {last}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Why a run ended.
