@@ -8,3 +8,4 @@ pub mod page;
 pub mod ranking;
 pub mod scaling;
 pub mod standing;
+pub mod statistics;
