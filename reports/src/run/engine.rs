@@ -9,7 +9,7 @@ use anyhow::Result;
 use harness::protocol::{Measured, Plan as CellPlan, Reply, Request};
 use harness::record::now;
 use rand::SeedableRng;
-use rand::rngs::SmallRng;
+use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
 use super::child::Child;
@@ -100,7 +100,7 @@ impl Engine<'_> {
                 }
             }
             // The orders of an epoch depend on nothing else, so that a resumed run has the same.
-            let mut random = SmallRng::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
             self.slots.iter_mut().for_each(|slot| *slot = Slot::default());
             let mut order = open.clone();
             order.shuffle(&mut random);
@@ -115,7 +115,7 @@ impl Engine<'_> {
     }
 
     /// The blocks of a group in an epoch, the first of which warms up; `None` when somebody asked to stop.
-    fn group(&mut self, group: usize, epoch: u32, random: &mut SmallRng) -> Result<Option<()>> {
+    fn group(&mut self, group: usize, epoch: u32, random: &mut Xoshiro256PlusPlus) -> Result<Option<()>> {
         if self.size(group)?.is_none() {
             return Ok(None);
         }

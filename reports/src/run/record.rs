@@ -133,8 +133,8 @@ pub struct Recorded {
     pub closed: BTreeSet<(usize, usize)>,
     /// Messages of a round, by group and channel.
     pub sizes: BTreeMap<(usize, String), u64>,
-    /// Times in ns/op, warm-up left out, by group, entry and epoch.
-    pub times: BTreeMap<(usize, usize), BTreeMap<u32, Vec<f64>>>,
+    /// Times in ns/op, warm-up left out: by group and entry, then by epoch and block.
+    pub times: BTreeMap<(usize, usize), BTreeMap<u32, BTreeMap<u32, f64>>>,
     /// The effective capacities that were told.
     pub capacities: BTreeSet<(usize, usize)>,
     /// The number of the next round.
@@ -155,9 +155,9 @@ impl Recorded {
             }
             Line::Round(round) => {
                 self.rounds.insert((round.group, round.entry, round.epoch, round.block));
-                if round.block.is_some() {
+                if let Some(block) = round.block {
                     let cell = self.times.entry((round.group, round.entry)).or_default();
-                    cell.entry(round.epoch).or_default().push(round.measured.ns_per_op());
+                    cell.entry(round.epoch).or_default().insert(block, round.measured.ns_per_op());
                 }
                 self.next_round = self.next_round.max(round.measured.round + 1);
                 self.at_ms = self.at_ms.max(round.at_ms);
