@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::channel::{Channel, Unsupported};
-use crate::crew::{Crew, CrewError, Member};
+use crate::crew::{Crew, CrewError, Ended, Member};
 use crate::fault::Fault;
 use crate::ledger::{Ledger, verify};
 use crate::meters::Usage;
@@ -179,9 +179,24 @@ pub(crate) fn finish(
     shares: &[u64],
 ) -> Result<Round, RoundError> {
     let ended = crew.join()?;
-    let mut passed: Vec<Instant> = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
-    let mut ledgers = Vec::with_capacity(receiving.len());
-    for received in receiving.into_iter().map(Member::result) {
+    let passed = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
+    conclude(ended, passed, receiving.into_iter().map(Member::result), shares)
+}
+
+/// The end of [`finish`], for a workload that has joined its crew and has more to tell of it: `passed` are the moments at which
+/// the sending threads went through the gate.
+///
+/// # Errors
+///
+/// As [`finish`], after the sending threads.
+pub(crate) fn conclude(
+    ended: Ended,
+    mut passed: Vec<Instant>,
+    receiving: impl IntoIterator<Item = Received>,
+    shares: &[u64],
+) -> Result<Round, RoundError> {
+    let mut ledgers = Vec::new();
+    for received in receiving {
         passed.push(received.passed);
         received.told?;
         ledgers.push(received.ledger);
