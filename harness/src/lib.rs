@@ -5,6 +5,7 @@
 //! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
 //! - [`message`], [`ledger`], [`fault`] and [`crew`] are what a round is made of: checked messages, the record of
 //!   deliveries, what can be wrong with it, threads with a deadline.
+//! - [`latency`] is how long its messages took.
 //! - [`meters`] is what a round costs beside wall time; [`fairness`] is how evenly its threads shared it.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
 //! - [`sync`] is the synchronisation that chanlab's own code is written on: real, or loom's.
@@ -29,6 +30,7 @@ pub mod crew;
 pub mod fairness;
 pub mod fault;
 mod holders;
+pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod message;
