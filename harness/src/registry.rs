@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use crate::channel::{Capacity, Channel, Info};
 use crate::params::{ParamError, Params};
+use crate::placement::Placement;
+pub use crate::workload::DEADLINE;
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo};
 use crate::{channels, workloads};
 
-/// The time after which a round has hung, unless told otherwise: a thousand times what a usual round takes. Larger rounds
-/// have it for each million messages, and the time that their params ask for beside it.
-pub const DEADLINE: Duration = Duration::from_secs(30);
-
-/// So many messages take the slowest channel some seconds.
+/// Larger rounds have the deadline once for each so many messages, which take the slowest channel some seconds; and the time that
+/// their params ask for beside it.
 const MESSAGES_PER_DEADLINE: u64 = 1_000_000;
 
 /// A round that its params slow down (work, rates) is made about so long, and not longer.
@@ -221,7 +220,7 @@ impl Registry {
             workload: workload.info,
             effective_capacity: params.capacity().map(channel.effective_capacity),
             params,
-            size: Size { messages, deadline },
+            size: Size { messages, deadline, placement: Placement::Any },
             round: channel.rounds[index],
         })
     }
@@ -244,7 +243,7 @@ pub struct Cell {
     pub params: Params,
     /// The capacity that the channel really gives, where the workload has one.
     pub effective_capacity: Option<Capacity>,
-    /// The size of a round.
+    /// The size of a round, its deadline, and where its threads are put: anywhere, unless the caller sets it.
     pub size: Size,
     round: RoundFn,
 }
@@ -353,7 +352,7 @@ mod tests {
         // The grids are not affected.
         assert_eq!(
             cell("worker_pool", "work=1000", None).size,
-            Size { messages: 10_240, deadline: DEADLINE + Duration::from_micros(102_400) }
+            Size { deadline: DEADLINE + Duration::from_micros(102_400), ..Size::of(10_240) }
         );
     }
 

@@ -103,7 +103,7 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
     let (sender, receiver) = C::open::<P>(capacity)?;
     let receivers = receivers(receiver, consumers)?;
     let shares = shares(size.messages, producers);
-    let mut crew = Crew::new(producers + consumers, size.deadline);
+    let mut crew = Crew::new(producers + consumers, size)?;
     let (senders, ends) = (Holders::new(), Ends::new(producers));
 
     let mut sending = Vec::with_capacity(producers);

@@ -126,7 +126,7 @@ impl Workload for TokenBucket {
 
         let (bucket, receiver) = C::open::<Token>(capacity)?;
         let receivers = receivers(receiver, callers)?;
-        let mut crew = Crew::new(1 + callers, size.deadline);
+        let mut crew = Crew::new(1 + callers, size)?;
 
         // The initial burst; the first tick, at the gate, adds the last token of it.
         for seq in 0..held {
@@ -195,6 +195,7 @@ impl Workload for TokenBucket {
             messages: deliveries.count(),
             elapsed,
             usage: ended.usage,
+            allocations: ended.allocations,
             latency: None,
             figures: vec![
                 Figure { name: "tokens granted in a second", value: granted as f64 / elapsed.as_secs_f64() },

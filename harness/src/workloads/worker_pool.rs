@@ -242,7 +242,7 @@ impl Workload for WorkerPool {
         let quit = Quit::new();
         let collected = Arc::new(AtomicU64::new(0));
         let (submitting, taking, delivering) = (Holders::new(), Holders::new(), Holders::new());
-        let mut crew = Crew::new(1 + workers + 1, size.deadline);
+        let mut crew = Crew::new(1 + workers + 1, size)?;
 
         let mut serving = Vec::with_capacity(workers);
         for (worker, jobs) in job_receivers.into_iter().enumerate() {
@@ -369,7 +369,14 @@ impl Workload for WorkerPool {
             let drain = last_stopped.saturating_duration_since(raised);
             figures.push(Figure { name: "drain after quit (ns)", value: drain.as_nanos() as f64 });
         }
-        Ok(Round { messages: results.count(), elapsed, usage: ended.usage, latency: None, figures })
+        Ok(Round {
+            messages: results.count(),
+            elapsed,
+            usage: ended.usage,
+            allocations: ended.allocations,
+            latency: None,
+            figures,
+        })
     }
 }
 
