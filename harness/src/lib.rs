@@ -35,6 +35,7 @@ pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
+mod pace;
 pub mod params;
 pub mod placement;
 #[cfg(feature = "planted")]

@@ -339,6 +339,7 @@ mod tests {
             ("worker_pool", "work=1000000"),
             ("token_bucket", "rate=1000,burst=65536"),
             ("token_bucket", "rate=1000"),
+            ("open_loop", "rate=1000"),
         ] {
             let cell = cell(workload, text, None);
             let entry = &registry.workloads[registry.workload_index(workload).expect("known")];

@@ -17,7 +17,6 @@
 //! in the window, at least a period apart and, after a held one, a period after that went in. Together that is at most
 //! `burst - 1 + 1 + rate * w`.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
@@ -26,6 +25,7 @@ use crate::fault::Fault;
 use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
+use crate::pace::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, shares};
@@ -60,9 +60,6 @@ struct Token {
     message: Message,
     minted: Instant,
 }
-
-/// A period shorter than this is waited for by yielding: a sleep is longer.
-const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -233,21 +230,6 @@ fn tick(bucket: &impl Sender<Token>, initial: u64, period: Duration) -> Ticks {
             }
         }
         wait_until(Instant::now() + period);
-    }
-}
-
-fn wait_until(moment: Instant) {
-    loop {
-        let left = moment.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        if left > SHORTEST_SLEEP {
-            thread::sleep(left - SHORTEST_SLEEP);
-        } else {
-            // The ticker shares its processor with callers that have tokens to take.
-            thread::yield_now();
-        }
     }
 }
 
