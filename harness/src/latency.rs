@@ -21,6 +21,7 @@ const DIGITS: u8 = 2;
 const BEYOND: u64 = 10;
 
 /// An empty histogram of times in nanoseconds, from 1 ns to 60 s.
+#[expect(clippy::missing_panics_doc, reason = "the bounds are constants, and valid")]
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(LEAST, MOST, DIGITS).expect("the bounds are valid")
 }

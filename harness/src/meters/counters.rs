@@ -137,7 +137,7 @@ mod linux {
         fn threads_of_a_round_are_counted_and_what_lies_outside_is_not() {
             // In pages of 2 MiB, the largest that a system gives unasked, still so many faults.
             const FAULTS: u64 = 32;
-            const LARGE: usize = 2 * (FAULTS as usize) << 20;
+            const LARGE: usize = (2 << 20) * FAULTS as usize;
             let touch = || {
                 let touching = || drop(std::hint::black_box(vec![1_u8; LARGE]));
                 thread::spawn(touching).join().expect("it ends");

@@ -26,7 +26,7 @@ use crate::message::{Message, MessageId, Payload};
 use crate::pace::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares};
+use crate::workload::{Figure, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares};
 
 /// The workload `open_loop`.
 #[derive(Debug)]
@@ -65,6 +65,12 @@ impl Schedule {
         let place = id.seq * self.producers + id.producer as u64;
         Duration::from_nanos(place * NANOS_PER_SECOND / self.rate)
     }
+
+    /// How long a message took that was received at `now`: from the moment at which it was meant to be sent.
+    #[inline]
+    fn latency(&self, start: Instant, id: MessageId, now: Instant) -> Duration {
+        now.saturating_duration_since(start + self.after_start(id))
+    }
 }
 
 impl Workload for OpenLoop {
@@ -74,8 +80,9 @@ impl Workload for OpenLoop {
                 receive. The latency of a message is from the moment it was meant to be sent to its receipt, so a stall \
                 counts for every message that it delays.",
         caveat: "Where the channel keeps up, ns/op is the period of the rate and all channels tie, as they should; where \
-                 it does not, the latency is how far behind it was when the round ended. The producers wait by \
-                 yielding, which takes processor time of its own. The time starts with the schedule, 1 ms after the gate.",
+                 it does not, the latency is how far behind it was when the round ended. A producer that the system holds \
+                 back makes latency as a slow channel does: its oversleep is told. The producers wait by yielding, which \
+                 takes processor time of its own. The time starts with the schedule, 1 ms after the gate.",
         params: &[
             ParamSpec {
                 name: "rate",
@@ -132,7 +139,7 @@ impl Workload for OpenLoop {
             let (sender, schedule) = (senders.hold(sender.clone()), schedule.clone());
             sending.push(crew.spawn(format!("producer {producer}"), move |gate| {
                 let start = schedule.start(gate.pass());
-                send_by(&schedule, start, &*sender, producer, share).map(|()| start)
+                send_by(&schedule, start, &*sender, producer, share).map(|overslept| (start, overslept))
             })?);
         }
         drop(sender);
@@ -148,8 +155,7 @@ impl Workload for OpenLoop {
                 while let Ok(message) = receiver.recv() {
                     let now = Instant::now();
                     if let Some(id) = ledger.record_among(&message) {
-                        let meant = start + schedule.after_start(id);
-                        latency::record(&mut latency, now.saturating_duration_since(meant));
+                        latency::record(&mut latency, schedule.latency(start, id, now));
                     }
                     message.settle();
                 }
@@ -159,18 +165,28 @@ impl Workload for OpenLoop {
         }
 
         let ended = crew.join()?;
-        let started = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
+        let sent = sending.into_iter().map(Member::result).collect::<Result<Vec<_>, Fault>>()?;
+        let (started, overslept): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
         let (received, latencies): (Vec<_>, Vec<_>) = receiving.into_iter().map(Member::result).unzip();
         let round = conclude(ended, started, received, &shares)?;
         let mut latency = latency::histogram();
         for own in latencies {
             latency.add(own).expect("histograms of the same bounds");
         }
-        Ok(Round { latency: Some(latency), ..round })
+        let overslept = overslept.into_iter().max().unwrap_or_default();
+        Ok(Round {
+            latency: Some(latency),
+            figures: vec![Figure {
+                name: "longest oversleep of a producer (ns)",
+                value: overslept.as_nanos() as f64,
+            }],
+            ..round
+        })
     }
 }
 
-/// Sends a producer's share, each message at its moment, or at once when that has passed.
+/// Sends a producer's share, each message at its moment, or at once when that has passed. Returns by how much a wait for a moment
+/// was too long at most: that much of the latency is no time of the channel's, but of a system that let the producer sleep.
 ///
 /// # Errors
 ///
@@ -182,25 +198,29 @@ fn send_by(
     sender: &impl Sender<Message>,
     producer: usize,
     share: u64,
-) -> Result<(), Fault> {
+) -> Result<Duration, Fault> {
     let mut now = wait_until(start);
+    let mut overslept = Duration::ZERO;
     for seq in 0..share {
         let id = MessageId { producer, seq };
         let meant = start + schedule.after_start(id);
         // Of a backlog the clock is not asked: it was past these moments when it was last looked at.
         if now < meant {
             now = wait_until(meant);
+            overslept = overslept.max(now - meant);
         }
         if sender.send(Message::new(id)).is_err() {
             return Err(Fault::EarlyDisconnect { thread: "producer" });
         }
     }
-    Ok(())
+    Ok(overslept)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::Capacity;
+    use crate::channels::mutex_deque::MutexDeque;
 
     fn after(schedule: &Schedule, producer: usize, seq: u64) -> Duration {
         schedule.after_start(MessageId { producer, seq })
@@ -227,5 +247,30 @@ mod tests {
         let other = schedule.clone();
         assert_eq!(schedule.start(first), first + LEAD);
         assert_eq!(other.start(first + Duration::from_secs(1)), first + LEAD);
+    }
+
+    /// As when the channel stood still for ten seconds: no message waits for another moment, and each is charged with its own wait.
+    #[test]
+    fn a_backlog_is_sent_at_once_and_charged_to_the_channel() {
+        const LATE: Duration = Duration::from_secs(10);
+        const MESSAGES: u64 = 1_000;
+        let Some(start) = Instant::now().checked_sub(LATE) else {
+            return println!("this clock has not run for so long");
+        };
+        let schedule = Schedule::new(1_000, 1);
+        let (sender, receiver) =
+            MutexDeque::open::<Message>(Capacity::Unbounded).expect("the baseline has it");
+        // Nothing was waited for.
+        assert_eq!(send_by(&schedule, start, &sender, 0, MESSAGES), Ok(Duration::ZERO));
+        drop(sender);
+        let mut seqs = 0..MESSAGES;
+        while let Ok(message) = receiver.recv() {
+            let id = message.read().expect("sound");
+            assert_eq!(Some(id.seq), seqs.next());
+            let now = Instant::now();
+            let latency = schedule.latency(start, id, now);
+            assert!(latency > LATE - Duration::from_secs(1), "{latency:?}");
+        }
+        assert!(seqs.is_empty());
     }
 }
