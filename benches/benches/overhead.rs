@@ -38,7 +38,7 @@ use harness::message::{Message, MessageId, Payload, Tally};
 use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
-use harness::registry::{DEADLINE, Registry};
+use harness::registry::Registry;
 use harness::workload::{Size, Workload, work};
 use harness::workloads::producer_consumer::ProducerConsumer;
 
@@ -208,7 +208,7 @@ fn compare(compared: &Compared) -> f64 {
 fn workload<C: Channel>(messages: u64) -> Duration {
     let params =
         Params::parse(ProducerConsumer::INFO.params, &format!("capacity={CAPACITY}")).expect("params");
-    let size = Size { messages, deadline: DEADLINE };
+    let size = Size::of(messages);
     ProducerConsumer::round::<C>(&params, size).expect("a sound round").elapsed
 }
 
@@ -261,7 +261,7 @@ fn checked(
     recv: impl Fn() -> Option<Message> + Send + 'static,
 ) -> Duration {
     let (index, steps) = black_box((0, 0));
-    let mut crew = Crew::new(2, DEADLINE);
+    let mut crew = Crew::new(2, Size::of(messages)).expect("threads of any place");
     let producer = crew.spawn("producer", move |gate| {
         let passed = gate.pass();
         for seq in 0..messages {

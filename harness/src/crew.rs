@@ -12,7 +12,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::message::{Tally, take_dropped};
-use crate::meters::Usage;
+use crate::meters::{Allocations, Usage, allocations};
+use crate::placement::{Place, pin};
+use crate::workload::Size;
 
 /// How long the other threads may take to end after one has panicked. Most then see a disconnect; the rest hang.
 const GRACE: Duration = Duration::from_secs(2);
@@ -44,6 +46,9 @@ pub enum CrewError {
         /// What the operating system said.
         message: String,
     },
+    /// The threads could not be put where they were to be: no failure of the channel.
+    #[error("not available here: {0}")]
+    NotPlaced(String),
 }
 
 /// A duration in seconds, as people write it.
@@ -70,7 +75,7 @@ struct Entrance {
 struct Waiting {
     /// Threads that are not here yet.
     missing: usize,
-    /// Some thread will never come: the machine had none to give.
+    /// The round is given up: the machine had no thread to give, or not the processor for it.
     abandoned: bool,
 }
 
@@ -87,7 +92,7 @@ impl Gate {
     /// Waits until every thread of the crew is here; returns the moment this one went through.
     ///
     /// The timed region opens with the first thread that goes through. When the crew is given up because a thread could not
-    /// be started, this unwinds, without a word of the panic hook, and the thread ends.
+    /// be started or put where it was to be, this unwinds, without a word of the panic hook, and the thread ends.
     pub fn pass(&self) -> Instant {
         let mut waiting = self.waiting();
         waiting.missing -= 1;
@@ -97,12 +102,13 @@ impl Gate {
         while waiting.missing > 0 && !waiting.abandoned {
             waiting = self.0.opened.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        let abandoned = waiting.missing > 0;
+        // Whoever gives the round up does so before the last thread can come, so that all see it or none.
+        let abandoned = waiting.abandoned;
         drop(waiting);
         if abandoned {
             resume_unwind(Box::new("the round was given up before it began"));
         }
-        USED_AT_THE_GATE.set(Usage::of_this_thread());
+        AT_THE_GATE.set(Account::of_this_thread());
         Instant::now()
     }
 
@@ -112,14 +118,32 @@ impl Gate {
     }
 }
 
-thread_local! {
-    /// What this thread had used when it went through the gate.
-    static USED_AT_THE_GATE: Cell<Option<Usage>> = const { Cell::new(None) };
+/// What a thread has used and allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Account {
+    usage: Option<Usage>,
+    allocations: Option<Allocations>,
 }
 
-/// What the calling thread has used since it went through the gate.
-fn used_since_the_gate() -> Option<Usage> {
-    Some(Usage::of_this_thread()? - USED_AT_THE_GATE.get()?)
+impl Account {
+    /// Of the calling thread since it started.
+    fn of_this_thread() -> Self {
+        Account { usage: Usage::of_this_thread(), allocations: allocations::of_this_thread() }
+    }
+
+    /// Of the calling thread since it went through the gate.
+    fn since_the_gate() -> Self {
+        let (now, then) = (Account::of_this_thread(), AT_THE_GATE.get());
+        Account {
+            usage: now.usage.zip(then.usage).map(|(now, then)| now - then),
+            allocations: now.allocations.zip(then.allocations).map(|(now, then)| now - then),
+        }
+    }
+}
+
+thread_local! {
+    /// What this thread had used and allocated when it went through the gate.
+    static AT_THE_GATE: Cell<Account> = const { Cell::new(Account { usage: None, allocations: None }) };
 }
 
 /// What the threads of a crew have done together.
@@ -129,6 +153,8 @@ pub struct Ended {
     pub dropped: Tally,
     /// What they have used from the gate to their end; `None` where the system does not tell.
     pub usage: Option<Usage>,
+    /// What they have allocated from the gate to their end; `None` where nobody counts.
+    pub allocations: Option<Allocations>,
 }
 
 #[derive(Debug)]
@@ -137,13 +163,18 @@ struct Progress {
     running: Vec<String>,
     /// What those that have ended did.
     ended: Ended,
-    panic: Option<CrewError>,
+    /// The first that went wrong with a thread.
+    failed: Option<CrewError>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        let ended = Ended { dropped: Tally::default(), usage: Some(Usage::default()) };
-        Progress { running: Vec::new(), ended, panic: None }
+        let ended = Ended {
+            dropped: Tally::default(),
+            usage: Some(Usage::default()),
+            allocations: Some(Allocations::default()),
+        };
+        Progress { running: Vec::new(), ended, failed: None }
     }
 }
 
@@ -151,6 +182,12 @@ impl Default for Progress {
 struct Shared {
     progress: Mutex<Progress>,
     ended: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A member's result, to be had once the crew has ended.
@@ -173,16 +210,25 @@ impl<T> Member<T> {
 pub struct Crew {
     shared: Arc<Shared>,
     gate: Gate,
-    size: usize,
+    threads: usize,
     spawned: usize,
     deadline: Duration,
+    /// Where the threads are put, one after the other and again from the first; empty when the system chooses.
+    places: Vec<Place>,
 }
 
 impl Crew {
-    /// A crew of exactly `size` threads, all of which pass the gate; the round may take `deadline`.
-    pub fn new(size: usize, deadline: Duration) -> Self {
+    /// A crew of exactly so many threads, all of which pass the gate; the round may take `size.deadline`, and the threads are put
+    /// where `size.placement` says, in the order in which they are started.
+    ///
+    /// # Errors
+    ///
+    /// [`CrewError::NotPlaced`] when this machine has no such places.
+    pub fn new(threads: usize, size: Size) -> Result<Self, CrewError> {
+        let places = size.placement.places().map_err(CrewError::NotPlaced)?;
         take_dropped();
-        Crew { shared: Arc::default(), gate: Gate::new(size), size, spawned: 0, deadline }
+        let gate = Gate::new(threads);
+        Ok(Crew { shared: Arc::default(), gate, threads, spawned: 0, deadline: size.deadline, places })
     }
 
     /// Starts a thread. `body` does its preparations, passes the gate, and works. A crew that is dropped before all its threads
@@ -199,19 +245,29 @@ impl Crew {
         let name = name.into();
         let gate = self.gate.clone();
         let shared = Arc::clone(&self.shared);
-        self.lock().running.push(name.clone());
+        self.shared.lock().running.push(name.clone());
         let thread_name = name.clone();
+        let place = self.places.iter().cycle().nth(self.spawned).copied();
         let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
+            if place.is_some_and(|place| !pin(place)) {
+                let refused =
+                    CrewError::NotPlaced("the system refused to pin a thread to a processor".to_owned());
+                shared.lock().failed.get_or_insert(refused);
+                // This thread has still to come to the gate, so no other has gone through.
+                gate.abandon();
+            }
             let result = catch_unwind(AssertUnwindSafe(|| body(&gate)));
-            let used = used_since_the_gate();
-            let mut progress = shared.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let account = Account::since_the_gate();
+            let mut progress = shared.lock();
             progress.running.retain(|running| *running != thread_name);
             progress.ended.dropped += take_dropped();
-            progress.ended.usage = progress.ended.usage.zip(used).map(|(all, own)| all + own);
+            let ended = &mut progress.ended;
+            ended.usage = ended.usage.zip(account.usage).map(|(all, own)| all + own);
+            ended.allocations = ended.allocations.zip(account.allocations).map(|(all, own)| all + own);
             let result = result
                 .map_err(|panic| {
                     let message = panic_message(&*panic);
-                    progress.panic.get_or_insert(CrewError::Panicked { thread: thread_name, message });
+                    progress.failed.get_or_insert(CrewError::Panicked { thread: thread_name, message });
                 })
                 .ok();
             drop(progress);
@@ -228,23 +284,24 @@ impl Crew {
     ///
     /// # Errors
     ///
-    /// [`CrewError::Panicked`] when a thread panicked, [`CrewError::Hung`] when one did not end in time.
+    /// [`CrewError::Panicked`] when a thread panicked, [`CrewError::Hung`] when one did not end in time,
+    /// [`CrewError::NotPlaced`] when the system refused to put one where it was to be.
     ///
     /// # Panics
     ///
     /// When fewer threads were started than the crew was made for: they would wait at the gate for ever.
     pub fn join(self) -> Result<Ended, CrewError> {
-        assert_eq!(self.spawned, self.size, "a crew starts as many threads as it was made for");
+        assert_eq!(self.spawned, self.threads, "a crew starts as many threads as it was made for");
         let began = Instant::now();
         let mut until = began + self.deadline;
-        let mut progress = self.lock();
+        let mut progress = self.shared.lock();
         while !progress.running.is_empty() {
-            if progress.panic.is_some() {
+            if progress.failed.is_some() {
                 until = until.min(Instant::now() + GRACE);
             }
             let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
             else {
-                return Err(progress.panic.take().unwrap_or_else(|| CrewError::Hung {
+                return Err(progress.failed.take().unwrap_or_else(|| CrewError::Hung {
                     waited: self.deadline,
                     threads: progress.running.clone(),
                 }));
@@ -252,20 +309,16 @@ impl Crew {
             progress =
                 self.shared.ended.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        match progress.panic.take() {
-            Some(panic) => Err(panic),
+        match progress.failed.take() {
+            Some(failed) => Err(failed),
             None => Ok(Ended { dropped: progress.ended.dropped + take_dropped(), ..progress.ended }),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.shared.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        if self.spawned < self.size {
+        if self.spawned < self.threads {
             self.gate.abandon();
         }
     }
@@ -285,15 +338,20 @@ pub fn panic_message(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::placement::Placement;
 
     /// Panics without the hook's report on standard error.
+    fn crew(threads: usize, deadline: Duration) -> Crew {
+        Crew::new(threads, Size { deadline, ..Size::of(1) }).expect("threads of any place")
+    }
+
     fn quiet_panic(message: &'static str) -> ! {
         std::panic::resume_unwind(Box::new(message))
     }
 
     #[test]
     fn results_come_back_typed() {
-        let mut crew = Crew::new(2, Duration::from_secs(60));
+        let mut crew = crew(2, Duration::from_secs(60));
         let number = crew
             .spawn("number", |gate| {
                 gate.pass();
@@ -315,7 +373,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn what_is_used_after_the_gate_is_told() {
         let used = |before: u64, after: u64| {
-            let mut crew = Crew::new(2, Duration::from_secs(60));
+            let mut crew = crew(2, Duration::from_secs(60));
             for name in ["one", "other"] {
                 crew.spawn(name, move |gate| {
                     crate::workload::work(before);
@@ -332,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_hang_ends_at_the_deadline_and_is_named() {
-        let mut crew = Crew::new(2, Duration::from_millis(50));
+        let mut crew = crew(2, Duration::from_millis(50));
         crew.spawn("sound", |gate| gate.pass()).expect("a thread");
         crew.spawn("stuck", |gate| {
             gate.pass();
@@ -345,10 +403,50 @@ mod tests {
         assert_eq!(error.to_string(), "hung: after 0.05 s stuck still had not ended");
     }
 
+    #[test]
+    fn threads_are_put_where_they_are_to_be() {
+        let size = Size { placement: Placement::SameCore, ..Size::of(1) };
+        let mut crew = match Crew::new(2, size) {
+            Ok(crew) => crew,
+            Err(error) => return println!("{error}"),
+        };
+        let members = ["one", "other"].map(|name| {
+            let body = |gate: &Gate| {
+                gate.pass();
+                core_affinity::get_core_ids().expect("this thread's processors")
+            };
+            crew.spawn(name, body).expect("a thread")
+        });
+        crew.join().expect("they end");
+        let [one, other] = members.map(Member::result);
+        assert_eq!(one.len(), 1, "{one:?}");
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_place_that_the_system_refuses_gives_the_round_up() {
+        let mut crew = crew(3, Duration::from_secs(60));
+        // No system has so many processors.
+        crew.places = vec![Place { id: 0 }, Place { id: 1023 }];
+        for name in ["one", "refused", "other"] {
+            crew.spawn(name, |gate| {
+                gate.pass();
+                unreachable!("the gate stays shut");
+            })
+            .expect("a thread");
+        }
+        let error = crew.join().expect_err("a place was refused");
+        assert_eq!(
+            error.to_string(),
+            "not available here: the system refused to pin a thread to a processor"
+        );
+        assert!(!crate::workload::RoundError::from(error).is_failure());
+    }
+
     /// As when the machine has no thread for the last one.
     #[test]
     fn a_crew_that_is_given_up_sends_its_threads_home() {
-        let mut crew = Crew::new(3, Duration::from_secs(60));
+        let mut crew = crew(3, Duration::from_secs(60));
         let (held, ended) = std::sync::mpsc::channel::<()>();
         for name in ["one", "other"] {
             let held = held.clone();
@@ -366,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_the_cause_even_when_others_then_hang() {
-        let mut crew = Crew::new(2, Duration::from_millis(200));
+        let mut crew = crew(2, Duration::from_millis(200));
         crew.spawn("broken", |gate| {
             gate.pass();
             quiet_panic("no more messages");

@@ -3,70 +3,16 @@
 //! Each receiving thread keeps a ledger of its own, so nothing is shared while the clock runs, and a message that continues a
 //! run of consecutive ones costs a comparison. After the round the ledgers are joined and held against what was sent.
 
+mod bits;
+
 use std::cmp;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use self::bits::Bits;
 use crate::fault::Fault;
 use crate::message::{MessageId, Payload, Tally};
-
-/// A set of sequence numbers below a fixed bound.
-#[derive(Clone, Debug)]
-struct Bits {
-    words: Vec<u64>,
-}
-
-impl Bits {
-    fn new(bound: u64) -> Self {
-        Bits { words: vec![0; bound.div_ceil(64) as usize] }
-    }
-
-    /// Adds `numbers` and returns one that was there before.
-    fn insert(&mut self, numbers: Range<u64>) -> Option<u64> {
-        let mut present = None;
-        let mut number = numbers.start;
-        while number < numbers.end {
-            let (index, shift) = (number / 64, number % 64);
-            let count = (numbers.end - number).min(64 - shift);
-            let mask = (u64::MAX >> (64 - count)) << shift;
-            let word = &mut self.words[index as usize];
-            if *word & mask != 0 {
-                present.get_or_insert(index * 64 + u64::from((*word & mask).trailing_zeros()));
-            }
-            *word |= mask;
-            number += count;
-        }
-        present
-    }
-
-    fn contains(&self, number: u64) -> bool {
-        self.words.get((number / 64) as usize).is_some_and(|word| word & 1 << (number % 64) != 0)
-    }
-
-    /// The numbers below `bound` that are not in the set.
-    fn missing(&self, bound: u64) -> impl Iterator<Item = u64> {
-        (0..bound.div_ceil(64)).flat_map(move |index| {
-            let mut absent = !self.words.get(index as usize).copied().unwrap_or(0);
-            let first = index * 64;
-            if bound - first < 64 {
-                absent &= (1 << (bound - first)) - 1;
-            }
-            std::iter::from_fn(move || {
-                let bit = absent.trailing_zeros();
-                (absent != 0).then(|| {
-                    absent &= absent - 1;
-                    first + u64::from(bit)
-                })
-            })
-        })
-    }
-
-    fn count(&self) -> u64 {
-        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-}
 
 /// What came last from one producer by one way.
 #[derive(Clone, Debug)]
@@ -179,11 +125,12 @@ impl Ledger {
 
     /// As [`Ledger::record`], for one of several receivers.
     #[inline]
-    pub fn record_among(&mut self, message: &impl Payload) {
-        self.record(message);
+    pub fn record_among(&mut self, message: &impl Payload) -> Option<MessageId> {
+        let id = self.record(message);
         if self.ends.as_ref().is_some_and(Ends::reached) {
             self.last_delivery = Some(Instant::now());
         }
+        id
     }
 
     /// As [`Ledger::record`], for a message that came by `way`.
@@ -244,6 +191,12 @@ impl Ledger {
         self.fault.get_or_insert(fault);
     }
 
+    /// Messages recorded so far, those that came twice once. It counts, and is for after the round.
+    pub fn delivered(&self) -> u64 {
+        let ended: u64 = self.seen.iter().map(Bits::count).sum();
+        ended + self.lanes.iter().map(|lane| lane.next - lane.start).sum::<u64>()
+    }
+
     /// Messages recorded so far with [`Ledger::record_by`].
     pub fn delivered_by_ways(&self) -> u64 {
         self.by_ways
@@ -289,13 +242,8 @@ impl Deliveries {
             joined.fault = joined.fault.or(ledger.fault);
             joined.last_delivery = joined.last_delivery.max(ledger.last_delivery);
             for (producer, (ours, theirs)) in joined.seen.iter_mut().zip(&ledger.seen).enumerate() {
-                for (index, (our, their)) in ours.words.iter_mut().zip(&theirs.words).enumerate() {
-                    let both = *our & *their;
-                    if both != 0 {
-                        let seq = index as u64 * 64 + u64::from(both.trailing_zeros());
-                        joined.fault.get_or_insert(Fault::Doubled(MessageId { producer, seq }));
-                    }
-                    *our |= *their;
+                if let Some(seq) = ours.merge(theirs) {
+                    joined.fault.get_or_insert(Fault::Doubled(MessageId { producer, seq }));
                 }
             }
         }
@@ -412,8 +360,9 @@ mod tests {
 
     #[test]
     fn receivers_share_the_messages_and_may_not_both_have_one() {
-        let joined =
-            Deliveries::join([ledger(&[3], &[(0, 0), (0, 2)]), ledger(&[3], &[(0, 1)])]).expect("no fault");
+        let (two, one) = (ledger(&[3], &[(0, 0), (0, 2)]), ledger(&[3], &[(0, 1)]));
+        assert_eq!((two.delivered(), one.delivered()), (2, 1));
+        let joined = Deliveries::join([two, one]).expect("no fault");
         assert_eq!(joined.complete(&[3]), Ok(()));
         assert_eq!(joined.count(), 3);
         assert!(joined.last().is_some());

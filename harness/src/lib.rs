@@ -5,7 +5,8 @@
 //! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
 //! - [`message`], [`ledger`], [`fault`] and [`crew`] are what a round is made of: checked messages, the record of
 //!   deliveries, what can be wrong with it, threads with a deadline.
-//! - [`meters`] is what a round costs beside wall time.
+//! - [`placement`] is where their threads are put.
+//! - [`meters`] is what a round costs beside wall time; [`latency`] is how long each of its messages took; [`fairness`] is how evenly its threads shared it.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
 //! - [`sync`] is the synchronisation that chanlab's own code is written on: real, or loom's.
 //!
@@ -26,14 +27,17 @@
 pub mod channel;
 pub mod channels;
 pub mod crew;
+pub mod fairness;
 pub mod fault;
 mod holders;
+pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
+mod pace;
 pub mod params;
-mod placement;
+pub mod placement;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod profile;

@@ -204,6 +204,12 @@ pub struct Measured {
     /// How long a fixed piece of integer work took just before the round.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spin_ns: Option<u64>,
+    /// Time that a hypervisor took from all processors of the machine during the round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steal_ns: Option<u64>,
+    /// The frequency of the processors after the round, their mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency_hz: Option<u64>,
 }
 
 impl Measured {

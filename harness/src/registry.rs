@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use crate::channel::{Capacity, Channel, Info};
 use crate::params::{ParamError, Params};
+use crate::placement::Placement;
+pub use crate::workload::DEADLINE;
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo};
 use crate::{channels, workloads};
 
-/// The time after which a round has hung, unless told otherwise: a thousand times what a usual round takes. Larger rounds
-/// have it for each million messages, and the time that their params ask for beside it.
-pub const DEADLINE: Duration = Duration::from_secs(30);
-
-/// So many messages take the slowest channel some seconds.
+/// Larger rounds have the deadline once for each so many messages, which take the slowest channel some seconds; and the time that
+/// their params ask for beside it.
 const MESSAGES_PER_DEADLINE: u64 = 1_000_000;
 
 /// A round that its params slow down (work, rates) is made about so long, and not longer.
@@ -205,7 +204,7 @@ impl Registry {
         if messages < least {
             return Err(UsageError::TooFewMessages { messages, slots: slots(params) });
         }
-        Ok(Size { messages, deadline: workload.deadline(params, messages) })
+        Ok(Size { messages, deadline: workload.deadline(params, messages), placement: Placement::Any })
     }
 
     /// The cell of a channel and a workload's params. `messages` is the size of its rounds; `None` leaves it to the
@@ -262,7 +261,7 @@ pub struct Cell {
     pub params: Params,
     /// The capacity that the channel really gives, where the workload has one.
     pub effective_capacity: Option<Capacity>,
-    /// The size of a round.
+    /// The size of a round, its deadline, and where its threads are put: anywhere, unless the caller sets it.
     pub size: Size,
     round: RoundFn,
 }
@@ -358,6 +357,7 @@ mod tests {
             ("worker_pool", "work=1000000"),
             ("token_bucket", "rate=1000,burst=65536"),
             ("token_bucket", "rate=1000"),
+            ("open_loop", "rate=1000"),
         ] {
             let cell = cell(workload, text, None);
             let entry = &registry.workloads[registry.workload_index(workload).expect("known")];
@@ -371,7 +371,7 @@ mod tests {
         // The grids are not affected.
         assert_eq!(
             cell("worker_pool", "work=1000", None).size,
-            Size { messages: 10_240, deadline: DEADLINE + Duration::from_micros(102_400) }
+            Size { deadline: DEADLINE + Duration::from_micros(102_400), ..Size::of(10_240) }
         );
     }
 

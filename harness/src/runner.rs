@@ -7,7 +7,11 @@ use std::time::Duration;
 use std::{env, mem};
 
 use crate::crew::CrewError;
+use crate::latency;
 use crate::machine::Machine;
+use crate::meters::counters::{Counters, Counts, NoCounters};
+use crate::meters::{allocations, memory, noise};
+use crate::placement::UnknownPlacement;
 use crate::protocol::{self, ChannelHello, Hello, Measured, NamedFigure, Plan, Reply, Request, VERSION};
 use crate::registry::{Cell, CellError, Registry};
 use crate::workload::{Round, RoundError};
@@ -22,8 +26,9 @@ pub const LOG_VARIABLE: &str = "CHANLAB_RUNNER_LOG";
 ///
 /// When the input or the output is gone, or the log cannot be written.
 pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -> io::Result<()> {
-    let mut runner = Runner { registry, cells: HashMap::new(), log: open_log()? };
-    reply(&mut output, &Reply::Hello(hello(registry)))?;
+    let counters = Counters::open();
+    reply(&mut output, &Reply::Hello(hello(registry, counters.as_ref().err())))?;
+    let mut runner = Runner { registry, cells: HashMap::new(), counters: counters.ok(), log: open_log()? };
     for line in input.lines() {
         match serde_json::from_str(&line?) {
             Ok(Request::Plan(plan)) => reply(&mut output, &runner.plan(&plan))?,
@@ -45,7 +50,7 @@ fn open_log() -> io::Result<Option<File>> {
     path.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()
 }
 
-fn hello(registry: &Registry) -> Hello {
+fn hello(registry: &Registry, no_counters: Option<&NoCounters>) -> Hello {
     let machine = Machine::current(registry);
     let version = |name: &str| machine.channels.get(name).map_or("unknown", String::as_str);
     Hello {
@@ -53,15 +58,28 @@ fn hello(registry: &Registry) -> Hello {
         runner: format!("chanlab {}", env!("CARGO_PKG_VERSION")),
         channels: registry.channels().map(|info| ChannelHello::of(info, version(info.name))).collect(),
         workloads: registry.workloads().map(|info| info.name.to_owned()).collect(),
-        meters: ["processor time", "context switches"].map(str::to_owned).to_vec(),
-        without: Default::default(),
+        meters: ["processor time", "context switches", "allocations", "peak memory", "machine noise"]
+            .into_iter()
+            .chain(no_counters.is_none().then_some(HARDWARE_COUNTERS))
+            .map(str::to_owned)
+            .collect(),
+        without: no_counters.map(|why| (HARDWARE_COUNTERS.to_owned(), why.to_string())).into_iter().collect(),
         language: machine.rustc,
     }
 }
 
+const HARDWARE_COUNTERS: &str = "hardware counters";
+
+/// A planned cell, and whether its rounds count allocations.
+struct Planned {
+    cell: Cell,
+    allocations: bool,
+}
+
 struct Runner<'a> {
     registry: &'a Registry,
-    cells: HashMap<u64, Cell>,
+    cells: HashMap<u64, Planned>,
+    counters: Option<Counters>,
     log: Option<File>,
 }
 
@@ -74,7 +92,7 @@ impl Runner<'_> {
                     messages: cell.size.messages,
                     effective_capacity: cell.effective_capacity.map(|capacity| capacity.to_string()),
                 };
-                self.cells.insert(plan.cell, cell);
+                self.cells.insert(plan.cell, Planned { cell, allocations: plan.allocations });
                 planned
             }
             Err(message) => Reply::Error { message },
@@ -92,6 +110,7 @@ impl Runner<'_> {
         if let Some(nanos) = plan.deadline_ns {
             cell.size.deadline = Duration::from_nanos(nanos);
         }
+        cell.size.placement = plan.placement.parse().map_err(|error: UnknownPlacement| error.to_string())?;
         Ok(cell)
     }
 
@@ -99,12 +118,29 @@ impl Runner<'_> {
         let Some(planned) = self.cells.get(&cell) else {
             return Ok(Reply::Error { message: format!("cell {cell} was not planned") });
         };
-        let result = planned.round();
+        allocations::count(planned.allocations);
+        memory::reset_peak();
+        let (spin, steal) = (noise::spin(), noise::steal());
+        let (result, counts) = match &mut self.counters {
+            Some(counters) => counters.around(|| planned.cell.round()),
+            None => (planned.cell.round(), Counts::new()),
+        };
+        allocations::count(false);
+        let peak_bytes = memory::peak();
+        let steal_ns = steal.and_then(|before| Some(nanos(noise::steal()?.saturating_sub(before))));
+        let frequency_hz = noise::frequency().map(|frequency| frequency as u64);
         if let Some(log) = &mut self.log {
             writeln!(log, "{round}")?;
         }
         Ok(match result {
-            Ok(measured) => Reply::Round(reported(cell, round, measured)),
+            Ok(measured) => Reply::Round(Measured {
+                peak_bytes,
+                spin_ns: Some(nanos(spin)),
+                steal_ns,
+                frequency_hz,
+                counters: counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+                ..reported(cell, round, measured)
+            }),
             Err(CellError { error, .. }) if !error.is_failure() => {
                 Reply::Unsupported { cell, reason: error.to_string() }
             }
@@ -121,8 +157,12 @@ impl Runner<'_> {
     }
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What the round itself tells.
 fn reported(cell: u64, round: u64, mut measured: Round) -> Measured {
-    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     let figures = mem::take(&mut measured.figures).into_iter();
     Measured {
         cell,
@@ -133,6 +173,9 @@ fn reported(cell: u64, round: u64, mut measured: Round) -> Measured {
         system_ns: measured.usage.map(|usage| usage.system_ns),
         voluntary: measured.usage.map(|usage| usage.voluntary),
         involuntary: measured.usage.map(|usage| usage.involuntary),
+        allocations: measured.allocations.map(|allocations| allocations.count),
+        allocated_bytes: measured.allocations.map(|allocations| allocations.bytes),
+        latency: measured.latency.as_ref().map(latency::to_pairs),
         figures: figures
             .map(|figure| NamedFigure { name: figure.name.to_owned(), value: figure.value })
             .collect(),

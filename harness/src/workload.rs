@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::channel::{Channel, Unsupported};
-use crate::crew::{Crew, CrewError, Member};
+use crate::crew::{Crew, CrewError, Ended, Member};
 use crate::fault::Fault;
 use crate::ledger::{Ledger, verify};
-use crate::meters::Usage;
+use crate::meters::{Allocations, Usage};
 use crate::params::{ParamSpec, Params};
+use crate::placement::Placement;
 use crate::profile::Profile;
 
 /// What a workload says of itself.
@@ -44,6 +45,9 @@ impl WorkloadInfo {
     }
 }
 
+/// The time after which a round has hung, unless told otherwise: a thousand times what a usual round takes.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
 /// What one round is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -51,6 +55,15 @@ pub struct Size {
     pub messages: u64,
     /// The round fails when it takes longer.
     pub deadline: Duration,
+    /// Where its threads are put.
+    pub placement: Placement,
+}
+
+impl Size {
+    /// So many messages, within [`DEADLINE`], wherever the system puts the threads.
+    pub fn of(messages: u64) -> Self {
+        Size { messages, deadline: DEADLINE, placement: Placement::Any }
+    }
 }
 
 /// A workload. Its `round` is generic, so that each channel's calls are inlined into it.
@@ -85,6 +98,8 @@ pub struct Round {
     pub elapsed: Duration,
     /// What its threads used in it; `None` where the system does not tell.
     pub usage: Option<Usage>,
+    /// What they allocated in it; `None` where nobody counts.
+    pub allocations: Option<Allocations>,
     /// What else the workload has to tell.
     pub figures: Vec<Figure>,
     /// How long each message took, in nanoseconds, where the workload measures it.
@@ -118,7 +133,7 @@ pub enum RoundError {
     NotAvailable(String),
     /// The threads did not end well.
     #[error(transparent)]
-    Crew(#[from] CrewError),
+    Crew(CrewError),
     /// The round delivered something else than what was sent.
     #[error("wrong: {0}")]
     Wrong(Fault),
@@ -132,6 +147,15 @@ impl RoundError {
             | RoundError::NotAvailable(_)
             | RoundError::Crew(CrewError::NotStarted { .. }) => false,
             RoundError::Crew(_) | RoundError::Wrong(_) => true,
+        }
+    }
+}
+
+impl From<CrewError> for RoundError {
+    fn from(error: CrewError) -> Self {
+        match error {
+            CrewError::NotPlaced(reason) => RoundError::NotAvailable(reason),
+            error => RoundError::Crew(error),
         }
     }
 }
@@ -179,9 +203,24 @@ pub(crate) fn finish(
     shares: &[u64],
 ) -> Result<Round, RoundError> {
     let ended = crew.join()?;
-    let mut passed: Vec<Instant> = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
-    let mut ledgers = Vec::with_capacity(receiving.len());
-    for received in receiving.into_iter().map(Member::result) {
+    let passed = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
+    conclude(ended, passed, receiving.into_iter().map(Member::result), shares)
+}
+
+/// The end of [`finish`], for a workload that has joined its crew and has more to tell of it: `passed` are the moments at which
+/// the sending threads went through the gate.
+///
+/// # Errors
+///
+/// As [`finish`], after the sending threads.
+pub(crate) fn conclude(
+    ended: Ended,
+    mut passed: Vec<Instant>,
+    receiving: impl IntoIterator<Item = Received>,
+    shares: &[u64],
+) -> Result<Round, RoundError> {
+    let mut ledgers = Vec::new();
+    for received in receiving {
         passed.push(received.passed);
         received.told?;
         ledgers.push(received.ledger);
@@ -191,6 +230,7 @@ pub(crate) fn finish(
         messages: deliveries.count(),
         elapsed: timed_region(passed, deliveries.last()),
         usage: ended.usage,
+        allocations: ended.allocations,
         figures: Vec::new(),
         latency: None,
     })

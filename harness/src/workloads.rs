@@ -1,6 +1,7 @@
 //! The workloads, one file each. To add one: write its file and name it here (`CONTRIBUTING.md` tells how).
 
 pub mod fan_in;
+pub mod open_loop;
 pub mod ping_pong;
 pub mod pipeline;
 pub mod producer_consumer;
@@ -23,4 +24,5 @@ pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<worker_pool::WorkerPool>();
     visitor.visit::<token_bucket::TokenBucket>();
     visitor.visit::<ping_pong::PingPong>();
+    visitor.visit::<open_loop::OpenLoop>();
 }

@@ -99,6 +99,8 @@ fn a_disconnect_that_is_none_is_caught_in_every_workload() {
         ("worker_pool", "workers=2,quit=half"),
         ("token_bucket", "callers=2"),
         ("ping_pong", ""),
+        ("open_loop", ""),
+        ("open_loop", "producers=2,consumers=2"),
     ] {
         let params = registry.params(workload, text).expect("params");
         let cell = registry.cell("planted-disconnect", workload, params, Some(MESSAGES)).expect("a cell");

@@ -1,8 +1,9 @@
 //! Every channel carries every workload: each round of each cell of the grids delivers, or says what it lacks.
 
+use harness::placement::Placement;
 use harness::profile::Profile;
 use harness::registry::Registry;
-use harness::workload::RoundError;
+use harness::workload::{Round, RoundError};
 
 /// Messages of a round here, where the capacity does not ask for more: enough to fill and drain the channel often.
 const MESSAGES: u64 = 600;
@@ -49,4 +50,57 @@ fn every_channel_carries_every_workload_with_some_quick_params() {
             assert!(verified, "{} is never verified on {}", channel.name, workload.name);
         }
     }
+}
+
+#[test]
+fn every_workload_can_be_put_on_one_processor_and_spread_over_cores() {
+    let registry = Registry::new();
+    for workload in registry.workloads() {
+        for placement in Placement::ALL {
+            let params = registry.params(workload.name, "").expect("defaults");
+            let mut cell =
+                registry.cell("mutex-deque", workload.name, params, Some(MESSAGES)).expect("a cell");
+            cell.size.placement = placement;
+            match cell.round() {
+                Ok(_) => {}
+                // A machine of one core, or one that pins no threads.
+                Err(error) if !error.error.is_failure() && placement != Placement::Any => println!("{error}"),
+                Err(error) => panic!("{placement}: {error}"),
+            }
+        }
+    }
+}
+
+/// A round of this workload over the baseline.
+fn round(workload: &str, text: &str) -> Round {
+    let registry = Registry::new();
+    let params = registry.params(workload, text).expect("params");
+    let cell = registry.cell("mutex-deque", workload, params, Some(MESSAGES)).expect("a cell");
+    cell.round().expect("the baseline delivers each message once")
+}
+
+#[test]
+fn latency_has_a_time_for_each_message_that_is_measured() {
+    let told = |workload, text| round(workload, text).latency.map(|histogram| histogram.len());
+    assert_eq!(told("open_loop", ""), Some(MESSAGES));
+    assert_eq!(told("open_loop", "producers=2,consumers=2"), Some(MESSAGES));
+    // A round trip is two messages, and the first is not measured.
+    assert_eq!(told("ping_pong", ""), Some(MESSAGES / 2 - 1));
+    assert_eq!(told("producer_consumer", ""), None);
+}
+
+#[test]
+fn figures_are_told_where_they_mean_something() {
+    let told = |workload, text| -> Vec<&str> {
+        round(workload, text).figures.into_iter().map(|figure| figure.name).collect()
+    };
+    let (consumers, producers) = ("fairness of consumers (Jain)", "fairness of producers (Jain)");
+    assert_eq!(told("producer_consumer", ""), [""; 0]);
+    assert_eq!(told("producer_consumer", "producers=2"), [producers]);
+    assert_eq!(told("producer_consumer", "consumers=2"), [consumers]);
+    assert_eq!(told("producer_consumer", "producers=2,consumers=2"), [consumers, producers]);
+    let left = "jobs made and never taken";
+    assert_eq!(told("worker_pool", "quit=half"), [left, "drain after quit (ns)"]);
+    assert_eq!(told("worker_pool", ""), [left]);
+    assert_eq!(told("open_loop", ""), ["longest oversleep of a producer (ns)"]);
 }

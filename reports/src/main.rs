@@ -6,10 +6,15 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use harness::meters::allocations::CountingAllocator;
 use harness::registry::UsageError;
 use reports::Usage;
 
 use crate::commands::{Command, list, report, round, run, runner};
+
+/// What its own runner counts allocations with, where that is asked for; else it costs a look at a flag.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// The exit code of anything that failed.
 const FAILED: u8 = 1;

@@ -85,7 +85,7 @@ type Producing = Vec<Member<Result<Instant, Fault>>>;
 
 /// A channel for each input and a thread for each that forwards it into the merged one.
 fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
-    let mut crew = Crew::new(2 * shares.len() + 1, size.deadline);
+    let mut crew = Crew::new(2 * shares.len() + 1, size)?;
     let mut producing = Producing::new();
     let (merged_sender, merged_receiver) = C::open::<Message>(capacity)?;
     let merging = Holders::new();
@@ -107,7 +107,7 @@ fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Res
 /// A channel for each input, and a consumer that selects over them.
 fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
     C::INFO.require(Capability::Select)?;
-    let mut crew = Crew::new(shares.len() + 1, size.deadline);
+    let mut crew = Crew::new(shares.len() + 1, size)?;
     let mut producing = Producing::new();
     let mut receivers = Vec::with_capacity(shares.len());
     let senders = Holders::new();
@@ -132,7 +132,7 @@ fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<
 
 /// One channel, and a sender of it for each input.
 fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
-    let mut crew = Crew::new(shares.len() + 1, size.deadline);
+    let mut crew = Crew::new(shares.len() + 1, size)?;
     let mut producing = Producing::new();
     let (sender, receiver) = C::open::<Message>(capacity)?;
     let senders = Holders::new();

@@ -76,7 +76,7 @@ impl Workload for Pipeline {
         let steps = params.number("work");
         let capacity = params.capacity().expect("the workload declares a capacity");
         let share = size.messages;
-        let mut crew = Crew::new(1 + 2 * workers + 1, size.deadline);
+        let mut crew = Crew::new(1 + 2 * workers + 1, size)?;
         let mut stages = Vec::with_capacity(1 + 2 * workers);
 
         let (source_sender, source_receiver) = C::open::<Message>(capacity)?;

@@ -1,9 +1,10 @@
 //! `producer_consumer`: P producers and C consumers on one channel.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Receiver, Sender, receivers};
-use crate::crew::Crew;
+use crate::crew::{Crew, Member};
+use crate::fairness::jain;
 use crate::fault::Fault;
 use crate::holders::Holders;
 use crate::ledger::{Ends, Ledger};
@@ -11,7 +12,7 @@ use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{
-    Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares, work, work_time,
+    Figure, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares, work, work_time,
 };
 
 /// The workload `producer_consumer`.
@@ -102,7 +103,7 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
     let (sender, receiver) = C::open::<P>(capacity)?;
     let receivers = receivers(receiver, consumers)?;
     let shares = shares(size.messages, producers);
-    let mut crew = Crew::new(producers + consumers, size.deadline);
+    let mut crew = Crew::new(producers + consumers, size)?;
     let (senders, ends) = (Holders::new(), Ends::new(producers));
 
     let mut sending = Vec::with_capacity(producers);
@@ -110,7 +111,7 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
         let sender = senders.hold(sender.clone());
         sending.push(crew.spawn(format!("producer {producer}"), move |gate| {
             let passed = gate.pass();
-            produce(&*sender, producer, share).map(|()| passed)
+            produce(&*sender, producer, share).map(|()| (passed, Instant::now()))
         })?);
     }
     drop(sender);
@@ -130,7 +131,32 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
         })?);
     }
 
-    finish(crew, sending, receiving, &shares)
+    let ended = crew.join()?;
+    let sent: Vec<(Instant, Instant)> =
+        sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
+    let received: Vec<Received> = receiving.into_iter().map(Member::result).collect();
+    let figures = fairness(&shares, &sent, &received);
+    let passed = sent.into_iter().map(|(passed, _)| passed).collect();
+    Ok(Round { figures, ..conclude(ended, passed, received, &shares)? })
+}
+
+/// How evenly several consumers shared the messages, and how alike the rates of several producers were: each one's share over its
+/// time from the gate to the end of its last send.
+fn fairness(shares: &[u64], sent: &[(Instant, Instant)], received: &[Received]) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    let mut tell = |name, index: Option<f64>| figures.extend(index.map(|value| Figure { name, value }));
+    if received.len() > 1 {
+        tell("fairness of consumers (Jain)", jain(received.iter().map(|one| one.ledger.delivered() as f64)));
+    }
+    if sent.len() > 1 {
+        let rates = shares.iter().zip(sent).map(|(&share, &(passed, done))| {
+            // A clock that did not move is taken to have moved by its least step, so that no rate is infinite.
+            let time = done.duration_since(passed).max(Duration::from_nanos(1));
+            share as f64 / time.as_secs_f64()
+        });
+        tell("fairness of producers (Jain)", jain(rates));
+    }
+    figures
 }
 
 /// Sends a producer's share.
@@ -146,4 +172,36 @@ pub(super) fn produce<P: Payload>(sender: &impl Sender<P>, producer: usize, shar
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    fn received(passed: Instant, seqs: std::ops::Range<u64>) -> Received {
+        let mut ledger = Ledger::new(&[3, 3]);
+        for seq in seqs {
+            ledger.record(&Message::<0>::new(MessageId { producer: 0, seq }));
+        }
+        Received { passed, told: Ok(()), ledger }
+    }
+
+    #[test]
+    fn consumers_are_held_against_messages_and_producers_against_rates() {
+        let gate = Instant::now();
+        let after = |millis| (gate, gate + Duration::from_millis(millis));
+        // The second took twice as long for as much: rates as 2 to 1; the consumers have 2 and 1 as well.
+        let both = [received(gate, 0..2), received(gate, 2..3)];
+        let figures = fairness(&[3, 3], &[after(10), after(20)], &both);
+        let names: Vec<&str> = figures.iter().map(|figure| figure.name).collect();
+        assert_eq!(names, ["fairness of consumers (Jain)", "fairness of producers (Jain)"]);
+        assert!(figures.iter().all(|figure| (figure.value - 0.9).abs() < 1e-9), "{figures:?}");
+    }
+
+    #[test]
+    fn one_thread_alone_is_not_fair_or_unfair() {
+        let gate = Instant::now();
+        assert_eq!(fairness(&[3], &[(gate, gate)], &[received(gate, 0..3)]), []);
+    }
 }

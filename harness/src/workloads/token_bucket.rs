@@ -17,7 +17,6 @@
 //! in the window, at least a period apart and, after a held one, a period after that went in. Together that is at most
 //! `burst - 1 + 1 + rate * w`.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
@@ -26,6 +25,7 @@ use crate::fault::Fault;
 use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
+use crate::pace::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, shares};
@@ -60,9 +60,6 @@ struct Token {
     message: Message,
     minted: Instant,
 }
-
-/// A period shorter than this is waited for by yielding: a sleep is longer.
-const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -126,7 +123,7 @@ impl Workload for TokenBucket {
 
         let (bucket, receiver) = C::open::<Token>(capacity)?;
         let receivers = receivers(receiver, callers)?;
-        let mut crew = Crew::new(1 + callers, size.deadline);
+        let mut crew = Crew::new(1 + callers, size)?;
 
         // The initial burst; the first tick, at the gate, adds the last token of it.
         for seq in 0..held {
@@ -195,6 +192,7 @@ impl Workload for TokenBucket {
             messages: deliveries.count(),
             elapsed,
             usage: ended.usage,
+            allocations: ended.allocations,
             latency: None,
             figures: vec![
                 Figure { name: "tokens granted in a second", value: granted as f64 / elapsed.as_secs_f64() },
@@ -232,21 +230,6 @@ fn tick(bucket: &impl Sender<Token>, initial: u64, period: Duration) -> Ticks {
             }
         }
         wait_until(Instant::now() + period);
-    }
-}
-
-fn wait_until(moment: Instant) {
-    loop {
-        let left = moment.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        if left > SHORTEST_SLEEP {
-            thread::sleep(left - SHORTEST_SLEEP);
-        } else {
-            // The ticker shares its processor with callers that have tokens to take.
-            thread::yield_now();
-        }
     }
 }
 

@@ -175,7 +175,8 @@ impl Workload for WorkerPool {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "worker_pool",
         about: "A submitter, W workers, a collector; jobs and results in channels of the same capacity. One job in 128 \
-                fails and one in 1,024 panics: each is a result. With quit=half the pool is told to stop half-way.",
+                fails and one in 1,024 panics: each is a result. With quit=half the pool is told to stop half-way, and \
+                the time until the last worker has stopped is the drain.",
         caveat: "Jobs are equally long. A failed job allocates its reason and a panic unwinds: some nanoseconds of each \
                  op, the same for all channels.",
         params: &[
@@ -241,7 +242,7 @@ impl Workload for WorkerPool {
         let quit = Quit::new();
         let collected = Arc::new(AtomicU64::new(0));
         let (submitting, taking, delivering) = (Holders::new(), Holders::new(), Holders::new());
-        let mut crew = Crew::new(1 + workers + 1, size.deadline);
+        let mut crew = Crew::new(1 + workers + 1, size)?;
 
         let mut serving = Vec::with_capacity(workers);
         for (worker, jobs) in job_receivers.into_iter().enumerate() {
@@ -263,7 +264,7 @@ impl Workload for WorkerPool {
                     // The collector outlives the workers.
                     Stopped::NoCollector => Err(Fault::EarlyDisconnect { thread: "worker" }),
                 };
-                (passed, told, done)
+                (passed, told, done, Instant::now())
             })?);
         }
         drop(result_sender);
@@ -303,6 +304,7 @@ impl Workload for WorkerPool {
                 let passed = gate.pass();
                 let mut wrong = None;
                 let mut last = passed;
+                let mut quit_raised = None;
                 while let Ok(delivery) = result_receiver.recv() {
                     if let Some(id) = results.record_by(&delivery.job, delivery.worker)
                         && delivery.outcome != expected(id.seq)
@@ -314,23 +316,28 @@ impl Workload for WorkerPool {
                     // collector: the next receive publishes it.
                     collected.store(results.delivered_by_ways(), Ordering::Relaxed);
                     if quit_after.is_some_and(|after| results.delivered_by_ways() >= after) {
+                        let now = Instant::now();
+                        quit_raised.get_or_insert(now);
                         quit.raise();
-                        last = Instant::now();
+                        last = now;
                     }
                 }
-                (passed, results, delivering.disconnected("collector"), wrong, last)
+                (passed, results, delivering.disconnected("collector"), wrong, last, quit_raised)
             }
         })?;
 
         let ended = crew.join()?;
         let (submitter_passed, made, submitter_told, jam) = submitter.result();
-        let (collector_passed, results, collector_told, wrong, last_after_quit) = collecting.result();
+        let (collector_passed, results, collector_told, wrong, last_after_quit, quit_raised) =
+            collecting.result();
         let mut passed = vec![submitter_passed, collector_passed];
         let mut done = Vec::with_capacity(workers);
         let mut workers_told = Ok(());
-        for (moment, told, ledger) in serving.into_iter().map(Member::result) {
+        let mut last_stopped = collector_passed;
+        for (moment, told, ledger, stopped) in serving.into_iter().map(Member::result) {
             passed.push(moment);
             workers_told = workers_told.and(told);
+            last_stopped = last_stopped.max(stopped);
             done.push(ledger);
         }
 
@@ -355,15 +362,20 @@ impl Workload for WorkerPool {
                 timed_region(passed, Some(last_after_quit))
             }
         };
+        let mut figures =
+            vec![Figure { name: "jobs made and never taken", value: made.saturating_sub(taken) as f64 }];
+        if let Some(raised) = quit_raised {
+            // 0 when all jobs were done, and the workers gone, before half of the results were collected.
+            let drain = last_stopped.saturating_duration_since(raised);
+            figures.push(Figure { name: "drain after quit (ns)", value: drain.as_nanos() as f64 });
+        }
         Ok(Round {
             messages: results.count(),
             elapsed,
             usage: ended.usage,
+            allocations: ended.allocations,
             latency: None,
-            figures: vec![Figure {
-                name: "jobs made and never taken",
-                value: made.saturating_sub(taken) as f64,
-            }],
+            figures,
         })
     }
 }

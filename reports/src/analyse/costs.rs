@@ -43,13 +43,14 @@ impl Costs {
             allocated_bytes: per_op(|round| round.allocated_bytes),
             peak_bytes: rounds.iter().filter_map(|round| round.peak_bytes).max(),
             latency: percentiles(rounds),
-            figures: named(rounds.iter().flat_map(|round| {
-                round.figures.iter().map(|figure| (figure.name.clone(), figure.value))
-            })),
+            figures: named(
+                rounds
+                    .iter()
+                    .flat_map(|round| round.figures.iter().map(|figure| (figure.name.clone(), figure.value))),
+            ),
             counters: named(rounds.iter().flat_map(|round| {
-                let per_op = |(name, count): (&String, &u64)| {
-                    (name.clone(), *count as f64 / round.messages as f64)
-                };
+                let per_op =
+                    |(name, count): (&String, &u64)| (name.clone(), *count as f64 / round.messages as f64);
                 round.counters.iter().map(per_op)
             })),
         }

@@ -154,9 +154,9 @@ impl Pairs {
         let Some((&fastest, others)) = self.order.split_first() else {
             return true;
         };
-        others.iter().all(|entry| {
-            self.between(*entry, fastest).is_some_and(|pair| pair.half_width() <= precision)
-        })
+        others
+            .iter()
+            .all(|entry| self.between(*entry, fastest).is_some_and(|pair| pair.half_width() <= precision))
     }
 }
 
@@ -164,10 +164,8 @@ impl Pairs {
 fn log_ratios(one: &Times, other: &Times) -> Vec<f64> {
     let of_epoch = |(epoch, blocks): (&u32, &BTreeMap<u32, f64>)| {
         let others = other.get(epoch)?;
-        let mut ratios: Vec<f64> = blocks
-            .iter()
-            .filter_map(|(block, time)| Some((time / others.get(block)?).ln()))
-            .collect();
+        let mut ratios: Vec<f64> =
+            blocks.iter().filter_map(|(block, time)| Some((time / others.get(block)?).ln())).collect();
         ratios.sort_by(f64::total_cmp);
         let middle = ratios.len() / 2;
         match ratios.len() {

@@ -109,16 +109,17 @@ pub fn cell(run: &RunData, place: Place) -> Cell {
             times(run, place).into_values().map(|blocks| blocks.into_values().collect()).collect();
         // Without enough epochs for an interval all that is known is where the rounds lie.
         let interval = bootstrap::median(&epochs, LEVEL, run.plan.seed).unwrap_or_else(|| {
-            let (least, most) = samples.iter().fold((f64::MAX, 0.0_f64), |(least, most), &sample| {
-                (least.min(sample), most.max(sample))
-            });
+            let (least, most) = samples
+                .iter()
+                .fold((f64::MAX, 0.0_f64), |(least, most), &sample| (least.min(sample), most.max(sample)));
             [least, most]
         });
         Outcome::Measured(Measurement {
             median: middle,
             interval,
             level: LEVEL,
-            messages: median(measured.iter().map(|round| round.messages as f64).collect()).unwrap_or(0.0) as u64,
+            messages: median(measured.iter().map(|round| round.messages as f64).collect()).unwrap_or(0.0)
+                as u64,
             samples,
             rounds_per_sample: 1,
             epochs: Some(epochs.len()),

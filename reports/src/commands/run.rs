@@ -11,8 +11,10 @@ use clap::{Args, ValueEnum, value_parser};
 use harness::machine::Machine;
 use harness::params::Params;
 use harness::profile::Profile;
-use harness::record::{ParamsRecord, now, target_dir};
+use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
+use reports::analyse::runs::settled;
+use reports::collect::sources::{Sources, runs_folder};
 use reports::run::child::{Child, Launch};
 use reports::run::engine::{self, MOST_SCALE};
 use reports::run::plan::{Entry, Group, Plan, VERSION};
@@ -21,6 +23,11 @@ use reports::run::record::Why;
 use reports::{Usage, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+use super::report;
+
+/// The page in the folder of a run.
+const PAGE: &str = "report.html";
 
 /// A round that takes a day has hung.
 const MOST_SECONDS: u64 = 86_400;
@@ -141,18 +148,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let progress = Progress::new(plan.budget());
     let resume = || format!("chanlab run --resume {}", folder.display());
-    let why = engine::run(&plan, &folder, &|_, _, _| false, &stop, &progress)
+    let why = engine::run(&plan, &folder, &settled, &stop, &progress)
         .with_context(|| format!("the run stopped; what is recorded is whole, go on with {}", resume()))?;
     if why == Why::Interrupted {
         eprintln!("stopped; go on with {}", resume());
     }
-    writeln!(io::stdout(), "{}", folder.display())?;
-    Ok(())
-}
-
-/// Where runs go that are given no folder.
-fn runs_folder() -> PathBuf {
-    target_dir().join("chanlab").join("runs")
+    let page = folder.join(PAGE);
+    report::draw(&Sources { run: Some(folder), ..Sources::default() }, &page)
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {

@@ -100,7 +100,8 @@ impl Engine<'_> {
                 }
             }
             // The orders of an epoch depend on nothing else, so that a resumed run has the same.
-            let mut random = Xoshiro256PlusPlus::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
+            let mut random =
+                Xoshiro256PlusPlus::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
             self.slots.iter_mut().for_each(|slot| *slot = Slot::default());
             let mut order = open.clone();
             order.shuffle(&mut random);

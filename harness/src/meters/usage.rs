@@ -1,0 +1,107 @@
+//! The processor time and the context switches of threads.
+//!
+//! Wall time alone hides spinning. Each thread of a [`Crew`](crate::crew::Crew) reads the system's account of itself when it
+//! has gone through the gate and when it ends; what lies between belongs to the round, and nothing else does.
+
+use std::ops::{Add, AddAssign, Sub};
+
+use serde::{Deserialize, Serialize};
+
+/// What threads have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time in user mode, in nanoseconds.
+    pub user_ns: u64,
+    /// Processor time in the kernel, in nanoseconds.
+    pub system_ns: u64,
+    /// Context switches of threads that waited.
+    pub voluntary: u64,
+    /// Context switches of threads that could have gone on.
+    pub involuntary: u64,
+}
+
+impl Usage {
+    /// User and system time, in nanoseconds.
+    pub fn cpu_ns(&self) -> u64 {
+        self.user_ns + self.system_ns
+    }
+
+    /// What the calling thread has used since it started; `None` where the system does not tell.
+    #[cfg(target_os = "linux")]
+    pub fn of_this_thread() -> Option<Self> {
+        use nix::sys::resource::{UsageWho, getrusage};
+        use nix::sys::time::TimeValLike;
+
+        let usage = getrusage(UsageWho::RUSAGE_THREAD).ok()?;
+        let nanos = |time: nix::sys::time::TimeVal| u64::try_from(time.num_nanoseconds()).unwrap_or(0);
+        let count = |switches: std::ffi::c_long| u64::try_from(switches).unwrap_or(0);
+        Some(Usage {
+            user_ns: nanos(usage.user_time()),
+            system_ns: nanos(usage.system_time()),
+            voluntary: count(usage.voluntary_context_switches()),
+            involuntary: count(usage.involuntary_context_switches()),
+        })
+    }
+
+    /// What the calling thread has used since it started; `None` where the system does not tell.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of_this_thread() -> Option<Self> {
+        None
+    }
+}
+
+impl Add for Usage {
+    type Output = Usage;
+
+    fn add(self, other: Usage) -> Usage {
+        Usage {
+            user_ns: self.user_ns + other.user_ns,
+            system_ns: self.system_ns + other.system_ns,
+            voluntary: self.voluntary + other.voluntary,
+            involuntary: self.involuntary + other.involuntary,
+        }
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Usage) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Usage {
+    type Output = Usage;
+
+    /// What was used since `earlier`; the split into user and system time is the kernel's estimate, and may step back.
+    fn sub(self, earlier: Usage) -> Usage {
+        Usage {
+            user_ns: self.user_ns.saturating_sub(earlier.user_ns),
+            system_ns: self.system_ns.saturating_sub(earlier.system_ns),
+            voluntary: self.voluntary.saturating_sub(earlier.voluntary),
+            involuntary: self.involuntary.saturating_sub(earlier.involuntary),
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_user_time_and_a_wait_is_a_switch() {
+        let before = Usage::of_this_thread().expect("Linux tells");
+        // Until the kernel's account moves; it is kept to the nanosecond, or in ticks of some milliseconds.
+        while (Usage::of_this_thread().expect("Linux tells") - before).user_ns == 0 {
+            crate::workload::work(100_000);
+        }
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let before = Usage::of_this_thread().expect("Linux tells");
+        let other = std::thread::spawn(move || {
+            crate::workload::work(1_000_000);
+            sender.send(()).expect("somebody waits");
+        });
+        receiver.recv().expect("it was sent");
+        other.join().expect("it ended");
+        assert!((Usage::of_this_thread().expect("Linux tells") - before).voluntary > 0);
+    }
+}
