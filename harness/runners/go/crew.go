@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// grace is how long the others may take to end after one has panicked. Most then see a disconnect; the rest hang.
+// grace is how long the others may take to end after one has panicked or found a fault. Most then see a disconnect; the rest
+// hang: nobody tells the senders of Go's channels that the receivers are gone.
 const grace = 2 * time.Second
 
 // crewError is why the goroutines of a round did not all end well.
@@ -23,15 +24,24 @@ type crewError struct {
 	text string
 	// Some are still there.
 	abandoned bool
+	// What one of them found before others hung.
+	found *fault
 }
 
 func (e *crewError) Error() string { return e.text }
+
+func (e *crewError) Unwrap() error {
+	if e.found == nil {
+		return nil
+	}
+	return e.found
+}
 
 type crew struct {
 	gate     gate
 	deadline time.Duration
 	size     int
-	// Closed when the last has ended, and at the first panic.
+	// Closed when the last has ended, and at the first panic or fault.
 	ended, alarm chan struct{}
 
 	mutex sync.Mutex
@@ -39,8 +49,9 @@ type crew struct {
 	running []string
 	spawned int
 	left    int
-	// What the first panic said.
+	// What the first panic said, and the first fault that one of them found.
 	panicked string
+	found    *fault
 }
 
 // newCrew is a crew of exactly `size` goroutines, all of which pass the gate; the round may take `deadline`.
@@ -72,29 +83,34 @@ func (g *gate) pass() moment {
 	return now()
 }
 
-// spawn starts a goroutine. `body` does its preparations, passes the gate, and works; what it leaves behind may be read once
-// join has returned without an error.
-func (c *crew) spawn(name string, body func(*gate)) {
+// spawn starts a goroutine. `body` does its preparations, passes the gate, works, and returns what it found to be wrong: the
+// round need not go on then. What it leaves behind may be read once join has returned without an error.
+func (c *crew) spawn(name string, body func(*gate) *fault) {
 	c.mutex.Lock()
 	c.running = append(c.running, name)
 	c.spawned++
 	c.mutex.Unlock()
 	go func() {
+		var found *fault
 		defer func() {
-			c.leave(name, recover())
+			c.leave(name, found, recover())
 		}()
-		body(&c.gate)
+		found = body(&c.gate)
 	}()
 }
 
-func (c *crew) leave(name string, panicked any) {
+func (c *crew) leave(name string, found *fault, panicked any) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if index := slices.Index(c.running, name); index >= 0 {
 		c.running = slices.Delete(c.running, index, index+1)
 	}
+	calm := c.panicked == "" && c.found == nil
 	if panicked != nil && c.panicked == "" {
 		c.panicked = fmt.Sprintf("%s panicked: %v", name, panicked)
+	}
+	c.found = firstFault(c.found, found)
+	if calm && (panicked != nil || found != nil) {
 		close(c.alarm)
 	}
 	c.left--
@@ -126,6 +142,8 @@ func (c *crew) join() (*account, error) {
 	switch {
 	case c.panicked != "":
 		return nil, &crewError{text: c.panicked, abandoned: c.left > 0}
+	case c.left > 0 && c.found != nil:
+		return nil, &crewError{text: c.found.Error(), abandoned: true, found: c.found}
 	case c.left > 0:
 		seconds := strconv.FormatFloat(c.deadline.Seconds(), 'f', -1, 64)
 		hung := strings.Join(c.running, ", ")

@@ -57,10 +57,11 @@ func (m *merge) byForwarders() (*round, error) {
 		m.spawnProducer(input, sender, source)
 		own := &sending{}
 		forwarders = append(forwarders, own)
-		m.crew.spawn(fmt.Sprintf("forwarder %d", input), func(gate *gate) {
+		m.crew.spawn(fmt.Sprintf("forwarder %d", input), func(gate *gate) *fault {
 			defer merging.leave(receiver.done, merged.done)
 			own.passed = gate.pass()
 			own.fault = forward(receiver, source, merged)
+			return own.fault
 		})
 	}
 	m.spawnSink(merging, sink.done, func(ledger *ledger) { drain(sink, ledger) })
@@ -103,21 +104,23 @@ func (m *merge) byOneChannel() (*round, error) {
 func (m *merge) spawnProducer(input int, sender *sender[message8], senders *holders) {
 	own, share := &sending{}, m.shares[input]
 	m.sent = append(m.sent, own)
-	m.crew.spawn(fmt.Sprintf("producer %d", input), func(gate *gate) {
+	m.crew.spawn(fmt.Sprintf("producer %d", input), func(gate *gate) *fault {
 		defer senders.leave(sender.done)
 		own.passed = gate.pass()
 		own.fault = produce(sender, input, share)
 		own.finished = now()
+		return own.fault
 	})
 }
 
 func (m *merge) spawnSink(senders *holders, done func(), receive func(*ledger)) {
-	m.crew.spawn("sink", func(gate *gate) {
+	m.crew.spawn("sink", func(gate *gate) *fault {
 		defer done()
 		m.received.ledger = newLedger(m.shares)
 		m.received.passed = gate.pass()
 		receive(m.received.ledger)
 		m.received.told = senders.disconnected("sink")
+		return m.received.found()
 	})
 }
 

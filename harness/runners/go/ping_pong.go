@@ -22,7 +22,7 @@ func runPingPong(t *task) (*round, error) {
 
 	var ping, pong receiving
 	var times []int64
-	crew.spawn("ping", func(gate *gate) {
+	crew.spawn("ping", func(gate *gate) *fault {
 		defer pingEnds.leave(pingSender.done, pongReceiver.done)
 		ping.ledger = newLedger([]uint64{trips})
 		times = make([]int64, 0, trips)
@@ -31,12 +31,12 @@ func runPingPong(t *task) (*round, error) {
 		for seq := range trips {
 			if !pingSender.send(newMessage8(idOf(0, seq))) {
 				ping.told = pongEnds.disconnected("ping")
-				return
+				return ping.found()
 			}
 			m, ok := pongReceiver.recv()
 			if !ok {
 				ping.told = pongEnds.disconnected("ping")
-				return
+				return ping.found()
 			}
 			ping.ledger.record(m.read())
 			// One look at the clock for a trip: its end is the next one's beginning.
@@ -44,8 +44,9 @@ func runPingPong(t *task) (*round, error) {
 			times = append(times, arrived-last)
 			last = arrived
 		}
+		return ping.found()
 	})
-	crew.spawn("pong", func(gate *gate) {
+	crew.spawn("pong", func(gate *gate) *fault {
 		defer pongEnds.leave(pongSender.done, pingReceiver.done)
 		pong.ledger = newLedger([]uint64{trips})
 		pong.passed = gate.pass()
@@ -60,6 +61,7 @@ func runPingPong(t *task) (*round, error) {
 			}
 		}
 		pong.told = pingEnds.disconnected("pong")
+		return pong.found()
 	})
 
 	account, err := crew.join()

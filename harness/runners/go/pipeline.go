@@ -37,10 +37,11 @@ func runPipeline(t *task) (*round, error) {
 
 	output, input := open[message8](t.channel, capacity, 1, workers)
 	source, sourceStage := heldBy(1), stage()
-	crew.spawn("source", func(gate *gate) {
+	crew.spawn("source", func(gate *gate) *fault {
 		defer source.leave(output.done)
 		sourceStage.passed = gate.pass()
 		sourceStage.fault = produce(output, 0, t.messages)
+		return sourceStage.fault
 	})
 
 	merged, sink := open[processed](t.channel, capacity, workers, 1)
@@ -48,20 +49,22 @@ func runPipeline(t *task) (*round, error) {
 	for worker := range workers {
 		output, ownOutput := open[processed](t.channel, capacity, 1, 1)
 		serving, workerStage, forwarderStage := heldBy(1), stage(), stage()
-		crew.spawn(fmt.Sprintf("worker %d", worker), func(gate *gate) {
+		crew.spawn(fmt.Sprintf("worker %d", worker), func(gate *gate) *fault {
 			defer serving.leave(input.done, output.done)
 			workerStage.passed = gate.pass()
 			workerStage.fault = process(input, source, output, worker, steps)
+			return workerStage.fault
 		})
-		crew.spawn(fmt.Sprintf("forwarder %d", worker), func(gate *gate) {
+		crew.spawn(fmt.Sprintf("forwarder %d", worker), func(gate *gate) *fault {
 			defer merging.leave(ownOutput.done, merged.done)
 			forwarderStage.passed = gate.pass()
 			forwarderStage.fault = forward(ownOutput, serving, merged)
+			return forwarderStage.fault
 		})
 	}
 
 	received := &receiving{}
-	crew.spawn("sink", func(gate *gate) {
+	crew.spawn("sink", func(gate *gate) *fault {
 		defer sink.done()
 		// The workers overtake each other, so order holds for each worker.
 		received.ledger = newLedgerWithWays(shares, workers)
@@ -75,6 +78,7 @@ func runPipeline(t *task) (*round, error) {
 			received.ledger.recordBy(id, sound, p.worker)
 		}
 		received.told = merging.disconnected("sink")
+		return received.found()
 	})
 	return finish(crew, stages, []*receiving{received}, shares)
 }

@@ -60,23 +60,25 @@ func produceAndConsume[T any](
 	for producer, share := range shares {
 		own := &sending{}
 		sent[producer] = own
-		crew.spawn(fmt.Sprintf("producer %d", producer), func(gate *gate) {
+		crew.spawn(fmt.Sprintf("producer %d", producer), func(gate *gate) *fault {
 			defer senders.leave(sender.done)
 			own.passed = gate.pass()
 			own.fault = produce(sender, producer, share)
 			own.finished = now()
+			return own.fault
 		})
 	}
 	received := make([]*receiving, consumers)
 	for consumer := range received {
 		own := &receiving{}
 		received[consumer] = own
-		crew.spawn(fmt.Sprintf("consumer %d", consumer), func(gate *gate) {
+		crew.spawn(fmt.Sprintf("consumer %d", consumer), func(gate *gate) *fault {
 			defer receiver.done()
 			own.ledger = newLedgerAmong(shares, ends)
 			own.passed = gate.pass()
 			consume(receiver, own, steps)
 			own.told = senders.disconnected("consumer")
+			return own.found()
 		})
 	}
 

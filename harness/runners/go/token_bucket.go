@@ -86,17 +86,18 @@ func runTokenBucket(t *task) (*round, error) {
 		}
 	}
 	takers, ticked := heldBy(callers), &ticks{}
-	crew.spawn("ticker", func(gate *gate) {
+	crew.spawn("ticker", func(gate *gate) *fault {
 		defer bucket.done()
 		ticked.passed = gate.pass()
 		ticked.added, ticked.refused = tick(bucket, held, period)
 		ticked.told = takers.disconnected("ticker")
+		return ticked.told
 	})
 	calls := make([]*caller, callers)
 	for index, quota := range quotas {
 		own := &caller{}
 		calls[index] = own
-		crew.spawn(fmt.Sprintf("caller %d", index), func(gate *gate) {
+		crew.spawn(fmt.Sprintf("caller %d", index), func(gate *gate) *fault {
 			defer takers.leave(taking.done)
 			// The tokens that are granted are the first ones, since a channel is a queue. Numbers beyond them are known to the
 			// ledger, so that a lost token is found by its own gap and not by the next one's number.
@@ -105,6 +106,7 @@ func runTokenBucket(t *task) (*round, error) {
 			own.passed = gate.pass()
 			own.grants, own.told = take(taking, own.ledger, grants, quota)
 			own.ended = now()
+			return own.found()
 		})
 	}
 

@@ -168,25 +168,28 @@ func (p *pool) run() (*round, error) {
 	for worker := range p.workers {
 		own := &serving{}
 		p.worker = append(p.worker, own)
-		p.crew.spawn(fmt.Sprintf("worker %d", worker), func(gate *gate) {
+		p.crew.spawn(fmt.Sprintf("worker %d", worker), func(gate *gate) *fault {
 			defer p.takers.leave(p.taking.done)
 			defer p.deliverers.leave(p.results.done)
 			own.ledger = newLedger([]uint64{p.task.messages})
 			own.passed = gate.pass()
 			own.told = p.serve(worker, own.ledger)
 			own.ended = now()
+			return own.found()
 		})
 	}
-	p.crew.spawn("submitter", func(gate *gate) {
+	p.crew.spawn("submitter", func(gate *gate) *fault {
 		defer p.submitters.leave(p.jobs.done)
 		p.submitter.passed = gate.pass()
 		p.submitter.made, p.submitter.fault = p.submit()
+		return p.submitter.fault
 	})
-	p.crew.spawn("collector", func(gate *gate) {
+	p.crew.spawn("collector", func(gate *gate) *fault {
 		defer p.collecting.done()
 		p.collector.ledger = newLedgerWithWays([]uint64{p.task.messages}, p.workers)
 		p.collector.passed = gate.pass()
 		p.collector.told = p.collect()
+		return p.collector.found()
 	})
 	account, err := p.crew.join()
 	if err != nil {

@@ -135,6 +135,11 @@ type receiving struct {
 	taken uint64
 }
 
+// found is the first fault that the goroutine knows of.
+func (r *receiving) found() *fault {
+	return firstFault(r.told, r.ledger.fault)
+}
+
 // finish ends a round that was to deliver all of `shares`: joins its goroutines and verifies what its receivers recorded.
 func finish(crew *crew, senders []*sending, receivers []*receiving, shares []uint64) (*round, error) {
 	account, err := crew.join()
