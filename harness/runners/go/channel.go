@@ -198,11 +198,12 @@ func (s *sender[T]) trySend(m T) sent {
 
 // recv waits for a message; false when none is left and every sender is done.
 func (r *receiver[T]) recv() (m T, ok bool) {
-	if r.native != nil {
-		m, ok = <-r.native
-		return m, ok
+	if r.native == nil {
+		return r.recvLocked()
 	}
-	return r.recvLocked()
+	m, ok = <-r.native
+	// Without values, which makes it just small enough for the compiler to inline.
+	return
 }
 
 //go:noinline

@@ -10,30 +10,41 @@ import (
 
 const overheadMessages = 400_000
 
-func BenchmarkOverheadByHand(b *testing.B) {
+func BenchmarkOverheadByHand8(b *testing.B)     { byHand[[1]uint64](b) }
+func BenchmarkOverheadOfRound8(b *testing.B)    { ofRound(b, "payload=8") }
+func BenchmarkOverheadByHand1024(b *testing.B)  { byHand[[128]uint64](b) }
+func BenchmarkOverheadOfRound1024(b *testing.B) { ofRound(b, "payload=1024") }
+
+func byHand[W words](b *testing.B) {
 	for range b.N {
-		c := make(chan message8, 64)
-		ended := make(chan uint64)
+		c := make(chan message[W], 64)
+		sound := make(chan int)
 		go func() {
-			var sum uint64
+			count := 0
 			for m := range c {
-				sum += m.words[0]
+				if _, right := m.read(); right {
+					count++
+				}
 			}
-			ended <- sum
+			sound <- count
 		}()
-		for seq := range uint64(overheadMessages) {
-			c <- newMessage8(messageID(seq))
-		}
-		close(c)
-		if sum := <-ended; sum != overheadMessages*(overheadMessages-1)/2 {
-			b.Fatal(sum)
+		go func() {
+			for seq := range uint64(overheadMessages) {
+				var m message[W]
+				m.fill(messageID(seq))
+				c <- m
+			}
+			close(c)
+		}()
+		if count := <-sound; count != overheadMessages {
+			b.Fatal(count)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/overheadMessages, "ns/message")
 }
 
-func BenchmarkOverheadOfRound(b *testing.B) {
-	task := taskOf(b, &goChan, "producer_consumer", "capacity=64", overheadMessages, time.Minute)
+func ofRound(b *testing.B, params string) {
+	task := taskOf(b, &goChan, "producer_consumer", params, overheadMessages, time.Minute)
 	var wall int64
 	for range b.N {
 		round, err := producerConsumer.round(task)
