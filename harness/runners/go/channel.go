@@ -70,8 +70,9 @@ func (c *channel) requires(needs []capability) error {
 
 // handles counts the handles of a channel. Go's values are not dropped, so whoever holds one says when it is done with it.
 type handles struct {
-	senders, receivers           atomic.Int64
-	lastSender, lastReceiverGone func()
+	senders, receivers atomic.Int64
+	// What the last of each does.
+	closeSending, closeReceiving func()
 }
 
 // sender is a sending handle, for one goroutine or shared by several; `handles` says how many will say that they are done.
@@ -103,15 +104,15 @@ func open[T any](c *channel, capacity capacity, senders, receivers int) (*sender
 	case c.kind == native:
 		s.native, s.receiversGone = make(chan T, capacity.slots), make(chan struct{})
 		r.native = s.native
-		h.lastSender, h.lastReceiverGone = func() { close(s.native) }, func() { close(s.receiversGone) }
+		h.closeSending, h.closeReceiving = func() { close(s.native) }, func() { close(s.receiversGone) }
 	case capacity.slots == 0 && !capacity.unbounded:
 		s.handOff = newHandOff[T]()
 		r.handOff = s.handOff
-		h.lastSender, h.lastReceiverGone = s.handOff.closeSending, s.handOff.closeReceiving
+		h.closeSending, h.closeReceiving = s.handOff.closeSending, s.handOff.closeReceiving
 	default:
 		s.slice = newSliceQueue[T](capacity)
 		r.slice = s.slice
-		h.lastSender, h.lastReceiverGone = s.slice.closeSending, s.slice.closeReceiving
+		h.closeSending, h.closeReceiving = s.slice.closeSending, s.slice.closeReceiving
 	}
 	if c.mistake != noMistake {
 		r = plant(r, c.mistake)
@@ -122,14 +123,14 @@ func open[T any](c *channel, capacity capacity, senders, receivers int) (*sender
 // done says that a sender will send no more; the last of them closes the channel.
 func (s *sender[T]) done() {
 	if s.handles.senders.Add(-1) == 0 {
-		s.handles.lastSender()
+		s.handles.closeSending()
 	}
 }
 
 // done says that a receiver will receive no more.
 func (r *receiver[T]) done() {
 	if r.handles.receivers.Add(-1) == 0 {
-		r.handles.lastReceiverGone()
+		r.handles.closeReceiving()
 	}
 }
 

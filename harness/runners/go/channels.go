@@ -9,6 +9,7 @@ var notesOfGo = []string{
 		"scheduler and collector included",
 	"the garbage of a round is collected while the clock runs where the collector starts by itself, and the rest after the " +
 		"round, before its reply",
+	"the ticker of token_bucket yields or sleeps until its next tick; time.Ticker is too coarse for such rates",
 	"placement same-core puts the whole process on one processor (GOMAXPROCS 1), as a Go program there runs",
 }
 

@@ -81,7 +81,8 @@ func TestItSaysHelloPlansRunsAndEnds(t *testing.T) {
 	if hello["kind"] != "hello" || hello["protocol"] != 1.0 || len(hello["channels"].([]any)) != 2 {
 		t.Fatal(hello)
 	}
-	if names := fmt.Sprint(hello["workloads"]); names != "[producer_consumer fan_in pipeline worker_pool token_bucket ping_pong]" {
+	names := fmt.Sprint(hello["workloads"])
+	if names != "[producer_consumer fan_in pipeline worker_pool token_bucket ping_pong]" {
 		t.Fatal(names)
 	}
 	planned := d.ask(planLine(7, "go-chan", "producer_consumer", `{"capacity":"16"}`, usual))
@@ -144,7 +145,8 @@ func TestEveryRequestHasOneReplyWhateverItIs(t *testing.T) {
 		{planLine(1, "go-chan", "ping_pong", `{"capacity":"-1"}`, usual), "capacity=-1: expected 0 (rendezvous), a number"},
 		{planLine(1, "go-chan", "pipeline", `{"workers":"65"}`, usual), "workers=65: expected a number of threads from 1 to 64"},
 		{planLine(1, "go-chan", "ping_pong", `{}`, `"placement":"roof"`), "unknown placement roof"},
-		{planLine(1, "go-chan", "ping_pong", `{"capacity":"64"}`, `"messages":255`), "255 messages over capacity 64: expected at least 256"},
+		{planLine(1, "go-chan", "ping_pong", `{"capacity":"64"}`, `"messages":255`),
+			"255 messages over capacity 64: expected at least 256"},
 		{`{"kind":"plan","cell":1,"channel":"go-chan","workload":"ping_pong"}`, "plan lacks params"},
 	} {
 		reply := d.ask(c.line)
@@ -193,13 +195,15 @@ func TestAWrongRoundHasFailedAndIsNotAbandoned(t *testing.T) {
 	d.reply()
 	d.ask(planLine(1, "losing", "producer_consumer", `{}`, usual))
 	failed := d.ask(`{"kind":"round","cell":1,"round":4}`)
-	wanted := "map[abandoned:false cell:1 kind:failed reason:wrong: lost 1 message(s), the first is message 10 of producer 0 round:4]"
+	wanted := "map[abandoned:false cell:1 kind:failed " +
+		"reason:wrong: lost 1 message(s), the first is message 10 of producer 0 round:4]"
 	if fmt.Sprint(failed) != wanted {
 		t.Errorf("%v, expected %s", failed, wanted)
 	}
 	d.ask(planLine(2, "hanging", "producer_consumer", `{}`, `"messages":500,"deadline_ns":200000000`))
 	failed = d.ask(`{"kind":"round","cell":2,"round":5}`)
-	wanted = "map[abandoned:true cell:2 kind:failed reason:hung: after 0.2 s producer 0, consumer 0 still had not ended round:5]"
+	wanted = "map[abandoned:true cell:2 kind:failed " +
+		"reason:hung: after 0.2 s producer 0, consumer 0 still had not ended round:5]"
 	if fmt.Sprint(failed) != wanted {
 		t.Errorf("%v, expected %s", failed, wanted)
 	}
