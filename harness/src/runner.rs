@@ -95,7 +95,11 @@ impl Runner<'_> {
                 self.cells.insert(plan.cell, Planned { cell, allocations: plan.allocations });
                 planned
             }
-            Err(message) => Reply::Error { message },
+            Err(message) => {
+                // Its number means nothing now, and rounds of an earlier cell are not what is asked for.
+                self.cells.remove(&plan.cell);
+                Reply::Error { message }
+            }
         }
     }
 
@@ -225,6 +229,7 @@ mod tests {
         let requests = [
             "not a request".to_owned(),
             plan(1, "flum", "producer_consumer", "{}"),
+            plan(1, "flume", "producer_consumer", "{}"),
             plan(1, "flume", "producer_consumer", r#"{"colour":"red"}"#),
             r#"{"kind":"round","cell":1,"round":1}"#.to_owned(),
             plan(2, "std", "producer_consumer", r#"{"consumers":"2"}"#),
@@ -242,10 +247,11 @@ mod tests {
             .collect();
         assert!(said[0].starts_with("no request: "), "{said:?}");
         assert!(said[1].starts_with("unknown channel flum: expected one of "), "{said:?}");
-        assert!(said[2].contains("unknown parameter colour"), "{said:?}");
-        assert_eq!(said[3], "cell 1 was not planned");
-        assert_eq!(said[4], "2 is planned");
-        assert_eq!(said[5], "2: unsupported: several consumers (std::sync::mpsc has one consumer)");
+        assert_eq!(said[2], "1 is planned");
+        assert!(said[3].contains("unknown parameter colour"), "{said:?}");
+        assert_eq!(said[4], "cell 1 was not planned");
+        assert_eq!(said[5], "2 is planned");
+        assert_eq!(said[6], "2: unsupported: several consumers (std::sync::mpsc has one consumer)");
     }
 
     /// What a run asks for, for every cell of the quick grid.

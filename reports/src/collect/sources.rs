@@ -53,14 +53,16 @@ impl Sources {
         self.run.clone().or_else(newest).map(|folder| RunData::read(&folder)).transpose()
     }
 
-    /// Reads what `cargo bench` left, for a page that is of a run: only a directory that was named has to exist.
+    /// Reads what `cargo bench` left, for a page that is of a run. Only a directory that was named has to have something.
     ///
     /// # Errors
     ///
     /// When the directory that was named has nothing to report.
     pub fn beside_a_run(&self) -> Result<Option<Collected>> {
-        let there = self.input.is_some() || criterion_dir().join(BENCH_FILE).is_file();
-        there.then(|| self.collect()).transpose()
+        match self.collect() {
+            Err(_) if self.input.is_none() => Ok(None),
+            collected => collected.map(Some),
+        }
     }
 
     /// Reads what `cargo bench` left, and the models.
