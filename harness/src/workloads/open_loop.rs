@@ -9,7 +9,7 @@
 //! that was meant until it is received, the wait for a place in the channel included.
 //!
 //! All threads compute these moments alike: message `k` of the round is meant for `k / rate` after the start, and the producers take
-//! turns. So the messages carry no time. The start is [`LEAD`] after the moment at which the first thread went through the
+//! turns. So the messages carry no time. The start is `LEAD` after the moment at which the first thread went through the
 //! gate, which it leaves for the others in a `OnceLock` that each reads once; the lead is for threads that the system wakes
 //! late, which is no time of the channel's.
 

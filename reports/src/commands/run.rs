@@ -52,6 +52,10 @@ pub(crate) struct Arguments {
     /// The most epochs, in each of which every runner is started anew [default: the profile's]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000))]
     epochs: Option<u32>,
+    /// Measure a group until each ratio to its fastest is known to so many per cent, either way; 0 spends the whole budget
+    /// [default: the profile's]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    precision: Option<f64>,
     /// Where threads go: any, wherever the system puts them; same-core; two-cores, spread over all cores
     #[arg(long = "pin", value_name = "PLACEMENT", default_value = "any")]
     placement: PlacementArgument,
@@ -119,7 +123,7 @@ struct Extent {
 
 fn extent(profile: Profile) -> Extent {
     match profile {
-        Profile::Quick => Extent { budget_seconds: 120, most_epochs: 30, blocks: 2, precision: 0.03 },
+        Profile::Quick => Extent { budget_seconds: 90, most_epochs: 30, blocks: 2, precision: 0.03 },
         Profile::Standard => Extent { budget_seconds: 1_500, most_epochs: 60, blocks: 3, precision: 0.02 },
         Profile::Full => Extent { budget_seconds: 10_800, most_epochs: 200, blocks: 4, precision: 0.01 },
     }
@@ -198,7 +202,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
         blocks: extent.blocks,
         budget_seconds: arguments.budget.unwrap_or(extent.budget_seconds),
         most_epochs: arguments.epochs.unwrap_or(extent.most_epochs),
-        precision: extent.precision,
+        precision: arguments.precision.map_or(extent.precision, |percent| percent / 100.0),
         placement: arguments.placement.word().to_owned(),
         allocations: arguments.allocations,
     })
@@ -222,6 +226,15 @@ fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
         });
     }
     Ok(())
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "expected a number from 0 to 100".to_owned())?;
+    if (0.0..=100.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err("expected a number from 0 to 100".to_owned())
+    }
 }
 
 /// Another one each time: the moment, in nanoseconds.

@@ -17,7 +17,7 @@ use crate::collect::criterion::Measurement;
 use crate::numbers;
 
 /// Columns of the ranking's table after the channel's name.
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 7;
 
 /// The section.
 pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
@@ -209,7 +209,6 @@ fn table(params: &ParamsPage, colours: &Colours) -> Markup {
                     th.number scope="col" { "cpu-ns/op" }
                     th.number scope="col" { "switches/op" }
                     th.number scope="col" { "rounds verified" }
-                    th scope="col" { "remarks" }
                 }
             }
             tbody {
@@ -252,7 +251,11 @@ fn measured_row(
             }
             (costs(cell.costs.as_ref()))
             td.number { (numbers::separated(cell.rounds)) }
-            td.remarks {
+        }
+        @if has_remarks(ranked, place, cell) {
+            tr.remarks {
+                td {}
+                td colspan=(COLUMNS) {
                 @if let Some(words) = modes_in_words(&cell.modes) { div { (words) } }
                 @if let Some(costs) = &cell.costs { (other_costs(costs)) }
                 @if ranked.tied && place > 0 { div { "not told apart from the fastest" } }
@@ -262,8 +265,17 @@ fn measured_row(
                 }
                 @for remark in &cell.remarks { div { (remark) } }
             }
+            }
         }
     }
+}
+
+fn has_remarks(ranked: &Ranked, place: usize, cell: &Cell) -> bool {
+    ranked.tied && place > 0
+        || cell.effective_capacity.is_some()
+        || !cell.remarks.is_empty()
+        || cell.modes.len() > 1
+        || cell.costs.is_some()
 }
 
 /// Processor time and context switches; criterion does not tell.

@@ -17,7 +17,8 @@ use super::plan::{FEWEST_EPOCHS, Plan};
 use super::progress::Progress;
 use super::record::{Failure, Line, Recorded, RoundLine, Rounds, Why};
 
-/// A round is made about so long: long beside the start of its threads, short beside the machine's drift.
+/// Rounds are made about so long, on the average of a group's entries: long beside the start of their threads, short beside the
+/// machine's drift.
 const AIM: Duration = Duration::from_millis(5);
 
 /// A round has at most so many times the messages that its workload proposes, and at least that part of them.
@@ -140,13 +141,15 @@ impl Engine<'_> {
         Ok(Some(()))
     }
 
-    /// Finds out how many messages the rounds of each channel have; entries of the same channel have as many.
+    /// Finds out how many messages the rounds of a group have: so many that a block takes [`AIM`] for each of its entries. All
+    /// have as many, since what a message costs may depend on how many there are (an initial burst, a queue that grows).
     fn size(&mut self, group: usize) -> Result<Option<()>> {
+        if self.recorded.sizes.contains_key(&group) {
+            return Ok(Some(()));
+        }
+        let (mut entries, mut block_ns, mut proposed) = (0, 0.0, 0);
         for entry in 0..self.plan.entries.len() {
-            let channel = self.plan.entries[entry].channel.clone();
-            if self.recorded.sizes.contains_key(&(group, channel.clone()))
-                || self.recorded.closed.contains(&(group, entry))
-            {
+            if self.recorded.closed.contains(&(group, entry)) {
                 continue;
             }
             if self.stopped() {
@@ -154,25 +157,32 @@ impl Engine<'_> {
             }
             self.show(group, entry, 0);
             // The first round of a process is no example of the others.
-            self.attempt(group, entry, None, UNRECORDED)?;
-            match self.attempt(group, entry, None, UNRECORDED)? {
+            let first = self.attempt(group, entry, None, UNRECORDED)?;
+            let second = match first {
+                Outcome::Measured(_) => self.attempt(group, entry, None, UNRECORDED)?,
+                other => other,
+            };
+            match second {
                 Outcome::Measured(measured) => {
-                    let scale = (AIM.as_nanos() as f64 / measured.wall_ns as f64)
-                        .clamp(1.0 / MOST_SCALE as f64, MOST_SCALE as f64);
-                    let messages = (measured.messages as f64 * scale) as u64;
-                    let messages = messages.max(self.plan.groups[group].least_messages);
+                    entries += 1;
+                    block_ns += measured.ns_per_op();
+                    proposed = measured.messages.max(proposed);
                     self.slots[entry].planned.remove(&self.plan.cell(group, entry));
-                    self.record(Line::Sized { group, channel, messages })?;
                 }
                 other => self.close(group, entry, 0, other)?,
             }
+        }
+        if entries > 0 {
+            let aimed = AIM.as_nanos() as f64 * f64::from(entries) / block_ns;
+            let least = (proposed / MOST_SCALE).max(self.plan.groups[group].least_messages);
+            let messages = (aimed as u64).clamp(least, least.max(proposed * MOST_SCALE));
+            self.record(Line::Sized { group, messages })?;
         }
         Ok(Some(()))
     }
 
     fn round(&mut self, group: usize, entry: usize, epoch: u32, block: Option<u32>) -> Result<()> {
-        let channel = self.plan.entries[entry].channel.clone();
-        let messages = self.recorded.sizes.get(&(group, channel)).copied();
+        let messages = self.recorded.sizes.get(&group).copied();
         match self.attempt(group, entry, messages, self.recorded.next_round)? {
             Outcome::Measured(measured) => {
                 let at_ms = self.elapsed().as_millis() as u64;

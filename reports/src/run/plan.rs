@@ -58,7 +58,7 @@ pub struct Plan {
 pub struct Entry {
     /// Its name in this run; unique.
     pub name: String,
-    /// The channel, as its runner calls it. Entries of the same channel have rounds of the same size.
+    /// The channel, as its runner calls it.
     pub channel: String,
     /// The channel's version, as its runner told.
     pub version: String,

@@ -20,12 +20,10 @@ pub const ROUNDS_FILE: &str = "rounds.jsonl";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Line {
-    /// How many messages the rounds of a channel have in a group.
+    /// How many messages the rounds of a group have: as many for each entry, so that all do the same work.
     Sized {
         /// The group.
         group: usize,
-        /// The channel.
-        channel: String,
         /// Messages of a round.
         messages: u64,
     },
@@ -131,8 +129,8 @@ pub struct Recorded {
     pub rounds: BTreeSet<(usize, usize, u32, Option<u32>)>,
     /// Cells that are not measured any more: unsupported, or failed.
     pub closed: BTreeSet<(usize, usize)>,
-    /// Messages of a round, by group and channel.
-    pub sizes: BTreeMap<(usize, String), u64>,
+    /// Messages of a round, by group.
+    pub sizes: BTreeMap<usize, u64>,
     /// Times in ns/op, warm-up left out: by group and entry, then by epoch and block.
     pub times: BTreeMap<(usize, usize), BTreeMap<u32, BTreeMap<u32, f64>>>,
     /// The effective capacities that were told.
@@ -147,8 +145,8 @@ impl Recorded {
     /// Takes a line into account.
     pub fn add(&mut self, line: &Line) {
         match line {
-            Line::Sized { group, channel, messages } => {
-                self.sizes.insert((*group, channel.clone()), *messages);
+            Line::Sized { group, messages } => {
+                self.sizes.insert(*group, *messages);
             }
             Line::Capacity { group, entry, .. } => {
                 self.capacities.insert((*group, *entry));

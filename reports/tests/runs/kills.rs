@@ -65,8 +65,20 @@ fn nothing_is_lost_or_counted_twice() {
     let sandbox = Sandbox::new();
     let folder = sandbox.run_folder().display().to_string();
     let epochs = EPOCHS.to_string();
-    let mut begin: Vec<&str> =
-        ["run", "--output", &folder, "--epochs", &epochs, "--profile", "quick", "--budget", "600"].to_vec();
+    let mut begin: Vec<&str> = [
+        "run",
+        "--output",
+        &folder,
+        "--epochs",
+        &epochs,
+        "--profile",
+        "quick",
+        "--budget",
+        "600",
+        "--precision",
+        "0",
+    ]
+    .to_vec();
     for group in ["producer_consumer/capacity=64", "producer_consumer/capacity=1024", "ping_pong/capacity=1"]
     {
         begin.push(group);
