@@ -20,8 +20,12 @@ use crate::run::record::Recorded;
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
 
-/// Whether a group of a run that goes on is measured well enough: every ratio to the fastest as precisely as its plan asks.
+/// Whether a group of a run that goes on is measured well enough: every ratio to the fastest as precisely as its plan asks. A
+/// precision of 0 is never reached, also where there is nothing to compare.
 pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
+    if plan.precision == 0.0 {
+        return false;
+    }
     let entries: Vec<(usize, &Times)> = (0..plan.entries.len())
         .filter(|entry| !recorded.closed.contains(&(group, *entry)))
         .filter_map(|entry| Some((entry, recorded.times.get(&(group, entry))?)))

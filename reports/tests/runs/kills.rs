@@ -165,6 +165,8 @@ fn a_run_that_is_asked_to_stop_says_how_to_go_on() {
             &folder,
             "--epochs",
             "1000",
+            "--precision",
+            "0",
         ])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
