@@ -41,8 +41,10 @@ pub mod placement;
 #[cfg(feature = "planted")]
 pub mod planted;
 pub mod profile;
+pub mod protocol;
 pub mod record;
 pub mod registry;
+pub mod runner;
 pub mod sync;
 pub mod workload;
 pub mod workloads;

@@ -187,6 +187,26 @@ impl Registry {
         Params::parse(info.params, text).map_err(|error| UsageError::Params { workload: info.name, error })
     }
 
+    /// The least messages of a round: fewer would never fill the channel, and it would test nothing.
+    pub fn least_messages(&self, params: &Params) -> u64 {
+        (slots(params) * MESSAGES_PER_SLOT).max(1)
+    }
+
+    /// The size of a round over any channel; `messages` of `None` leaves it to the workload.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] when there is no such workload, or when the rounds would be too small to block.
+    pub fn size(&self, workload: &str, params: &Params, messages: Option<u64>) -> Result<Size, UsageError> {
+        let workload = &self.workloads[self.workload_index(workload)?];
+        let least = self.least_messages(params);
+        let messages = messages.unwrap_or_else(|| workload.messages(params, least));
+        if messages < least {
+            return Err(UsageError::TooFewMessages { messages, slots: slots(params) });
+        }
+        Ok(Size { messages, deadline: workload.deadline(params, messages), placement: Placement::Any })
+    }
+
     /// The cell of a channel and a workload's params. `messages` is the size of its rounds; `None` leaves it to the
     /// workload.
     ///
@@ -207,23 +227,21 @@ impl Registry {
             }
         })?;
         let index = self.workload_index(workload)?;
-        let workload = &self.workloads[index];
-        let slots = params.capacity().and_then(Capacity::slots).unwrap_or(0) as u64;
-        let least = (slots * MESSAGES_PER_SLOT).max(1);
-        let messages = messages.unwrap_or_else(|| workload.messages(&params, least));
-        if messages < least {
-            return Err(UsageError::TooFewMessages { messages, slots });
-        }
-        let deadline = workload.deadline(&params, messages);
+        let size = self.size(workload, &params, messages)?;
         Ok(Cell {
             channel: channel.info,
-            workload: workload.info,
+            workload: self.workloads[index].info,
             effective_capacity: params.capacity().map(channel.effective_capacity),
             params,
-            size: Size { messages, deadline, placement: Placement::Any },
+            size,
             round: channel.rounds[index],
         })
     }
+}
+
+/// The slots of the channel that the params ask for; 0 without a limit.
+fn slots(params: &Params) -> u64 {
+    params.capacity().and_then(Capacity::slots).unwrap_or(0) as u64
 }
 
 impl Default for Registry {

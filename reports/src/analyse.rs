@@ -3,8 +3,12 @@
 
 pub mod cells;
 pub mod checks;
+pub mod costs;
 pub mod fingerprints;
 pub mod page;
+pub mod pairs;
 pub mod ranking;
+pub mod runs;
 pub mod scaling;
 pub mod standing;
+pub mod statistics;

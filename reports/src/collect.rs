@@ -1,8 +1,9 @@
-//! Reading what benchmarks and models left behind. A file that cannot be read is a [`Problem`] to be shown, seldom the
+//! Reading what runs, benchmarks and models left behind. A file that cannot be read is a [`Problem`] to be shown, seldom the
 //! end: the rest is still worth reading.
 
 pub mod criterion;
 pub mod records;
+pub mod runs;
 pub mod sources;
 
 use std::fmt;

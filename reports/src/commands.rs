@@ -3,16 +3,22 @@
 pub(crate) mod list;
 pub(crate) mod report;
 pub(crate) mod round;
+pub(crate) mod run;
+pub(crate) mod runner;
 
 use clap::Subcommand;
 
 /// What `chanlab` can do.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Measure: every channel in a process of its own, in interleaved blocks; every round is kept
+    Run(run::Arguments),
     /// Draw the page: one self-contained HTML file from what the benchmarks and models left behind
     Report(report::Arguments),
     /// Run verified rounds of one cell
     Round(round::Arguments),
+    /// Runners: the programs that run the rounds
+    Runner(runner::Arguments),
     /// Print the channels and the workloads
     List,
 }

@@ -1,9 +1,23 @@
-//! The page of chanlab, from what benchmarks and models left behind.
+//! The command `chanlab`: runs, and the page that is made of them.
 //!
-//! Data flows one way: [`collect`] reads the files, [`analyse`] makes of them a [`analyse::page::Page`] that holds
-//! everything the page says, [`render`] writes it as one HTML file. Nothing is measured here.
+//! Data flows one way: [`run`] carries out a plan and records every round; [`collect`] reads what runs, benchmarks and models
+//! left behind; [`analyse`] makes of it a [`analyse::page::Page`] that holds everything the page says; [`render`] writes it
+//! as one HTML file.
 
 pub mod analyse;
 pub mod collect;
 pub mod numbers;
 pub mod render;
+pub mod run;
+
+/// The command line asks for what does not exist or makes no sense: exit code 2.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}

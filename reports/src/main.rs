@@ -6,9 +6,15 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use harness::meters::allocations::CountingAllocator;
 use harness::registry::UsageError;
+use reports::Usage;
 
-use crate::commands::{Command, list, report, round};
+use crate::commands::{Command, list, report, round, run, runner};
+
+/// What its own runner counts allocations with, where that is asked for; else it costs a look at a flag.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// The exit code of anything that failed.
 const FAILED: u8 = 1;
@@ -32,6 +38,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Report(arguments) => report::run(arguments),
         Command::Round(arguments) => round::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Runner(arguments) => runner::run(&arguments),
         Command::List => list::run(),
     };
     match result {
@@ -39,7 +47,8 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&format!("{error:#}"));
-            ExitCode::from(if error.is::<UsageError>() { USAGE } else { FAILED })
+            let usage = error.is::<UsageError>() || error.is::<Usage>();
+            ExitCode::from(if usage { USAGE } else { FAILED })
         }
     }
 }

@@ -8,4 +8,5 @@ pub mod machine;
 pub mod method;
 pub mod overview;
 pub mod page;
+pub mod terminal;
 pub mod workload;

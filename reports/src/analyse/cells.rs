@@ -4,7 +4,9 @@ use std::fmt;
 
 use harness::record::{CellRecord, Run, Status};
 
+use super::costs::Costs;
 use super::fingerprints::differences;
+use super::statistics::modes::Mode;
 use crate::collect::Problem;
 use crate::collect::criterion::{Benchmarks, Measurement};
 use crate::collect::records::Records;
@@ -25,6 +27,10 @@ pub struct Cell {
     pub remarks: Vec<Remark>,
     /// The command that runs rounds of it again.
     pub replay: Option<String>,
+    /// What it costs beside time; `None` without a measurement, and for criterion, which does not tell.
+    pub costs: Option<Costs>,
+    /// The modes of its rounds, where there are several.
+    pub modes: Vec<Mode>,
 }
 
 /// Something to be known of a cell.
@@ -130,6 +136,8 @@ pub(super) fn cell(
             effective_capacity: None,
             remarks: Vec::new(),
             replay: None,
+            costs: None,
+            modes: Vec::new(),
         };
     };
     let mut remarks = Vec::new();
@@ -162,6 +170,8 @@ pub(super) fn cell(
         effective_capacity: record.effective_capacity.clone(),
         remarks,
         replay: Some(record.replay.clone()),
+        costs: None,
+        modes: Vec::new(),
     }
 }
 
@@ -212,6 +222,7 @@ mod tests {
             samples,
             rounds_per_sample: 1,
             messages: 1,
+            epochs: None,
         }
     }
 

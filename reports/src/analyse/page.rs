@@ -14,9 +14,12 @@ use super::cells::{self, Cell, Outcome, Remark};
 use super::checks::{self, Verdict};
 use super::fingerprints::{Fingerprint, differences, fingerprints};
 use super::ranking::{self, Ranked};
+use super::runs;
 use super::scaling::{self, Series};
 use super::standing::{Standing, standing};
 use crate::collect::Problem;
+use crate::collect::records::Records;
+use crate::collect::runs::RunData;
 use crate::collect::sources::Collected;
 use crate::numbers;
 
@@ -26,8 +29,10 @@ const PROMINENT_OTHERWISE: usize = 4;
 /// The page.
 #[derive(Debug)]
 pub struct Page {
-    /// Criterion's directory.
-    pub input: PathBuf,
+    /// Where the times come from.
+    pub source: Source,
+    /// What `cargo bench` measured, where a run is the page's source.
+    pub criterion: Option<Box<Page>>,
     /// The workloads with a run.
     pub workloads: Vec<WorkloadPage>,
     /// Registered workloads without a run.
@@ -44,6 +49,15 @@ pub struct Page {
     pub warnings: Vec<String>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+}
+
+/// Where the times of a page come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Criterion's directory.
+    Criterion(PathBuf),
+    /// The folder of a run.
+    Run(PathBuf),
 }
 
 /// A workload.
@@ -142,31 +156,53 @@ impl Page {
                     }
                 })
                 .collect();
-            workloads.push(WorkloadPage {
-                series: scaling::series(&params),
-                standings: run.channels.iter().map(|channel| standing(channel, &params)).collect(),
-                models: checks::workload_models(&run.workload, &newest_models),
-                name: run.workload.clone(),
-                info,
-                run,
-                params,
-            });
+            workloads.push(WorkloadPage::new(run, params, info, &newest_models));
         }
+        let problems = [records.problems, models.problems, benchmarks.problems].concat();
+        let overheads = checks::newest_overheads(&records.overheads);
+        Page::assembled(Source::Criterion(input), workloads, overheads, newest_models, problems, registry)
+    }
 
+    /// Makes the page of a run, with what `cargo bench` left as a part of it.
+    pub fn of_run(run: RunData, criterion: Option<Collected>, models: Records, registry: &Registry) -> Self {
+        let newest_models = checks::newest_models(&models.models);
+        let workloads = runs::workloads(&run, registry, &newest_models);
+        let criterion = criterion.map(|collected| Box::new(Page::new(collected, registry)));
+        let overheads = criterion.as_ref().map_or_else(Vec::new, |page| page.overheads.clone());
+        let mut problems = [run.problems, models.problems].concat();
+        for problem in criterion.iter().flat_map(|page| &page.problems) {
+            if !problems.contains(problem) {
+                problems.push(problem.clone());
+            }
+        }
+        let source = Source::Run(run.folder);
+        let page = Page::assembled(source, workloads, overheads, newest_models, problems, registry);
+        Page { criterion, ..page }
+    }
+
+    fn assembled(
+        source: Source,
+        workloads: Vec<WorkloadPage>,
+        overheads: Vec<Overhead>,
+        newest_models: Vec<Model>,
+        problems: Vec<Problem>,
+        registry: &Registry,
+    ) -> Self {
         let fingerprints = fingerprints(runs_shown(&workloads));
         let mut page = Page {
-            input,
+            source,
+            criterion: None,
             channels: channels(&workloads, &fingerprints, &newest_models, registry),
             not_run: registry
                 .workloads()
                 .filter(|info| !workloads.iter().any(|workload| workload.name == info.name))
                 .collect(),
             workloads,
-            overheads: checks::newest_overheads(&records.overheads),
+            overheads,
             models: newest_models,
             fingerprints,
             warnings: Vec::new(),
-            problems: [records.problems, models.problems, benchmarks.problems].concat(),
+            problems,
         };
         page.note_damage();
         page.warn();
@@ -324,7 +360,28 @@ fn runs_shown(workloads: &[WorkloadPage]) -> Vec<&Run> {
     shown
 }
 
-fn is_prominent(info: Option<&WorkloadInfo>, record: &ParamsRecord, index: usize) -> bool {
+impl WorkloadPage {
+    /// A workload whose newest run is `run`, with what is derived of its params.
+    pub(super) fn new(
+        run: Run,
+        params: Vec<ParamsPage>,
+        info: Option<&'static WorkloadInfo>,
+        models: &[Model],
+    ) -> Self {
+        WorkloadPage {
+            series: scaling::series(&params),
+            standings: run.channels.iter().map(|channel| standing(channel, &params)).collect(),
+            models: checks::workload_models(&run.workload, models),
+            name: run.workload.clone(),
+            info,
+            run,
+            params,
+        }
+    }
+}
+
+/// Whether params are among the first that a reader should see.
+pub(super) fn is_prominent(info: Option<&WorkloadInfo>, record: &ParamsRecord, index: usize) -> bool {
     info.map_or(index < PROMINENT_OTHERWISE, |info| {
         info.grid(Profile::Quick).iter().any(|params| params.id() == record.id)
     })

@@ -59,6 +59,7 @@ mod tests {
                 samples: vec![median],
                 rounds_per_sample: 1,
                 messages: 1,
+                epochs: None,
             })
         });
         Cell {
@@ -68,6 +69,8 @@ mod tests {
             effective_capacity: None,
             remarks: Vec::new(),
             replay: None,
+            costs: None,
+            modes: Vec::new(),
         }
     }
 

@@ -21,7 +21,7 @@ const LONGEST_FOLDER: usize = 64;
 /// Deeper than criterion nests (`group/function/value/new/benchmark.json`), so that a stray link is no endless walk.
 const DEEPEST: usize = 8;
 
-/// What criterion measured for one benchmark, for each message delivered.
+/// The times of a cell, for each message delivered: criterion's, or those of a run's rounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     /// The median of the samples, in ns/op.
@@ -36,6 +36,8 @@ pub struct Measurement {
     pub rounds_per_sample: u64,
     /// Messages delivered in each round.
     pub messages: u64,
+    /// The epochs that the samples come from; `None` for criterion, which measures in one process.
+    pub epochs: Option<usize>,
 }
 
 /// Every benchmark of a criterion directory.
@@ -145,6 +147,7 @@ impl Benchmarks {
                 .collect(),
             rounds_per_sample: sample.iters.iter().copied().fold(1.0, f64::max) as u64,
             messages,
+            epochs: None,
         })
     }
 

@@ -8,13 +8,21 @@ use harness::record::{BENCH_FILE, MODELS_FILE, criterion_dir, target_dir};
 
 use super::criterion::Benchmarks;
 use super::records::Records;
+use super::runs::{RunData, newest};
 
 /// What to do when there is nothing to report.
-const REMEDY: &str = "run scripts/bench (or cargo bench) first";
+const REMEDY: &str = "run chanlab, or scripts/bench (cargo bench), first";
+
+/// The folder of runs, in the target directory.
+pub fn runs_folder() -> PathBuf {
+    target_dir().join("chanlab").join("runs")
+}
 
 /// Where to read from; `None` is the default place.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    /// The folder of a run. Without it, and without a directory of criterion's, the newest run is taken if there is one.
+    pub run: Option<PathBuf>,
     /// Criterion's directory.
     pub input: Option<PathBuf>,
     /// The record of the models. Only a file that was named has to exist.
@@ -35,7 +43,29 @@ pub struct Collected {
 }
 
 impl Sources {
-    /// Reads everything.
+    /// Reads the run that the page is of; `None` for a page of what `cargo bench` left.
+    ///
+    /// # Errors
+    ///
+    /// When the run cannot be read.
+    pub fn run(&self) -> Result<Option<RunData>> {
+        let newest = || self.input.is_none().then(|| newest(&runs_folder())).flatten();
+        self.run.clone().or_else(newest).map(|folder| RunData::read(&folder)).transpose()
+    }
+
+    /// Reads what `cargo bench` left, for a page that is of a run. Only a directory that was named has to have something.
+    ///
+    /// # Errors
+    ///
+    /// When the directory that was named has nothing to report.
+    pub fn beside_a_run(&self) -> Result<Option<Collected>> {
+        match self.collect() {
+            Err(_) if self.input.is_none() => Ok(None),
+            collected => collected.map(Some),
+        }
+    }
+
+    /// Reads what `cargo bench` left, and the models.
     ///
     /// # Errors
     ///
@@ -59,7 +89,12 @@ impl Sources {
         Ok(Collected { benchmarks: Benchmarks::find(&input), input, records, models: self.models()? })
     }
 
-    fn models(&self) -> Result<Records> {
+    /// Reads the record of the models.
+    ///
+    /// # Errors
+    ///
+    /// When a file that was named is not there, or cannot be read.
+    pub fn models(&self) -> Result<Records> {
         let path = match &self.models {
             Some(path) => path.clone(),
             None => default_models_file(),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use harness::record::{now, target_dir};
 use harness::registry::Registry;
-use reports::analyse::page::{Page, WorkloadPage};
+use reports::analyse::page::{Page, Source, WorkloadPage};
 use reports::analyse::standing::Standing;
 use reports::collect::sources::Sources;
 use reports::render;
@@ -18,6 +18,9 @@ const FILE: &str = "report.html";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
+    /// The folder of a run [default: the newest in the target directory, unless --input is given]
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
     /// Criterion's directory, with the benchmarks' record in it [default: criterion in the target directory]
     #[arg(long, value_name = "DIR")]
     input: Option<PathBuf>,
@@ -29,11 +32,20 @@ pub(crate) struct Arguments {
     output: Option<PathBuf>,
 }
 
+/// The page of whatever was measured last.
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let sources = Sources { input: arguments.input, models: arguments.models };
-    let page = Page::new(sources.collect()?, &Registry::new());
-    let output = arguments.output.unwrap_or_else(|| target_dir().join(FILE));
-    write_file(&output, &render::page::page(&page, &now()))?;
+    let sources = Sources { run: arguments.run, input: arguments.input, models: arguments.models };
+    draw(&sources, &arguments.output.unwrap_or_else(|| target_dir().join(FILE)))
+}
+
+/// Draws the page of `sources` into `output`, and says in the terminal what is in it; the last line is the page's path.
+pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
+    let registry = Registry::new();
+    let page = match sources.run()? {
+        Some(run) => Page::of_run(run, sources.beside_a_run()?, sources.models()?, &registry),
+        None => Page::new(sources.collect()?, &registry),
+    };
+    write_file(output, &render::page::page(&page, &now()))?;
 
     let mut terminal = io::stderr().lock();
     for problem in &page.problems {
@@ -43,6 +55,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         writeln!(terminal, "warning: {warning}")?;
     }
     let mut terminal = io::stdout().lock();
+    if let Source::Run(_) = page.source {
+        write!(terminal, "{}", render::terminal::table(&page))?;
+    }
     writeln!(terminal, "Fastest, or not told apart from it, in so many params:")?;
     let width = page.workloads.iter().map(|workload| workload.name.len()).max();
     for workload in &page.workloads {

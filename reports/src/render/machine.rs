@@ -5,8 +5,9 @@ use std::path::Path;
 use maud::{Markup, html};
 
 use crate::analyse::fingerprints::Fingerprint;
-use crate::analyse::page::Page;
+use crate::analyse::page::{Page, Source};
 use crate::numbers;
+use crate::run::record::ROUNDS_FILE;
 
 /// The section.
 pub fn section(page: &Page) -> Markup {
@@ -20,12 +21,24 @@ pub fn section(page: &Page) -> Markup {
             div.cards {
                 @for fingerprint in &page.fingerprints { (card(fingerprint)) }
             }
-            p {
-                "Criterion's own page, with the distribution of every benchmark: "
-                code { (page.input.join(Path::new("report")).join("index.html").display()) }
-                ". The raw samples lie beside it; what this page adds is in "
-                code { (page.input.join(harness::record::BENCH_FILE).display()) } "."
+            @match &page.source {
+                Source::Run(folder) => p {
+                    "Every round, with all that was measured of it: " code { (folder.join(ROUNDS_FILE).display()) } "."
+                },
+                Source::Criterion(input) => (criterion(input)),
             }
+        }
+    }
+}
+
+/// Where criterion's own page is.
+pub fn criterion(input: &Path) -> Markup {
+    html! {
+        p {
+            "Criterion's own page, with the distribution of every benchmark: "
+            code { (input.join("report").join("index.html").display()) }
+            ". The raw samples lie beside it; what this page adds is in "
+            code { (input.join(harness::record::BENCH_FILE).display()) } "."
         }
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::colours::Colours;
 use super::workload::params_anchor;
 use crate::analyse::cells::Cell;
-use crate::analyse::page::{Page, ParamsPage, WorkloadPage};
+use crate::analyse::page::{Page, ParamsPage, Source, WorkloadPage};
 use crate::analyse::ranking::Ranked;
 use crate::analyse::standing::Standing;
 use crate::numbers;
@@ -21,7 +21,7 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
             h2 { "Overview" }
             p {
                 "In how many of a workload's params a channel is the " b { "fastest, or not told apart from it" }
-                " (the confidence intervals of the medians overlap), and between which ratios to the fastest it lies."
+                (told_apart(&page.source)) ", and between which ratios to the fastest it lies."
             }
             div.scroll { (standings(page, colours)) }
             @if !page.not_run.is_empty() {
@@ -31,7 +31,7 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                         @if index > 0 { ", " }
                         (info.name)
                     }
-                    " (" code { "cargo bench" } ")."
+                    " (" code { (command(&page.source)) } ")."
                 }
             }
             h3 { "Ratio to the fastest, for each of the params" }
@@ -46,7 +46,40 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                 }
                 @if has_altered(page) { " † another capacity than asked for, so not ranked" }
             }
-            div.scroll { (ratios(page, colours)) }
+            div.scroll { (ratios(page, colours, true)) }
+        }
+    }
+}
+
+/// The command that measures what was not run.
+fn command(source: &Source) -> &'static str {
+    match source {
+        Source::Run(_) => "chanlab run",
+        Source::Criterion(_) => "cargo bench",
+    }
+}
+
+/// What "not told apart" means, by how the times were measured.
+fn told_apart(source: &Source) -> &'static str {
+    match source {
+        Source::Run(_) => " (paired in blocks, compared by epoch, adjusted for the number of pairs)",
+        Source::Criterion(_) => " (the confidence intervals of the medians overlap)",
+    }
+}
+
+/// What `cargo bench` measured, beside a run: one channel after the other, so a second opinion of lesser weight.
+pub fn criterion(page: &Page, colours: &Colours) -> Markup {
+    html! {
+        @if let Some(criterion) = &page.criterion {
+            section #criterion {
+                h2 { "cargo bench" }
+                p {
+                    "The same, as criterion measures it: one channel after the other, in one process. The ratios of the medians, and "
+                    "overlapping intervals as not told apart."
+                }
+                div.scroll { (ratios(criterion, colours, false)) }
+                @if let Source::Criterion(input) = &criterion.source { (super::machine::criterion(input)) }
+            }
         }
     }
 }
@@ -127,7 +160,8 @@ fn standing_cell(standing: &Standing, most: usize) -> Markup {
     }
 }
 
-fn ratios(page: &Page, colours: &Colours) -> Markup {
+/// The table of ratios; `linked` to the rankings, where the page has them.
+fn ratios(page: &Page, colours: &Colours, linked: bool) -> Markup {
     html! {
         table.matrix.ratios {
             thead {
@@ -141,7 +175,7 @@ fn ratios(page: &Page, colours: &Colours) -> Markup {
                 tbody {
                     tr.group { th colspan=(page.channels.len() + 2) scope="rowgroup" { (workload.name) } }
                     @for (index, params) in workload.params.iter().enumerate() {
-                        (ratio_row(page, workload, index, params))
+                        (ratio_row(page, workload, index, params, linked))
                     }
                 }
             }
@@ -149,11 +183,23 @@ fn ratios(page: &Page, colours: &Colours) -> Markup {
     }
 }
 
-fn ratio_row(page: &Page, workload: &WorkloadPage, index: usize, params: &ParamsPage) -> Markup {
+fn ratio_row(
+    page: &Page,
+    workload: &WorkloadPage,
+    index: usize,
+    params: &ParamsPage,
+    linked: bool,
+) -> Markup {
     let fastest = params.ranking.first().and_then(|ranked| params.cells[ranked.cell].measurement());
     html! {
         tr {
-            th scope="row" { a href={ "#" (params_anchor(&workload.name, index)) } { (breakable(&params.record.id)) } }
+            th scope="row" {
+                @if linked {
+                    a href={ "#" (params_anchor(&workload.name, index)) } { (breakable(&params.record.id)) }
+                } @else {
+                    (breakable(&params.record.id))
+                }
+            }
             td.number { @if let Some(fastest) = fastest { (numbers::measured(fastest.median)) } }
             @for channel in &page.channels {
                 @match params.cells.iter().position(|cell| cell.channel == channel.name) {

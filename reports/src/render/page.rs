@@ -36,10 +36,11 @@ pub fn page(page: &Page, generated: &str) -> String {
                     @for workload in &page.workloads {
                         (workload::section(workload, &colours))
                     }
+                    (overview::criterion(page, &colours))
                     (checks::overhead(page, &colours))
                     (checks::models(page))
                     (machine::section(page))
-                    (method::section())
+                    (method::section(&page.source))
                     (unreadable(page))
                 }
             }
@@ -72,6 +73,7 @@ fn links(page: &Page) -> Markup {
             @for workload in &page.workloads {
                 a.workload href={ "#" (workload.name) } { (workload.name) }
             }
+            @if page.criterion.is_some() { a href="#criterion" { "cargo bench" } }
             a href="#overhead" { "Overhead" }
             a href="#models" { "Models" }
             a href="#machine" { "Machine" }

@@ -1,5 +1,6 @@
 //! A workload: what it is, how its channels scale, and a ranking for each of its params.
 
+use harness::latency::Percentiles;
 use maud::{Markup, PreEscaped, html};
 
 use super::charts;
@@ -7,14 +8,16 @@ use super::checks::verdict;
 use super::colours::Colours;
 use super::overview::swatch;
 use crate::analyse::cells::{Cell, Outcome};
+use crate::analyse::costs::Costs;
 use crate::analyse::page::{ParamsPage, WorkloadPage};
 use crate::analyse::ranking::Ranked;
 use crate::analyse::scaling::Series;
+use crate::analyse::statistics::modes::{self, Mode};
 use crate::collect::criterion::Measurement;
 use crate::numbers;
 
 /// Columns of the ranking's table after the channel's name.
-const COLUMNS: usize = 6;
+const COLUMNS: usize = 8;
 
 /// The section.
 pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
@@ -155,6 +158,14 @@ fn first_measurement(params: &ParamsPage) -> Option<&Measurement> {
 }
 
 fn sampling(measurement: &Measurement) -> String {
+    if let Some(epochs) = measurement.epochs {
+        return format!(
+            "{} in {}, about {} each.",
+            numbers::count(measurement.samples.len() as u64, "round"),
+            numbers::count(epochs as u64, "epoch"),
+            numbers::count(measurement.messages, "message")
+        );
+    }
     let rounds = match measurement.rounds_per_sample {
         1 => "a round".to_owned(),
         rounds => format!("up to {}", numbers::count(rounds, "round")),
@@ -195,6 +206,8 @@ fn table(params: &ParamsPage, colours: &Colours) -> Markup {
                     th.number scope="col" { "ns/op" }
                     th.number scope="col" { (format!("{:.0} %", level * 100.0)) " interval" }
                     th.number colspan="2" scope="col" { "ratio to the fastest" }
+                    th.number scope="col" { "cpu-ns/op" }
+                    th.number scope="col" { "switches/op" }
                     th.number scope="col" { "rounds verified" }
                     th scope="col" { "remarks" }
                 }
@@ -232,10 +245,16 @@ fn measured_row(
                 td.number colspan="2" { "fastest" }
             } @else {
                 td.number { (numbers::ratio(ranked.ratio)) }
-                td.number.quiet { (numbers::ratios(ranked.ratio_interval)) }
+                td.number.quiet {
+                    @if ranked.ratio_interval[1].is_finite() { (numbers::ratios(ranked.ratio_interval)) }
+                    @else { "too few epochs" }
+                }
             }
+            (costs(cell.costs.as_ref()))
             td.number { (numbers::separated(cell.rounds)) }
             td.remarks {
+                @if let Some(words) = modes_in_words(&cell.modes) { div { (words) } }
+                @if let Some(costs) = &cell.costs { (other_costs(costs)) }
                 @if ranked.tied && place > 0 { div { "not told apart from the fastest" } }
                 @if let Some(capacity) = &cell.effective_capacity {
                     div { "effective capacity " b { (capacity) } ", asked for: " (asked_capacity(params)) }
@@ -245,6 +264,60 @@ fn measured_row(
             }
         }
     }
+}
+
+/// Processor time and context switches; criterion does not tell.
+fn costs(costs: Option<&Costs>) -> Markup {
+    let switches = |costs: &Costs| Some(costs.voluntary? + costs.involuntary?);
+    html! {
+        td.number { @if let Some(cpu) = costs.and_then(|costs| costs.cpu_ns) { (numbers::measured(cpu)) } @else { "–" } }
+        td.number {
+            @if let Some(switches) = costs.and_then(switches) { (numbers::measured(switches)) } @else { "–" }
+        }
+    }
+}
+
+/// One mode is no news.
+fn modes_in_words(modes: &[Mode]) -> Option<String> {
+    (modes.len() > 1).then(|| modes::words(modes))
+}
+
+/// What else a cell costs, and what its workload tells: each in a line.
+fn other_costs(costs: &Costs) -> Markup {
+    let memory = |bytes: u64| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
+    html! {
+        @if let Some(latency) = &costs.latency { div { "latency: " (latency_in_words(latency)) } }
+        @if let (Some(count), Some(bytes)) = (costs.allocations, costs.allocated_bytes) {
+            div { (numbers::figure(count)) " allocations/op, " (numbers::figure(bytes)) " bytes/op" }
+        }
+        @for (name, value) in &costs.figures { div.quiet { (name) ": " (numbers::figure(*value)) } }
+        @if !costs.counters.is_empty() {
+            div.quiet {
+                @for (index, (name, count)) in costs.counters.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    (numbers::measured(*count)) " " (name)
+                }
+                " for each op"
+            }
+        }
+        @if let Some(peak) = costs.peak_bytes { div.quiet { "peak memory " (memory(peak)) } }
+    }
+}
+
+/// Percentiles in microseconds. One with too few messages beyond it is withheld.
+pub fn latency_in_words(latency: &Percentiles) -> String {
+    let named = [
+        ("p50", latency.p50),
+        ("p90", latency.p90),
+        ("p99", latency.p99),
+        ("p99.9", latency.p99_9),
+        ("max", latency.max),
+    ];
+    let words = named.map(|(name, time)| match time {
+        Some(nanos) => format!("{name} {} µs", numbers::measured(nanos as f64 / 1_000.0)),
+        None => format!("{name} withheld"),
+    });
+    words.join(", ")
 }
 
 fn lacking_row(cell: &Cell, colours: &Colours) -> Markup {
@@ -261,7 +334,7 @@ fn lacking_row(cell: &Cell, colours: &Colours) -> Markup {
                     },
                     Outcome::Damaged(problem) => {
                         span.bad { "damaged: " code { (problem.place()) } " " (problem.what) }
-                        div { "Measure it again with " code { "cargo bench" } "." }
+                        div { "Measure it again." }
                     },
                     Outcome::NotRun => "not run",
                 }

@@ -1,0 +1,3 @@
+module chanlab/runner
+
+go 1.22

@@ -1,0 +1,290 @@
+//! The lines of the runner protocol, as types. `PROTOCOL.md` says what they mean; this is what chanlab's own runner and
+//! the command that drives runners read and write.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Info;
+
+/// The version that this build speaks.
+pub const VERSION: u32 = 1;
+
+/// The longest line, in bytes, its end not counted.
+pub const LONGEST_LINE: usize = 1 << 20;
+
+/// What a runner is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Request {
+    /// Prepare a cell.
+    Plan(Plan),
+    /// Run a round of a planned cell.
+    Round {
+        /// The cell.
+        cell: u64,
+        /// Names the round; the reply has it too.
+        round: u64,
+    },
+    /// End.
+    Quit,
+}
+
+/// A cell to prepare.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Names the cell.
+    pub cell: u64,
+    /// The channel.
+    pub channel: String,
+    /// The workload.
+    pub workload: String,
+    /// Every param of the workload.
+    pub params: BTreeMap<String, String>,
+    /// Messages of a round; `None` leaves them to the runner.
+    pub messages: Option<u64>,
+    /// A round fails when it takes longer; `None` leaves it to the runner.
+    pub deadline_ns: Option<u64>,
+    /// Where the threads go: `any`, `same-core` or `two-cores`.
+    pub placement: String,
+    /// Whether to count allocations.
+    pub allocations: bool,
+}
+
+/// What a runner answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Reply {
+    /// The first line: what the runner is and can do.
+    Hello(Hello),
+    /// The cell is ready.
+    Planned {
+        /// The cell.
+        cell: u64,
+        /// Messages of a round.
+        messages: u64,
+        /// The capacity that the channel really gives, where the workload has one.
+        effective_capacity: Option<String>,
+    },
+    /// The channel, the runner or the machine cannot do it: no failure.
+    Unsupported {
+        /// The cell.
+        cell: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A round, which verified itself.
+    Round(Measured),
+    /// A round that was wrong, panicked or hung.
+    Failed {
+        /// The cell.
+        cell: u64,
+        /// The round.
+        round: u64,
+        /// What went wrong.
+        reason: String,
+        /// Whether threads of it are still there.
+        #[serde(default)]
+        abandoned: bool,
+    },
+    /// The request makes no sense.
+    Error {
+        /// What was wrong with it.
+        message: String,
+    },
+}
+
+/// What a runner is and can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol's version.
+    pub protocol: u32,
+    /// The runner's name and version.
+    pub runner: String,
+    /// The language and its version.
+    pub language: String,
+    /// The channels that it can run.
+    pub channels: Vec<ChannelHello>,
+    /// The workloads that it implements.
+    pub workloads: Vec<String>,
+    /// What its rounds report beside the wall time.
+    #[serde(default)]
+    pub meters: Vec<String>,
+    /// Meters that it lacks, and why.
+    #[serde(default)]
+    pub without: BTreeMap<String, String>,
+}
+
+/// A channel of a runner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChannelHello {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One sentence: what it is.
+    #[serde(default)]
+    pub about: String,
+    /// The capabilities it lacks.
+    #[serde(default)]
+    pub lacks: Vec<Lack>,
+    /// Documented differences.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// A capability that a channel lacks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lack {
+    /// The capability, in words.
+    pub capability: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl ChannelHello {
+    /// What `info` says, at this version.
+    pub fn of(info: &Info, version: &str) -> Self {
+        let lack = |&(capability, reason): &(crate::channel::Capability, &str)| Lack {
+            capability: capability.to_string(),
+            reason: reason.to_owned(),
+        };
+        ChannelHello {
+            name: info.name.to_owned(),
+            version: version.to_owned(),
+            about: info.about.to_owned(),
+            lacks: info.lacks.iter().map(lack).collect(),
+            notes: info.notes.iter().map(|&note| note.to_owned()).collect(),
+        }
+    }
+}
+
+/// A round, which verified itself. A meter that the runner does not have is absent, and never a zero.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Measured {
+    /// The cell.
+    pub cell: u64,
+    /// The round.
+    pub round: u64,
+    /// Messages delivered.
+    pub messages: u64,
+    /// The timed region.
+    pub wall_ns: u64,
+    /// Processor time of the round's threads in user mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_ns: Option<u64>,
+    /// Their processor time in the kernel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_ns: Option<u64>,
+    /// Their context switches where they waited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voluntary: Option<u64>,
+    /// Their context switches where they could have gone on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub involuntary: Option<u64>,
+    /// Their heap allocations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocations: Option<u64>,
+    /// The bytes of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_bytes: Option<u64>,
+    /// The most memory that the process had resident up to the end of the round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
+    /// What else the workload tells.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<NamedFigure>,
+    /// Pairs of a time in nanoseconds and how many messages took it, rising.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Vec<[u64; 2]>>,
+    /// Hardware counters, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
+    /// How long a fixed piece of integer work took just before the round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spin_ns: Option<u64>,
+    /// Time that a hypervisor took from all processors of the machine during the round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steal_ns: Option<u64>,
+    /// The frequency of the processors after the round, their mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency_hz: Option<u64>,
+}
+
+impl Measured {
+    /// Wall time for each message delivered, in nanoseconds.
+    pub fn ns_per_op(&self) -> f64 {
+        self.wall_ns as f64 / self.messages as f64
+    }
+
+    /// Processor time for each message delivered, in nanoseconds, where the runner tells.
+    pub fn cpu_ns_per_op(&self) -> Option<f64> {
+        Some((self.user_ns? + self.system_ns?) as f64 / self.messages as f64)
+    }
+}
+
+/// A number that a workload reports beside the time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedFigure {
+    /// What it is, with its unit.
+    pub name: String,
+    /// Its value.
+    pub value: f64,
+}
+
+/// The line of a request or a reply, with its end.
+///
+/// # Panics
+///
+/// Never: these types have no keys or values that JSON cannot hold.
+pub fn line(value: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(value).expect("protocol types are plain data");
+    line.push(b'\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every example of the document is a line of the protocol, whole.
+    #[test]
+    fn the_document_and_the_types_agree() {
+        let document = include_str!("../PROTOCOL.md");
+        let mut examples: Vec<String> = Vec::new();
+        for line in document.lines() {
+            match line.strip_prefix("    ") {
+                Some(start) if start.starts_with("{\"kind\"") => examples.push(start.to_owned()),
+                Some(more) => {
+                    examples.last_mut().expect("an example begins before it goes on").push_str(more.trim())
+                }
+                None => {}
+            }
+        }
+        let kind = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect(line)["kind"].clone();
+        assert!(examples.len() >= 10, "{examples:#?}");
+        for example in &examples {
+            let known: serde_json::Value = serde_json::from_str(example).expect(example);
+            let request = serde_json::from_str::<Request>(example).ok().map(serde_json::to_value);
+            let reply = serde_json::from_str::<Reply>(example).ok().map(serde_json::to_value);
+            let written: Vec<_> =
+                request.into_iter().chain(reply).map(|value| value.expect("JSON")).collect();
+            assert!(written.contains(&known), "{example}\nis read as\n{written:#?}");
+        }
+        for kind_of in ["hello", "plan", "planned", "unsupported", "round", "failed", "error"] {
+            assert!(examples.iter().any(|example| kind(example) == kind_of), "no example of {kind_of}");
+        }
+    }
+
+    #[test]
+    fn members_that_are_not_known_are_passed_over() {
+        let reply: Reply = serde_json::from_str(
+            r#"{"kind":"round","cell":1,"round":2,"messages":10,"wall_ns":1000,"humidity":40}"#,
+        )
+        .expect("a round");
+        let Reply::Round(measured) = reply else { panic!("{reply:?}") };
+        assert_eq!(measured.ns_per_op(), 100.0);
+        assert_eq!(measured.cpu_ns_per_op(), None);
+    }
+}

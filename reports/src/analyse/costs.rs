@@ -1,0 +1,114 @@
+//! What a cell costs beside wall time: medians over its rounds, for each message delivered.
+
+use std::collections::BTreeMap;
+
+use harness::latency::{self, Percentiles};
+use harness::protocol::Measured;
+
+/// The costs of a cell. What its runner did not tell is `None`, and never a zero.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Costs {
+    /// Processor time of all threads, in ns/op.
+    pub cpu_ns: Option<f64>,
+    /// Context switches of threads that waited, for each message.
+    pub voluntary: Option<f64>,
+    /// Context switches of threads that could have gone on, for each message.
+    pub involuntary: Option<f64>,
+    /// Heap allocations for each message.
+    pub allocations: Option<f64>,
+    /// Bytes of these, for each message.
+    pub allocated_bytes: Option<f64>,
+    /// The most memory that its process had resident, in bytes.
+    pub peak_bytes: Option<u64>,
+    /// How long messages took, over all rounds.
+    pub latency: Option<Percentiles>,
+    /// What else the workload tells: the median over the rounds, by name.
+    pub figures: BTreeMap<String, f64>,
+    /// Hardware counters for each message, by name.
+    pub counters: BTreeMap<String, f64>,
+}
+
+impl Costs {
+    /// Those of the rounds of a cell.
+    pub fn of(rounds: &[&Measured]) -> Self {
+        let per_op = |count: fn(&Measured) -> Option<u64>| {
+            let ratio = |round: &&Measured| Some(count(round)? as f64 / round.messages as f64);
+            median(rounds.iter().filter_map(ratio).collect())
+        };
+        Costs {
+            cpu_ns: median(rounds.iter().filter_map(|round| round.cpu_ns_per_op()).collect()),
+            voluntary: per_op(|round| round.voluntary),
+            involuntary: per_op(|round| round.involuntary),
+            allocations: per_op(|round| round.allocations),
+            allocated_bytes: per_op(|round| round.allocated_bytes),
+            peak_bytes: rounds.iter().filter_map(|round| round.peak_bytes).max(),
+            latency: percentiles(rounds),
+            figures: named(
+                rounds
+                    .iter()
+                    .flat_map(|round| round.figures.iter().map(|figure| (figure.name.clone(), figure.value))),
+            ),
+            counters: named(rounds.iter().flat_map(|round| {
+                let per_op =
+                    |(name, count): (&String, &u64)| (name.clone(), *count as f64 / round.messages as f64);
+                round.counters.iter().map(per_op)
+            })),
+        }
+    }
+}
+
+/// Of all rounds together: a percentile of one round has too few messages beyond it.
+fn percentiles(rounds: &[&Measured]) -> Option<Percentiles> {
+    let mut all = latency::histogram();
+    for round in rounds {
+        // A runner whose pairs make no sense has no latency.
+        all += latency::from_pairs(round.latency.as_ref()?).ok()?;
+    }
+    (!all.is_empty()).then(|| Percentiles::of(&all))
+}
+
+fn named(values: impl Iterator<Item = (String, f64)>) -> BTreeMap<String, f64> {
+    let mut by_name: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for (name, value) in values.filter(|(_, value)| value.is_finite()) {
+        by_name.entry(name).or_default().push(value);
+    }
+    by_name.into_iter().filter_map(|(name, values)| Some((name, median(values)?))).collect()
+}
+
+/// The median; `None` of nothing.
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    Some((values[last / 2] + values[values.len() / 2]) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use harness::protocol::NamedFigure;
+
+    use super::*;
+
+    #[test]
+    fn costs_are_medians_for_each_message_and_what_was_not_told_is_absent() {
+        let round = |user_ns: u64, share: f64| Measured {
+            messages: 10,
+            wall_ns: 1_000,
+            user_ns: Some(user_ns),
+            system_ns: Some(500),
+            voluntary: Some(5),
+            figures: vec![NamedFigure { name: "share".to_owned(), value: share }],
+            latency: Some(vec![[100, 990], [5_000, 10]]),
+            ..Measured::default()
+        };
+        let rounds = [round(500, 0.5), round(9_500, 0.9), round(1_500, 0.7)];
+        let costs = Costs::of(&rounds.iter().collect::<Vec<_>>());
+        assert_eq!(costs.cpu_ns, Some(200.0));
+        assert_eq!(costs.voluntary, Some(0.5));
+        assert_eq!((costs.involuntary, costs.allocations, costs.peak_bytes), (None, None, None));
+        assert_eq!(costs.figures["share"], 0.7);
+        let latency = costs.latency.expect("it was told");
+        // 30 of 3,000 messages lie at 5 us: the 99th percentile has enough beyond it, the 99.9th has not.
+        assert!(latency.p99.is_some() && latency.p99_9.is_none(), "{latency:?}");
+        assert_eq!(Costs::of(&[]), Costs::default());
+    }
+}

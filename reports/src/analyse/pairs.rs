@@ -1,0 +1,244 @@
+//! Channels against each other on the same work: paired by block, compared by epoch, adjusted for how many pairs there are.
+//!
+//! The unit is the epoch, in which each entry had one process: rounds of one process share where its memory lies, and say
+//! that again and again. Of an epoch counts the median of its blocks' log ratios. Over the epochs stand the Hodges-Lehmann
+//! estimate, its interval and the signed-rank test of [`signed_rank`], and the p-values of all pairs of a group are
+//! adjusted by Holm.
+
+use std::collections::BTreeMap;
+
+use super::statistics::{holm, signed_rank};
+
+/// The level of every interval of a ratio.
+pub const LEVEL: f64 = 0.99;
+
+/// A pair is called different when its adjusted p-value is at most this: among groups whose channels are all equal, so many
+/// have any pair called different.
+pub const ALPHA: f64 = 0.01;
+
+/// The times of an entry in a group, in ns/op, by epoch and block.
+pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
+
+/// Two entries of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// One.
+    pub one: usize,
+    /// The other.
+    pub other: usize,
+    /// Epochs that both have.
+    pub epochs: usize,
+    /// Time of the one / time of the other.
+    pub ratio: f64,
+    /// Its interval at [`LEVEL`], before any adjustment; `None` when so few epochs cannot bound it.
+    pub interval: Option<[f64; 2]>,
+    /// The adjusted p-value of "they are equal".
+    pub p_value: f64,
+}
+
+impl Pair {
+    /// Whether the two are called different.
+    pub fn differs(&self) -> bool {
+        self.p_value <= ALPHA
+    }
+
+    /// The same, seen from the other side.
+    fn turned(&self) -> Pair {
+        Pair {
+            one: self.other,
+            other: self.one,
+            ratio: 1.0 / self.ratio,
+            interval: self.interval.map(|[low, high]| [1.0 / high, 1.0 / low]),
+            ..self.clone()
+        }
+    }
+
+    /// Half the width of the interval, as a share of the ratio; infinite when there is none.
+    pub fn half_width(&self) -> f64 {
+        self.interval.map_or(f64::INFINITY, |[low, high]| (high / low).ln() / 2.0)
+    }
+}
+
+/// The pairs of a group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pairs {
+    /// Each two entries once.
+    pairs: Vec<Pair>,
+    /// The entries, the fastest first.
+    pub order: Vec<usize>,
+}
+
+impl Pairs {
+    /// Compares every two of `entries`.
+    pub fn of(entries: &[(usize, &Times)]) -> Self {
+        let mut pairs = Vec::new();
+        for (index, (one, times)) in entries.iter().enumerate() {
+            for (other, other_times) in &entries[index + 1..] {
+                let ratios = log_ratios(times, other_times);
+                if !ratios.is_empty() {
+                    let comparison = signed_rank::compare(&ratios, LEVEL);
+                    pairs.push(Pair {
+                        one: *one,
+                        other: *other,
+                        epochs: comparison.units,
+                        ratio: comparison.estimate.exp(),
+                        interval: comparison.interval.map(|interval| interval.map(f64::exp)),
+                        p_value: comparison.p_value,
+                    });
+                }
+            }
+        }
+        let adjusted = holm::adjust(&pairs.iter().map(|pair| pair.p_value).collect::<Vec<_>>());
+        for (pair, p_value) in pairs.iter_mut().zip(adjusted) {
+            pair.p_value = p_value;
+        }
+        let mut pairs = Pairs { pairs, order: entries.iter().map(|(entry, _)| *entry).collect() };
+        pairs.order = pairs.ordered(entries);
+        pairs
+    }
+
+    /// The fastest is whoever is faster than most others, pair by pair; the rest follow by their ratio to it.
+    fn ordered(&self, entries: &[(usize, &Times)]) -> Vec<usize> {
+        let median = |times: &Times| {
+            let mut all: Vec<f64> = times.values().flat_map(|blocks| blocks.values().copied()).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied().unwrap_or(f64::INFINITY)
+        };
+        let beaten = |entry: usize| {
+            let others = entries.iter().filter_map(|(other, _)| self.between(entry, *other));
+            others.filter(|pair| pair.ratio < 1.0).count()
+        };
+        let fastest = entries.iter().max_by(|(one, times), (other, other_times)| {
+            beaten(*one).cmp(&beaten(*other)).then(median(other_times).total_cmp(&median(times)))
+        });
+        let Some(&(fastest, _)) = fastest else {
+            return Vec::new();
+        };
+        let ratio = |entry: usize| self.between(entry, fastest).map_or(f64::INFINITY, |pair| pair.ratio);
+        let mut others: Vec<usize> =
+            entries.iter().map(|(entry, _)| *entry).filter(|entry| *entry != fastest).collect();
+        others.sort_by(|one, other| ratio(*one).total_cmp(&ratio(*other)));
+        others.insert(0, fastest);
+        others
+    }
+
+    /// The pair of two entries, the time of `one` over the time of `other`.
+    pub fn between(&self, one: usize, other: usize) -> Option<Pair> {
+        self.pairs.iter().find_map(|pair| {
+            if (pair.one, pair.other) == (one, other) {
+                Some(pair.clone())
+            } else {
+                ((pair.other, pair.one) == (one, other)).then(|| pair.turned())
+            }
+        })
+    }
+
+    /// Every pair, each once.
+    pub fn all(&self) -> &[Pair] {
+        &self.pairs
+    }
+
+    /// The fastest, and those that are not told apart from it.
+    pub fn tied(&self) -> Vec<usize> {
+        let Some(&fastest) = self.order.first() else {
+            return Vec::new();
+        };
+        let not_told_apart = |entry: &usize| {
+            *entry == fastest || !self.between(*entry, fastest).is_some_and(|pair| pair.differs())
+        };
+        self.order.iter().copied().filter(not_told_apart).collect()
+    }
+
+    /// Whether every ratio to the fastest is known to a half width of `precision`, as a share.
+    pub fn settled(&self, precision: f64) -> bool {
+        let Some((&fastest, others)) = self.order.split_first() else {
+            return true;
+        };
+        others
+            .iter()
+            .all(|entry| self.between(*entry, fastest).is_some_and(|pair| pair.half_width() <= precision))
+    }
+}
+
+/// For each epoch that both have: the median over its common blocks of log(time of the one / time of the other).
+fn log_ratios(one: &Times, other: &Times) -> Vec<f64> {
+    let of_epoch = |(epoch, blocks): (&u32, &BTreeMap<u32, f64>)| {
+        let others = other.get(epoch)?;
+        let mut ratios: Vec<f64> =
+            blocks.iter().filter_map(|(block, time)| Some((time / others.get(block)?).ln())).collect();
+        ratios.sort_by(f64::total_cmp);
+        let middle = ratios.len() / 2;
+        match ratios.len() {
+            0 => None,
+            length if length % 2 == 1 => Some(ratios[middle]),
+            _ => Some((ratios[middle - 1] + ratios[middle]) / 2.0),
+        }
+    };
+    one.iter().filter_map(of_epoch).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Times that drift from epoch to epoch by far more than the channels differ.
+    fn times(factor: f64, epochs: u32) -> Times {
+        (0..epochs)
+            .map(|epoch| {
+                let drift = 100.0 * (1.0 + f64::from(epoch % 7));
+                let blocks = (0..3).map(|block| {
+                    let noise = 1.0 + 0.001 * f64::from((epoch * 31 + block * 17) % 10) * factor.fract();
+                    (block, drift * factor * noise)
+                });
+                (epoch, blocks.collect())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_drift_that_hits_all_alike_hides_no_difference() {
+        let (slow, fast) = (times(1.05, 16), times(1.0, 16));
+        let pairs = Pairs::of(&[(0, &slow), (1, &fast)]);
+        assert_eq!(pairs.order, [1, 0]);
+        let pair = pairs.between(0, 1).expect("a pair");
+        assert!(pair.differs(), "{pair:?}");
+        assert!((pair.ratio - 1.05).abs() < 0.001, "{pair:?}");
+        assert_eq!(pairs.tied(), [1]);
+        let [low, high] = pair.interval.expect("16 epochs bound it");
+        let turned = pairs.between(1, 0).expect("the same pair");
+        assert_eq!(turned.interval, Some([1.0 / high, 1.0 / low]));
+        assert!(pairs.settled(0.01) && !pairs.settled(1e-9));
+    }
+
+    #[test]
+    fn equal_channels_are_tied() {
+        let (one, other) = (times(1.0, 16), times(1.0, 16));
+        let pairs = Pairs::of(&[(4, &one), (2, &other)]);
+        assert_eq!(pairs.tied().len(), 2);
+        assert!(!pairs.all()[0].differs());
+    }
+
+    #[test]
+    fn few_epochs_are_no_verdict() {
+        let (slow, fast) = (times(3.0, 5), times(1.0, 5));
+        let pairs = Pairs::of(&[(0, &slow), (1, &fast)]);
+        let pair = pairs.between(0, 1).expect("a pair");
+        assert_eq!((pair.epochs, pair.interval), (5, None));
+        assert!(!pair.differs());
+        assert!(!pairs.settled(1.0));
+        assert_eq!(pairs.tied(), [1, 0]);
+    }
+
+    #[test]
+    fn only_common_blocks_are_compared() {
+        let mut one = times(2.0, 12);
+        let other = times(1.0, 12);
+        // A run that was killed in the middle of an epoch.
+        one.get_mut(&11).expect("epoch 11").remove(&0);
+        one.remove(&3);
+        let pairs = Pairs::of(&[(0, &one), (1, &other)]);
+        assert_eq!(pairs.all()[0].epochs, 11);
+        assert!((pairs.all()[0].ratio - 2.0).abs() < 0.01);
+        assert_eq!(Pairs::of(&[]).order, Vec::<usize>::new());
+    }
+}

@@ -1,0 +1,13 @@
+//! Pure statistics: from numbers to estimates, intervals and p-values. They know of no cell, no record and no page.
+//!
+//! The unit of independence is the epoch, not the round: rounds of one process share its luck, so that a thousand of them
+//! can be one observation. [`signed_rank`] therefore takes one number per epoch, and [`bootstrap`] draws whole epochs.
+
+pub mod bootstrap;
+mod density;
+pub mod holm;
+pub mod modes;
+mod quantiles;
+#[cfg(test)]
+mod reference;
+pub mod signed_rank;

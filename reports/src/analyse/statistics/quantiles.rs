@@ -1,0 +1,48 @@
+//! Quantiles of a sorted sample, for all of the statistics alike.
+
+/// The quantile at `share` (0 to 1) of a sample in ascending order, interpolated between its neighbours.
+///
+/// Hyndman and Fan, "Sample quantiles in statistical packages", The American Statistician 50 (1996), definition 7: what NumPy
+/// and R take unless asked.
+///
+/// # Panics
+///
+/// When the sample is empty.
+pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let above = place.ceil() as usize;
+    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
+
+/// The median of a sample in ascending order: the mean of the two in the middle when their number is even.
+///
+/// # Panics
+///
+/// When the sample is empty.
+pub(super) fn median(sorted: &[f64]) -> f64 {
+    let [lower, upper] = middle(sorted.len());
+    midpoint(sorted[lower], sorted[upper])
+}
+
+/// The places of the one or two observations in the middle of `count` in order; they are equal when it is odd.
+pub(super) fn middle(count: usize) -> [usize; 2] {
+    [(count - 1) / 2, count / 2]
+}
+
+/// The mean of two numbers; exactly the number when both are equal, and the same for `-one` and `-other` but for the sign.
+pub(super) fn midpoint(one: f64, other: f64) -> f64 {
+    0.5 * one + 0.5 * other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_interpolate_and_end_at_the_ends() {
+        let sorted = [1.0, 2.0, 4.0, 8.0];
+        assert_eq!([0.0, 0.25, 0.5, 1.0].map(|share| quantile(&sorted, share)), [1.0, 1.75, 3.0, 8.0]);
+        assert_eq!([median(&sorted), median(&sorted[1..]), median(&sorted[..1])], [3.0, 4.0, 1.0]);
+    }
+}

@@ -1,0 +1,81 @@
+//! For the tests: what SciPy and others say of the same inputs, and random draws of known shapes.
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use serde::Deserialize;
+
+/// How far exact quantities may differ, relative to their size: both sides round differently.
+pub(super) const EXACT: f64 = 1e-9;
+
+/// Whether two numbers are equal within `tolerance`, relative to the larger of them and 1.
+pub(super) fn close(one: f64, other: f64, tolerance: f64) -> bool {
+    (one - other).abs() <= tolerance * one.abs().max(other.abs()).max(1.0)
+}
+
+/// The file that `scripts/reference-statistics` writes.
+#[derive(Deserialize)]
+pub(super) struct Reference {
+    pub(super) signed_rank: Vec<SignedRank>,
+    pub(super) holm: Vec<Holm>,
+    pub(super) bootstrap: Vec<Bootstrap>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SignedRank {
+    pub(super) name: String,
+    pub(super) sample: Vec<f64>,
+    pub(super) level: f64,
+    pub(super) estimate: f64,
+    pub(super) interval: Option<[f64; 2]>,
+    pub(super) p_value: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Holm {
+    pub(super) p_values: Vec<f64>,
+    pub(super) adjusted: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Bootstrap {
+    pub(super) clusters: Vec<Vec<f64>>,
+    pub(super) level: f64,
+    pub(super) interval: [f64; 2],
+    /// What two bootstraps of so many resamples may differ by.
+    pub(super) tolerance: f64,
+}
+
+pub(super) fn reference() -> Reference {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/statistics.json"));
+    serde_json::from_str(text).expect("scripts/reference-statistics writes this form")
+}
+
+/// Random numbers of known shapes, the same in every run.
+pub(super) struct Draws(Xoshiro256PlusPlus);
+
+impl Draws {
+    pub(super) fn new(seed: u64) -> Draws {
+        Draws(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    /// From 0 to 1, without 0.
+    pub(super) fn uniform(&mut self) -> f64 {
+        1.0 - self.0.random::<f64>()
+    }
+
+    /// Mean 0, standard deviation 1 (Box and Muller, 1958).
+    pub(super) fn normal(&mut self) -> f64 {
+        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
+    /// Mean 1.
+    pub(super) fn exponential(&mut self) -> f64 {
+        -self.uniform().ln()
+    }
+
+    /// Student's t with three degrees of freedom: tails so heavy that its fourth moment is infinite.
+    pub(super) fn student_3(&mut self) -> f64 {
+        let squares: f64 = (0..3).map(|_| self.normal().powi(2)).sum();
+        self.normal() / (squares / 3.0).sqrt()
+    }
+}

@@ -1,0 +1,55 @@
+//! `chanlab runner`: chanlab's own runner, and the check of anybody's.
+
+use std::io::{self, Write};
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use harness::registry::Registry;
+use reports::run::child::Launch;
+use reports::run::conformance::{self, CheckResult};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the runner protocol on the standard input and output: what a run starts for each channel
+    Serve,
+    /// Check that a program is a runner, by the protocol's document (harness/PROTOCOL.md)
+    Check {
+        /// The command, with its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.command {
+        Command::Serve => {
+            harness::runner::serve(&Registry::new(), io::stdin().lock(), io::stdout().lock())?;
+            Ok(())
+        }
+        Command::Check { command } => {
+            let mut terminal = io::stdout().lock();
+            let mut written = Ok(());
+            let passed = conformance::check(&Launch::Command(command.clone()), &mut |check| {
+                let line = match &check.result {
+                    CheckResult::Passed => format!("passed       {}", check.what),
+                    CheckResult::Unsupported(why) => format!("unsupported  {}: {why}", check.what),
+                    CheckResult::Failed(how) => format!("FAILED       {}: {how}", check.what),
+                };
+                if written.is_ok() {
+                    written = writeln!(terminal, "{line}");
+                }
+            });
+            written?;
+            if !passed {
+                bail!("{} is no runner of the protocol: see what failed above", command.join(" "));
+            }
+            Ok(())
+        }
+    }
+}

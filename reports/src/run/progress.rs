@@ -1,0 +1,46 @@
+//! How far a run is, for whoever waits for it.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar with the time left; silent where the standard error is no terminal.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar for a run that is given `budget`.
+    ///
+    /// # Panics
+    ///
+    /// Never: the bar's template is valid.
+    pub fn new(budget: Duration) -> Self {
+        let style = ProgressStyle::with_template("{bar:30} about {msg}").expect("the template is valid");
+        Progress { bar: ProgressBar::new(budget.as_millis() as u64).with_style(style) }
+    }
+
+    /// Nothing is shown.
+    pub fn hidden() -> Self {
+        Progress { bar: ProgressBar::hidden() }
+    }
+
+    /// Measuring has taken `elapsed` so far, of `expected` in all, and `now` is measured.
+    pub fn at(&self, elapsed: Duration, expected: Duration, now: &str) {
+        let left = expected.saturating_sub(elapsed).as_secs();
+        self.bar.set_length(expected.as_millis() as u64);
+        self.bar.set_position(elapsed.as_millis() as u64);
+        self.bar.set_message(format!("{}:{:02} left  {now}", left / 60, left % 60));
+    }
+
+    /// Prints a line above the bar.
+    pub fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

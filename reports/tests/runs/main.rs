@@ -1,0 +1,5 @@
+//! Runs, as a user starts them: what is recorded when runners misbehave, and when anything is killed at any moment.
+
+mod faults;
+mod kills;
+mod sandbox;

@@ -1,0 +1,122 @@
+//! A folder for a run, the command in it, and what it recorded.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use reports::run::plan::Plan;
+use reports::run::record::{Line, ROUNDS_FILE, RoundLine};
+use tempfile::TempDir;
+
+pub(crate) struct Sandbox {
+    folder: TempDir,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Sandbox { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The run's folder.
+    pub(crate) fn run_folder(&self) -> PathBuf {
+        self.path().join("run")
+    }
+
+    /// Where runners write their own account.
+    pub(crate) fn runner_log(&self) -> PathBuf {
+        self.path().join("runner.log")
+    }
+
+    /// The command, not started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chanlab"));
+        command.args(arguments).env(harness::runner::LOG_VARIABLE, self.runner_log()).stdin(Stdio::null());
+        command
+    }
+
+    /// `chanlab run` into the run's folder.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let folder = self.run_folder().display().to_string();
+        let all = [&["run", "--output", &folder], arguments].concat();
+        self.command(&all).output().expect("the command starts")
+    }
+
+    /// A runner that is a shell script: `body` goes on after a good hello, with one channel.
+    pub(crate) fn runner(&self, channel: &str, body: &str) -> String {
+        let hello = format!(
+            r#"{{"kind":"hello","protocol":1,"runner":"a script","language":"sh","channels":[{{"name":"{channel}","version":"1"}}],"workloads":["producer_consumer"]}}"#
+        );
+        self.script(channel, &format!("echo '{hello}'\n{body}"))
+    }
+
+    /// A program that is a shell script; its path.
+    pub(crate) fn script(&self, name: &str, body: &str) -> String {
+        let path = self.path().join(format!("{name}.sh"));
+        fs::write(&path, format!("#!/bin/bash\n{body}\n")).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may be run");
+        path.display().to_string()
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        Plan::read(&self.run_folder()).expect("a plan")
+    }
+
+    /// Every line of the run; each has to be whole.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        let text = fs::read_to_string(self.run_folder().join(ROUNDS_FILE)).expect("rounds");
+        assert!(text.is_empty() || text.ends_with('\n'), "the last line is not whole");
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    pub(crate) fn rounds(&self) -> Vec<RoundLine> {
+        let rounds = self.lines().into_iter().filter_map(|line| match line {
+            Line::Round(round) => Some(round),
+            _ => None,
+        });
+        rounds.collect()
+    }
+
+    /// Checks that every cell that is still measured has each of its rounds once.
+    pub(crate) fn assert_complete(&self, epochs: u32) {
+        let plan = self.plan();
+        let lines = self.lines();
+        let mut closed = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut numbers = BTreeSet::new();
+        for line in &lines {
+            match line {
+                Line::Round(round) => {
+                    let place = (round.group, round.entry, round.epoch, round.block);
+                    assert!(seen.insert(place), "{place:?} is there twice");
+                    assert!(numbers.insert(round.measured.round), "round {} twice", round.measured.round);
+                }
+                Line::Failed { group, entry, .. } | Line::Unsupported { group, entry, .. } => {
+                    assert!(closed.insert((*group, *entry)), "cell {group}, {entry} ended twice");
+                }
+                _ => {}
+            }
+        }
+        for group in 0..plan.groups.len() {
+            for entry in (0..plan.entries.len()).filter(|entry| !closed.contains(&(group, *entry))) {
+                for epoch in 0..epochs {
+                    for block in [None].into_iter().chain((0..plan.blocks).map(Some)) {
+                        assert!(
+                            seen.contains(&(group, entry, epoch, block)),
+                            "{group} {entry} {epoch} {block:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
