@@ -3,6 +3,7 @@
 
 pub mod cells;
 pub mod checks;
+pub mod choice;
 pub mod costs;
 pub mod fingerprints;
 pub mod page;

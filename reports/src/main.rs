@@ -2,6 +2,8 @@
 
 mod commands;
 
+use std::env;
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -23,15 +25,25 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 /// Which channel should carry my work, and can I trust it? Compares channel crates for Rust.
+///
+/// Without a command it measures everything for some minutes, as `chanlab run --profile quick` does, and draws the page.
 #[derive(Parser)]
-#[command(name = "chanlab", version, arg_required_else_help = true)]
+#[command(name = "chanlab", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
+/// The command line that stands for none.
+const FIRST_LOOK: [&str; 4] = ["chanlab", "run", "--profile", "quick"];
+
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let given: Vec<OsString> = env::args_os().collect();
+    let parsed = match given.len() {
+        0 | 1 => Arguments::try_parse_from(FIRST_LOOK),
+        _ => Arguments::try_parse_from(given),
+    };
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return not_parsed(&error),
     };
@@ -76,4 +88,15 @@ fn print_error(message: &str) {
 /// Whoever read the output (`chanlab list | head`) had enough of it: no failure.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_arguments_everything_is_measured_for_some_minutes() {
+        let arguments = Arguments::try_parse_from(FIRST_LOOK).expect("a command line");
+        assert!(matches!(arguments.command, Command::Run(_)));
+    }
 }

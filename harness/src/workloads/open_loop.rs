@@ -199,21 +199,48 @@ fn send_by(
     producer: usize,
     share: u64,
 ) -> Result<Duration, Fault> {
-    let mut now = wait_until(start);
-    let mut overslept = Duration::ZERO;
+    let mut clock = ProducerClock::new(start);
     for seq in 0..share {
         let id = MessageId { producer, seq };
         let meant = start + schedule.after_start(id);
-        // Of a backlog the clock is not asked: it was past these moments when it was last looked at.
-        if now < meant {
-            now = wait_until(meant);
-            overslept = overslept.max(now - meant);
-        }
+        clock.wait_until(meant);
         if sender.send(Message::new(id)).is_err() {
             return Err(Fault::EarlyDisconnect { thread: "producer" });
         }
     }
-    Ok(overslept)
+    Ok(clock.overslept)
+}
+
+/// What a producer knows of the time.
+#[derive(Debug)]
+struct ProducerClock {
+    /// The moment at which it last looked.
+    seen: Instant,
+    /// By how much a wait was too long at most.
+    overslept: Duration,
+}
+
+impl ProducerClock {
+    /// Waits for the start; who comes late to it has overslept.
+    fn new(start: Instant) -> Self {
+        let seen = wait_until(start);
+        ProducerClock { seen, overslept: seen - start }
+    }
+
+    /// Waits until `meant`, if it has not passed.
+    #[inline]
+    fn wait_until(&mut self, meant: Instant) {
+        // Of a backlog the clock is not asked: it was past these moments when it was last looked at.
+        if self.seen >= meant {
+            return;
+        }
+        self.seen = Instant::now();
+        // When the moment passed during the last send, that is the channel's doing, and no oversleep.
+        if self.seen < meant {
+            self.seen = wait_until(meant);
+            self.overslept = self.overslept.max(self.seen - meant);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -260,8 +287,8 @@ mod tests {
         let schedule = Schedule::new(1_000, 1);
         let (sender, receiver) =
             MutexDeque::open::<Message>(Capacity::Unbounded).expect("the baseline has it");
-        // Nothing was waited for.
-        assert_eq!(send_by(&schedule, start, &sender, 0, MESSAGES), Ok(Duration::ZERO));
+        let overslept = send_by(&schedule, start, &sender, 0, MESSAGES).expect("its receiver is there");
+        assert!(overslept >= LATE, "it came late to the start");
         drop(sender);
         let mut seqs = 0..MESSAGES;
         while let Ok(message) = receiver.recv() {
@@ -272,5 +299,27 @@ mod tests {
             assert!(latency > LATE - Duration::from_secs(1), "{latency:?}");
         }
         assert!(seqs.is_empty());
+    }
+
+    /// The last look at the clock was before the moment, and then a send took long.
+    #[test]
+    fn what_a_send_takes_is_no_oversleep() {
+        let now = Instant::now();
+        let (Some(before), Some(meant)) =
+            (now.checked_sub(Duration::from_secs(10)), now.checked_sub(Duration::from_secs(5)))
+        else {
+            return println!("this clock has not run for so long");
+        };
+        let mut clock = ProducerClock { seen: before, overslept: Duration::ZERO };
+        clock.wait_until(meant);
+        assert_eq!(clock.overslept, Duration::ZERO);
+        assert!(clock.seen >= now);
+        // Until this thread is not held back before it waits.
+        while clock.overslept.is_zero() {
+            let next = Instant::now() + Duration::from_micros(50);
+            clock.wait_until(next);
+            assert!(clock.seen >= next);
+            assert!(clock.overslept.is_zero() || clock.overslept == clock.seen - next);
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;
 use crate::collect::runs::{Place, RunData};
 use crate::run::plan::Plan;
-use crate::run::record::Recorded;
+use crate::run::record::{Recorded, RoundLine};
 
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
@@ -33,22 +33,35 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
     Pairs::of(&entries).settled(plan.precision)
 }
 
-/// The times of a cell, by epoch and block.
-fn times(run: &RunData, place: Place) -> Times {
+/// What is compared of a round; `None` where it was not told.
+pub type Measure<'a> = &'a dyn Fn(&RoundLine) -> Option<f64>;
+
+/// What is compared of a cell's rounds, by epoch and block.
+fn times(run: &RunData, place: Place, measure: Measure<'_>) -> Times {
     let mut times = Times::new();
     for round in run.measured(place) {
-        if let Some(block) = round.block {
-            times.entry(round.epoch).or_default().insert(block, round.measured.ns_per_op());
+        if let (Some(block), Some(value)) = (round.block, measure(round)) {
+            times.entry(round.epoch).or_default().insert(block, value);
         }
     }
     times
 }
 
-/// The pairs of a group. Who has another capacity than asked for did other work, and is not among them.
+/// Wall time for each message.
+fn wall(round: &RoundLine) -> Option<f64> {
+    Some(round.measured.ns_per_op())
+}
+
+/// The pairs of a group, by wall time for each message.
 pub fn pairs(run: &RunData, group: usize) -> Pairs {
+    pairs_by(run, group, &wall)
+}
+
+/// The pairs of a group. Who has another capacity than asked for did other work, and is not among them.
+pub fn pairs_by(run: &RunData, group: usize, measure: Measure<'_>) -> Pairs {
     let times: BTreeMap<usize, Times> = (0..run.plan.entries.len())
         .filter(|entry| !run.capacities.contains_key(&(group, *entry)))
-        .map(|entry| (entry, times(run, (group, entry))))
+        .map(|entry| (entry, times(run, (group, entry), measure)))
         .filter(|(_, times)| !times.is_empty())
         .collect();
     Pairs::of(&times.iter().map(|(entry, times)| (*entry, times)).collect::<Vec<_>>())
@@ -110,7 +123,7 @@ pub fn cell(run: &RunData, place: Place) -> Cell {
         costs = Some(Costs::of(&measured));
         found = modes::find(&samples);
         let epochs: Vec<Vec<f64>> =
-            times(run, place).into_values().map(|blocks| blocks.into_values().collect()).collect();
+            times(run, place, &wall).into_values().map(|blocks| blocks.into_values().collect()).collect();
         // Without enough epochs for an interval all that is known is where the rounds lie.
         let interval = bootstrap::median(&epochs, LEVEL, run.plan.seed).unwrap_or_else(|| {
             let (least, most) = samples

@@ -16,8 +16,11 @@ use crate::analyse::statistics::modes::{self, Mode};
 use crate::collect::criterion::Measurement;
 use crate::numbers;
 
-/// Columns of the ranking's table after the channel's name.
-const COLUMNS: usize = 7;
+/// Columns of the ranking's table after the channel's name, without those of [`costs`].
+const COLUMNS: usize = 5;
+
+/// Columns of [`costs`].
+const COST_COLUMNS: usize = 2;
 
 /// The section.
 pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
@@ -206,8 +209,10 @@ fn table(params: &ParamsPage, colours: &Colours) -> Markup {
                     th.number scope="col" { "ns/op" }
                     th.number scope="col" { (format!("{:.0} %", level * 100.0)) " interval" }
                     th.number colspan="2" scope="col" { "ratio to the fastest" }
-                    th.number scope="col" { "cpu-ns/op" }
-                    th.number scope="col" { "switches/op" }
+                    @if has_costs(params) {
+                        th.number scope="col" { "cpu-ns/op" }
+                        th.number scope="col" { "switches/op" }
+                    }
                     th.number scope="col" { "rounds verified" }
                 }
             }
@@ -219,7 +224,7 @@ fn table(params: &ParamsPage, colours: &Colours) -> Markup {
                     }
                 }
                 @for cell in params.cells.iter().filter(|cell| cell.measurement().is_none()) {
-                    (lacking_row(cell, colours))
+                    (lacking_row(params, cell, colours))
                 }
             }
         }
@@ -249,13 +254,13 @@ fn measured_row(
                     @else { "too few epochs" }
                 }
             }
-            (costs(cell.costs.as_ref()))
+            @if has_costs(params) { (costs(cell.costs.as_ref())) }
             td.number { (numbers::separated(cell.rounds)) }
         }
         @if has_remarks(ranked, place, cell) {
             tr.remarks {
                 td {}
-                td colspan=(COLUMNS) {
+                td colspan=(columns(params)) {
                 @if let Some(words) = modes_in_words(&cell.modes) { div { (words) } }
                 @if let Some(costs) = &cell.costs { (other_costs(costs)) }
                 @if ranked.tied && place > 0 { div { "not told apart from the fastest" } }
@@ -278,7 +283,17 @@ fn has_remarks(ranked: &Ranked, place: usize, cell: &Cell) -> bool {
         || cell.costs.is_some()
 }
 
-/// Processor time and context switches; criterion does not tell.
+/// Criterion tells no costs.
+fn has_costs(params: &ParamsPage) -> bool {
+    params.cells.iter().any(|cell| cell.costs.is_some())
+}
+
+/// Columns after the channel's name.
+fn columns(params: &ParamsPage) -> usize {
+    COLUMNS + if has_costs(params) { COST_COLUMNS } else { 0 }
+}
+
+/// Processor time and context switches.
 fn costs(costs: Option<&Costs>) -> Markup {
     let switches = |costs: &Costs| Some(costs.voluntary? + costs.involuntary?);
     html! {
@@ -332,11 +347,11 @@ pub fn latency_in_words(latency: &Percentiles) -> String {
     words.join(", ")
 }
 
-fn lacking_row(cell: &Cell, colours: &Colours) -> Markup {
+fn lacking_row(params: &ParamsPage, cell: &Cell, colours: &Colours) -> Markup {
     html! {
         tr.lacking {
             th scope="row" { (swatch(&cell.channel, colours)) (cell.channel) }
-            td colspan=(COLUMNS) {
+            td colspan=(columns(params)) {
                 @match &cell.outcome {
                     Outcome::Measured(_) => {},
                     Outcome::Unsupported(reason) => { "unsupported: " (reason) },
