@@ -9,6 +9,7 @@ pub mod paired;
 mod settings;
 mod suite;
 
+use std::env;
 use std::panic;
 use std::process::ExitCode;
 
@@ -71,7 +72,20 @@ pub fn list(
 /// The `main` of a benchmark file: benchmarks the workload over every registered channel, as the command line and the
 /// environment ask. Fails when a cell failed.
 pub fn bench(workload: &str) -> ExitCode {
-    ended(run(&Registry::new(), workload))
+    ended(registry().and_then(|registry| run(&registry, workload)))
+}
+
+/// Set for the experiments that ask what criterion finds of a planted slowdown: instead of the channels, one that is slowed by so many
+/// steps of work for each message received (`harness::slowed`).
+pub const SLOWED_VARIABLE: &str = "CHANLAB_SLOWED_STEPS";
+
+fn registry() -> Result<Registry, Error> {
+    let Ok(steps) = env::var(SLOWED_VARIABLE) else {
+        return Ok(Registry::new());
+    };
+    let usage = || Error::Usage(format!("{SLOWED_VARIABLE}={steps}: expected a number of steps"));
+    harness::slowed::set(steps.parse().map_err(|_| usage())?);
+    Ok(Registry::slowed())
 }
 
 fn run(registry: &Registry, workload: &str) -> Result<(), Error> {

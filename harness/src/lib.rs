@@ -45,6 +45,8 @@ pub mod protocol;
 pub mod record;
 pub mod registry;
 pub mod runner;
+#[cfg(feature = "third-party")]
+pub mod slowed;
 pub mod sync;
 pub mod workload;
 pub mod workloads;

@@ -132,6 +132,13 @@ impl Registry {
         Registry::with_channels(channels.0)
     }
 
+    /// All workloads over one channel with a planted slowdown ([`crate::slowed`]), called `slowed`.
+    #[cfg(feature = "third-party")]
+    pub fn slowed() -> Self {
+        type Slowed = crate::slowed::Slowed<channels::crossbeam::Crossbeam>;
+        Registry::with_channels(vec![ChannelEntry::of::<Slowed>()])
+    }
+
     /// All workloads over these channels and no others.
     pub fn with_channels(channels: Vec<ChannelEntry>) -> Self {
         struct Workloads(Vec<WorkloadEntry>);

@@ -6,6 +6,7 @@ pub mod checks;
 pub mod choice;
 pub mod costs;
 pub mod fingerprints;
+pub mod honesty;
 pub mod page;
 pub mod pairs;
 pub mod ranking;

@@ -17,7 +17,11 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the runner protocol on the standard input and output: what a run starts for each channel
-    Serve,
+    Serve {
+        /// Serve one channel with a planted slowdown: so many steps of work for each message received
+        #[arg(long, value_name = "STEPS", hide = true)]
+        slowed: Option<u64>,
+    },
     /// Check that a program is a runner, by the protocol's document (harness/PROTOCOL.md)
     Check {
         /// The command, with its arguments
@@ -28,8 +32,15 @@ enum Command {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
-        Command::Serve => {
-            harness::runner::serve(&Registry::new(), io::stdin().lock(), io::stdout().lock())?;
+        Command::Serve { slowed } => {
+            let registry = match slowed {
+                None => Registry::new(),
+                Some(steps) => {
+                    harness::slowed::set(*steps);
+                    Registry::slowed()
+                }
+            };
+            harness::runner::serve(&registry, io::stdin().lock(), io::stdout().lock())?;
             Ok(())
         }
         Command::Check { command } => {

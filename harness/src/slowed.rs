@@ -1,0 +1,92 @@
+//! A channel with a planted slowdown: what a comparison must find, and so the comparison's own test.
+//!
+//! It is a published channel whose receive does some steps of work more, as many as [`set`] says. With none it is the same
+//! machine code that does nothing more, so that two runners of it differ by the slowdown and by nothing else.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::channel::{
+    Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError,
+    TryRecvError, Unsupported,
+};
+use crate::workload::work;
+
+static STEPS: AtomicU64 = AtomicU64::new(0);
+
+/// Sets the steps of work that each receive of a slowed channel does more, in this process.
+pub fn set(steps: u64) {
+    // Relaxed: set before any round, whose threads are started afterwards.
+    STEPS.store(steps, Ordering::Relaxed);
+}
+
+/// The channel `C`, slowed.
+#[derive(Debug)]
+pub struct Slowed<C>(PhantomData<C>);
+
+impl<C: Channel> Channel for Slowed<C> {
+    const INFO: Info = Info {
+        name: "slowed",
+        package: C::INFO.package,
+        about: "a channel with a planted slowdown",
+        lacks: &[(Capability::Select, "only what its test needs")],
+        notes: &[],
+    };
+    type Sender<T: Send + 'static> = C::Sender<T>;
+    type Receiver<T: Send + 'static> = SlowedReceiver<C::Receiver<T>>;
+    type Selector<'a, T: Send + 'static> = NoSelect;
+
+    fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
+        let (sender, receiver) = C::open(capacity)?;
+        Ok((sender, SlowedReceiver { receiver }))
+    }
+
+    fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
+        Err(Self::INFO.unsupported(Capability::Select))
+    }
+}
+
+/// The receiving end, which is slowed.
+#[derive(Debug)]
+pub struct SlowedReceiver<R> {
+    receiver: R,
+}
+
+/// The planted slowdown of one receive.
+#[inline(always)]
+fn slow_down() {
+    // Relaxed: see `set`.
+    work(STEPS.load(Ordering::Relaxed));
+}
+
+impl<T, R: Receiver<T>> Receiver<T> for SlowedReceiver<R> {
+    #[inline(always)]
+    fn recv(&self) -> Result<T, RecvError> {
+        let message = self.receiver.recv();
+        slow_down();
+        message
+    }
+
+    #[inline(always)]
+    fn try_recv(&self) -> Result<T, TryRecvError> {
+        let message = self.receiver.try_recv();
+        slow_down();
+        message
+    }
+
+    #[inline(always)]
+    fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        let message = self.receiver.recv_timeout(timeout);
+        slow_down();
+        message
+    }
+
+    fn try_clone(&self) -> Result<Self, Unsupported> {
+        Ok(SlowedReceiver { receiver: self.receiver.try_clone()? })
+    }
+
+    fn len(&self) -> Result<usize, Unsupported> {
+        self.receiver.len()
+    }
+}
