@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod list;
+mod measure;
 pub(crate) mod report;
 pub(crate) mod round;
 pub(crate) mod run;

@@ -1,13 +1,15 @@
 //! Pure statistics: from numbers to estimates, intervals and p-values. They know of no cell, no record and no page.
 //!
 //! The unit of independence is the epoch, not the round: rounds of one process share its luck, so that a thousand of them
-//! can be one observation. [`signed_rank`] therefore takes one number per epoch, and [`bootstrap`] draws whole epochs.
+//! can be one observation. [`signed_rank`] and [`rank_sum`] therefore take one number per epoch, and [`bootstrap`] draws whole
+//! epochs.
 
 pub mod bootstrap;
 mod density;
 pub mod holm;
 pub mod modes;
 mod quantiles;
+pub mod rank_sum;
 #[cfg(test)]
 mod reference;
 pub mod signed_rank;

@@ -13,7 +13,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
 use super::child::Child;
-use super::plan::{FEWEST_EPOCHS, Plan};
+use super::plan::Plan;
 use super::progress::Progress;
 use super::record::{Failure, Line, Recorded, RoundLine, Rounds, Why};
 
@@ -94,7 +94,7 @@ impl Engine<'_> {
     fn epochs(&mut self) -> Result<Why> {
         let mut open: Vec<usize> = (0..self.plan.groups.len()).collect();
         for epoch in 0..self.plan.most_epochs {
-            if epoch >= FEWEST_EPOCHS {
+            if epoch >= self.plan.fewest_epochs {
                 open.retain(|&group| !(self.settled)(self.plan, &self.recorded, group));
                 if open.is_empty() || self.elapsed() >= self.plan.budget() {
                     break;
@@ -333,8 +333,8 @@ impl Engine<'_> {
             done => {
                 let each = elapsed / done;
                 let fit = self.plan.budget().as_secs_f64() / each.as_secs_f64();
-                let epochs =
-                    (fit.ceil() as u32).clamp(FEWEST_EPOCHS, self.plan.most_epochs.max(FEWEST_EPOCHS));
+                let fewest = self.plan.fewest_epochs;
+                let epochs = (fit.ceil() as u32).clamp(fewest, self.plan.most_epochs.max(fewest));
                 each * epochs.max(done + 1)
             }
         };

@@ -41,8 +41,11 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// Blocks of each group in an epoch, beside one that warms up.
     pub blocks: u32,
-    /// No epoch begins after so many seconds, once there are [`FEWEST_EPOCHS`] (or as many as `most_epochs`).
+    /// No epoch begins after so many seconds, once there are `fewest_epochs` (or as many as `most_epochs`).
     pub budget_seconds: u64,
+    /// Every group has so many epochs, if `most_epochs` allows it: fewer could tell nothing apart.
+    #[serde(default = "fewest_epochs")]
+    pub fewest_epochs: u32,
     /// The most epochs.
     pub most_epochs: u32,
     /// A group is measured until the interval of each ratio to the fastest is so narrow: its half width, as a share (0.02 is 2 %).
@@ -51,6 +54,14 @@ pub struct Plan {
     pub placement: String,
     /// Whether allocations are counted.
     pub allocations: bool,
+    /// Of a run that compares two versions, the places of the old and the new one among the entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<[usize; 2]>,
+}
+
+/// What plans of old have.
+fn fewest_epochs() -> u32 {
+    FEWEST_EPOCHS
 }
 
 /// One of those that are compared: a channel under a name, in a runner.

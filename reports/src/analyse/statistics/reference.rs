@@ -16,6 +16,7 @@ pub(super) fn close(one: f64, other: f64, tolerance: f64) -> bool {
 #[derive(Deserialize)]
 pub(super) struct Reference {
     pub(super) signed_rank: Vec<SignedRank>,
+    pub(super) rank_sum: Vec<RankSum>,
     pub(super) holm: Vec<Holm>,
     pub(super) bootstrap: Vec<Bootstrap>,
 }
@@ -24,6 +25,17 @@ pub(super) struct Reference {
 pub(super) struct SignedRank {
     pub(super) name: String,
     pub(super) sample: Vec<f64>,
+    pub(super) level: f64,
+    pub(super) estimate: f64,
+    pub(super) interval: Option<[f64; 2]>,
+    pub(super) p_value: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RankSum {
+    pub(super) name: String,
+    pub(super) one: Vec<f64>,
+    pub(super) other: Vec<f64>,
     pub(super) level: f64,
     pub(super) estimate: f64,
     pub(super) interval: Option<[f64; 2]>,

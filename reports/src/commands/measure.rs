@@ -1,0 +1,287 @@
+//! What `chanlab run` and `chanlab ab` share: what to measure and how, from the command line to a plan, and the plan carried out.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::{env, process};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum, value_parser};
+use harness::machine::Machine;
+use harness::params::Params;
+use harness::profile::Profile;
+use harness::record::{ParamsRecord, now};
+use harness::registry::{Registry, UsageError};
+use reports::collect::sources::runs_folder;
+use reports::run::child::{Child, Launch};
+use reports::run::engine::{self, MOST_SCALE, Settled};
+use reports::run::plan::{Entry, FEWEST_EPOCHS, Group, Plan, VERSION};
+use reports::run::progress::Progress;
+use reports::run::record::Why;
+use reports::{Usage, numbers};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// A round that takes a day has hung.
+const MOST_SECONDS: u64 = 86_400;
+
+/// What to measure, and how.
+#[derive(Args)]
+pub(super) struct Measuring {
+    /// What to measure: a workload, all params of the profile; or one cell of it, as in ping_pong/capacity=1 [default: everything]
+    #[arg(value_name = "WORKLOAD[/PARAM=VALUE,…]")]
+    selected: Vec<String>,
+    /// Another runner beside chanlab's own: a command, with its arguments apart by spaces
+    #[arg(long = "runner", value_name = "COMMAND")]
+    runners: Vec<String>,
+    /// How much of each workload's grid, and for how long [default: standard; quick for two versions]
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<ProfileArgument>,
+    /// Seconds to measure; a run has ten epochs at least, however long they take [default: the profile's]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=7 * MOST_SECONDS))]
+    budget: Option<u64>,
+    /// The most epochs, in each of which every runner is started anew [default: the profile's]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000))]
+    epochs: Option<u32>,
+    /// Measure a group until each ratio to its fastest is known to so many per cent, either way; 0 spends the whole budget
+    /// [default: the profile's]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    precision: Option<f64>,
+    /// Where threads go: any, wherever the system puts them; same-core; two-cores, spread over all cores
+    #[arg(long = "pin", value_name = "PLACEMENT", default_value = "any")]
+    placement: PlacementArgument,
+    /// Count allocations, which makes each of them slower
+    #[arg(long)]
+    allocations: bool,
+    /// Decides the random orders [default: another one each time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// After so long a round has hung [default: 30, and more for rounds that are asked to be long]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    deadline: Option<u64>,
+    /// The run's folder [default: a new one in chanlab/runs in the target directory]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileArgument {
+    /// Minutes
+    Quick,
+    /// Half an hour
+    Standard,
+    /// Hours
+    Full,
+}
+
+impl ProfileArgument {
+    fn profile(self) -> Profile {
+        match self {
+            ProfileArgument::Quick => Profile::Quick,
+            ProfileArgument::Standard => Profile::Standard,
+            ProfileArgument::Full => Profile::Full,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PlacementArgument {
+    Any,
+    SameCore,
+    TwoCores,
+}
+
+impl PlacementArgument {
+    fn word(self) -> &'static str {
+        match self {
+            PlacementArgument::Any => "any",
+            PlacementArgument::SameCore => "same-core",
+            PlacementArgument::TwoCores => "two-cores",
+        }
+    }
+}
+
+/// How long a profile measures.
+struct Extent {
+    budget_seconds: u64,
+    most_epochs: u32,
+    blocks: u32,
+    precision: f64,
+}
+
+fn extent(profile: Profile) -> Extent {
+    match profile {
+        Profile::Quick => Extent { budget_seconds: 90, most_epochs: 30, blocks: 2, precision: 0.03 },
+        Profile::Standard => Extent { budget_seconds: 1_500, most_epochs: 60, blocks: 3, precision: 0.02 },
+        Profile::Full => Extent { budget_seconds: 10_800, most_epochs: 200, blocks: 4, precision: 0.01 },
+    }
+}
+
+impl Measuring {
+    /// The plan for `entries`, with all that the command line says of it. `profile` is taken where it names none.
+    pub(super) fn plan(
+        &self,
+        registry: &Registry,
+        machine: Machine,
+        entries: Vec<Entry>,
+        profile: Profile,
+    ) -> Result<Plan> {
+        let profile = self.profile.map_or(profile, ProfileArgument::profile);
+        let extent = extent(profile);
+        Ok(Plan {
+            version: VERSION,
+            began: now(),
+            command: env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
+            profile: if self.selected.is_empty() { profile.name() } else { "selected" }.to_owned(),
+            seed: self.seed.unwrap_or_else(seed),
+            machine,
+            entries,
+            groups: groups(registry, profile, self)?,
+            blocks: extent.blocks,
+            budget_seconds: self.budget.unwrap_or(extent.budget_seconds),
+            fewest_epochs: FEWEST_EPOCHS,
+            most_epochs: self.epochs.unwrap_or(extent.most_epochs),
+            precision: self.precision.map_or(extent.precision, |percent| percent / 100.0),
+            placement: self.placement.word().to_owned(),
+            allocations: self.allocations,
+            versions: None,
+        })
+    }
+
+    /// Everybody who can be measured: the channels of this build, and those of the other runners.
+    pub(super) fn entries(&self, registry: &Registry, machine: &Machine) -> Result<Vec<Entry>> {
+        let own = registry.channels().map(|info| Entry {
+            name: info.name.to_owned(),
+            channel: info.name.to_owned(),
+            version: machine.channels.get(info.name).cloned().unwrap_or_default(),
+            launch: Launch::Own,
+        });
+        let mut entries: Vec<Entry> = own.collect();
+        for command in &self.runners {
+            foreign(command, &mut entries)?;
+        }
+        Ok(entries)
+    }
+
+    /// Where the run is kept.
+    pub(super) fn folder(&self, plan: &Plan) -> PathBuf {
+        let own = || runs_folder().join(format!("{}-{}", plan.began.replace(':', ""), process::id()));
+        self.output.clone().unwrap_or_else(own)
+    }
+}
+
+/// Those of `entries` that are `wanted` by name.
+pub(super) fn chosen(mut entries: Vec<Entry>, wanted: &[String]) -> Result<Vec<Entry>> {
+    for name in wanted {
+        if !entries.iter().any(|entry| entry.name == *name) {
+            let known: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
+            return Err(Usage(format!("unknown channel {name}: expected one of {}", known.join(", "))).into());
+        }
+    }
+    entries.retain(|entry| wanted.contains(&entry.name));
+    Ok(entries)
+}
+
+/// Carries out `plan`, whose run is in `folder`; `resume` is the command that goes on with it. Ctrl-C ends it after the round in flight.
+pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume: &str) -> Result<Why> {
+    announce(plan, folder)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The second one ends the program at once; then the flag is up already.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    let progress = Progress::new(plan.budget());
+    let resume = format!("{resume} --resume {}", folder.display());
+    let why = engine::run(plan, folder, settled, &stop, &progress)
+        .with_context(|| format!("the run stopped; what is recorded is whole, go on with {resume}"))?;
+    if why == Why::Interrupted {
+        eprintln!("stopped; go on with {resume}");
+    }
+    Ok(why)
+}
+
+fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
+    let names: Vec<_> = plan.entries.iter().map(|entry| entry.name.as_str()).collect();
+    let mut terminal = io::stderr().lock();
+    writeln!(terminal, "{} of {}", numbers::count(plan.groups.len() as u64, "group"), names.join(", "))?;
+    let (minutes, seconds) = (plan.budget_seconds / 60, plan.budget_seconds % 60);
+    writeln!(terminal, "profile {}, about {minutes} min {seconds} s, in {}\n", plan.profile, folder.display())
+}
+
+/// Adds the channels of another runner, which is started to ask it for them.
+fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
+    let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
+    let child = Child::start(&launch).map_err(|failure| Usage(format!("--runner {command}: {failure}")))?;
+    for channel in &child.hello.channels {
+        let taken = entries.iter().any(|entry| entry.name == channel.name);
+        entries.push(Entry {
+            name: if taken {
+                format!("{} ({})", channel.name, child.hello.runner)
+            } else {
+                channel.name.clone()
+            },
+            channel: channel.name.clone(),
+            version: channel.version.clone(),
+            launch: launch.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "expected a number from 0 to 100".to_owned())?;
+    if (0.0..=100.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err("expected a number from 0 to 100".to_owned())
+    }
+}
+
+/// Another one each time: the moment, in nanoseconds.
+fn seed() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_nanos() as u64
+}
+
+fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Result<Vec<Group>> {
+    let mut selected: Vec<(&str, Params)> = Vec::new();
+    let all = |name: &str| -> Result<Vec<(&'static str, Params)>, UsageError> {
+        let workload = registry.workload(name)?;
+        Ok(workload.grid(profile).into_iter().map(|params| (workload.name, params)).collect())
+    };
+    if arguments.selected.is_empty() {
+        for workload in registry.workloads() {
+            selected.extend(all(workload.name)?);
+        }
+    }
+    for text in &arguments.selected {
+        match text.split_once('/') {
+            None => selected.extend(all(text)?),
+            Some((workload, params)) => {
+                selected.push((registry.workload(workload)?.name, registry.params(workload, params)?));
+            }
+        }
+    }
+    let mut groups: Vec<Group> = Vec::new();
+    for (workload, params) in selected {
+        let proposed = registry.size(workload, &params, None)?;
+        let largest = registry.size(workload, &params, Some(proposed.messages.saturating_mul(MOST_SCALE)))?;
+        let deadline_ns = match arguments.deadline {
+            Some(seconds) => seconds * 1_000_000_000,
+            None => u64::try_from(largest.deadline.as_nanos()).unwrap_or(u64::MAX),
+        };
+        let group = Group {
+            workload: workload.to_owned(),
+            params: ParamsRecord::of(registry.workload(workload)?, &params),
+            least_messages: registry.least_messages(&params),
+            deadline_ns,
+        };
+        if groups.iter().any(|known| known.name() == group.name()) {
+            return Err(Usage(format!("{} is asked for twice", group.name())).into());
+        }
+        groups.push(group);
+    }
+    Ok(groups)
+}

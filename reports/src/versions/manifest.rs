@@ -1,0 +1,219 @@
+//! The files that cargo reads, with one dependency replaced: from this project's text to that of a version's workspace.
+
+use anyhow::{Context, Result, bail};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
+
+use super::source::Source;
+
+/// The root manifest: the project's, with the harness and the runner as members and `package` at the version asked for.
+///
+/// # Errors
+///
+/// When `project` is no manifest of a workspace, or has no dependency on `package`.
+pub fn root(project: &str, package: &str, source: &Source) -> Result<String> {
+    let mut manifest = parsed(project)?;
+    let workspace = table(manifest.as_table_mut(), "workspace")?;
+    workspace.insert("members", Item::Value(Value::Array(Array::from_iter(["harness", "runner"]))));
+    workspace.remove("default-members");
+    let dependencies = table(workspace, "dependencies")?;
+    let mut replaced = false;
+    for (name, mut item) in dependencies.iter_mut() {
+        if item.get("package").and_then(Item::as_str).unwrap_or(name.get()) == package {
+            replace(&mut item, source)?;
+            replaced = true;
+        }
+    }
+    if !replaced {
+        bail!("it has no dependency on {package} in [workspace.dependencies]");
+    }
+    Ok(manifest.to_string())
+}
+
+/// A dependency on `source`, with the features that it had.
+fn replace(item: &mut Item, source: &Source) -> Result<()> {
+    if item.is_str() {
+        *item = Item::Value(Value::InlineTable(InlineTable::new()));
+    }
+    let dependency = item.as_table_like_mut().context("a dependency is neither text nor a table")?;
+    for place in ["version", "path", "git", "branch", "tag", "rev", "registry"] {
+        dependency.remove(place);
+    }
+    match source {
+        Source::Published(version) => dependency.insert("version", toml_edit::value(format!("={version}"))),
+        Source::Checkout { folder, .. } => {
+            let folder = folder.to_str().context("the checkout's path is not UTF-8")?;
+            dependency.insert("path", toml_edit::value(folder))
+        }
+    };
+    Ok(())
+}
+
+/// The harness's manifest, without what only its tests need.
+///
+/// # Errors
+///
+/// When `harness` is no manifest.
+pub fn harness(harness: &str) -> Result<String> {
+    let mut manifest = parsed(harness)?;
+    manifest.remove("dev-dependencies");
+    Ok(manifest.to_string())
+}
+
+/// The manifest of the program `name`, which is the runner.
+pub fn runner(name: &str) -> String {
+    format!(
+        r#"[package]
+name = "{name}"
+version.workspace = true
+edition.workspace = true
+rust-version.workspace = true
+publish.workspace = true
+
+[dependencies]
+harness = {{ path = "../harness" }}
+"#
+    )
+}
+
+/// The runner's program.
+pub const RUNNER: &str = r#"//! Serves the runner protocol over the channels of this build.
+
+use harness::meters::allocations::CountingAllocator;
+use harness::registry::Registry;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+fn main() -> std::io::Result<()> {
+    harness::runner::serve(&Registry::new(), std::io::stdin().lock(), std::io::stdout().lock())
+}
+"#;
+
+/// The lock file to begin with: the project's, with `package` at the version asked for. Cargo changes of it what it has to: what that
+/// version needs, and what nobody needs any more.
+///
+/// A version that its authors withdrew is taken by cargo when it stands here, and else not: it is the old ones that are of
+/// interest.
+///
+/// # Errors
+///
+/// When `lock` is no lock file.
+pub fn lock(lock: &str, package: &str, source: &Source) -> Result<String> {
+    let mut file = parsed(lock)?;
+    let Source::Published(version) = source else {
+        return Ok(file.to_string());
+    };
+    let packages =
+        file.get_mut("package").and_then(Item::as_array_of_tables_mut).context("it holds no packages")?;
+    let mut of_it: Vec<&mut Table> = packages
+        .iter_mut()
+        .filter(|locked| locked.get("name").and_then(Item::as_str) == Some(package))
+        .collect();
+    // Of several, which others depend on by their numbers, cargo has to find out by itself.
+    if let [locked] = &mut of_it[..]
+        && locked.get("version").and_then(Item::as_str) != Some(version)
+    {
+        locked.insert("version", toml_edit::value(version));
+        locked.remove("checksum");
+    }
+    Ok(file.to_string())
+}
+
+fn parsed(text: &str) -> Result<DocumentMut> {
+    text.parse().context("it is no TOML")
+}
+
+fn table<'a>(of: &'a mut Table, name: &str) -> Result<&'a mut Table> {
+    of.get_mut(name).and_then(Item::as_table_mut).with_context(|| format!("it has no [{name}]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROJECT: &str = r#"[workspace]
+members = ["harness", "benches"]
+default-members = ["benches"]
+
+[workspace.package]
+version = "0.1.0"
+
+[workspace.dependencies]
+# The channels.
+flume = { version = "0.12.0", default-features = false, features = ["async"] }
+kanal = "0.1.1"
+renamed = { package = "crossfire", version = "3" }
+
+[profile.release]
+debug = "line-tables-only"
+"#;
+
+    fn published(version: &str) -> Source {
+        Source::Published(version.to_owned())
+    }
+
+    #[test]
+    fn one_dependency_is_replaced_and_the_rest_is_kept() {
+        let found = root(PROJECT, "flume", &published("0.11.1")).expect("a manifest");
+        let expected = PROJECT
+            .replace(r#"members = ["harness", "benches"]"#, r#"members = ["harness", "runner"]"#)
+            .replace("default-members = [\"benches\"]\n", "")
+            .replace(
+                r#"{ version = "0.12.0", default-features = false, features = ["async"] }"#,
+                r#"{ default-features = false, features = ["async"] , version = "=0.11.1" }"#,
+            );
+        let [found, expected] = [found, expected].map(|text| text.parse::<DocumentMut>().expect("TOML"));
+        let plain = |document: &DocumentMut| document.to_string().replace(' ', "");
+        assert_eq!(plain(&found), plain(&expected));
+    }
+
+    #[test]
+    fn text_and_other_names_are_dependencies_too() {
+        let checkout = Source::Checkout {
+            typed: "path:kanal".to_owned(),
+            folder: "/somewhere/kanal".into(),
+            commit: None,
+        };
+        for (package, key, source, member, value) in [
+            ("kanal", "kanal", checkout, "path", "/somewhere/kanal"),
+            ("crossfire", "renamed", published("3.0.0"), "version", "=3.0.0"),
+        ] {
+            let found = root(PROJECT, package, &source).expect("a manifest");
+            let found: DocumentMut = found.parse().expect("TOML");
+            assert_eq!(found["workspace"]["dependencies"][key][member].as_str(), Some(value), "{found}");
+        }
+        let error = root(PROJECT, "tokio", &published("1.0.0")).expect_err("not there");
+        assert_eq!(error.to_string(), "it has no dependency on tokio in [workspace.dependencies]");
+    }
+
+    /// The project's own files: every channel's crate can be replaced in them.
+    #[test]
+    fn this_projects_files_are_understood() {
+        let project = include_str!("../../../Cargo.toml");
+        let locked = include_str!("../../../Cargo.lock");
+        for info in harness::registry::Registry::new().channels() {
+            let Some(package) = info.package else { continue };
+            root(project, package, &published("0.0.1")).expect(package);
+            let lock = lock(locked, package, &published("0.0.1")).expect(package);
+            assert!(
+                lock.contains(&format!("name = \"{package}\"\nversion = \"0.0.1\"\nsource")),
+                "{package}"
+            );
+            assert_eq!(
+                lock.lines().count(),
+                locked.lines().count() - 1,
+                "{package}: only its checksum is gone"
+            );
+        }
+        let own = harness(include_str!("../../../harness/Cargo.toml")).expect("a manifest");
+        assert!(own.contains("[features]") && !own.contains("dev-dependencies"), "{own}");
+        runner("chanlab-runner").parse::<DocumentMut>().expect("TOML");
+    }
+
+    #[test]
+    fn the_same_version_leaves_the_lock_file_alone() {
+        let text = "version = 4\n\n[[package]]\nname = \"kanal\"\nversion = \"0.1.1\"\nchecksum = \"ab\"\n";
+        assert_eq!(lock(text, "kanal", &published("0.1.1")).expect("a lock file"), text);
+        assert!(lock("version = 4\n", "kanal", &published("0.1.1")).is_err());
+    }
+}

@@ -1,0 +1,154 @@
+//! The workspace of a version: its files, put down so that cargo finds unchanged what did not change.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use walkdir::WalkDir;
+
+use super::manifest;
+use super::source::Source;
+
+/// Beside the lock file, which cargo changes: what it was made from.
+const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
+
+/// Of the harness, neither is part of a runner.
+const LEFT_OUT: [&str; 3] = ["tests", "runners", "Cargo.toml"];
+
+/// This project's folder, whose harness is built.
+///
+/// # Errors
+///
+/// When it is no longer where this program was built.
+pub fn project() -> Result<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match own.parent() {
+        Some(project) if project.join("harness/Cargo.toml").is_file() => Ok(project.to_owned()),
+        _ => bail!(
+            "the source that this program was built from is no longer in {}: build chanlab anew from a checkout",
+            own.display()
+        ),
+    }
+}
+
+/// Puts the workspace of `source` into `folder`: from the project in `project`, with `package` replaced and the program called `program`.
+///
+/// # Errors
+///
+/// When something of the project cannot be read, or something in the folder not be written.
+pub fn generate(project: &Path, folder: &Path, package: &str, source: &Source, program: &str) -> Result<()> {
+    let read = |name: &str| {
+        let path = project.join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let (manifest, lock) = (read("Cargo.toml")?, read("Cargo.lock")?);
+    let of = |name: &str| format!("cannot make a runner from {}", project.join(name).display());
+    let root = manifest::root(&manifest, package, source).with_context(|| of("Cargo.toml"))?;
+    let harness =
+        manifest::harness(&read("harness/Cargo.toml")?).with_context(|| of("harness/Cargo.toml"))?;
+
+    let begin = manifest::lock(&lock, package, source).with_context(|| of("Cargo.lock"))?;
+    let changed = write(&folder.join("Cargo.toml"), root.as_bytes())?;
+    let made_from = folder.join(LOCK_MADE_FROM);
+    let made = folder.join("Cargo.lock");
+    // Cargo's own changes are kept as long as nothing else changed: the harness is built anew with its lock file.
+    if changed || !made.exists() || fs::read_to_string(&made_from).ok().as_ref() != Some(&begin) {
+        write(&made, begin.as_bytes())?;
+        write(&made_from, begin.as_bytes())?;
+    }
+    write(&folder.join("harness/Cargo.toml"), harness.as_bytes())?;
+    copy(&project.join("harness"), &folder.join("harness"))?;
+    write(&folder.join("runner/Cargo.toml"), manifest::runner(program).as_bytes())?;
+    write(&folder.join("runner/src/main.rs"), manifest::RUNNER.as_bytes())?;
+    Ok(())
+}
+
+/// Makes `to` hold what `from` holds, but for what is left out; files that are no longer there are removed.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let files = |folder: &Path| -> Result<BTreeSet<PathBuf>> {
+        let mut found = BTreeSet::new();
+        let inner = |entry: &walkdir::DirEntry| {
+            entry.depth() != 1 || !LEFT_OUT.iter().any(|name| entry.file_name() == *name)
+        };
+        for entry in WalkDir::new(folder).into_iter().filter_entry(inner) {
+            let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+            if entry.file_type().is_file() {
+                found.insert(entry.path().strip_prefix(folder)?.to_owned());
+            }
+        }
+        Ok(found)
+    };
+    let wanted = files(from)?;
+    for file in &wanted {
+        let path = from.join(file);
+        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        write(&to.join(file), &text)?;
+    }
+    for file in files(to)?.difference(&wanted) {
+        let path = to.join(file);
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Writes a file where it holds something else; returns whether it did. Cargo goes by the time of the last change.
+fn write(path: &Path, text: &[u8]) -> Result<bool> {
+    match fs::read(path) {
+        Ok(known) if known == text => return Ok(false),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            }
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn times(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
+        let files = WalkDir::new(folder).sort_by_file_name().into_iter().map(|entry| entry.expect("there"));
+        files
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                (entry.path().to_owned(), entry.metadata().expect("there").modified().expect("known"))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_written_again() {
+        let project = project().expect("this checkout");
+        let folder = tempfile::tempdir().expect("a folder");
+        let generate = |version: &str| {
+            let source = Source::Published(version.to_owned());
+            generate(&project, folder.path(), "flume", &source, "chanlab-runner-flume").expect("written");
+        };
+        generate("0.11.1");
+        assert!(folder.path().join("harness/src/runner.rs").is_file());
+        assert!(
+            !folder.path().join("harness/tests").exists() && !folder.path().join("harness/runners").exists()
+        );
+        // What cargo made of the lock file stays, and what the project no longer has goes.
+        let (lock, stray) = (folder.path().join("Cargo.lock"), folder.path().join("harness/src/stray.rs"));
+        fs::write(&lock, "cargo's").expect("written");
+        let before = times(folder.path());
+        fs::write(&stray, "").expect("written");
+        generate("0.11.1");
+        assert_eq!(times(folder.path()), before);
+        // Another version begins with the project's lock file again.
+        generate("0.11.0");
+        let lock = fs::read_to_string(&lock).expect("there");
+        assert!(lock.contains("name = \"flume\"\nversion = \"0.11.0\""), "{lock}");
+    }
+}
