@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use harness::crew::panic_message;
 use harness::registry::Registry;
+use harness::slowed;
 
 pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;
@@ -75,16 +76,13 @@ pub fn bench(workload: &str) -> ExitCode {
     ended(registry().and_then(|registry| run(&registry, workload)))
 }
 
-/// Set for the experiments that ask what criterion finds of a planted slowdown: instead of the channels, one that is slowed by so many
-/// steps of work for each message received (`harness::slowed`).
-pub const SLOWED_VARIABLE: &str = "CHANLAB_SLOWED_STEPS";
-
+/// The channels, or the slowed one where the environment asks for it ([`harness::slowed::VARIABLE`]).
 fn registry() -> Result<Registry, Error> {
-    let Ok(steps) = env::var(SLOWED_VARIABLE) else {
+    let Ok(steps) = env::var(slowed::VARIABLE) else {
         return Ok(Registry::new());
     };
-    let usage = || Error::Usage(format!("{SLOWED_VARIABLE}={steps}: expected a number of steps"));
-    harness::slowed::set(steps.parse().map_err(|_| usage())?);
+    let usage = || Error::Usage(format!("{}={steps}: expected a number of steps", slowed::VARIABLE));
+    slowed::set(steps.parse().map_err(|_| usage())?);
     Ok(Registry::slowed())
 }
 

@@ -13,6 +13,10 @@ use crate::channel::{
 };
 use crate::workload::work;
 
+/// The environment variable that makes the benchmarks measure the slowed channel instead of the others, with so many steps: for the
+/// experiments that ask what criterion finds of it.
+pub const VARIABLE: &str = "CHANLAB_SLOWED_STEPS";
+
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
 /// Sets the steps of work that each receive of a slowed channel does more, in this process.

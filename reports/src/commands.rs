@@ -1,5 +1,7 @@
 //! The subcommands, one file each.
 
+pub(crate) mod choose;
+pub(crate) mod honesty;
 pub(crate) mod list;
 mod measure;
 pub(crate) mod report;
@@ -14,6 +16,10 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Measure: every channel in a process of its own, in interleaved blocks; every round is kept
     Run(run::Arguments),
+    /// Measure one cell, and say which channel to take for it and why
+    Choose(choose::Arguments),
+    /// Ask whether the measurements can be believed: false alarms, and slowdowns that are planted
+    Honesty(honesty::Arguments),
     /// Draw the page: one self-contained HTML file from what the benchmarks and models left behind
     Report(report::Arguments),
     /// Run verified rounds of one cell

@@ -7,9 +7,14 @@
 //! A comparison is made as `chanlab ab` makes it: of two entries alone, without the adjustment for other pairs, which would
 //! make false alarms rarer and slowdowns harder to find.
 
+use std::fmt;
 use std::ops::Range;
 
+use harness::machine::Machine;
+use harness::record::Overhead;
+
 use super::pairs::{Pair, Pairs, Times};
+use crate::numbers;
 use crate::run::child::Launch;
 use crate::run::plan::{Entry, Plan};
 use crate::run::record::Recorded;
@@ -68,21 +73,277 @@ pub fn twins(plan: &Plan) -> Vec<[usize; 2]> {
     (0..plan.entries.len() / 2).map(|pair| [2 * pair + 1, 2 * pair]).collect()
 }
 
-/// Those of `pairs` that are called different.
-pub fn called_different(pairs: &[Pair]) -> usize {
-    pairs.iter().filter(|pair| pair.differs()).count()
+/// What the A/A experiment found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alarms {
+    /// Comparisons of a channel with itself.
+    pub comparisons: usize,
+    /// Those that were called different.
+    pub different: usize,
+    /// The half width of the middle one's interval, as a share.
+    pub half_width: f64,
 }
 
-/// Those of `pairs` that are called different, in the direction that was planted.
-pub fn found_slower(pairs: &[Pair]) -> usize {
-    pairs.iter().filter(|pair| pair.differs() && pair.ratio > 1.0).count()
+impl Alarms {
+    /// Of so many comparisons at least the share is taken.
+    pub const FEWEST: usize = 200;
+
+    /// The most that may be called different, as a share.
+    pub const MOST: f64 = 0.02;
+
+    /// What these comparisons of equal things say.
+    pub fn of(pairs: &[Pair]) -> Self {
+        Alarms {
+            comparisons: pairs.len(),
+            different: pairs.iter().filter(|pair| pair.differs()).count(),
+            half_width: middle(pairs.iter().map(Pair::half_width)),
+        }
+    }
+
+    /// The share that was called different.
+    pub fn share(&self) -> f64 {
+        self.different as f64 / self.comparisons as f64
+    }
+
+    /// Whether the target is met.
+    pub fn is_met(&self) -> bool {
+        self.comparisons >= Self::FEWEST && self.share() <= Self::MOST
+    }
 }
 
-/// The middle of the ratios.
-pub fn median_ratio(pairs: &[Pair]) -> f64 {
-    let mut ratios: Vec<f64> = pairs.iter().map(|pair| pair.ratio).collect();
-    ratios.sort_by(f64::total_cmp);
-    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+/// What became of a planted slowdown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The slowdown that was planted, in per cent.
+    pub percent: u64,
+    /// The steps of work that make it.
+    pub steps: u64,
+    /// Trials.
+    pub trials: usize,
+    /// Those in which it was found: called different, and slower.
+    pub found: usize,
+    /// The middle of the measured ratios.
+    pub ratio: f64,
+}
+
+impl Found {
+    /// The slowdown that has to be found, in per cent.
+    pub const PERCENT: u64 = 5;
+
+    /// In this share of the trials at least.
+    pub const LEAST: f64 = 0.95;
+
+    /// What these trials say of a slowdown.
+    pub fn of(percent: u64, steps: u64, pairs: &[Pair]) -> Self {
+        Found {
+            percent,
+            steps,
+            trials: pairs.len(),
+            found: pairs.iter().filter(|pair| pair.differs() && pair.ratio > 1.0).count(),
+            ratio: middle(pairs.iter().map(|pair| pair.ratio)),
+        }
+    }
+
+    /// The share of the trials in which it was found.
+    pub fn share(&self) -> f64 {
+        self.found as f64 / self.trials as f64
+    }
+
+    /// Whether the target is met, where there is one.
+    pub fn is_met(&self) -> Option<bool> {
+        (self.percent == Self::PERCENT).then(|| self.share() >= Self::LEAST)
+    }
+}
+
+/// The same experiments with criterion's verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Criterion {
+    /// Benchmarks that were called faster or slower than themselves.
+    pub different: usize,
+    /// Benchmarks that were compared with themselves.
+    pub comparisons: usize,
+    /// For each planted slowdown, in per cent: trials in which it was found, and trials.
+    pub found: Vec<(u64, usize, usize)>,
+}
+
+/// Everything that `chanlab honesty` found out.
+#[derive(Clone, Debug)]
+pub struct Honesty {
+    /// The command.
+    pub command: String,
+    /// When it ended (RFC 3339, UTC).
+    pub at: String,
+    /// Where.
+    pub machine: Machine,
+    /// Epochs of one comparison.
+    pub epochs: u32,
+    /// The A/A experiment.
+    pub alarms: Alarms,
+    /// The planted slowdowns.
+    pub found: Vec<Found>,
+    /// Criterion's verdicts; `None` when it was left out.
+    pub criterion: Option<Criterion>,
+    /// The harness beside loops written by hand, as `cargo bench --bench overhead` recorded it.
+    pub overheads: Vec<Overhead>,
+}
+
+impl Honesty {
+    /// Whether the targets of the first two experiments are met.
+    pub fn is_met(&self) -> bool {
+        self.alarms.is_met() && self.found.iter().all(|found| found.is_met() != Some(false))
+    }
+
+    /// One line for each experiment.
+    pub fn summary(&self) -> Vec<String> {
+        let verdict = |met: bool| if met { "met" } else { "MISSED" };
+        let alarms = &self.alarms;
+        let mut lines = vec![format!(
+            "A/A: {} of {} comparisons called different, {} (target: at most {}, of {} or more: {})",
+            alarms.different,
+            alarms.comparisons,
+            per_cent(alarms.share()),
+            per_cent(Alarms::MOST),
+            Alarms::FEWEST,
+            verdict(alarms.is_met())
+        )];
+        for found in &self.found {
+            let target = found.is_met().map_or(String::new(), |met| {
+                format!(" (target: at least {}: {})", per_cent(Found::LEAST), verdict(met))
+            });
+            lines.push(format!(
+                "a slowdown of {} %: found in {} of {} trials, {}{target}",
+                found.percent,
+                found.found,
+                found.trials,
+                per_cent(found.share())
+            ));
+        }
+        if let Some(criterion) = &self.criterion {
+            lines.push(format!(
+                "criterion, A/A: {} of {} benchmarks called faster or slower than themselves, {}",
+                criterion.different,
+                criterion.comparisons,
+                per_cent(criterion.different as f64 / criterion.comparisons as f64)
+            ));
+            for (percent, found, trials) in &criterion.found {
+                lines.push(format!(
+                    "criterion, a slowdown of {percent} %: found in {found} of {trials} trials"
+                ));
+            }
+        }
+        lines
+    }
+}
+
+impl fmt::Display for Honesty {
+    /// The document, in Markdown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# Can the measurements be believed?\n")?;
+        writeln!(
+            f,
+            "Generated by `{}` on {}; the numbers are of that machine.\n",
+            self.command,
+            numbers::date(&self.at)
+        )?;
+        writeln!(
+            f,
+            "{}, {} logical processors, {}, kernel {}, {}\n",
+            self.machine.cpu,
+            self.machine.cores,
+            self.machine.system,
+            self.machine.kernel,
+            self.machine.rustc
+        )?;
+        writeln!(f, "## What was found\n")?;
+        for line in self.summary() {
+            writeln!(f, "- {line}")?;
+        }
+        writeln!(f, "\n## A/A: false alarms\n")?;
+        writeln!(
+            f,
+            "Every channel ran under two names, in the same blocks, on every group of the quick profile. A comparison is one channel \
+             beside itself over {} epochs, by the signed-rank test at {} %, as `chanlab ab` makes it. Half of the comparisons knew \
+             the ratio to {} or better, either way.\n",
+            self.epochs,
+            per_cent(super::pairs::ALPHA).trim_end_matches(" %"),
+            per_cent(self.alarms.half_width)
+        )?;
+        writeln!(f, "## Sensitivity: planted slowdowns\n")?;
+        writeln!(
+            f,
+            "crossbeam beside itself with some steps of work more in each receive, on `producer_consumer` where the receiver is the \
+             bottleneck (`work=200`; capacity 64, capacity 1024, and four producers). A trial is a comparison over {} epochs. \
+             The steps were calibrated on the same machine before.\n",
+            self.epochs
+        )?;
+        writeln!(
+            f,
+            "| planted | steps | trials | found | middle of the measured ratios |\n| --- | --- | --- | --- | --- |"
+        )?;
+        for found in &self.found {
+            writeln!(
+                f,
+                "| {} % | {} | {} | {} | {:.3} |",
+                found.percent,
+                found.steps,
+                found.trials,
+                per_cent(found.share()),
+                found.ratio
+            )?;
+        }
+        writeln!(f, "\n## The same with criterion\n")?;
+        match &self.criterion {
+            None => writeln!(f, "Not run (`--without-criterion`).")?,
+            Some(criterion) => {
+                writeln!(
+                    f,
+                    "Every benchmark of the quick profile was measured twice, on the same machine in the same hour, the second time \
+                     with the first as its baseline: criterion called {} of {} faster or slower than itself. Of the planted \
+                     slowdowns, on `producer_consumer/capacity=64,work=200` with the standard profile, it found:\n",
+                    criterion.different, criterion.comparisons
+                )?;
+                for (percent, found, trials) in &criterion.found {
+                    writeln!(f, "- {percent} %: {found} of {trials} trials")?;
+                }
+            }
+        }
+        writeln!(f, "\n## The cost of the harness\n")?;
+        if self.overheads.is_empty() {
+            return writeln!(f, "Not recorded here (`cargo bench --bench overhead`).");
+        }
+        writeln!(
+            f,
+            "As `cargo bench --bench overhead` recorded it; the target is at most {}.\n",
+            Overhead::TARGET
+        )?;
+        writeln!(
+            f,
+            "| channel | beside | ratio | 95 % interval | target |\n| --- | --- | --- | --- | --- |"
+        )?;
+        for overhead in &self.overheads {
+            let target = match overhead.meets_target() {
+                Some(true) => "met",
+                Some(false) => "missed",
+                None => "not decided",
+            };
+            let [low, high] = overhead.interval;
+            writeln!(
+                f,
+                "| {} | {} | {:.3} | {low:.3} to {high:.3} | {target} |",
+                overhead.channel, overhead.against, overhead.ratio
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn per_cent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// The middle one.
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    super::costs::median(values.collect()).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]
@@ -118,7 +379,8 @@ mod tests {
         assert!(!whole(1.0).differs(), "{:?}", whole(1.0));
         let slower = whole(1.05);
         assert!(slower.differs() && slower.ratio > 1.03, "{slower:?}");
-        assert_eq!((found_slower(&[whole(1.0), slower.clone()]), called_different(&[slower])), (1, 1));
+        let both = [whole(1.0), slower.clone()];
+        assert_eq!((Found::of(5, 40, &both).found, Alarms::of(&[slower]).different), (1, 1));
         // Five epochs are no verdict.
         let few = compared(&recorded(1.05, 20), 0, [1, 0], 5..10).expect("both have times");
         assert_eq!((few.epochs, few.differs()), (5, false));

@@ -119,6 +119,24 @@ fn extent(profile: Profile) -> Extent {
 }
 
 impl Measuring {
+    /// These cells (all of the profile when there are none), with nothing else asked for: a budget in seconds, the most epochs,
+    /// and a precision in per cent.
+    pub(super) fn of_cells(cells: Vec<String>, budget: u64, epochs: u32, precision: f64) -> Self {
+        Measuring {
+            selected: cells,
+            runners: Vec::new(),
+            profile: None,
+            budget: Some(budget),
+            epochs: Some(epochs),
+            precision: Some(precision),
+            placement: PlacementArgument::Any,
+            allocations: false,
+            seed: None,
+            deadline: None,
+            output: None,
+        }
+    }
+
     /// The plan for `entries`, with all that the command line says of it. `profile` is taken where it names none.
     pub(super) fn plan(
         &self,

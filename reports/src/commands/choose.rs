@@ -1,0 +1,91 @@
+//! `chanlab choose`: measures the one cell that a user describes, and says which channel to take and why.
+
+use std::io::{self, Write};
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum, value_parser};
+use harness::machine::Machine;
+use harness::profile::Profile;
+use harness::registry::Registry;
+use reports::Usage;
+use reports::analyse::choice::{By, choose};
+use reports::analyse::runs::settled;
+use reports::collect::runs::RunData;
+
+use super::measure::{Measuring, carry_out};
+
+/// So many epochs at the most: a cell alone has time for many.
+const MOST_EPOCHS: u32 = 120;
+
+/// Half width of a ratio's interval that is enough to choose by, as a percentage.
+const PRECISION: f64 = 2.0;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Sending threads
+    #[arg(long, value_name = "N", default_value = "1")]
+    producers: String,
+    /// Receiving threads
+    #[arg(long, value_name = "N", default_value = "1")]
+    consumers: String,
+    /// Messages that the channel holds; 0 is a rendezvous, and unbounded is what it says
+    #[arg(long, value_name = "N", default_value = "64")]
+    capacity: String,
+    /// Size of a message in bytes: 8, 64, 256, 1024, or box256 for a pointer to 256 bytes [default: 8]
+    #[arg(long, value_name = "BYTES", conflicts_with = "rate")]
+    payload: Option<String>,
+    /// Messages a second that come whether or not the channel keeps up, instead of as many as it can take; of 8 bytes
+    #[arg(long, value_name = "PER SECOND")]
+    rate: Option<String>,
+    /// What counts [default: latency with a rate, else throughput]
+    #[arg(long, value_name = "COST")]
+    by: Option<ByArgument>,
+    /// Seconds to measure at the most
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
+    budget: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ByArgument {
+    /// From the intended send to the receive, at the 99th percentile; needs --rate
+    Latency,
+    /// Wall time for each message
+    Throughput,
+    /// Processor time for each message
+    Cpu,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let by = match (arguments.by, &arguments.rate) {
+        (Some(ByArgument::Latency), None) => {
+            return Err(Usage("--by latency: give the --rate at which messages come".to_owned()).into());
+        }
+        (Some(ByArgument::Latency) | None, Some(_)) => By::Latency,
+        (Some(ByArgument::Throughput), _) | (None, None) => By::Throughput,
+        (Some(ByArgument::Cpu), _) => By::Cpu,
+    };
+    let registry = Registry::new();
+    let machine = Machine::current(&registry);
+    let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MOST_EPOCHS, PRECISION);
+    let entries = measuring.entries(&registry, &machine)?;
+    let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
+    let folder = measuring.folder(&plan);
+    plan.write(&folder)?;
+    carry_out(&plan, &folder, &settled, "chanlab run")?;
+    let Some(choice) = choose(&RunData::read(&folder)?, by) else {
+        bail!("no channel has a time: {} says why", folder.display());
+    };
+    writeln!(io::stdout(), "{choice}\n\nevery round is in {}", folder.display())?;
+    Ok(())
+}
+
+/// The cell that the arguments describe.
+fn cell(arguments: &Arguments) -> String {
+    let Arguments { producers, consumers, capacity, .. } = arguments;
+    let threads = format!("producers={producers},consumers={consumers},capacity={capacity}");
+    match (&arguments.rate, &arguments.payload) {
+        (Some(rate), _) => format!("open_loop/rate={rate},{threads}"),
+        (None, Some(payload)) => format!("producer_consumer/payload={payload},{threads}"),
+        (None, None) => format!("producer_consumer/{threads}"),
+    }
+}

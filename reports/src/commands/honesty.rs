@@ -1,0 +1,250 @@
+//! `chanlab honesty`: the experiments that ask whether `chanlab run` can be believed, and the document that they make.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, value_parser};
+use harness::machine::Machine;
+use harness::profile::{PROFILE_VARIABLE, Profile};
+use harness::record::{BENCH_FILE, criterion_dir, now, target_dir};
+use harness::registry::Registry;
+use reports::analyse::checks::newest_overheads;
+use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, doubled, slowed, trials, twins};
+use reports::collect::records::Records;
+use reports::run::plan::Plan;
+use reports::run::record::{Recorded, Rounds, Why};
+
+use super::measure::{Measuring, carry_out};
+
+/// Epochs of one comparison: what the quick profile has time for.
+const EPOCHS: u32 = 20;
+
+/// About what an epoch takes.
+const SECONDS_PER_EPOCH: u64 = 5;
+
+/// The planted slowdowns, in per cent.
+const PLANTED: [u64; 3] = [3, 5, 10];
+
+/// Steps that find out how long a step is.
+const CALIBRATION: u64 = 100;
+
+/// Where the receiver is the bottleneck, so that what is planted in it is what has to be measured.
+const SENSITIVE: [&str; 3] = [
+    "producer_consumer/capacity=64,work=200",
+    "producer_consumer/capacity=1024,work=200",
+    "producer_consumer/capacity=64,producers=4,work=200",
+];
+
+/// The benchmark of criterion's experiment: the first of [`SENSITIVE`].
+const BENCHMARK: &str = "producer_consumer/capacity=64,work=200/slowed";
+
+/// What a comparison by criterion compares with.
+const BASELINE: &str = "chanlab-honesty";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A/A comparisons of each channel on each group of the quick profile
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u32).range(1..=50))]
+    comparisons: u32,
+    /// Trials of each planted slowdown on each of three groups
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..=200))]
+    trials: u32,
+    /// Leave out what criterion says of the same
+    #[arg(long)]
+    without_criterion: bool,
+    /// The document [default: docs/honesty.md of this checkout]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let registry = Registry::new();
+    let machine = Machine::current(&registry);
+    let honesty = Honesty {
+        command: std::env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
+        at: now(),
+        epochs: EPOCHS,
+        alarms: alarms(arguments, &registry, &machine)?,
+        found: found(arguments, &registry, &machine)?,
+        criterion: if arguments.without_criterion { None } else { Some(criterion(arguments, &registry)?) },
+        overheads: Records::read(&criterion_dir().join(BENCH_FILE))
+            .map(|records| newest_overheads(&records.overheads))
+            .unwrap_or_default(),
+        machine,
+    };
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = arguments.output.clone().unwrap_or_else(|| checkout.join("docs").join("honesty.md"));
+    if let Some(folder) = output.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    fs::write(&output, honesty.to_string()).with_context(|| format!("cannot write {}", output.display()))?;
+    let mut terminal = io::stdout().lock();
+    for line in honesty.summary() {
+        writeln!(terminal, "{line}")?;
+    }
+    writeln!(terminal, "{}", output.display())?;
+    if honesty.is_met() { Ok(()) } else { bail!("an experiment missed its target: see above") }
+}
+
+/// Carries out a plan that is only for this; returns what was recorded.
+fn measured(plan: &Plan, folder: &Path) -> Result<Recorded> {
+    plan.write(folder)?;
+    let why = carry_out(plan, folder, &|_, _, _| false, "chanlab run")?;
+    if why == Why::Interrupted {
+        bail!("stopped: an experiment that is not complete says nothing");
+    }
+    Ok(Rounds::open(folder)?.1)
+}
+
+/// A plan of so many epochs, however long they take.
+fn plan(registry: &Registry, machine: &Machine, cells: &[&str], epochs: u32) -> Result<(Plan, PathBuf)> {
+    // All epochs, however long they take; the budget is what the progress bar goes by.
+    let cells = cells.iter().map(|&cell| cell.to_owned()).collect();
+    let measuring = Measuring::of_cells(cells, u64::from(epochs) * SECONDS_PER_EPOCH, epochs, 0.0);
+    let entries = measuring.entries(registry, machine)?;
+    let mut plan = measuring.plan(registry, machine.clone(), entries, Profile::Quick)?;
+    plan.fewest_epochs = epochs;
+    let folder = measuring.folder(&plan);
+    Ok((plan, folder))
+}
+
+fn alarms(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Result<Alarms> {
+    let (plan, folder) = plan(registry, machine, &[], EPOCHS * arguments.comparisons)?;
+    let plan = doubled(plan);
+    eprintln!("A/A: every channel under two names");
+    let recorded = measured(&plan, &suffixed(&folder, "aa"))?;
+    Ok(Alarms::of(&trials(&plan, &recorded, &twins(&plan), EPOCHS)))
+}
+
+fn suffixed(folder: &Path, suffix: &str) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(format!("-{suffix}"));
+    PathBuf::from(name)
+}
+
+fn found(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Result<Vec<Found>> {
+    eprintln!("\nsensitivity: how long a step is");
+    let steps = steps(registry, machine)?;
+    let (plan, folder) = plan(registry, machine, &SENSITIVE, EPOCHS * arguments.trials)?;
+    let plan = slowed(plan, &[&[0], &steps[..]].concat());
+    eprintln!("\nsensitivity: planted slowdowns of 3, 5 and 10 %");
+    let recorded = measured(&plan, &suffixed(&folder, "slowed"))?;
+    let found = PLANTED.iter().enumerate().map(|(index, &percent)| {
+        Found::of(percent, steps[index], &trials(&plan, &recorded, &[[index + 1, 0]], EPOCHS))
+    });
+    Ok(found.collect())
+}
+
+/// The steps that slow a message of the sensitive groups by each of the planted shares.
+fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
+    let (plan, folder) = plan(registry, machine, &SENSITIVE[..1], EPOCHS)?;
+    let plan = slowed(plan, &[0, CALIBRATION]);
+    let recorded = measured(&plan, &suffixed(&folder, "steps"))?;
+    let pairs = trials(&plan, &recorded, &[[1, 0]], EPOCHS);
+    let Some(pair) = pairs.first().filter(|pair| pair.ratio > 1.0) else {
+        bail!("{CALIBRATION} steps of work slow nothing down: this machine is too noisy for the experiment");
+    };
+    let of_one_percent = CALIBRATION as f64 / ((pair.ratio - 1.0) * 100.0);
+    Ok(PLANTED.iter().map(|&percent| (percent as f64 * of_one_percent).round().max(1.0) as u64).collect())
+}
+
+/// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the first.
+fn criterion(arguments: &Arguments, registry: &Registry) -> Result<Criterion> {
+    eprintln!("\ncriterion: every benchmark of the quick profile twice");
+    // Apart from what `cargo bench` keeps.
+    let data = target_dir().join("chanlab").join("criterion-of-honesty");
+    let aa = |save: bool| bench(&data, None, None, save, Profile::Quick);
+    aa(true)?;
+    let alarms = Verdicts::of(&aa(false)?);
+    let machine = Machine::current(registry);
+    let steps = steps(registry, &machine)?;
+    let mut found = Vec::new();
+    for (&percent, steps) in PLANTED.iter().zip(steps) {
+        let mut all = Verdicts::default();
+        for trial in 0..arguments.trials {
+            eprintln!("criterion: a slowdown of {percent} %, trial {} of {}", trial + 1, arguments.trials);
+            bench(&data, Some(0), Some(BENCHMARK), true, Profile::Standard)?;
+            all.add(&Verdicts::of(&bench(&data, Some(steps), Some(BENCHMARK), false, Profile::Standard)?));
+        }
+        found.push((percent, all.slower, all.all));
+    }
+    Ok(Criterion { different: alarms.slower + alarms.faster, comparisons: alarms.all, found })
+}
+
+/// What criterion printed of comparisons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Verdicts {
+    slower: usize,
+    faster: usize,
+    all: usize,
+}
+
+impl Verdicts {
+    /// Counts criterion 0.8's own sentences.
+    fn of(output: &str) -> Self {
+        let count = |sentence: &str| output.lines().filter(|line| line.trim() == sentence).count();
+        let (slower, faster) = (count("Performance has regressed."), count("Performance has improved."));
+        let same = count("No change in performance detected.") + count("Change within noise threshold.");
+        Verdicts { slower, faster, all: slower + faster + same }
+    }
+
+    fn add(&mut self, other: &Verdicts) {
+        self.slower += other.slower;
+        self.faster += other.faster;
+        self.all += other.all;
+    }
+}
+
+/// Runs benchmarks; returns what they printed.
+fn bench(
+    data: &Path,
+    slowed: Option<u64>,
+    filter: Option<&str>,
+    save: bool,
+    profile: Profile,
+) -> Result<String> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    cargo.args(["bench", "--locked", "--quiet", "-p", "benches"]);
+    match filter {
+        None => {
+            for workload in Registry::new().workloads() {
+                cargo.args(["--bench", workload.name]);
+            }
+        }
+        Some(_) => {
+            cargo.args(["--bench", "producer_consumer"]);
+        }
+    }
+    cargo.args(["--", "--noplot", if save { "--save-baseline" } else { "--baseline" }, BASELINE]);
+    cargo.args(filter);
+    cargo.env("CRITERION_HOME", data).env(PROFILE_VARIABLE, profile.name());
+    if let Some(steps) = slowed {
+        cargo.env(harness::slowed::VARIABLE, steps.to_string());
+    }
+    let output = cargo
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo could not be started: criterion's part needs it (or --without-criterion)")?;
+    if !output.status.success() {
+        bail!("cargo bench ended with {}", output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn criterions_sentences_are_counted() {
+        let output = "a/b  time: [1 2 3]\n  change: [+1% +2% +3%]\n  Performance has regressed.\n\
+                      c/d\n  No change in performance detected.\ne/f\n  Change within noise threshold.\n\
+                      g/h\n  Performance has improved.\n";
+        assert_eq!(Verdicts::of(output), Verdicts { slower: 1, faster: 1, all: 4 });
+    }
+}
