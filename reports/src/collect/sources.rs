@@ -13,16 +13,21 @@ use super::runs::{RunData, newest};
 /// What to do when there is nothing to report.
 const REMEDY: &str = "run chanlab, or scripts/bench (cargo bench), first";
 
-/// The folder of runs, in the target directory.
-pub fn runs_folder() -> PathBuf {
-    target_dir().join("chanlab").join("runs")
+/// The folder of runs of this kind, in the target directory: `runs` for those that pages are of.
+pub fn runs_folder(kind: &str) -> PathBuf {
+    target_dir().join("chanlab").join(kind)
 }
+
+/// The kind of the runs that pages are of.
+pub const RUNS: &str = "runs";
 
 /// Where to read from; `None` is the default place.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The folder of a run. Without it, and without a directory of criterion's, the newest run is taken if there is one.
     pub run: Option<PathBuf>,
+    /// No run, but only what `cargo bench` left.
+    pub benchmarks_only: bool,
     /// Criterion's directory.
     pub input: Option<PathBuf>,
     /// The record of the models. Only a file that was named has to exist.
@@ -49,7 +54,10 @@ impl Sources {
     ///
     /// When the run cannot be read.
     pub fn run(&self) -> Result<Option<RunData>> {
-        let newest = || self.input.is_none().then(|| newest(&runs_folder())).flatten();
+        if self.benchmarks_only {
+            return Ok(None);
+        }
+        let newest = || self.input.is_none().then(|| newest(&runs_folder(RUNS))).flatten();
         self.run.clone().or_else(newest).map(|folder| RunData::read(&folder)).transpose()
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MOST_EPOCHS, PRECISION);
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
-    let folder = measuring.folder(&plan);
+    let folder = measuring.folder(&plan, "choices");
     plan.write(&folder)?;
     carry_out(&plan, &folder, &settled, "chanlab run")?;
     let Some(choice) = choose(&RunData::read(&folder)?, by) else {

@@ -107,7 +107,7 @@ fn plan(registry: &Registry, machine: &Machine, cells: &[&str], epochs: u32) -> 
     let entries = measuring.entries(registry, machine)?;
     let mut plan = measuring.plan(registry, machine.clone(), entries, Profile::Quick)?;
     plan.fewest_epochs = epochs;
-    let folder = measuring.folder(&plan);
+    let folder = measuring.folder(&plan, "honesty");
     Ok((plan, folder))
 }
 

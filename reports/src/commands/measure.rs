@@ -15,7 +15,7 @@ use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
 use reports::collect::sources::runs_folder;
 use reports::run::child::{Child, Launch};
-use reports::run::engine::{self, MOST_SCALE, Settled};
+use reports::run::engine::{self, AIM, MOST_SCALE, Settled};
 use reports::run::plan::{Entry, FEWEST_EPOCHS, Group, Plan, VERSION};
 use reports::run::progress::Progress;
 use reports::run::record::Why;
@@ -182,9 +182,9 @@ impl Measuring {
         Ok(entries)
     }
 
-    /// Where the run is kept.
-    pub(super) fn folder(&self, plan: &Plan) -> PathBuf {
-        let own = || runs_folder().join(format!("{}-{}", plan.began.replace(':', ""), process::id()));
+    /// Where the run is kept: among those of its kind, unless the command line says otherwise.
+    pub(super) fn folder(&self, plan: &Plan, kind: &str) -> PathBuf {
+        let own = || runs_folder(kind).join(format!("{}-{}", plan.began.replace(':', ""), process::id()));
         self.output.clone().unwrap_or_else(own)
     }
 }
@@ -293,7 +293,12 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
         let group = Group {
             workload: workload.to_owned(),
             params: ParamsRecord::of(registry.workload(workload)?, &params),
-            least_messages: registry.least_messages(&params),
+            // Rounds that the params pace have the size that their workload gives them: it chose it for what they measure.
+            least_messages: if registry.paced(workload, &params, proposed.messages)? >= AIM {
+                proposed.messages
+            } else {
+                registry.least_messages(&params)
+            },
             deadline_ns,
         };
         if groups.iter().any(|known| known.name() == group.name()) {

@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// The folder of a run [default: the newest in the target directory, unless --input is given]
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
+    /// Only what cargo bench left, even when there is a run
+    #[arg(long, conflicts_with = "run")]
+    benchmarks_only: bool,
     /// Criterion's directory, with the benchmarks' record in it [default: criterion in the target directory]
     #[arg(long, value_name = "DIR")]
     input: Option<PathBuf>,
@@ -34,7 +37,12 @@ pub(crate) struct Arguments {
 
 /// The page of whatever was measured last.
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
-    let sources = Sources { run: arguments.run, input: arguments.input, models: arguments.models };
+    let sources = Sources {
+        run: arguments.run,
+        benchmarks_only: arguments.benchmarks_only,
+        input: arguments.input,
+        models: arguments.models,
+    };
     draw(&sources, &arguments.output.unwrap_or_else(|| target_dir().join(FILE)))
 }
 

@@ -8,7 +8,7 @@ use harness::machine::Machine;
 use harness::profile::Profile;
 use harness::registry::Registry;
 use reports::analyse::runs::settled;
-use reports::collect::sources::Sources;
+use reports::collect::sources::{RUNS, Sources};
 use reports::run::plan::Plan;
 
 use super::measure::{Measuring, carry_out, chosen};
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(folder) => (Plan::read(folder)?, folder.clone()),
         None => {
             let plan = planned(arguments)?;
-            let folder = arguments.measuring.folder(&plan);
+            let folder = arguments.measuring.folder(&plan, RUNS);
             plan.write(&folder)?;
             (plan, folder)
         }
