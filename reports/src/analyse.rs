@@ -2,6 +2,7 @@
 //! what the checks can and cannot say, and what to be warned of. No HTML here, and no files.
 
 pub mod cells;
+pub mod changes;
 pub mod checks;
 pub mod costs;
 pub mod fingerprints;
@@ -12,3 +13,4 @@ pub mod runs;
 pub mod scaling;
 pub mod standing;
 pub mod statistics;
+pub mod two_runs;

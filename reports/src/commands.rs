@@ -1,5 +1,8 @@
 //! The subcommands, one file each.
 
+pub(crate) mod ab;
+mod changes;
+pub(crate) mod compare;
 pub(crate) mod list;
 mod measure;
 pub(crate) mod report;
@@ -14,6 +17,10 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Measure: every channel in a process of its own, in interleaved blocks; every round is kept
     Run(run::Arguments),
+    /// Compare two versions of a channel's crate: both in one run, side by side; fails when something is slower
+    Ab(ab::Arguments),
+    /// Compare two runs that were made apart, on the same machine
+    Compare(compare::Arguments),
     /// Draw the page: one self-contained HTML file from what the benchmarks and models left behind
     Report(report::Arguments),
     /// Run verified rounds of one cell

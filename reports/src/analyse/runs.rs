@@ -34,7 +34,7 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
 }
 
 /// The times of a cell, by epoch and block.
-fn times(run: &RunData, place: Place) -> Times {
+pub(super) fn times(run: &RunData, place: Place) -> Times {
     let mut times = Times::new();
     for round in run.measured(place) {
         if let Some(block) = round.block {

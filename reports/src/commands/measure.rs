@@ -164,6 +164,11 @@ impl Measuring {
         Ok(entries)
     }
 
+    /// Whether the command line says how many epochs there are.
+    pub(super) fn names_epochs(&self) -> bool {
+        self.epochs.is_some()
+    }
+
     /// Where the run is kept.
     pub(super) fn folder(&self, plan: &Plan) -> PathBuf {
         let own = || runs_folder().join(format!("{}-{}", plan.began.replace(':', ""), process::id()));
@@ -230,7 +235,8 @@ fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
     Ok(())
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+/// A number from 0 to 100.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "expected a number from 0 to 100".to_owned())?;
     if (0.0..=100.0).contains(&number) {
         Ok(number)
