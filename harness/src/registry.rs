@@ -199,15 +199,6 @@ impl Registry {
         (slots(params) * MESSAGES_PER_SLOT).max(1)
     }
 
-    /// About the time that the params themselves ask of a round, whatever the channel.
-    ///
-    /// # Errors
-    ///
-    /// [`UsageError`] when there is no such workload.
-    pub fn paced(&self, workload: &str, params: &Params, messages: u64) -> Result<Duration, UsageError> {
-        Ok((self.workloads[self.workload_index(workload)?].paced)(params, messages))
-    }
-
     /// The size of a round over any channel; `messages` of `None` leaves it to the workload.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! what the checks can and cannot say, and what to be warned of. No HTML here, and no files.
 
 pub mod cells;
+pub mod changes;
 pub mod checks;
 pub mod choice;
 pub mod costs;
@@ -14,3 +15,4 @@ pub mod runs;
 pub mod scaling;
 pub mod standing;
 pub mod statistics;
+pub mod two_runs;

@@ -1,6 +1,9 @@
 //! The subcommands, one file each.
 
+pub(crate) mod ab;
+mod changes;
 pub(crate) mod choose;
+pub(crate) mod compare;
 pub(crate) mod honesty;
 pub(crate) mod list;
 mod measure;
@@ -20,6 +23,10 @@ pub(crate) enum Command {
     Choose(choose::Arguments),
     /// Ask whether the measurements can be believed: false alarms, and slowdowns that are planted
     Honesty(honesty::Arguments),
+    /// Compare two versions of a channel's crate: both in one run, side by side; fails when something is slower
+    Ab(ab::Arguments),
+    /// Compare two runs that were made apart, on the same machine
+    Compare(compare::Arguments),
     /// Draw the page: one self-contained HTML file from what the benchmarks and models left behind
     Report(report::Arguments),
     /// Run verified rounds of one cell

@@ -12,7 +12,7 @@ use harness::meters::allocations::CountingAllocator;
 use harness::registry::UsageError;
 use reports::Usage;
 
-use crate::commands::{Command, choose, honesty, list, report, round, run, runner};
+use crate::commands::{Command, ab, choose, compare, honesty, list, report, round, run, runner};
 
 /// What its own runner counts allocations with, where that is asked for; else it costs a look at a flag.
 #[global_allocator]
@@ -48,6 +48,8 @@ fn main() -> ExitCode {
         Err(error) => return not_parsed(&error),
     };
     let result = match arguments.command {
+        Command::Ab(arguments) => ab::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Round(arguments) => round::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),

@@ -1,10 +1,12 @@
 //! The page as one HTML file: charts as SVG inside it, no script, nothing fetched.
 
+pub mod changes;
 pub mod channels;
 pub mod charts;
 pub mod checks;
 pub mod colours;
 pub mod machine;
+pub mod markdown;
 pub mod method;
 pub mod overview;
 pub mod page;

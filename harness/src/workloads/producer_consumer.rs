@@ -61,7 +61,7 @@ impl Workload for ProducerConsumer {
             (Standard, "payload=256"),
             (Full, "payload=1024"),
             (Standard, "payload=box256"),
-            (Standard, "work=200"),
+            (Standard, "work=1000"),
             (Full, "producers=4,consumers=4,capacity=0"),
             (Full, "producers=4,consumers=4,capacity=1"),
             (Full, "producers=4,consumers=4,capacity=1024"),

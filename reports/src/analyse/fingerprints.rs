@@ -1,5 +1,7 @@
 //! The machines and versions that the page's times come from, and whether they are the same.
 
+use std::fmt::Display;
+
 use harness::machine::Machine;
 use harness::record::Run;
 
@@ -24,26 +26,34 @@ pub fn fingerprints<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<Fingerpr
     found
 }
 
-/// What differs between two machines, in words; empty when they are the same.
+/// What differs between two machines and their versions, in words; empty when they are the same.
 ///
 /// A channel that only one of them has is no difference: it was added or left out.
 pub fn differences(one: &Machine, other: &Machine) -> Vec<String> {
-    let cores = |machine: &Machine| machine.cores.to_string();
-    let mut pairs = vec![
-        ("processor", one.cpu.clone(), other.cpu.clone()),
-        ("logical processors", cores(one), cores(other)),
-        ("kernel", one.kernel.clone(), other.kernel.clone()),
-        ("system", one.system.clone(), other.system.clone()),
-        ("compiler", one.rustc.clone(), other.rustc.clone()),
-    ];
+    let mut found = machine_differences(one, other);
     for (channel, version) in &one.channels {
         if let Some(known) = other.channels.get(channel) {
-            pairs.push((channel, version.clone(), known.clone()));
+            found.extend(difference(channel, version, known));
         }
     }
-    pairs
-        .into_iter()
-        .filter(|(_, one, other)| one != other)
-        .map(|(what, one, other)| format!("{what}: {one} and {other}"))
-        .collect()
+    found
+}
+
+/// What differs between two machines, whatever channels they run.
+pub fn machine_differences(one: &Machine, other: &Machine) -> Vec<String> {
+    [
+        difference("processor", &one.cpu, &other.cpu),
+        difference("logical processors", one.cores, other.cores),
+        difference("kernel", &one.kernel, &other.kernel),
+        difference("system", &one.system, &other.system),
+        difference("compiler", &one.rustc, &other.rustc),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// `what: one and other`, where they differ.
+pub(super) fn difference<T: PartialEq + Display>(what: &str, one: T, other: T) -> Option<String> {
+    (one != other).then(|| format!("{what}: {one} and {other}"))
 }

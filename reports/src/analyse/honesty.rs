@@ -272,8 +272,10 @@ impl fmt::Display for Honesty {
         writeln!(
             f,
             "crossbeam beside itself with some steps of work more in each receive, on `producer_consumer` where the receiver is the \
-             bottleneck (`work=200`; capacity 64, capacity 1024, and four producers). A trial is a comparison over {} epochs. \
-             The steps were calibrated on the same machine before.\n",
+             bottleneck (`work=1000`, about a microsecond for each message; capacity 64, capacity 1024, and four producers). A trial is \
+             a comparison over {} epochs, as many as `chanlab ab` has by default. The steps were calibrated on the same machine \
+             before. Where two threads contend and nothing else takes time, rounds differ by more, and so do the differences \
+             that can be found: see how wide the interval of a ratio is.\n",
             self.epochs
         )?;
         writeln!(
@@ -299,7 +301,7 @@ impl fmt::Display for Honesty {
                     f,
                     "Every benchmark of the quick profile was measured twice, on the same machine in the same hour, the second time \
                      with the first as its baseline: criterion called {} of {} faster or slower than itself. Of the planted \
-                     slowdowns, on `producer_consumer/capacity=64,work=200` with the standard profile, it found:\n",
+                     slowdowns, on `producer_consumer/capacity=64,work=1000` with the standard profile, it found:\n",
                     criterion.different, criterion.comparisons
                 )?;
                 for (percent, found, trials) in &criterion.found {

@@ -161,7 +161,7 @@ impl Pairs {
 }
 
 /// For each epoch that both have: the median over its common blocks of log(time of the one / time of the other).
-fn log_ratios(one: &Times, other: &Times) -> Vec<f64> {
+pub(super) fn log_ratios(one: &Times, other: &Times) -> Vec<f64> {
     let of_epoch = |(epoch, blocks): (&u32, &BTreeMap<u32, f64>)| {
         let others = other.get(epoch)?;
         let mut ratios: Vec<f64> =

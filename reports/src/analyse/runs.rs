@@ -36,8 +36,13 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
 /// What is compared of a round; `None` where it was not told.
 pub type Measure<'a> = &'a dyn Fn(&RoundLine) -> Option<f64>;
 
+/// The times of a cell, by epoch and block.
+pub(super) fn times(run: &RunData, place: Place) -> Times {
+    times_by(run, place, &wall)
+}
+
 /// What is compared of a cell's rounds, by epoch and block.
-fn times(run: &RunData, place: Place, measure: Measure<'_>) -> Times {
+fn times_by(run: &RunData, place: Place, measure: Measure<'_>) -> Times {
     let mut times = Times::new();
     for round in run.measured(place) {
         if let (Some(block), Some(value)) = (round.block, measure(round)) {
@@ -61,7 +66,7 @@ pub fn pairs(run: &RunData, group: usize) -> Pairs {
 pub fn pairs_by(run: &RunData, group: usize, measure: Measure<'_>) -> Pairs {
     let times: BTreeMap<usize, Times> = (0..run.plan.entries.len())
         .filter(|entry| !run.capacities.contains_key(&(group, *entry)))
-        .map(|entry| (entry, times(run, (group, entry), measure)))
+        .map(|entry| (entry, times_by(run, (group, entry), measure)))
         .filter(|(_, times)| !times.is_empty())
         .collect();
     Pairs::of(&times.iter().map(|(entry, times)| (*entry, times)).collect::<Vec<_>>())
@@ -123,7 +128,7 @@ pub fn cell(run: &RunData, place: Place) -> Cell {
         costs = Some(Costs::of(&measured));
         found = modes::find(&samples);
         let epochs: Vec<Vec<f64>> =
-            times(run, place, &wall).into_values().map(|blocks| blocks.into_values().collect()).collect();
+            times(run, place).into_values().map(|blocks| blocks.into_values().collect()).collect();
         // Without enough epochs for an interval all that is known is where the rounds lie.
         let interval = bootstrap::median(&epochs, LEVEL, run.plan.seed).unwrap_or_else(|| {
             let (least, most) = samples

@@ -19,8 +19,11 @@ use reports::run::record::{Recorded, Rounds, Why};
 
 use super::measure::{Measuring, carry_out};
 
-/// Epochs of one comparison: what the quick profile has time for.
+/// Epochs of one comparison, fewer than the quick profile has.
 const EPOCHS: u32 = 20;
+
+/// Blocks of an epoch where two are compared, as `chanlab ab` has them with the quick profile.
+const BLOCKS: u32 = 6;
 
 /// About what an epoch takes.
 const SECONDS_PER_EPOCH: u64 = 5;
@@ -29,17 +32,17 @@ const SECONDS_PER_EPOCH: u64 = 5;
 const PLANTED: [u64; 3] = [3, 5, 10];
 
 /// Steps that find out how long a step is.
-const CALIBRATION: u64 = 100;
+const CALIBRATION: u64 = 500;
 
 /// Where the receiver is the bottleneck, so that what is planted in it is what has to be measured.
 const SENSITIVE: [&str; 3] = [
-    "producer_consumer/capacity=64,work=200",
-    "producer_consumer/capacity=1024,work=200",
-    "producer_consumer/capacity=64,producers=4,work=200",
+    "producer_consumer/capacity=64,work=1000",
+    "producer_consumer/capacity=1024,work=1000",
+    "producer_consumer/capacity=64,producers=4,work=1000",
 ];
 
 /// The benchmark of criterion's experiment: the first of [`SENSITIVE`].
-const BENCHMARK: &str = "producer_consumer/capacity=64,work=200/slowed";
+const BENCHMARK: &str = "producer_consumer/capacity=64,work=1000/slowed";
 
 /// What a comparison by criterion compares with.
 const BASELINE: &str = "chanlab-honesty";
@@ -129,7 +132,7 @@ fn found(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Resul
     eprintln!("\nsensitivity: how long a step is");
     let steps = steps(registry, machine)?;
     let (plan, folder) = plan(registry, machine, &SENSITIVE, EPOCHS * arguments.trials)?;
-    let plan = slowed(plan, &[&[0], &steps[..]].concat());
+    let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[&[0], &steps[..]].concat()) };
     eprintln!("\nsensitivity: planted slowdowns of 3, 5 and 10 %");
     let recorded = measured(&plan, &suffixed(&folder, "slowed"))?;
     let found = PLANTED.iter().enumerate().map(|(index, &percent)| {
@@ -141,7 +144,7 @@ fn found(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Resul
 /// The steps that slow a message of the sensitive groups by each of the planted shares.
 fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
     let (plan, folder) = plan(registry, machine, &SENSITIVE[..1], EPOCHS)?;
-    let plan = slowed(plan, &[0, CALIBRATION]);
+    let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[0, CALIBRATION]) };
     let recorded = measured(&plan, &suffixed(&folder, "steps"))?;
     let pairs = trials(&plan, &recorded, &[[1, 0]], EPOCHS);
     let Some(pair) = pairs.first().filter(|pair| pair.ratio > 1.0) else {

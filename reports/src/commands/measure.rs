@@ -15,13 +15,17 @@ use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
 use reports::collect::sources::runs_folder;
 use reports::run::child::{Child, Launch};
-use reports::run::engine::{self, AIM, MOST_SCALE, Settled};
+use reports::run::engine::{self, MOST_SCALE, Settled};
 use reports::run::plan::{Entry, FEWEST_EPOCHS, Group, Plan, VERSION};
 use reports::run::progress::Progress;
 use reports::run::record::Why;
 use reports::{Usage, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+/// The param of workloads whose messages come at a rate: their rounds are never smaller than the workload proposes, since a shorter
+/// time at the rate has too few messages for what it measures.
+const RATE: &str = "rate";
 
 /// A round that takes a day has hung.
 const MOST_SECONDS: u64 = 86_400;
@@ -147,6 +151,7 @@ impl Measuring {
     ) -> Result<Plan> {
         let profile = self.profile.map_or(profile, ProfileArgument::profile);
         let extent = extent(profile);
+        let blocks = blocks(extent.blocks, entries.len());
         Ok(Plan {
             version: VERSION,
             began: now(),
@@ -156,7 +161,7 @@ impl Measuring {
             machine,
             entries,
             groups: groups(registry, profile, self)?,
-            blocks: extent.blocks,
+            blocks,
             budget_seconds: self.budget.unwrap_or(extent.budget_seconds),
             fewest_epochs: FEWEST_EPOCHS,
             most_epochs: self.epochs.unwrap_or(extent.most_epochs),
@@ -180,6 +185,11 @@ impl Measuring {
             foreign(command, &mut entries)?;
         }
         Ok(entries)
+    }
+
+    /// Whether the command line says how many epochs there are.
+    pub(super) fn names_epochs(&self) -> bool {
+        self.epochs.is_some()
     }
 
     /// Where the run is kept: among those of its kind, unless the command line says otherwise.
@@ -228,6 +238,13 @@ fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
     writeln!(terminal, "profile {}, about {minutes} min {seconds} s, in {}\n", plan.profile, folder.display())
 }
 
+/// Blocks in an epoch: those of the profile are for so many entries as this build has channels. Fewer have more blocks in the same
+/// time: within an epoch rounds differ more than epochs do, and a median of many blocks is not moved by a few.
+fn blocks(of_profile: u32, entries: usize) -> u32 {
+    const ENTRIES: usize = 6;
+    (of_profile * ENTRIES as u32 / entries.max(1) as u32).clamp(of_profile, of_profile * 3)
+}
+
 /// Adds the channels of another runner, which is started to ask it for them.
 fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
@@ -248,7 +265,8 @@ fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
     Ok(())
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+/// A number from 0 to 100.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "expected a number from 0 to 100".to_owned())?;
     if (0.0..=100.0).contains(&number) {
         Ok(number)
@@ -290,14 +308,13 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
             Some(seconds) => seconds * 1_000_000_000,
             None => u64::try_from(largest.deadline.as_nanos()).unwrap_or(u64::MAX),
         };
+        let record = ParamsRecord::of(registry.workload(workload)?, &params);
         let group = Group {
             workload: workload.to_owned(),
-            params: ParamsRecord::of(registry.workload(workload)?, &params),
-            // Rounds that the params pace have the size that their workload gives them: it chose it for what they measure.
-            least_messages: if registry.paced(workload, &params, proposed.messages)? >= AIM {
-                proposed.messages
-            } else {
-                registry.least_messages(&params)
+            params: record,
+            least_messages: match record.values.contains_key(RATE) {
+                true => proposed.messages,
+                false => registry.least_messages(&params),
             },
             deadline_ns,
         };

@@ -19,7 +19,7 @@ use super::record::{Failure, Line, Recorded, RoundLine, Rounds, Why};
 
 /// Rounds are made about so long, on the average of a group's entries: long beside the start of their threads, short beside the
 /// machine's drift.
-pub const AIM: Duration = Duration::from_millis(5);
+const AIM: Duration = Duration::from_millis(5);
 
 /// A round has at most so many times the messages that its workload proposes, and at least that part of them.
 pub const MOST_SCALE: u64 = 8;

@@ -219,16 +219,18 @@ mod tests {
     #[test]
     fn exact_and_normal_meet_where_they_change_over() {
         let ranks: Vec<usize> = (1..=EXACT_UP_TO).map(|rank| 2 * rank).collect();
-        let size = EXACT_UP_TO / 2;
-        let exact = Null::of(&ranks, size);
-        let more: Vec<usize> = (1..=EXACT_UP_TO + 1).map(|rank| 2 * rank).collect();
-        let normal = Null::of(&more, size);
-        assert!(matches!((&exact, &normal), (Null::Exact { .. }, Null::Normal { .. })));
-        let least = size * (size + 1);
-        // The same U of 30 and 31 units is a little further out; what is asked is that no step is seen.
-        for u in (0..size * size / 2).step_by(7) {
-            let [exact, normal] = [&exact, &normal].map(|null| null.at_most(least + 2 * u));
-            assert!((exact - normal).abs() < 0.09, "{u}: {exact} and {normal}");
+        for size in [12, EXACT_UP_TO / 2] {
+            let exact = Null::of(&ranks, size);
+            let [count, drawn] = [EXACT_UP_TO, size].map(|number| number as f64);
+            // The textbooks' mean and variance, doubled as the sums are.
+            let mean = drawn * (count + 1.0);
+            let deviation = 2.0 * (drawn * (count - drawn) * (count + 1.0) / 12.0).sqrt();
+            let normal = Null::Normal { mean, deviation };
+            let least = size * (size + 1);
+            for sum in (least..=2 * mean as usize - least).step_by(2) {
+                let [exact, normal] = [&exact, &normal].map(|null| null.two_sided(sum));
+                assert!((exact - normal).abs() < 0.002, "{size}, {sum}: {exact} and {normal}");
+            }
         }
     }
 

@@ -1,0 +1,375 @@
+//! What changed between an old and a new one: two versions in one run, or the same channels in two runs.
+//!
+//! Each group is one comparison, and the question is whether any of them changed: so the p-values of all are adjusted together,
+//! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
+
+use super::cells::Outcome;
+use super::pairs::{ALPHA, LEVEL, Times, log_ratios};
+use super::runs::{cell, times};
+use super::statistics::{holm, rank_sum, signed_rank};
+use crate::collect::runs::{Place, RunData};
+use crate::run::plan::Plan;
+use crate::run::record::Recorded;
+
+/// What became of one side of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Side {
+    /// The median of its rounds, in ns/op.
+    Measured(f64),
+    /// A round or its runner failed, and how.
+    Failed(String),
+    /// It cannot be done, and why.
+    Unsupported(String),
+    /// There is no round of it.
+    NotRun,
+}
+
+impl Side {
+    /// Of a cell of a run.
+    pub fn of(run: &RunData, place: Place) -> Self {
+        match cell(run, place).outcome {
+            Outcome::Measured(measurement) => Side::Measured(measurement.median),
+            Outcome::Failed(how) => Side::Failed(how),
+            Outcome::Unsupported(why) => Side::Unsupported(why),
+            Outcome::Damaged(_) | Outcome::NotRun => Side::NotRun,
+        }
+    }
+}
+
+/// How far the new one's times lie above the old one's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shift {
+    /// Epochs of either side.
+    pub epochs: [usize; 2],
+    /// Time of the new one / time of the old one.
+    pub ratio: f64,
+    /// Its interval at [`LEVEL`], before any adjustment; `None` when so few epochs cannot bound it.
+    pub interval: Option<[f64; 2]>,
+    /// The p-value of "they are equal"; adjusted once it is in [`Changes`].
+    pub p_value: f64,
+    /// The least p-value that so many epochs can have, before any adjustment.
+    pub least_p_value: f64,
+}
+
+impl Shift {
+    /// Of times that were measured side by side: by the ratios of each epoch. `None` when no epoch has both.
+    pub fn paired(old: &Times, new: &Times) -> Option<Self> {
+        let ratios = log_ratios(new, old);
+        if ratios.is_empty() {
+            return None;
+        }
+        let found = signed_rank::compare(&ratios, LEVEL);
+        Some(Shift {
+            epochs: [found.units; 2],
+            ratio: found.estimate.exp(),
+            interval: found.interval.map(|interval| interval.map(f64::exp)),
+            p_value: found.p_value,
+            least_p_value: found.least_p_value,
+        })
+    }
+
+    /// Of the logs of times, one for each epoch, that were measured apart. `None` when there are none of either.
+    pub fn apart(old: &[f64], new: &[f64]) -> Option<Self> {
+        if old.is_empty() || new.is_empty() {
+            return None;
+        }
+        let found = rank_sum::compare(new, old, LEVEL);
+        Some(Shift {
+            epochs: [old.len(), new.len()],
+            ratio: found.estimate.exp(),
+            interval: found.interval.map(|interval| interval.map(f64::exp)),
+            p_value: found.p_value,
+            least_p_value: found.least_p_value,
+        })
+    }
+}
+
+/// What is said of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The new one takes longer.
+    Slower,
+    /// The new one takes less long.
+    Faster,
+    /// Chance alone could have made the difference.
+    NoDifference,
+    /// Only the new one failed.
+    FailedInNew,
+    /// Only the old one failed.
+    FailedInOld,
+    /// Both failed.
+    FailedInBoth,
+    /// One or both cannot do it.
+    Unsupported,
+    /// One or both have no rounds.
+    NotRun,
+    /// Both were measured, and did other work: their effective capacities are not the same.
+    OtherWork,
+}
+
+impl Verdict {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Slower => "slower",
+            Verdict::Faster => "faster",
+            Verdict::NoDifference => "no difference detected",
+            Verdict::FailedInNew => "failed in the new one",
+            Verdict::FailedInOld => "failed in the old one",
+            Verdict::FailedInBoth => "failed in both",
+            Verdict::Unsupported => "unsupported",
+            Verdict::NotRun => "not run",
+            Verdict::OtherWork => "not compared: other capacities",
+        }
+    }
+
+    /// Whether there is something to look at.
+    pub fn is_change(self) -> bool {
+        matches!(self, Verdict::Slower | Verdict::Faster | Verdict::FailedInNew | Verdict::FailedInOld)
+    }
+}
+
+/// A group, before and after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// What was measured.
+    pub name: String,
+    /// The old one.
+    pub old: Side,
+    /// The new one.
+    pub new: Side,
+    /// The others of the run, in the order of [`Changes::beside`].
+    pub beside: Vec<Side>,
+    /// Between the two, where both were measured and did the same work.
+    pub shift: Option<Shift>,
+}
+
+impl Change {
+    /// What is said of it.
+    pub fn verdict(&self) -> Verdict {
+        use Side::{Failed, Measured, NotRun, Unsupported};
+        match (&self.old, &self.new, &self.shift) {
+            (Failed(_), Failed(_), _) => Verdict::FailedInBoth,
+            (_, Failed(_), _) => Verdict::FailedInNew,
+            (Failed(_), _, _) => Verdict::FailedInOld,
+            (Unsupported(_), _, _) | (_, Unsupported(_), _) => Verdict::Unsupported,
+            (NotRun, _, _) | (_, NotRun, _) => Verdict::NotRun,
+            (Measured(_), Measured(_), None) => Verdict::OtherWork,
+            (.., Some(shift)) if shift.p_value > ALPHA => Verdict::NoDifference,
+            (.., Some(shift)) if shift.ratio > 1.0 => Verdict::Slower,
+            _ => Verdict::Faster,
+        }
+    }
+
+    /// Whether it is slower, and surely by more than `threshold`, a share: the whole interval of the ratio lies beyond. The estimate
+    /// alone would call every second change that is just as large as allowed too large.
+    pub fn is_beyond(&self, threshold: f64) -> bool {
+        let low = self.shift.as_ref().and_then(|shift| shift.interval).map(|[low, _]| low);
+        self.verdict() == Verdict::Slower && low.is_some_and(|low| low > 1.0 + threshold)
+    }
+}
+
+/// Everything that was compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changes {
+    /// The name of the old one.
+    pub old: String,
+    /// The name of the new one.
+    pub new: String,
+    /// The names of others that were measured beside them.
+    pub beside: Vec<String>,
+    /// Each group; p-values are adjusted.
+    pub all: Vec<Change>,
+}
+
+impl Changes {
+    /// Adjusts the p-values of `all`, and takes them as they then are.
+    pub fn new([old, new]: [String; 2], beside: Vec<String>, mut all: Vec<Change>) -> Self {
+        let mut shifts: Vec<&mut Shift> = all.iter_mut().filter_map(|change| change.shift.as_mut()).collect();
+        let adjusted = holm::adjust(&shifts.iter().map(|shift| shift.p_value).collect::<Vec<_>>());
+        for (shift, p_value) in shifts.iter_mut().zip(adjusted) {
+            shift.p_value = p_value;
+        }
+        Changes { old, new, beside, all }
+    }
+
+    /// Of a run that compares two versions; `None` when its plan names none.
+    pub fn of_versions(run: &RunData) -> Option<Self> {
+        let plan = &run.plan;
+        let [old, new] = plan.versions.filter(|places| places.iter().all(|at| *at < plan.entries.len()))?;
+        let others: Vec<usize> =
+            (0..plan.entries.len()).filter(|entry| ![old, new].contains(entry)).collect();
+        let all = plan.groups.iter().enumerate().map(|(group, of)| {
+            let [before, after] = [(group, old), (group, new)];
+            let same_work = run.capacities.get(&before) == run.capacities.get(&after);
+            let shift = || Shift::paired(&times(run, before), &times(run, after));
+            Change {
+                name: of.name(),
+                old: Side::of(run, before),
+                new: Side::of(run, after),
+                beside: others.iter().map(|other| Side::of(run, (group, *other))).collect(),
+                shift: if same_work { shift() } else { None },
+            }
+        });
+        let name = |entry: usize| plan.entries[entry].name.clone();
+        Some(Changes::new(
+            [name(old), name(new)],
+            others.iter().map(|entry| name(*entry)).collect(),
+            all.collect(),
+        ))
+    }
+
+    /// Those of this verdict.
+    pub fn of(&self, verdict: Verdict) -> impl Iterator<Item = &Change> {
+        self.all.iter().filter(move |change| change.verdict() == verdict)
+    }
+
+    /// How many groups were compared: those that the p-values are adjusted for.
+    pub fn compared(&self) -> usize {
+        self.all.iter().filter(|change| change.shift.is_some()).count()
+    }
+
+    /// How many of the compared groups have too few epochs to be called different, however large the difference.
+    pub fn blind(&self) -> usize {
+        let shifts = self.all.iter().filter_map(|change| change.shift.as_ref());
+        shifts.filter(|shift| shift.least_p_value * self.compared() as f64 > ALPHA).count()
+    }
+
+    /// The epochs of the groups, least and most, of both sides together.
+    pub fn epochs(&self) -> [usize; 2] {
+        let shifts = self.all.iter().filter_map(|change| change.shift.as_ref());
+        let epochs = shifts.flat_map(|shift| shift.epochs);
+        epochs.fold([usize::MAX, 0], |[least, most], epochs| [least.min(epochs), most.max(epochs)])
+    }
+}
+
+/// So many epochs are needed, before one of so many `groups` can be called different: the least p-value of a signed-rank test of `n`
+/// pairs is 2^(1-n), and Holm's adjustment multiplies it by the number of groups.
+pub fn fewest_epochs(groups: usize) -> u32 {
+    1 + (groups.max(1) as f64 / ALPHA).log2().ceil() as u32
+}
+
+/// Whether a group of a run that compares two versions is measured well enough: by the two alone, whoever runs beside them.
+pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
+    let Some([old, new]) = plan.versions else {
+        return super::runs::settled(plan, recorded, group);
+    };
+    let [old, new] = [old, new].map(|entry| recorded.times.get(&(group, entry)));
+    let closed = |place: Option<[usize; 2]>| {
+        place.is_some_and(|places| places.iter().any(|entry| recorded.closed.contains(&(group, *entry))))
+    };
+    match (old, new) {
+        // Nothing is left to be compared.
+        _ if closed(plan.versions) => true,
+        (Some(old), Some(new)) => Shift::paired(old, new)
+            .and_then(|shift| shift.interval)
+            .is_some_and(|[low, high]| plan.precision > 0.0 && (high / low).ln() / 2.0 <= plan.precision),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Epochs of two blocks whose ratios are `factor`, give or take a thousandth.
+    fn shift(factor: f64, epochs: u32) -> Option<Shift> {
+        let times = |factor: f64| -> Times {
+            (0..epochs)
+                .map(|epoch| {
+                    let noise = 1.0 + 0.001 * f64::from((epoch * 7) % 5) * (factor - 1.0).abs();
+                    (epoch, [(0, 100.0 * factor * noise), (1, 120.0 * factor * noise)].into())
+                })
+                .collect()
+        };
+        Shift::paired(&times(1.0), &times(factor))
+    }
+
+    fn change(shift: Option<Shift>) -> Change {
+        Change {
+            name: "ping_pong/capacity=1".to_owned(),
+            old: Side::Measured(100.0),
+            new: Side::Measured(100.0),
+            beside: Vec::new(),
+            shift,
+        }
+    }
+
+    fn changes(all: Vec<Change>) -> Changes {
+        Changes::new(["old".to_owned(), "new".to_owned()], Vec::new(), all)
+    }
+
+    #[test]
+    fn slower_faster_and_neither() {
+        let all = [1.2, 0.8, 1.0].map(|factor| change(shift(factor, 14)));
+        let verdicts: Vec<_> = changes(all.into()).all.iter().map(Change::verdict).collect();
+        assert_eq!(verdicts, [Verdict::Slower, Verdict::Faster, Verdict::NoDifference]);
+    }
+
+    #[test]
+    fn the_more_groups_the_more_epochs_are_needed() {
+        for groups in [1, 2, 7, 20, 100] {
+            let enough = fewest_epochs(groups);
+            for (epochs, verdict, blind) in
+                [(enough, Verdict::Slower, 0), (enough - 1, Verdict::NoDifference, groups)]
+            {
+                // One changed and the others did not.
+                let mut all = vec![change(shift(1.0, epochs)); groups - 1];
+                all.push(change(shift(1.5, epochs)));
+                let found = changes(all);
+                assert_eq!(found.all[groups - 1].verdict(), verdict, "{groups} groups, {epochs} epochs");
+                assert_eq!(found.blind(), blind, "{groups} groups, {epochs} epochs");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bound_of_the_interval_is_held_against_the_threshold_and_not_the_estimate() {
+        let mut slower = change(Some(Shift {
+            epochs: [20; 2],
+            ratio: 1.06,
+            interval: Some([1.02, 1.10]),
+            p_value: 0.001,
+            least_p_value: 0.000_002,
+        }));
+        assert!(slower.is_beyond(0.0) && slower.is_beyond(0.019) && !slower.is_beyond(0.05));
+        // Not significant, whatever the interval says.
+        slower.shift.as_mut().expect("a shift").p_value = 0.02;
+        assert!(!slower.is_beyond(0.0));
+        // Without an interval nothing is sure, and what is faster is never too slow.
+        let mut unbounded = change(shift(1.5, 14));
+        assert!(unbounded.is_beyond(0.4));
+        unbounded.shift.as_mut().expect("a shift").interval = None;
+        assert!(!unbounded.is_beyond(0.0));
+        assert!(!change(shift(0.5, 14)).is_beyond(0.0));
+    }
+
+    #[test]
+    fn a_failure_comes_before_everything_else() {
+        let sides = [
+            Side::Measured(1.0),
+            Side::Failed("killed".to_owned()),
+            Side::Unsupported("select".to_owned()),
+            Side::NotRun,
+        ];
+        let verdict = |old: usize, new: usize| {
+            let [old, new] = [old, new].map(|side| sides[side].clone());
+            Change { old, new, ..change(None) }.verdict()
+        };
+        assert_eq!([verdict(0, 1), verdict(2, 1), verdict(3, 1)], [Verdict::FailedInNew; 3]);
+        assert_eq!([verdict(1, 0), verdict(1, 2), verdict(1, 3)], [Verdict::FailedInOld; 3]);
+        assert_eq!(
+            (verdict(1, 1), verdict(2, 2), verdict(0, 2)),
+            (Verdict::FailedInBoth, Verdict::Unsupported, Verdict::Unsupported)
+        );
+        assert_eq!((verdict(0, 3), verdict(0, 0)), (Verdict::NotRun, Verdict::OtherWork));
+    }
+
+    #[test]
+    fn times_apart_are_compared_too() {
+        let logs = |from: f64| (0..12).map(|step| (from + 0.01 * f64::from(step)).ln()).collect::<Vec<_>>();
+        let shift = Shift::apart(&logs(100.0), &logs(150.0)).expect("both are there");
+        assert!((shift.ratio - 1.5).abs() < 0.001 && shift.p_value < 1e-5, "{shift:?}");
+        assert_eq!(Shift::apart(&[], &logs(1.0)), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Two runs beside each other: what may be compared between them, and how it turned out.
+//!
+//! The runs were not interleaved, so that whatever the machine did meanwhile is a difference like any other. What can be kept out is
+//! that other machines, compilers or settings pass for a change of a channel: [`unlike`] finds them.
+
+use std::collections::BTreeMap;
+
+use harness::machine::Machine;
+
+use super::changes::{Change, Changes, Shift, Side};
+use super::costs::median;
+use super::fingerprints::{difference, machine_differences};
+use super::runs::times;
+use crate::collect::runs::{Place, RunData};
+use crate::numbers;
+use crate::run::plan::{Entry, Plan};
+
+/// Rounds of one run that have so many times the messages of the other's are told of.
+const OTHER_SIZE: f64 = 2.0;
+
+/// What of two runs is unlike, so that a difference between them tells nothing of the channels; empty when they may be compared.
+pub fn unlike(old: &Plan, new: &Plan) -> Vec<String> {
+    let mut found = machine_differences(&old.machine, &new.machine);
+    if let (Some(one), Some(other)) = (own_version(&old.machine), own_version(&new.machine)) {
+        found.extend(difference("harness", one, other));
+    }
+    found.extend(difference("threads' placement", &old.placement, &new.placement));
+    let counted = |plan: &Plan| if plan.allocations { "counted" } else { "not counted" };
+    found.extend(difference("allocations", counted(old), counted(new)));
+    found
+}
+
+/// The version of chanlab, which is that of its own channels.
+fn own_version(machine: &Machine) -> Option<&str> {
+    machine.channels.values().map(String::as_str).find(|version| version.starts_with("chanlab "))
+}
+
+/// Two runs, compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// The cells that both have.
+    pub changes: Changes,
+    /// What was not compared, and why; and what has to be known beside the changes.
+    pub remarks: Vec<String>,
+    /// Channels of other versions that were left out.
+    pub other_versions: Vec<String>,
+}
+
+/// Compares each cell that both runs have. Channels of different versions are left out, unless `across_versions`.
+pub fn compare(old: &RunData, new: &RunData, across_versions: bool) -> Compared {
+    let (mut remarks, mut other_versions) = (Vec::new(), Vec::new());
+    let mut pairs: Vec<[usize; 2]> = Vec::new();
+    let place = |plan: &Plan, wanted: &Entry| plan.entries.iter().position(|entry| entry.name == wanted.name);
+    for (index, entry) in old.plan.entries.iter().enumerate() {
+        match place(&new.plan, entry) {
+            None => remarks.push(format!("{} is only in the old run", entry.name)),
+            Some(other) => {
+                let version = &new.plan.entries[other].version;
+                if let Some(differs) = difference(&entry.name, &entry.version, version) {
+                    other_versions.push(differs);
+                    if !across_versions {
+                        continue;
+                    }
+                }
+                pairs.push([index, other]);
+            }
+        }
+    }
+    let only_new = new.plan.entries.iter().filter(|entry| place(&old.plan, entry).is_none());
+    remarks.extend(only_new.map(|entry| format!("{} is only in the new run", entry.name)));
+
+    let names: BTreeMap<String, usize> =
+        new.plan.groups.iter().enumerate().map(|(index, group)| (group.name(), index)).collect();
+    let (mut all, mut common, mut other_sizes) = (Vec::new(), 0, 0);
+    for (index, group) in old.plan.groups.iter().enumerate() {
+        let Some(&other) = names.get(&group.name()) else { continue };
+        common += 1;
+        let mut sizes = Vec::new();
+        for pair in &pairs {
+            let [before, after] = [(index, pair[0]), (other, pair[1])];
+            all.push(change(
+                format!("{} over {}", group.name(), old.plan.entries[pair[0]].name),
+                old,
+                before,
+                new,
+                after,
+            ));
+            sizes.extend(size(old, before).zip(size(new, after)));
+        }
+        let unlike = |(one, other): &(f64, f64)| one / other >= OTHER_SIZE || other / one >= OTHER_SIZE;
+        other_sizes += u64::from(sizes.iter().any(unlike));
+    }
+    for (run, which) in [(old, "old"), (new, "new")] {
+        let alone = run.plan.groups.len() - common;
+        if alone > 0 {
+            remarks.push(format!("{} only in the {which} run", numbers::count(alone as u64, "group")));
+        }
+    }
+    if other_sizes > 0 {
+        remarks.push(format!(
+            "in {} the rounds of one run have twice the messages of the other's, or more: what a message costs may depend on it",
+            numbers::count(other_sizes, "group")
+        ));
+    }
+    let sides = ["the old run".to_owned(), "the new run".to_owned()];
+    Compared { changes: Changes::new(sides, Vec::new(), all), remarks, other_versions }
+}
+
+fn change(name: String, old: &RunData, before: Place, new: &RunData, after: Place) -> Change {
+    let same_work = old.capacities.get(&before) == new.capacities.get(&after);
+    let shift = || Shift::apart(&logs(old, before), &logs(new, after));
+    Change {
+        name,
+        old: Side::of(old, before),
+        new: Side::of(new, after),
+        beside: Vec::new(),
+        shift: if same_work { shift() } else { None },
+    }
+}
+
+/// For each epoch the log of the median of its blocks' times.
+fn logs(run: &RunData, place: Place) -> Vec<f64> {
+    let epochs = times(run, place).into_values();
+    epochs.filter_map(|blocks| Some(median(blocks.into_values().collect())?.ln())).collect()
+}
+
+/// The messages of a cell's rounds.
+fn size(run: &RunData, place: Place) -> Option<f64> {
+    median(run.measured(place).into_iter().map(|round| round.measured.messages as f64).collect())
+}

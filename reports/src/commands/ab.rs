@@ -1,0 +1,209 @@
+//! `chanlab ab`: two versions of a channel's crate, measured side by side in one run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use harness::channel::Info;
+use harness::machine::Machine;
+use harness::profile::Profile;
+use harness::record::now;
+use harness::registry::Registry;
+use reports::Usage;
+use reports::analyse::changes::{Change, Changes, Verdict, fewest_epochs, settled};
+use reports::collect::runs::RunData;
+use reports::numbers;
+use reports::render::changes::{Told, ratio, side_by_side};
+use reports::run::child::{Child, Launch};
+use reports::run::plan::{Entry, Plan};
+use reports::run::record::Why;
+use reports::versions::build;
+use reports::versions::source::Source;
+
+use super::changes::{facts, tell};
+use super::measure::{Measuring, carry_out, chosen, percent};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The crate, of which a channel is compared (chanlab list names them)
+    #[arg(long = "crate", value_name = "CRATE", required_unless_present = "resume")]
+    package: Option<String>,
+    /// The old version: a published one, such as 0.5.14, or path:FOLDER for a checkout of the crate
+    #[arg(value_name = "OLD", required_unless_present = "resume")]
+    old: Option<String>,
+    /// The new version, in the same way
+    #[arg(value_name = "NEW", required_unless_present = "resume")]
+    new: Option<String>,
+    #[command(flatten)]
+    measuring: Measuring,
+    /// Which channel of the crate, where it has several
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// Another channel to measure beside them, of this build or of another runner
+    #[arg(long, value_name = "CHANNEL")]
+    beside: Vec<String>,
+    /// Fail when a group is slower by more than so many per cent: significantly, and with the whole interval of the ratio beyond it
+    #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = percent)]
+    threshold: f64,
+    /// Write what changed as Markdown, for a pull request; - prints that instead of the table
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Go on with a comparison that was stopped or killed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["package", "old", "output"])]
+    resume: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let (plan, folder) = match &arguments.resume {
+        Some(folder) => {
+            let plan = Plan::read(folder)?;
+            if plan.versions.is_none() {
+                let run = folder.display();
+                return Err(Usage(format!(
+                    "the run in {run} compares no versions: chanlab run --resume {run}"
+                ))
+                .into());
+            }
+            (plan, folder.clone())
+        }
+        None => {
+            let plan = planned(arguments)?;
+            let folder = arguments.measuring.folder(&plan, "ab");
+            plan.write(&folder)?;
+            (plan, folder)
+        }
+    };
+    if carry_out(&plan, &folder, &settled, "chanlab ab")? == Why::Interrupted {
+        bail!("there is no verdict before the run is done");
+    }
+    judge(&folder, arguments.threshold / 100.0, arguments.markdown.as_deref())
+}
+
+/// Says what changed; an error when it got worse.
+fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
+    let run = RunData::read(folder)?;
+    let changes = Changes::of_versions(&run).context("the run's plan names no versions")?;
+    for problem in &run.problems {
+        eprintln!("warning: {problem}");
+    }
+    let told = Told {
+        title: format!("{} against {}", changes.new, changes.old),
+        changes: &changes,
+        method: side_by_side(&changes),
+        remarks: Vec::new(),
+        facts: facts(&run.plan),
+    };
+    tell(&told, markdown)?;
+    eprintln!("every round is in {}; chanlab report --run draws its page", folder.display());
+    match worse(&changes, threshold) {
+        Some(how) => bail!("{how}"),
+        None => Ok(()),
+    }
+}
+
+/// What got worse, in one line: slower beyond the threshold, or failing; `None` when nothing did.
+fn worse(changes: &Changes, threshold: f64) -> Option<String> {
+    let failed: Vec<String> = changes.of(Verdict::FailedInNew).map(|change| change.name.clone()).collect();
+    let named = |change: &Change| format!("{} {}", change.name, ratio(change));
+    let slower: Vec<String> =
+        changes.all.iter().filter(|change| change.is_beyond(threshold)).map(named).collect();
+    let mut how = Vec::new();
+    if !slower.is_empty() {
+        let percent = numbers::figure(threshold * 100.0);
+        how.push(format!("is slower than {} by more than {percent} %: {}", changes.old, slower.join(", ")));
+    }
+    if !failed.is_empty() {
+        how.push(format!("failed where {} did not: {}", changes.old, failed.join(", ")));
+    }
+    (!how.is_empty()).then(|| format!("{} {}", changes.new, how.join("; it ")))
+}
+
+fn planned(arguments: &Arguments) -> Result<Plan> {
+    let registry = Registry::new();
+    let package = arguments.package.as_deref().unwrap_or_default();
+    let info = channel(&registry, package, arguments.channel.as_deref())?;
+    let sources = [&arguments.old, &arguments.new]
+        .map(|version| Source::parse(package, version.as_deref().unwrap_or_default()));
+    let [old, new] = sources;
+    let sources = [old?, new?];
+    // Whatever can be refused is refused before anything is built.
+    let machine = Machine::current(&registry);
+    let others = chosen(arguments.measuring.entries(&registry, &machine)?, &arguments.beside)?;
+    let mut plan = arguments.measuring.plan(&registry, machine, Vec::new(), Profile::Quick)?;
+
+    plan.entries = versions(package, info, &sources, &plan.machine)?;
+    plan.versions = Some([0, 1]);
+    // The channel of this build is not in the run, unless it is named; the versions are.
+    plan.machine.channels.remove(info.name);
+    plan.entries.extend(others);
+    let told = plan.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone()));
+    plan.machine.channels.extend(told);
+    plan.fewest_epochs = plan.fewest_epochs.max(fewest_epochs(plan.groups.len()));
+    if !arguments.measuring.names_epochs() {
+        plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs);
+    }
+    // Building took its time.
+    plan.began = now();
+    Ok(plan)
+}
+
+/// The channel that comes from a crate.
+fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&'static Info> {
+    let of_it: Vec<&Info> = registry.channels().filter(|info| info.package == Some(package)).collect();
+    let names = |infos: &[&'static Info]| infos.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
+    match (&of_it[..], wanted) {
+        ([], _) => {
+            let mut known: Vec<&str> = registry.channels().filter_map(|info| info.package).collect();
+            known.dedup();
+            Err(Usage(format!(
+                "no channel comes from the crate {package}: expected one of {}",
+                known.join(", ")
+            ))
+            .into())
+        }
+        ([only], None) => Ok(only),
+        (several, None) => Err(Usage(format!(
+            "{package} has several channels: name one of {} with --channel",
+            names(several)
+        ))
+        .into()),
+        (several, Some(wanted)) => {
+            several.iter().find(|info| info.name == wanted).copied().ok_or_else(|| {
+                Usage(format!("unknown channel {wanted} of {package}: expected one of {}", names(several)))
+                    .into()
+            })
+        }
+    }
+}
+
+/// Builds both versions and asks their runners who they are.
+fn versions(package: &str, info: &Info, sources: &[Source; 2], machine: &Machine) -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for source in sources {
+        let mut name = format!("{package} {}", source.name());
+        if entries.iter().any(|entry| entry.name == name) {
+            name.push_str(" (again)");
+        }
+        eprintln!("building a runner with {name}");
+        let program = build::runner(package, source, |line| eprintln!("{line}"))?;
+        let program = program.to_str().context("the runner's path is not UTF-8")?.to_owned();
+        let launch = Launch::Command(vec![program]);
+        let child =
+            Child::start(&launch).map_err(|failure| anyhow::anyhow!("the runner of {name}: {failure}"))?;
+        let hello = child.hello.channels.iter().find(|channel| channel.name == info.name);
+        let told = hello.map(|channel| channel.version.clone()).unwrap_or_default();
+        if let Source::Published(version) = source
+            && told.split('+').next() != format!("{package} {version}").split('+').next()
+        {
+            bail!("the runner of {name} says that its version is `{told}`");
+        }
+        if child.hello.language != machine.rustc {
+            eprintln!(
+                "warning: {name} is built with {}, and this program with {}",
+                child.hello.language, machine.rustc
+            );
+        }
+        entries.push(Entry { name, channel: info.name.to_owned(), version: source.recorded(&told), launch });
+    }
+    Ok(entries)
+}

@@ -1,0 +1,40 @@
+//! What `chanlab ab` and `chanlab compare` share: telling of changes.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use reports::render::changes::{Told, terminal};
+use reports::render::markdown::markdown;
+use reports::run::plan::Plan;
+
+/// Says what changed, in the terminal or, where `file` is `-`, in Markdown; and writes Markdown into any other `file`.
+pub(super) fn tell(told: &Told<'_>, file: Option<&Path>) -> Result<()> {
+    let mut output = io::stdout().lock();
+    match file {
+        Some(file) if file == Path::new("-") => write!(output, "{}", markdown(told))?,
+        Some(file) => {
+            write!(output, "{}", terminal(told))?;
+            fs::write(file, markdown(told)).with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        None => write!(output, "{}", terminal(told))?,
+    }
+    Ok(())
+}
+
+/// What a run was made with: the machine, the settings, who was measured.
+pub(super) fn facts(plan: &Plan) -> Vec<(String, String)> {
+    let machine = &plan.machine;
+    let mut facts = vec![
+        ("processor", format!("{}, {} logical", machine.cpu, machine.cores)),
+        ("system", format!("{}, {}", machine.system, machine.kernel)),
+        ("compiler", machine.rustc.clone()),
+        ("began", plan.began.clone()),
+        ("profile", plan.profile.clone()),
+        ("placement", plan.placement.clone()),
+        ("command", plan.command.clone()),
+    ];
+    facts.extend(plan.entries.iter().map(|entry| (entry.name.as_str(), entry.version.clone())));
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

@@ -1,0 +1,84 @@
+//! `chanlab compare`: two runs that were made apart.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use reports::Usage;
+use reports::analyse::two_runs::{compare, unlike};
+use reports::collect::runs::RunData;
+use reports::render::changes::{Told, apart};
+
+use super::changes::{facts, tell};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The folder of the run that was before
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The folder of the run that came after
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// Compare channels of different versions too
+    #[arg(long)]
+    across_versions: bool,
+    /// Compare even what is unlike, such as the runs of two machines
+    #[arg(long)]
+    force: bool,
+    /// Write the changes as Markdown; - prints that and nothing else
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let [old, new] = [RunData::read(&arguments.old)?, RunData::read(&arguments.new)?];
+    let differences = unlike(&old.plan, &new.plan);
+    if !differences.is_empty() && !arguments.force {
+        return Err(Usage(format!(
+            "the runs are unlike, so a difference would tell nothing of the channels ({}); --force compares them all the same",
+            differences.join("; ")
+        ))
+        .into());
+    }
+    let compared = compare(&old, &new, arguments.across_versions);
+    if compared.changes.all.is_empty() {
+        let why = if compared.other_versions.is_empty() {
+            "no channel on the same work".to_owned()
+        } else {
+            format!(
+                "only channels of other versions ({}), which --across-versions compares",
+                compared.other_versions.join("; ")
+            )
+        };
+        return Err(Usage(format!("the runs have nothing in common that can be compared: {why}")).into());
+    }
+    for difference in &differences {
+        eprintln!("warning: the runs are unlike: {difference}");
+    }
+    for run in [&old, &new] {
+        for problem in &run.problems {
+            eprintln!("warning: {problem}");
+        }
+        if run.ended.is_none() {
+            eprintln!("warning: the run in {} did not end: what it has is compared", run.folder.display());
+        }
+    }
+    let mut remarks: Vec<String> =
+        differences.iter().map(|difference| format!("unlike in both runs: {difference}")).collect();
+    let versions =
+        if arguments.across_versions { "compared across versions" } else { "left out, other versions" };
+    remarks.extend(compared.other_versions.iter().map(|differs| format!("{versions}: {differs}")));
+    remarks.extend(compared.remarks);
+    let of_both = [(&old, "old"), (&new, "new")].into_iter().flat_map(|(run, which)| {
+        facts(&run.plan).into_iter().map(move |(name, value)| (format!("{which}: {name}"), value))
+    });
+    let facts = of_both.collect();
+    let told = Told {
+        title: format!("{} against {}", arguments.new.display(), arguments.old.display()),
+        method: apart(&compared.changes),
+        changes: &compared.changes,
+        remarks,
+        facts,
+    };
+    tell(&told, arguments.markdown.as_deref())
+}

@@ -1,0 +1,183 @@
+//! What changed, in the terminal: a table, what failed, and a sentence.
+
+use crate::analyse::changes::{Change, Changes, Side, Verdict};
+use crate::analyse::pairs::{ALPHA, LEVEL};
+use crate::numbers;
+
+/// Changes, and what a reader has to know of them.
+#[derive(Clone, Debug)]
+pub struct Told<'a> {
+    /// What was compared with what.
+    pub title: String,
+    /// How it turned out.
+    pub changes: &'a Changes,
+    /// How it was compared, in a sentence.
+    pub method: String,
+    /// What has to be known beside it.
+    pub remarks: Vec<String>,
+    /// The machine, the versions and what else it was measured with: name and value.
+    pub facts: Vec<(String, String)>,
+}
+
+/// The table, with everything that is told of it.
+pub fn terminal(told: &Told<'_>) -> String {
+    let changes = told.changes;
+    let mut rows = vec![header(changes)];
+    rows.extend(changes.all.iter().map(|change| {
+        let mut row = vec![change.name.clone(), time(&change.old), time(&change.new)];
+        row.extend(change.beside.iter().map(time));
+        row.extend([ratio(change), p_value(change), change.verdict().words().to_owned()]);
+        row
+    }));
+    let mut text = format!("{}\n\n{}\n", told.title, aligned(&rows));
+    for line in failures(changes) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text.push_str(&format!("{}\n{}\n", summary(changes), told.method));
+    for remark in remarks(told) {
+        text.push_str(&format!("note: {remark}\n"));
+    }
+    text
+}
+
+fn header(changes: &Changes) -> Vec<String> {
+    let mut header: Vec<String> = ["ns/op", "old", "new"].map(str::to_owned).into();
+    header.extend(changes.beside.iter().cloned());
+    header.extend(["new / old", "p", ""].map(str::to_owned));
+    header
+}
+
+/// Rows with their columns below each other: the first and the last to the left, numbers to the right.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows[0].len();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            match column {
+                0 => line.push_str(&format!("{cell:width$}")),
+                _ if column + 1 == columns => line.push_str(&format!("  {cell}")),
+                _ => line.push_str(&format!("  {cell:>width$}")),
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The time of a side in ns/op, or why there is none, in a word.
+pub(super) fn time(side: &Side) -> String {
+    match side {
+        Side::Measured(ns_per_op) => numbers::measured(*ns_per_op),
+        Side::Failed(_) => "failed".to_owned(),
+        Side::Unsupported(_) => "unsupported".to_owned(),
+        Side::NotRun => "not run".to_owned(),
+    }
+}
+
+/// The ratio with its interval: `1.04× (1.01–1.07×)`.
+pub fn ratio(change: &Change) -> String {
+    let Some(shift) = &change.shift else {
+        return String::new();
+    };
+    match shift.interval {
+        Some(interval) => format!("{} ({})", numbers::ratio(shift.ratio), numbers::ratios(interval)),
+        None => format!("{} (unbounded)", numbers::ratio(shift.ratio)),
+    }
+}
+
+/// The adjusted p-value: `0.004`, `<0.001`, `1`.
+pub(super) fn p_value(change: &Change) -> String {
+    match &change.shift {
+        None => String::new(),
+        Some(shift) if shift.p_value < 0.001 => "<0.001".to_owned(),
+        Some(shift) if shift.p_value >= 0.9995 => "1".to_owned(),
+        Some(shift) => format!("{:.3}", shift.p_value),
+    }
+}
+
+/// A line for each failure of either side.
+pub(super) fn failures(changes: &Changes) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in &changes.all {
+        for (side, of) in [(&change.old, &changes.old), (&change.new, &changes.new)] {
+            if let Side::Failed(how) = side {
+                lines.push(format!("{} failed over {of}: {how}", change.name));
+            }
+        }
+    }
+    lines
+}
+
+/// How many of what, in a sentence.
+pub(super) fn summary(changes: &Changes) -> String {
+    let counts = [
+        (Verdict::Slower, "slower"),
+        (Verdict::Faster, "faster"),
+        (Verdict::NoDifference, "with no difference detected"),
+        (Verdict::FailedInNew, "failed only in the new one"),
+        (Verdict::FailedInOld, "failed only in the old one"),
+        (Verdict::FailedInBoth, "failed in both"),
+        (Verdict::OtherWork, "with other capacities"),
+        (Verdict::Unsupported, "unsupported"),
+        (Verdict::NotRun, "not run"),
+    ];
+    let told: Vec<String> = counts
+        .into_iter()
+        .map(|(verdict, words)| (changes.of(verdict).count(), words))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    let all = numbers::count(changes.all.len() as u64, "comparison");
+    if told.is_empty() {
+        return "Nothing was compared.".to_owned();
+    }
+    format!("{all} of {} with {}: {}.", changes.new, changes.old, told.join(", "))
+}
+
+/// What the numbers mean, in a sentence; `how` is how they were measured.
+fn method(changes: &Changes, how: &str, each: &str) -> String {
+    let epochs = match changes.epochs() {
+        [least, most] if least > most => return how.to_owned(),
+        [least, most] if least == most => numbers::count(most as u64, "epoch"),
+        [least, most] => format!("{least} to {}", numbers::count(most as u64, "epoch")),
+    };
+    format!(
+        "{how} Ratios of the new one's time to the old one's over {epochs}, with {} % intervals for each {each} alone; \
+         p-values adjusted for all {} (Holm), a difference at {ALPHA} or less.",
+        LEVEL * 100.0,
+        changes.compared()
+    )
+}
+
+/// Of a comparison of two versions in one run.
+pub fn side_by_side(changes: &Changes) -> String {
+    method(changes, "Measured side by side in one run.", "group")
+}
+
+/// Of a comparison of two runs.
+pub fn apart(changes: &Changes) -> String {
+    method(
+        changes,
+        "The two runs were made one after the other, so that a drift of the machine between them cannot be excluded: \
+         measure side by side (chanlab ab, chanlab run) before you believe a small difference.",
+        "cell",
+    )
+}
+
+/// The remarks, and what the epochs cannot tell.
+pub(super) fn remarks(told: &Told<'_>) -> Vec<String> {
+    let mut remarks = told.remarks.clone();
+    let blind = told.changes.blind();
+    if blind > 0 {
+        remarks.push(format!(
+            "in {blind} of {} comparisons the epochs are too few to tell any difference, however large: measure longer",
+            told.changes.compared()
+        ));
+    }
+    remarks
+}

@@ -1,0 +1,82 @@
+//! What changed, for a pull request: a table of what changed, and the rest folded away.
+
+use super::changes::{Told, failures, p_value, ratio, remarks, summary, time};
+use crate::analyse::changes::{Change, Changes};
+
+/// The report. It is read where somebody reviews a change, so what changed comes first and needs no click.
+pub fn markdown(told: &Told<'_>) -> String {
+    let changes = told.changes;
+    let (changed, rest): (Vec<&Change>, Vec<&Change>) =
+        changes.all.iter().partition(|change| change.verdict().is_change());
+    let mut text = format!("### {}\n\n{}\n", escaped(&told.title), escaped(&summary(changes)));
+    if !changed.is_empty() {
+        text.push_str(&format!("\n{}", table(changes, &changed)));
+    }
+    let failures = failures(changes);
+    if !failures.is_empty() {
+        text.push('\n');
+    }
+    for line in failures {
+        text.push_str(&format!("- {}\n", escaped(&line)));
+    }
+    if !rest.is_empty() {
+        let summary = format!("{} without a change", rest.len());
+        text.push_str(&folded(&summary, &table(changes, &rest)));
+    }
+    let mut facts = format!("{}\n", escaped(&told.method));
+    let remarks = remarks(told);
+    if !remarks.is_empty() {
+        facts.push('\n');
+    }
+    for remark in remarks {
+        facts.push_str(&format!("- {}\n", escaped(&remark)));
+    }
+    facts.push_str("\n| | |\n| --- | --- |\n");
+    for (name, value) in &told.facts {
+        facts.push_str(&format!("| {} | {} |\n", escaped(name), escaped(value)));
+    }
+    text.push_str(&folded("Method, machine and versions", &facts));
+    text
+}
+
+fn table(changes: &Changes, rows: &[&Change]) -> String {
+    let mut names = vec!["ns/op".to_owned(), changes.old.clone(), changes.new.clone()];
+    names.extend(changes.beside.iter().cloned());
+    names.extend(["new / old", "p", ""].map(str::to_owned));
+    let mut text = row(&names.iter().map(|name| escaped(name)).collect::<Vec<_>>());
+    let last = names.len() - 1;
+    let sides: Vec<String> = (0..=last)
+        .map(|column| if column == 0 || column == last { "---" } else { "---:" }.to_owned())
+        .collect();
+    text.push_str(&row(&sides));
+    for change in rows {
+        let mut cells = vec![escaped(&change.name), time(&change.old), time(&change.new)];
+        cells.extend(change.beside.iter().map(time));
+        cells.extend([ratio(change), escaped(&p_value(change)), change.verdict().words().to_owned()]);
+        text.push_str(&row(&cells));
+    }
+    text
+}
+
+fn row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn folded(summary: &str, content: &str) -> String {
+    format!("\n<details><summary>{summary}</summary>\n\n{content}\n</details>\n")
+}
+
+/// Text that stays text: no column, no tag, no line of its own, no emphasis.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => safe.push_str("&lt;"),
+            '&' => safe.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' => safe.extend(['\\', character]),
+            '\n' | '\r' => safe.push(' '),
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
