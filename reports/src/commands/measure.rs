@@ -311,11 +311,11 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
         let record = ParamsRecord::of(registry.workload(workload)?, &params);
         let group = Group {
             workload: workload.to_owned(),
-            params: record,
             least_messages: match record.values.contains_key(RATE) {
                 true => proposed.messages,
                 false => registry.least_messages(&params),
             },
+            params: record,
             deadline_ns,
         };
         if groups.iter().any(|known| known.name() == group.name()) {
