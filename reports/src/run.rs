@@ -13,6 +13,7 @@
 pub mod child;
 pub mod conformance;
 pub mod engine;
+pub mod go;
 pub mod plan;
 pub mod progress;
 pub mod record;

@@ -37,6 +37,7 @@ pub fn slowed(plan: Plan, steps: &[u64]) -> Plan {
         channel: "slowed".to_owned(),
         version: version.clone(),
         launch: Launch::Slowed(steps),
+        about: None,
     };
     Plan { entries: steps.iter().map(entry).collect(), ..plan }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use harness::channel::Info;
 use harness::machine::Machine;
 use harness::profile::Profile;
+use harness::protocol::ChannelHello;
 use harness::record::{Model, Overhead, ParamsRecord, Run};
 use harness::registry::Registry;
 use harness::workload::WorkloadInfo;
@@ -49,6 +50,8 @@ pub struct Page {
     pub warnings: Vec<String>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+    /// Who would have been measured but was not available: a name, and why.
+    pub not_available: Vec<(String, String)>,
 }
 
 /// Where the times of a page come from.
@@ -99,6 +102,8 @@ pub struct ChannelPage {
     pub name: String,
     /// What this build knows of it.
     pub info: Option<&'static Info>,
+    /// What its runner said of it, where this build does not know it.
+    pub told: Option<ChannelHello>,
     /// The versions that were measured: one, unless the runs differ.
     pub versions: BTreeSet<String>,
     /// Whether its own rounds verified themselves.
@@ -176,8 +181,14 @@ impl Page {
             }
         }
         let source = Source::Run(run.folder);
-        let page = Page::assembled(source, workloads, overheads, newest_models, problems, registry);
-        Page { criterion, ..page }
+        let mut page = Page::assembled(source, workloads, overheads, newest_models, problems, registry);
+        for channel in page.channels.iter_mut().filter(|channel| channel.info.is_none()) {
+            if let Some(entry) = run.plan.entries.iter().find(|entry| entry.name == channel.name) {
+                channel.told = entry.about.clone();
+                channel.versions.insert(entry.version.clone());
+            }
+        }
+        Page { criterion, not_available: run.plan.not_available, ..page }
     }
 
     fn assembled(
@@ -202,6 +213,7 @@ impl Page {
             models: newest_models,
             fingerprints,
             warnings: Vec::new(),
+            not_available: Vec::new(),
             problems,
         };
         page.note_damage();
@@ -412,6 +424,7 @@ fn channels(
                 rounds: checks::rounds(&name, workloads),
                 loom: checks::channel_models(&name, info, models),
                 info,
+                told: None,
                 name,
             }
         })

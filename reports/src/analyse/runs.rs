@@ -14,6 +14,7 @@ use super::ranking::Ranked;
 use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;
 use crate::collect::runs::{Place, RunData};
+use crate::run::child::Launch;
 use crate::run::plan::Plan;
 use crate::run::record::{Recorded, RoundLine};
 
@@ -158,12 +159,22 @@ pub fn cell(run: &RunData, place: Place) -> Cell {
         rounds: run.verified(place),
         effective_capacity: run.capacities.get(&place).cloned(),
         remarks: Vec::new(),
-        replay: Some(format!(
-            "cargo run --release -- round {} {} {} --rounds 100",
-            entry.channel,
-            of.workload,
-            values.join(",")
-        )),
+        replay: Some(match &entry.launch {
+            Launch::Own | Launch::Slowed { .. } => format!(
+                "cargo run --release -- round {} {} {} --rounds 100",
+                entry.channel,
+                of.workload,
+                values.join(",")
+            ),
+            // `round` has the channels of this build only.
+            Launch::Command(words) => format!(
+                "cargo run --release -- run {}/{} --channel '{}' --runner '{}'",
+                of.workload,
+                values.join(","),
+                entry.name,
+                words.join(" ")
+            ),
+        }),
         costs,
         modes: found,
     }

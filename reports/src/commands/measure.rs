@@ -16,9 +16,10 @@ use harness::registry::{Registry, UsageError};
 use reports::collect::sources::runs_folder;
 use reports::run::child::{Child, Launch};
 use reports::run::engine::{self, MOST_SCALE, Settled};
+use reports::run::go;
 use reports::run::plan::{Entry, FEWEST_EPOCHS, Group, Plan, VERSION};
 use reports::run::progress::Progress;
-use reports::run::record::Why;
+use reports::run::record::{Failure, Why};
 use reports::{Usage, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -169,6 +170,7 @@ impl Measuring {
             placement: self.placement.word().to_owned(),
             allocations: self.allocations,
             versions: None,
+            not_available: Vec::new(),
         })
     }
 
@@ -179,6 +181,7 @@ impl Measuring {
             channel: info.name.to_owned(),
             version: machine.channels.get(info.name).cloned().unwrap_or_default(),
             launch: Launch::Own,
+            about: None,
         });
         let mut entries: Vec<Entry> = own.collect();
         for command in &self.runners {
@@ -199,12 +202,20 @@ impl Measuring {
     }
 }
 
-/// Those of `entries` that are `wanted` by name.
-pub(super) fn chosen(mut entries: Vec<Entry>, wanted: &[String]) -> Result<Vec<Entry>> {
+/// Those of `entries` that are `wanted` by name; `not_available` tells why one of them may not be there.
+pub(super) fn chosen(
+    mut entries: Vec<Entry>,
+    wanted: &[String],
+    not_available: &[(String, String)],
+) -> Result<Vec<Entry>> {
     for name in wanted {
         if !entries.iter().any(|entry| entry.name == *name) {
             let known: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
-            return Err(Usage(format!("unknown channel {name}: expected one of {}", known.join(", "))).into());
+            let mut message = format!("unknown channel {name}: expected one of {}", known.join(", "));
+            for (other, why) in not_available {
+                message.push_str(&format!("; {other}: not available: {why}"));
+            }
+            return Err(Usage(message).into());
         }
     }
     entries.retain(|entry| wanted.contains(&entry.name));
@@ -234,6 +245,9 @@ fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
     let names: Vec<_> = plan.entries.iter().map(|entry| entry.name.as_str()).collect();
     let mut terminal = io::stderr().lock();
     writeln!(terminal, "{} of {}", numbers::count(plan.groups.len() as u64, "group"), names.join(", "))?;
+    for (name, why) in &plan.not_available {
+        writeln!(terminal, "{name}: not available: {why}")?;
+    }
     let (minutes, seconds) = (plan.budget_seconds / 60, plan.budget_seconds % 60);
     writeln!(terminal, "profile {}, about {minutes} min {seconds} s, in {}\n", plan.profile, folder.display())
 }
@@ -248,7 +262,18 @@ fn blocks(of_profile: u32, entries: usize) -> u32 {
 /// Adds the channels of another runner, which is started to ask it for them.
 fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
-    let child = Child::start(&launch).map_err(|failure| Usage(format!("--runner {command}: {failure}")))?;
+    join(&launch, entries).map_err(|failure| Usage(format!("--runner {command}: {failure}")).into())
+}
+
+/// Adds Go's channels. In one line, why that is not possible.
+pub(super) fn add_go(entries: &mut Vec<Entry>) -> Result<(), String> {
+    let launch = Launch::Command(vec![go::runner()?.display().to_string()]);
+    join(&launch, entries).map_err(|failure| format!("its runner does not start: {failure}"))
+}
+
+/// Adds the channels of the runner that `launch` starts.
+fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), Failure> {
+    let child = Child::start(launch)?;
     for channel in &child.hello.channels {
         let taken = entries.iter().any(|entry| entry.name == channel.name);
         entries.push(Entry {
@@ -260,6 +285,7 @@ fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
             channel: channel.name.clone(),
             version: channel.version.clone(),
             launch: launch.clone(),
+            about: Some(channel.clone()),
         });
     }
     Ok(())

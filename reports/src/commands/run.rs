@@ -9,9 +9,10 @@ use harness::profile::Profile;
 use harness::registry::Registry;
 use reports::analyse::runs::settled;
 use reports::collect::sources::{RUNS, Sources};
+use reports::run::go;
 use reports::run::plan::Plan;
 
-use super::measure::{Measuring, carry_out, chosen};
+use super::measure::{Measuring, add_go, carry_out, chosen};
 use super::report;
 
 /// The page in the folder of a run.
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// Only these channels
     #[arg(long = "channel", value_name = "CHANNEL")]
     channels: Vec<String>,
+    /// Leave Go's channels out, which are measured as well where there is a Go
+    #[arg(long)]
+    no_go: bool,
     /// Go on with a run that was stopped or killed
     #[arg(long, value_name = "DIR", exclusive = true)]
     resume: Option<PathBuf>,
@@ -48,8 +52,16 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let registry = Registry::new();
     let machine = Machine::current(&registry);
     let mut entries = arguments.measuring.entries(&registry, &machine)?;
-    if !arguments.channels.is_empty() {
-        entries = chosen(entries, &arguments.channels)?;
+    let mut not_available = Vec::new();
+    // Who names only channels that are there already needs no Go.
+    let there = |name: &String| entries.iter().any(|entry| entry.name == *name);
+    let wants_others = arguments.channels.is_empty() || !arguments.channels.iter().all(there);
+    if wants_others && !arguments.no_go {
+        not_available.extend(add_go(&mut entries).err().map(|why| (go::NAME.to_owned(), why)));
     }
-    arguments.measuring.plan(&registry, machine, entries, Profile::Standard)
+    if !arguments.channels.is_empty() {
+        entries = chosen(entries, &arguments.channels, &not_available)?;
+    }
+    let plan = arguments.measuring.plan(&registry, machine, entries, Profile::Standard)?;
+    Ok(Plan { not_available, ..plan })
 }

@@ -1,5 +1,6 @@
 //! The channels: what each is, what it lacks, what the checks say of it.
 
+use harness::protocol::ChannelHello;
 use maud::{Markup, html};
 
 use super::checks::verdict;
@@ -43,17 +44,17 @@ fn row(channel: &ChannelPage, colours: &Colours) -> Markup {
                 (swatch(&channel.name, colours)) (channel.name)
                 @for version in &channel.versions { div.version { (version) } }
             }
-            @match channel.info {
-                Some(info) => {
-                    td { (info.about) }
+            @match channel.info.map(|info| ChannelHello::of(info, "")).or_else(|| channel.told.clone()) {
+                Some(told) => {
+                    td { (told.about) }
                     td {
-                        @if info.lacks.is_empty() && info.notes.is_empty() { span.quiet { "lacks nothing" } }
+                        @if told.lacks.is_empty() && told.notes.is_empty() { span.quiet { "lacks nothing" } }
                         @else {
                             ul.tight {
-                                @for (capability, reason) in info.lacks {
-                                    li { b { "lacks " (capability) } ": " (reason) }
+                                @for lack in &told.lacks {
+                                    li { b { "lacks " (lack.capability) } ": " (lack.reason) }
                                 }
-                                @for note in info.notes { li { (note) } }
+                                @for note in &told.notes { li { (note) } }
                             }
                         }
                     }

@@ -34,6 +34,7 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                     " (" code { (command(&page.source)) } ")."
                 }
             }
+            @for (name, why) in &page.not_available { p.quiet { "Not available: " (name) ": " (why) "." } }
             h3 { "Ratio to the fastest, for each of the params" }
             p { "Params name the capacity, and whatever is not at the workload's default." }
             p.legend {

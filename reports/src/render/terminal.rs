@@ -24,7 +24,11 @@ pub fn table(page: &Page) -> String {
     if page.cells().any(|cell| cell.effective_capacity.is_some()) {
         text.push_str("; † another capacity than asked for");
     }
-    text.push_str("\n\n");
+    text.push('\n');
+    for (name, why) in &page.not_available {
+        text.push_str(&format!("Not available: {name}: {why}\n"));
+    }
+    text.push('\n');
     text
 }
 

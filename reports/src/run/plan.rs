@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use harness::machine::Machine;
+use harness::protocol::ChannelHello;
 use harness::record::ParamsRecord;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,9 @@ pub struct Plan {
     /// Of a run that compares two versions, the places of the old and the new one among the entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versions: Option<[usize; 2]>,
+    /// Who would have been compared but could not be: a name, and why, in one line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_available: Vec<(String, String)>,
 }
 
 /// What plans of old have.
@@ -75,6 +79,9 @@ pub struct Entry {
     pub version: String,
     /// How its runner is started.
     pub launch: Launch,
+    /// What its runner said of it; `None` for a channel of this build, which knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<ChannelHello>,
 }
 
 /// A workload with its params, measured over all entries.

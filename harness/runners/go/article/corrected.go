@@ -1,0 +1,132 @@
+package main
+
+// What the published mutex version should have been: all items are consumed. There is no one correction, so here are three: one that
+// does what the channel does (bounded, waits at both ends), and two that keep the published queue, which grows without a bound.
+
+import (
+	"runtime"
+	"sync"
+)
+
+// variant is one of those that are timed.
+type variant struct {
+	Name  string `json:"name"`
+	About string `json:"about"`
+	// Corrected variants consume everything, or their round is an error.
+	Corrected bool `json:"corrected"`
+	run       func(n int) result
+}
+
+var variants = []variant{
+	{"channel-published", "as published: make(chan int, 1024) and a range over it", true, publishedChannel},
+	{"mutex-published", "as published: the consumer stops at the first empty moment", false, publishedMutex},
+	{"mutex-bounded", "corrected: a ring of 1024 behind a mutex, two condition variables", true, correctedBounded},
+	{"mutex-unbounded", "corrected: the published slice, a condition variable for the consumer", true, correctedUnbounded},
+	{"mutex-spinning", "corrected: the published slice, the consumer yields (runtime.Gosched) and looks again", true,
+		correctedSpinning},
+}
+
+// slots is the capacity of the published channel.
+const slots = 1024
+
+// correctedBounded waits when full and when empty, as a channel does.
+func correctedBounded(n int) (got result) {
+	var mu sync.Mutex
+	readable, writable := sync.NewCond(&mu), sync.NewCond(&mu)
+	ring := make([]int, slots)
+	first, count, closed := 0, 0, false
+	go func() {
+		for i := 0; i < n; i++ {
+			mu.Lock()
+			for count == slots {
+				writable.Wait()
+			}
+			ring[(first+count)%slots] = i
+			count++
+			mu.Unlock()
+			readable.Signal()
+		}
+		mu.Lock()
+		closed = true
+		mu.Unlock()
+		readable.Broadcast()
+	}()
+	for {
+		mu.Lock()
+		for count == 0 && !closed {
+			readable.Wait()
+		}
+		if count == 0 {
+			mu.Unlock()
+			return got
+		}
+		v := ring[first]
+		first = (first + 1) % slots
+		count--
+		mu.Unlock()
+		writable.Signal()
+		got.consumed++
+		got.sum += v
+	}
+}
+
+// correctedUnbounded waits when empty; its queue holds n items at most.
+func correctedUnbounded(n int) (got result) {
+	var mu sync.Mutex
+	readable := sync.NewCond(&mu)
+	var queue []int
+	closed := false
+	go func() {
+		for i := 0; i < n; i++ {
+			mu.Lock()
+			queue = append(queue, i)
+			mu.Unlock()
+			readable.Signal()
+		}
+		mu.Lock()
+		closed = true
+		mu.Unlock()
+		readable.Broadcast()
+	}()
+	for {
+		mu.Lock()
+		for len(queue) == 0 && !closed {
+			readable.Wait()
+		}
+		if len(queue) == 0 {
+			mu.Unlock()
+			return got
+		}
+		v := queue[0]
+		queue = queue[1:]
+		mu.Unlock()
+		got.consumed++
+		got.sum += v
+	}
+}
+
+// correctedSpinning is the published function with one word changed: an empty queue is no reason to break, but to look again.
+func correctedSpinning(n int) (got result) {
+	var mu sync.Mutex
+	var queue []int
+	go func() {
+		for i := 0; i < n; i++ {
+			mu.Lock()
+			queue = append(queue, i)
+			mu.Unlock()
+		}
+	}()
+	for got.consumed < n {
+		mu.Lock()
+		if len(queue) == 0 {
+			mu.Unlock()
+			runtime.Gosched()
+			continue
+		}
+		got.consumed++
+		got.sum += queue[0]
+		queue = queue[1:]
+		mu.Unlock()
+	}
+	return got
+}
