@@ -15,13 +15,14 @@ use reports::collect::runs::RunData;
 use reports::numbers;
 use reports::render::changes::{Told, ratio, side_by_side};
 use reports::run::child::{Child, Launch};
+use reports::run::go;
 use reports::run::plan::{Entry, Plan};
 use reports::run::record::Why;
 use reports::versions::build;
 use reports::versions::source::Source;
 
 use super::changes::{facts, tell};
-use super::measure::{Measuring, carry_out, chosen, percent};
+use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -128,7 +129,12 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let sources = [old?, new?];
     // Whatever can be refused is refused before anything is built.
     let machine = Machine::current(&registry);
-    let others = chosen(arguments.measuring.entries(&registry, &machine)?, &arguments.beside)?;
+    let mut others = arguments.measuring.entries(&registry, &machine)?;
+    let mut not_available = Vec::new();
+    if !arguments.beside.iter().all(|name| others.iter().any(|entry| entry.name == *name)) {
+        not_available.extend(add_go(&mut others).err().map(|why| (go::NAME.to_owned(), why)));
+    }
+    let others = chosen(others, &arguments.beside, &not_available)?;
     let mut plan = arguments.measuring.plan(&registry, machine, Vec::new(), Profile::Quick)?;
 
     plan.entries = versions(package, info, &sources, &plan.machine)?;
@@ -203,7 +209,8 @@ fn versions(package: &str, info: &Info, sources: &[Source; 2], machine: &Machine
                 child.hello.language, machine.rustc
             );
         }
-        entries.push(Entry { name, channel: info.name.to_owned(), version: source.recorded(&told), launch });
+        let version = source.recorded(&told);
+        entries.push(Entry { name, channel: info.name.to_owned(), version, launch, about: None });
     }
     Ok(entries)
 }
