@@ -17,9 +17,9 @@ pub fn root(project: &str, package: &str, source: &Source) -> Result<String> {
     workspace.remove("default-members");
     let dependencies = table(workspace, "dependencies")?;
     let mut replaced = false;
-    for (name, mut item) in dependencies.iter_mut() {
+    for (name, item) in dependencies.iter_mut() {
         if item.get("package").and_then(Item::as_str).unwrap_or(name.get()) == package {
-            replace(&mut item, source)?;
+            replace(item, source)?;
             replaced = true;
         }
     }

@@ -93,7 +93,7 @@ fn what_is_slower_beyond_the_threshold_fails_and_a_higher_threshold_lets_it_pass
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
     assert!(stdout.contains("2 comparisons of fake 1.1.0 with fake 1.0.0: 2 slower.\n"), "{stdout}");
     assert!(
-        stdout.contains(&format!(" over {EPOCHS} epochs, with 99 % intervals for each group")),
+        stdout.contains(&format!(" over {EPOCHS} epochs, with a 99 % interval for each group")),
         "{stdout}"
     );
     let last = stderr.lines().last().expect("an error");

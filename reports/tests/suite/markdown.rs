@@ -10,6 +10,7 @@ fn change(name: &str, old: Side, new: Side, shift: Option<(f64, [f64; 2], f64)>)
         old,
         new,
         beside: vec![Side::Measured(71.0)],
+        same_work: true,
         shift: shift.map(|(ratio, interval, p_value)| Shift {
             epochs: [16; 2],
             ratio,
