@@ -47,7 +47,7 @@ pub struct Shift {
     pub interval: Option<[f64; 2]>,
     /// The p-value of "they are equal"; adjusted once it is in [`Changes`].
     pub p_value: f64,
-    /// The least p-value that so many epochs can have, before any adjustment.
+    /// The least p-value that so many epochs can have, were they all apart on the same side; before any adjustment.
     pub least_p_value: f64,
 }
 
@@ -64,7 +64,8 @@ impl Shift {
             ratio: found.estimate.exp(),
             interval: found.interval.map(|interval| interval.map(f64::exp)),
             p_value: found.p_value,
-            least_p_value: found.least_p_value,
+            // Not `found`'s, which takes epochs of equal times for none: that a pair is equal is no lack of epochs.
+            least_p_value: 2.0 * 0.5_f64.powi(i32::try_from(found.units).unwrap_or(i32::MAX)),
         })
     }
 
