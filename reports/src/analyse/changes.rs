@@ -47,7 +47,7 @@ pub struct Shift {
     pub interval: Option<[f64; 2]>,
     /// The p-value of "they are equal"; adjusted once it is in [`Changes`].
     pub p_value: f64,
-    /// The least p-value that so many epochs can have, before any adjustment.
+    /// The least p-value that so many epochs can have, were they all apart on the same side; before any adjustment.
     pub least_p_value: f64,
 }
 
@@ -64,7 +64,8 @@ impl Shift {
             ratio: found.estimate.exp(),
             interval: found.interval.map(|interval| interval.map(f64::exp)),
             p_value: found.p_value,
-            least_p_value: found.least_p_value,
+            // Not `found`'s, which takes epochs of equal times for none: that a pair is equal is no lack of epochs.
+            least_p_value: 2.0 * 0.5_f64.powi(i32::try_from(found.units).unwrap_or(i32::MAX)),
         })
     }
 
@@ -140,6 +141,8 @@ pub struct Change {
     pub new: Side,
     /// The others of the run, in the order of [`Changes::beside`].
     pub beside: Vec<Side>,
+    /// Whether both have the same effective capacity: else they did other work, and are not compared.
+    pub same_work: bool,
     /// Between the two, where both were measured and did the same work.
     pub shift: Option<Shift>,
 }
@@ -154,7 +157,9 @@ impl Change {
             (Failed(_), _, _) => Verdict::FailedInOld,
             (Unsupported(_), _, _) | (_, Unsupported(_), _) => Verdict::Unsupported,
             (NotRun, _, _) | (_, NotRun, _) => Verdict::NotRun,
-            (Measured(_), Measured(_), None) => Verdict::OtherWork,
+            (Measured(_), Measured(_), _) if !self.same_work => Verdict::OtherWork,
+            // No epoch of a run that was stopped has both.
+            (.., None) => Verdict::NotRun,
             (.., Some(shift)) if shift.p_value > ALPHA => Verdict::NoDifference,
             (.., Some(shift)) if shift.ratio > 1.0 => Verdict::Slower,
             _ => Verdict::Faster,
@@ -208,6 +213,7 @@ impl Changes {
                 old: Side::of(run, before),
                 new: Side::of(run, after),
                 beside: others.iter().map(|other| Side::of(run, (group, *other))).collect(),
+                same_work,
                 shift: if same_work { shift() } else { None },
             }
         });
@@ -291,6 +297,7 @@ mod tests {
             old: Side::Measured(100.0),
             new: Side::Measured(100.0),
             beside: Vec::new(),
+            same_work: true,
             shift,
         }
     }
@@ -362,7 +369,9 @@ mod tests {
             (verdict(1, 1), verdict(2, 2), verdict(0, 2)),
             (Verdict::FailedInBoth, Verdict::Unsupported, Verdict::Unsupported)
         );
-        assert_eq!((verdict(0, 3), verdict(0, 0)), (Verdict::NotRun, Verdict::OtherWork));
+        assert_eq!([verdict(0, 3), verdict(0, 0)], [Verdict::NotRun; 2]);
+        let other = Change { same_work: false, ..change(None) };
+        assert_eq!(other.verdict(), Verdict::OtherWork);
     }
 
     #[test]

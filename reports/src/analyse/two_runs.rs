@@ -114,6 +114,7 @@ fn change(name: String, old: &RunData, before: Place, new: &RunData, after: Plac
         old: Side::of(old, before),
         new: Side::of(new, after),
         beside: Vec::new(),
+        same_work,
         shift: if same_work { shift() } else { None },
     }
 }

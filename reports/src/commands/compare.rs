@@ -69,16 +69,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if arguments.across_versions { "compared across versions" } else { "left out, other versions" };
     remarks.extend(compared.other_versions.iter().map(|differs| format!("{versions}: {differs}")));
     remarks.extend(compared.remarks);
-    let of_both = [(&old, "old"), (&new, "new")].into_iter().flat_map(|(run, which)| {
-        facts(&run.plan).into_iter().map(move |(name, value)| (format!("{which}: {name}"), value))
-    });
-    let facts = of_both.collect();
+    let [of_old, of_new] = [facts(&old.plan), facts(&new.plan)];
     let told = Told {
         title: format!("{} against {}", arguments.new.display(), arguments.old.display()),
         method: apart(&compared.changes),
         changes: &compared.changes,
         remarks,
-        facts,
+        facts: of_both(&of_old, &of_new),
     };
     tell(&told, arguments.markdown.as_deref())
+}
+
+/// The facts of both runs: once what is the same in both.
+fn of_both(old: &[(String, String)], new: &[(String, String)]) -> Vec<(String, String)> {
+    let mut both = Vec::new();
+    for fact in old {
+        match new.contains(fact) {
+            true => both.push(fact.clone()),
+            false => both.push((format!("{} (old)", fact.0), fact.1.clone())),
+        }
+    }
+    let others = new.iter().filter(|fact| !old.contains(fact));
+    both.extend(others.map(|(name, value)| (format!("{name} (new)"), value.clone())));
+    both
 }

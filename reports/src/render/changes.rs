@@ -146,11 +146,14 @@ fn method(changes: &Changes, how: &str, each: &str) -> String {
         [least, most] if least == most => numbers::count(most as u64, "epoch"),
         [least, most] => format!("{least} to {}", numbers::count(most as u64, "epoch")),
     };
+    let adjusted = match changes.compared() {
+        1 => String::new(),
+        compared => format!(", adjusted for all {compared} (Holm)"),
+    };
     format!(
-        "{how} Ratios of the new one's time to the old one's over {epochs}, with {} % intervals for each {each} alone; \
-         p-values adjusted for all {} (Holm), a difference at {ALPHA} or less.",
-        LEVEL * 100.0,
-        changes.compared()
+        "{how} Ratios of the new one's time to the old one's over {epochs}, with a {} % interval for each {each} alone; \
+         p-values of \"they are equal\"{adjusted}, a difference at {ALPHA} or less.",
+        LEVEL * 100.0
     )
 }
 

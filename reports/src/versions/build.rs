@@ -25,7 +25,7 @@ const LOG: &str = "build.log";
 pub fn runner(package: &str, source: &Source, say: impl FnMut(&str)) -> Result<PathBuf> {
     let project = workspace::project()?;
     let own = target_dir().join("chanlab").join("ab");
-    let name = format!("{package}-{}", source.slug());
+    let name = workspace::name(&project, package, source)?;
     let folder = own.join(&name);
     // Programs of all versions share a target directory, in which each has its name.
     let program =

@@ -5,19 +5,29 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
 use super::source::Source;
 
-/// The root manifest: the project's, with the harness and the runner as members and `package` at the version asked for.
+/// The root manifest: the project's, with the harness and the runner as members.
 ///
 /// # Errors
 ///
-/// When `project` is no manifest of a workspace, or has no dependency on `package`.
-pub fn root(project: &str, package: &str, source: &Source) -> Result<String> {
+/// When `project` is no manifest of a workspace.
+pub fn root(project: &str) -> Result<String> {
     let mut manifest = parsed(project)?;
     let workspace = table(manifest.as_table_mut(), "workspace")?;
     workspace.insert("members", Item::Value(Value::Array(Array::from_iter(["harness", "runner"]))));
     workspace.remove("default-members");
-    let dependencies = table(workspace, "dependencies")?;
+    Ok(manifest.to_string())
+}
+
+/// A root manifest with `package` at the version asked for.
+///
+/// # Errors
+///
+/// When `root` is no manifest of a workspace, or has no dependency on `package`.
+pub fn with_version(root: &str, package: &str, source: &Source) -> Result<String> {
+    let mut manifest = parsed(root)?;
+    let workspace = table(manifest.as_table_mut(), "workspace")?;
     let mut replaced = false;
-    for (name, item) in dependencies.iter_mut() {
+    for (name, item) in table(workspace, "dependencies")?.iter_mut() {
         if item.get("package").and_then(Item::as_str).unwrap_or(name.get()) == package {
             replace(item, source)?;
             replaced = true;
@@ -89,6 +99,20 @@ fn main() -> std::io::Result<()> {
 }
 "#;
 
+/// Whether `source` is the version that the lock file has anyway.
+///
+/// # Errors
+///
+/// When `lock` is no lock file.
+pub fn is_locked(lock: &str, package: &str, source: &Source) -> Result<bool> {
+    let mut file = parsed(lock)?;
+    let locked = locked(&mut file, package)?;
+    Ok(match (source, locked) {
+        (Source::Published(version), Some(locked)) => of(locked, "version") == Some(version),
+        _ => false,
+    })
+}
+
 /// The lock file to begin with: the project's, with `package` at the version asked for. Cargo changes of it what it has to: what that
 /// version needs, and what nobody needs any more.
 ///
@@ -100,23 +124,27 @@ fn main() -> std::io::Result<()> {
 /// When `lock` is no lock file.
 pub fn lock(lock: &str, package: &str, source: &Source) -> Result<String> {
     let mut file = parsed(lock)?;
-    let Source::Published(version) = source else {
-        return Ok(file.to_string());
-    };
-    let packages =
-        file.get_mut("package").and_then(Item::as_array_of_tables_mut).context("it holds no packages")?;
-    let mut of_it: Vec<&mut Table> = packages
-        .iter_mut()
-        .filter(|locked| locked.get("name").and_then(Item::as_str) == Some(package))
-        .collect();
-    // Of several, which others depend on by their numbers, cargo has to find out by itself.
-    if let [locked] = &mut of_it[..]
-        && locked.get("version").and_then(Item::as_str) != Some(version)
+    if let Source::Published(version) = source
+        && let Some(locked) = locked(&mut file, package)?
+        && of(locked, "version") != Some(version)
     {
         locked.insert("version", toml_edit::value(version));
         locked.remove("checksum");
     }
     Ok(file.to_string())
+}
+
+/// The entry of `package`; `None` when there is none, or several: which of them others depend on, cargo has to find out by itself.
+fn locked<'a>(file: &'a mut DocumentMut, package: &str) -> Result<Option<&'a mut Table>> {
+    let packages =
+        file.get_mut("package").and_then(Item::as_array_of_tables_mut).context("it holds no packages")?;
+    let mut of_it = packages.iter_mut().filter(|locked| of(locked, "name") == Some(package));
+    let first = of_it.next();
+    Ok(if of_it.next().is_some() { None } else { first })
+}
+
+fn of<'a>(table: &'a Table, name: &str) -> Option<&'a str> {
+    table.get(name).and_then(Item::as_str)
 }
 
 fn parsed(text: &str) -> Result<DocumentMut> {
@@ -154,7 +182,9 @@ debug = "line-tables-only"
 
     #[test]
     fn one_dependency_is_replaced_and_the_rest_is_kept() {
-        let found = root(PROJECT, "flume", &published("0.11.1")).expect("a manifest");
+        let found = root(PROJECT)
+            .and_then(|root| with_version(&root, "flume", &published("0.11.1")))
+            .expect("a manifest");
         let expected = PROJECT
             .replace(r#"members = ["harness", "benches"]"#, r#"members = ["harness", "runner"]"#)
             .replace("default-members = [\"benches\"]\n", "")
@@ -178,11 +208,11 @@ debug = "line-tables-only"
             ("kanal", "kanal", checkout, "path", "/somewhere/kanal"),
             ("crossfire", "renamed", published("3.0.0"), "version", "=3.0.0"),
         ] {
-            let found = root(PROJECT, package, &source).expect("a manifest");
+            let found = with_version(PROJECT, package, &source).expect("a manifest");
             let found: DocumentMut = found.parse().expect("TOML");
             assert_eq!(found["workspace"]["dependencies"][key][member].as_str(), Some(value), "{found}");
         }
-        let error = root(PROJECT, "tokio", &published("1.0.0")).expect_err("not there");
+        let error = with_version(PROJECT, "tokio", &published("1.0.0")).expect_err("not there");
         assert_eq!(error.to_string(), "it has no dependency on tokio in [workspace.dependencies]");
     }
 
@@ -193,7 +223,7 @@ debug = "line-tables-only"
         let locked = include_str!("../../../Cargo.lock");
         for info in harness::registry::Registry::new().channels() {
             let Some(package) = info.package else { continue };
-            root(project, package, &published("0.0.1")).expect(package);
+            with_version(&root(project).expect("a manifest"), package, &published("0.0.1")).expect(package);
             let lock = lock(locked, package, &published("0.0.1")).expect(package);
             assert!(
                 lock.contains(&format!("name = \"{package}\"\nversion = \"0.0.1\"\nsource")),
@@ -214,6 +244,11 @@ debug = "line-tables-only"
     fn the_same_version_leaves_the_lock_file_alone() {
         let text = "version = 4\n\n[[package]]\nname = \"kanal\"\nversion = \"0.1.1\"\nchecksum = \"ab\"\n";
         assert_eq!(lock(text, "kanal", &published("0.1.1")).expect("a lock file"), text);
+        assert!(is_locked(text, "kanal", &published("0.1.1")).expect("a lock file"));
+        assert!(!is_locked(text, "kanal", &published("0.1.0")).expect("a lock file"));
+        let twice = format!("{text}\n[[package]]\nname = \"kanal\"\nversion = \"0.2.0\"\n");
+        assert!(!is_locked(&twice, "kanal", &published("0.1.1")).expect("a lock file"));
+        assert_eq!(lock(&twice, "kanal", &published("0.1.0")).expect("a lock file"), twice);
         assert!(lock("version = 4\n", "kanal", &published("0.1.1")).is_err());
     }
 }

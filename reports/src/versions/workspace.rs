@@ -17,6 +17,14 @@ const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
 /// Of the harness, neither is part of a runner.
 const LEFT_OUT: [&str; 3] = ["tests", "runners", "Cargo.toml"];
 
+/// The workspace of the versions that the project has anyway.
+const AS_LOCKED: &str = "as-locked";
+
+/// The project's files, in its folder.
+const MANIFEST: &str = "Cargo.toml";
+const LOCK: &str = "Cargo.lock";
+const HARNESS_MANIFEST: &str = "harness/Cargo.toml";
+
 /// This project's folder, whose harness is built.
 ///
 /// # Errors
@@ -25,7 +33,7 @@ const LEFT_OUT: [&str; 3] = ["tests", "runners", "Cargo.toml"];
 pub fn project() -> Result<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     match own.parent() {
-        Some(project) if project.join("harness/Cargo.toml").is_file() => Ok(project.to_owned()),
+        Some(project) if project.join(HARNESS_MANIFEST).is_file() => Ok(project.to_owned()),
         _ => bail!(
             "the source that this program was built from is no longer in {}: build chanlab anew from a checkout",
             own.display()
@@ -33,36 +41,59 @@ pub fn project() -> Result<PathBuf> {
     }
 }
 
-/// Puts the workspace of `source` into `folder`: from the project in `project`, with `package` replaced and the program called `program`.
+/// What a version's workspace is called, among those of all crates: versions that the project has anyway share one, since there they are
+/// the same program.
+///
+/// # Errors
+///
+/// When the project's lock file cannot be read.
+pub fn name(project: &Path, package: &str, source: &Source) -> Result<String> {
+    let locked = manifest::is_locked(&read(project, LOCK)?, package, source)
+        .with_context(|| cannot_make(project, LOCK))?;
+    Ok(if locked { AS_LOCKED.to_owned() } else { format!("{package}-{}", source.slug()) })
+}
+
+/// Puts the workspace of `source` into `folder`: from the project in `project`, with `package` at that version and the program called
+/// `program`.
 ///
 /// # Errors
 ///
 /// When something of the project cannot be read, or something in the folder not be written.
 pub fn generate(project: &Path, folder: &Path, package: &str, source: &Source, program: &str) -> Result<()> {
-    let read = |name: &str| {
-        let path = project.join(name);
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let (manifest, lock) = (read("Cargo.toml")?, read("Cargo.lock")?);
-    let of = |name: &str| format!("cannot make a runner from {}", project.join(name).display());
-    let root = manifest::root(&manifest, package, source).with_context(|| of("Cargo.toml"))?;
-    let harness =
-        manifest::harness(&read("harness/Cargo.toml")?).with_context(|| of("harness/Cargo.toml"))?;
+    let lock = read(project, LOCK)?;
+    let root = manifest::root(&read(project, MANIFEST)?).and_then(|root| {
+        match manifest::is_locked(&lock, package, source)? {
+            true => Ok(root),
+            false => manifest::with_version(&root, package, source),
+        }
+    });
+    let root = root.with_context(|| cannot_make(project, MANIFEST))?;
+    let begin = manifest::lock(&lock, package, source).with_context(|| cannot_make(project, LOCK))?;
+    let harness = manifest::harness(&read(project, HARNESS_MANIFEST)?)
+        .with_context(|| cannot_make(project, HARNESS_MANIFEST))?;
 
-    let begin = manifest::lock(&lock, package, source).with_context(|| of("Cargo.lock"))?;
-    let changed = write(&folder.join("Cargo.toml"), root.as_bytes())?;
+    let changed = write(&folder.join(MANIFEST), root.as_bytes())?;
     let made_from = folder.join(LOCK_MADE_FROM);
-    let made = folder.join("Cargo.lock");
+    let made = folder.join(LOCK);
     // Cargo's own changes are kept as long as nothing else changed: the harness is built anew with its lock file.
     if changed || !made.exists() || fs::read_to_string(&made_from).ok().as_ref() != Some(&begin) {
         write(&made, begin.as_bytes())?;
         write(&made_from, begin.as_bytes())?;
     }
-    write(&folder.join("harness/Cargo.toml"), harness.as_bytes())?;
+    write(&folder.join(HARNESS_MANIFEST), harness.as_bytes())?;
     copy(&project.join("harness"), &folder.join("harness"))?;
     write(&folder.join("runner/Cargo.toml"), manifest::runner(program).as_bytes())?;
     write(&folder.join("runner/src/main.rs"), manifest::RUNNER.as_bytes())?;
     Ok(())
+}
+
+fn read(project: &Path, name: &str) -> Result<String> {
+    let path = project.join(name);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn cannot_make(project: &Path, name: &str) -> String {
+    format!("cannot make a runner from {}", project.join(name).display())
 }
 
 /// Makes `to` hold what `from` holds, but for what is left out; files that are no longer there are removed.
@@ -124,6 +155,22 @@ mod tests {
                 (entry.path().to_owned(), entry.metadata().expect("there").modified().expect("known"))
             })
             .collect()
+    }
+
+    #[test]
+    fn what_the_project_has_anyway_is_one_workspace_for_all_crates() {
+        let project = project().expect("this checkout");
+        let machine = harness::machine::Machine::current(&harness::registry::Registry::new());
+        for channel in ["crossbeam", "flume"] {
+            let (package, version) = machine.channels[channel].split_once(' ').expect("a crate's version");
+            let name_of = |version: &str| {
+                name(&project, package, &Source::Published(version.to_owned())).expect("a lock file")
+            };
+            assert_eq!(
+                (name_of(version), name_of("0.0.1")),
+                (AS_LOCKED.to_owned(), format!("{package}-0.0.1"))
+            );
+        }
     }
 
     #[test]

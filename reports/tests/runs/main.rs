@@ -1,5 +1,6 @@
 //! Runs, as a user starts them: what is recorded when runners misbehave, and when anything is killed at any moment.
 
+mod changes;
 mod faults;
 mod go;
 mod kills;

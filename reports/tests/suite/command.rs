@@ -36,7 +36,15 @@ fn bad_arguments_are_one_line_and_exit_code_2() {
         &["round", "flume", "fan_out"],
         &["round", "flume"],
         &["report", "--colour"],
-        &["compare"],
+        &["contrast"],
+        &["compare", "one"],
+        &["ab", "--crate", "flume", "0.11.1"],
+        &["ab", "--crate", "flum", "0.11.1", "0.12.0"],
+        &["ab", "--crate", "flume", "0.11", "0.12.0"],
+        &["ab", "--crate", "flume", "0.11.1", "path:/no/such/folder"],
+        &["ab", "--crate", "flume", "0.11.1", "0.12.0", "fan_out"],
+        &["ab", "--crate", "flume", "0.11.1", "0.12.0", "--beside", "flum"],
+        &["ab", "--crate", "flume", "0.11.1", "0.12.0", "--threshold", "-1"],
     ]
     .into_iter()
     .map(|arguments| error(&chanlab(arguments), USAGE))
@@ -45,9 +53,12 @@ fn bad_arguments_are_one_line_and_exit_code_2() {
     let registry = Registry::new();
     let channels: Vec<_> = registry.channels().map(|info| info.name).collect();
     let workloads: Vec<_> = registry.workloads().map(|info| info.name).collect();
+    let mut crates: Vec<_> = registry.channels().filter_map(|info| info.package).collect();
+    crates.dedup();
     let errors = errors.join("\n");
     let errors =
         errors.replace(&channels.join(", "), "[channels]").replace(&workloads.join(", "), "[workloads]");
+    let errors = errors.replace(&crates.join(", "), "[crates]");
     insta::assert_snapshot!(errors);
 }
 

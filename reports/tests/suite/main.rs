@@ -2,5 +2,6 @@
 
 mod command;
 mod fixture;
+mod markdown;
 mod page;
 mod planted;

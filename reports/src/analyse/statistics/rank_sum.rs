@@ -229,7 +229,7 @@ mod tests {
             let least = size * (size + 1);
             for sum in (least..=2 * mean as usize - least).step_by(2) {
                 let [exact, normal] = [&exact, &normal].map(|null| null.two_sided(sum));
-                assert!((exact - normal).abs() < 0.002, "{size}, {sum}: {exact} and {normal}");
+                assert!((exact - normal).abs() < 0.0025, "{size}, {sum}: {exact} and {normal}");
             }
         }
     }
