@@ -170,7 +170,8 @@ fn published_mutex(article: &Article) -> String {
         "Its consumer takes an empty queue for the end of all items, and stops at the first empty moment.";
     match article.row(MUTEX).map(|row| &row.outcome) {
         Some(&Outcome::Void { consumed: [least, middle, most], round_ns }) => format!(
-            "`{MUTEX}` consumed {} of {n} items in the median round (least {}, most {}). {stops} It returned after {} µs, its producer not done; by N, as `go test` prints it, that is {} ns/op, and no time of a message. So its time is void, and \
+            "`{MUTEX}` consumed {} of {n} items in the median round (least {}, most {}). {stops} It returned after {} µs, its \
+             producer not done; by N, as `go test` prints it, that is {} ns/op, and no time of a message. So its time is void, and \
              its number measures nothing.\n\n\
              Do not run it as it is published. It seems to cost next to nothing, so `go test -bench` may raise N up to {}, and the \
              producer appends every item that nobody takes: {} GB for the items alone. Here N is fixed, {} at most, and memory is limited.",
