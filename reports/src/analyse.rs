@@ -1,6 +1,7 @@
 //! From records and measurements to what the page says: which cells there are and what became of each, how they compare,
 //! what the checks can and cannot say, and what to be warned of. No HTML here, and no files.
 
+pub mod article;
 pub mod cells;
 pub mod changes;
 pub mod checks;

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod ab;
+pub(crate) mod article;
 mod changes;
 pub(crate) mod choose;
 pub(crate) mod compare;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Report(report::Arguments),
     /// Run verified rounds of one cell
     Round(round::Arguments),
+    /// The benchmark of the article that chanlab began with, reproduced: Go's functions and Rust's channels in one document
+    Article(article::Arguments),
     /// Runners: the programs that run the rounds
     Runner(runner::Arguments),
     /// Print the channels and the workloads

@@ -12,7 +12,7 @@ use harness::meters::allocations::CountingAllocator;
 use harness::registry::UsageError;
 use reports::Usage;
 
-use crate::commands::{Command, ab, choose, compare, honesty, list, report, round, run, runner};
+use crate::commands::{Command, ab, article, choose, compare, honesty, list, report, round, run, runner};
 
 /// What its own runner counts allocations with, where that is asked for; else it costs a look at a flag.
 #[global_allocator]
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => report::run(arguments),
         Command::Round(arguments) => round::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Article(arguments) => article::run(&arguments),
         Command::Runner(arguments) => runner::run(&arguments),
         Command::Choose(arguments) => choose::run(&arguments),
         Command::Honesty(arguments) => honesty::run(&arguments),

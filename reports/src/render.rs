@@ -1,5 +1,6 @@
-//! The page as one HTML file: charts as SVG inside it, no script, nothing fetched.
+//! The page as one HTML file: charts as SVG inside it, no script, nothing fetched. And the article's document, in Markdown.
 
+pub mod article;
 pub mod changes;
 pub mod channels;
 pub mod charts;

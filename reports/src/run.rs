@@ -10,6 +10,7 @@
 //! divided into *epochs*: for each of them all runners are started anew, and in each every group of cells has its blocks. An epoch is one
 //! draw of everything that stays put within a process; comparisons are made between epochs.
 
+pub mod article;
 pub mod child;
 pub mod conformance;
 pub mod engine;

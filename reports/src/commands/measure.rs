@@ -302,7 +302,7 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
 }
 
 /// Another one each time: the moment, in nanoseconds.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     since.as_nanos() as u64
 }

@@ -69,6 +69,19 @@ fn who_asks_for_gos_channel_without_a_go_is_told_why_it_is_unknown() {
 }
 
 #[test]
+fn the_articles_benchmark_needs_a_go_and_says_so_in_one_line() {
+    let sandbox = Sandbox::new();
+    let document = sandbox.path().join("article.md");
+    let arguments = ["article", "--output", &document.display().to_string()];
+    let output =
+        sandbox.command(&arguments).env("PATH", sandbox.path()).output().expect("the command starts");
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "error: go: not available: there is no go on the path (scripts/install-go installs one)\n";
+    assert_eq!(text(&output.stderr), expected);
+    assert!(!document.exists(), "there is nothing to write");
+}
+
+#[test]
 fn the_page_has_what_a_runner_says_of_a_channel_that_this_build_does_not_know() {
     let sandbox = Sandbox::new();
     let hello = r#"{"kind":"hello","protocol":1,"runner":"a script","language":"sh","workloads":["producer_consumer"],"channels":[{"name":"pigeon","version":"pigeon 3","about":"a bird with a letter","lacks":[{"capability":"length","reason":"nobody counts birds"}],"notes":["sleeps at night"]}]}"#;

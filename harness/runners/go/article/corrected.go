@@ -12,17 +12,15 @@ import (
 type variant struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
-	// Corrected variants consume everything, or their round is an error.
-	Corrected bool `json:"corrected"`
-	run       func(n int) result
+	run   func(n int) result
 }
 
 var variants = []variant{
-	{"channel-published", "as published: make(chan int, 1024) and a range over it", true, publishedChannel},
-	{"mutex-published", "as published: the consumer stops at the first empty moment", false, publishedMutex},
-	{"mutex-bounded", "corrected: a ring of 1024 behind a mutex, two condition variables", true, correctedBounded},
-	{"mutex-unbounded", "corrected: the published slice, a condition variable for the consumer", true, correctedUnbounded},
-	{"mutex-spinning", "corrected: the published slice, the consumer yields (runtime.Gosched) and looks again", true,
+	{"channel-published", "as published: make(chan int, 1024) and a range over it", publishedChannel},
+	{"mutex-published", "as published: the consumer stops at the first empty moment", publishedMutex},
+	{"mutex-bounded", "corrected: a ring of 1024 behind a mutex, two condition variables", correctedBounded},
+	{"mutex-unbounded", "corrected: the published slice, a condition variable for the consumer", correctedUnbounded},
+	{"mutex-spinning", "corrected: the published slice, the consumer yields (runtime.Gosched) and looks again",
 		correctedSpinning},
 }
 

@@ -31,7 +31,7 @@ const (
 	roundLimit = time.Minute
 )
 
-// round is what came of one round. Of a variant that is corrected, consumed is n.
+// round is what came of one round.
 type round struct {
 	Variant  string `json:"variant"`
 	N        int    `json:"n"`

@@ -1,0 +1,220 @@
+//! What the article's benchmark says: each variant beside the Go channel, and what becomes of the published claim.
+
+use harness::machine::Machine;
+
+use super::costs::median;
+use super::pairs::{ALPHA, Pairs, Times};
+use super::statistics::{bootstrap, holm};
+use crate::run::article::{Extent, Origin, Round, Rounds};
+
+/// The published times in ns/op: of the buffered channel, and of the mutex with a slice.
+pub const PUBLISHED: [f64; 2] = [42.0, 71.0];
+
+/// The article's channel, which all others are compared with.
+pub const CHANNEL: &str = "channel-published";
+
+/// The article's mutex version.
+pub const MUTEX: &str = "mutex-published";
+
+/// The level of the interval of a time.
+pub const LEVEL: f64 = 0.95;
+
+/// Everything that the document says.
+#[derive(Clone, Debug)]
+pub struct Article {
+    /// When it was measured.
+    pub began: String,
+    /// Where.
+    pub machine: Machine,
+    /// The version of Go.
+    pub go: String,
+    /// Whether Rust's channels were built as for use.
+    pub optimised: bool,
+    /// How much.
+    pub extent: Extent,
+    /// The variants.
+    pub rows: Vec<Row>,
+}
+
+/// A variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// The language.
+    pub language: &'static str,
+    /// What it is.
+    pub about: String,
+    /// Whether it is one of the article's functions, or a corrected one.
+    pub of_the_article: bool,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a variant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Every round delivered all messages.
+    Sound {
+        /// The median in ns/op.
+        time: f64,
+        /// Its interval at [`LEVEL`]; `None` when so few epochs cannot bound it.
+        interval: Option<[f64; 2]>,
+        /// Its time over the Go channel's; `None` of the channel itself.
+        beside: Option<Beside>,
+    },
+    /// Some round did not, so its times are void.
+    Void {
+        /// Messages that were delivered in a round: the least, the median and the most.
+        consumed: [u64; 3],
+        /// The median of how long a round took, in ns.
+        round_ns: f64,
+    },
+    /// It has no rounds.
+    Without(String),
+}
+
+/// A variant beside the Go channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beside {
+    /// Time of the variant / time of the channel.
+    pub ratio: f64,
+    /// Its interval at [`super::pairs::LEVEL`].
+    pub interval: Option<[f64; 2]>,
+    /// The p-value of "they are equal", adjusted for all variants that are compared.
+    pub p_value: f64,
+}
+
+impl Beside {
+    /// Which of the two is faster.
+    pub fn verdict(&self) -> Verdict {
+        match self.p_value <= ALPHA {
+            false => Verdict::NotToldApart,
+            true if self.ratio > 1.0 => Verdict::ChannelFaster,
+            true => Verdict::ChannelSlower,
+        }
+    }
+}
+
+/// The channel beside one other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As published.
+    ChannelFaster,
+    /// The other way round.
+    ChannelSlower,
+    /// The difference may be chance.
+    NotToldApart,
+}
+
+/// What becomes of the claim that the channel is faster than the mutex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The same beside every corrected mutex version.
+    All(Verdict),
+    /// It depends on how the mutex version is corrected.
+    Depends,
+}
+
+impl Article {
+    /// From the rounds.
+    pub fn of(rounds: &Rounds, extent: Extent, machine: Machine, began: String) -> Self {
+        let of = |name: &str| -> Vec<&Round> {
+            rounds.rounds.iter().filter(|round| round.variant == name && round.block.is_some()).collect()
+        };
+        let channel = times(&of(CHANNEL));
+        let rows: Vec<Row> = rounds
+            .variants
+            .iter()
+            .map(|variant| Row {
+                name: variant.name.clone(),
+                language: variant.language,
+                about: variant.about.clone(),
+                of_the_article: variant.origin == Origin::Article,
+                outcome: match rounds.without.iter().find(|(name, _)| *name == variant.name) {
+                    Some((_, why)) => Outcome::Without(why.clone()),
+                    None => outcome(&of(&variant.name), &channel, extent.seed),
+                },
+            })
+            .collect();
+        let optimised = !cfg!(debug_assertions);
+        let mut article = Article { began, machine, go: rounds.go.clone(), optimised, extent, rows };
+        article.adjust();
+        article
+    }
+
+    /// The channel is not compared with itself; the p-values of all others are adjusted together.
+    fn adjust(&mut self) {
+        let mut all: Vec<&mut Beside> = Vec::new();
+        for row in &mut self.rows {
+            if let Outcome::Sound { beside, .. } = &mut row.outcome {
+                if row.name == CHANNEL {
+                    *beside = None;
+                }
+                all.extend(beside);
+            }
+        }
+        let adjusted = holm::adjust(&all.iter().map(|beside| beside.p_value).collect::<Vec<_>>());
+        for (beside, p_value) in all.into_iter().zip(adjusted) {
+            beside.p_value = p_value;
+        }
+    }
+
+    /// The row of a variant.
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// The mutex versions of the article that deliver everything, beside the channel.
+    pub fn corrected(&self) -> Vec<(&Row, &Beside)> {
+        let corrected = self.rows.iter().filter(|row| row.of_the_article && row.name != MUTEX);
+        corrected
+            .filter_map(|row| match &row.outcome {
+                Outcome::Sound { beside: Some(beside), .. } => Some((row, beside)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What becomes of the claim; `None` when there is nothing to compare.
+    pub fn claim(&self) -> Option<Claim> {
+        let verdicts: Vec<Verdict> = self.corrected().iter().map(|(_, beside)| beside.verdict()).collect();
+        let first = *verdicts.first()?;
+        Some(if verdicts.iter().all(|other| *other == first) { Claim::All(first) } else { Claim::Depends })
+    }
+}
+
+fn times(rounds: &[&Round]) -> Times {
+    let mut times = Times::new();
+    for round in rounds {
+        if let Some(block) = round.block {
+            times.entry(round.epoch).or_default().insert(block, round.ns as f64 / round.n as f64);
+        }
+    }
+    times
+}
+
+fn outcome(rounds: &[&Round], channel: &Times, seed: u64) -> Outcome {
+    let own = times(rounds);
+    let Some(time) = median(rounds.iter().map(|round| round.ns as f64 / round.n as f64).collect()) else {
+        return Outcome::Without("no round was asked for".to_owned());
+    };
+    if rounds.iter().any(|round| round.consumed != round.n) {
+        let mut consumed: Vec<u64> = rounds.iter().map(|round| round.consumed).collect();
+        consumed.sort_unstable();
+        return Outcome::Void {
+            consumed: [consumed[0], consumed[consumed.len() / 2], consumed[consumed.len() - 1]],
+            round_ns: median(rounds.iter().map(|round| round.ns as f64).collect()).unwrap_or(0.0),
+        };
+    }
+    let epochs: Vec<Vec<f64>> = own.values().map(|blocks| blocks.values().copied().collect()).collect();
+    Outcome::Sound {
+        time,
+        interval: bootstrap::median(&epochs, LEVEL, seed),
+        beside: Pairs::of(&[(0, &own), (1, channel)]).between(0, 1).map(|pair| Beside {
+            ratio: pair.ratio,
+            interval: pair.interval,
+            p_value: pair.p_value,
+        }),
+    }
+}

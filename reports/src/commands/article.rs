@@ -1,0 +1,71 @@
+//! `chanlab article`: the article's own benchmark, reproduced, as a document.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, value_parser};
+use harness::machine::Machine;
+use harness::record::{now, target_dir};
+use harness::registry::Registry;
+use reports::analyse::article::Article;
+use reports::render::article::{document, verdict};
+use reports::run::article::{Extent, MOST_MESSAGES, measure};
+use reports::run::progress::Progress;
+
+use super::measure::seed;
+
+/// The document, in the checkout that this program was built from.
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/article.md");
+
+/// Fewer epochs could not tell fifteen variants from the channel: the least p-value of 12 is 2^-11, and Holm's adjustment for
+/// 14 comparisons asks for 0.01 / 14.
+const FEWEST_EPOCHS: i64 = 12;
+
+/// Blocks of an epoch that count.
+const BLOCKS: u32 = 2;
+
+/// What the bar begins with; the first rounds tell better.
+const ABOUT: Duration = Duration::from_secs(180);
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The document to write [default: docs/article.md in the checkout]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Epochs, in each of which every process is started anew
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(FEWEST_EPOCHS..=1_000))]
+    epochs: u32,
+    /// Messages of a round
+    #[arg(long, value_name = "N", default_value_t = MOST_MESSAGES, value_parser = value_parser!(u64).range(1_025..=MOST_MESSAGES))]
+    messages: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let extent =
+        Extent { epochs: arguments.epochs, blocks: BLOCKS, messages: arguments.messages, seed: seed() };
+    let (began, machine) = (now(), Machine::current(&Registry::new()));
+    let folder = target_dir().join("chanlab").join("article");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let record = folder.join(format!("{}-{}.jsonl", began.replace(':', ""), process::id()));
+    let rounds = measure(extent, &record, &Progress::new(ABOUT))?;
+
+    let article = Article::of(&rounds, extent, machine, began);
+    let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(DOCUMENT));
+    if let Some(folder) = output.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    fs::write(&output, document(&article)).with_context(|| format!("cannot write {}", output.display()))?;
+    let mut terminal = io::stdout().lock();
+    writeln!(
+        terminal,
+        "{}\nevery round is in {}\n{}",
+        verdict(&article),
+        record.display(),
+        output.display()
+    )?;
+    Ok(())
+}

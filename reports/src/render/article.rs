@@ -1,0 +1,210 @@
+//! The article's benchmark as a document in Markdown. Every verdict in it is made from the numbers.
+
+use std::fmt::Write;
+
+use crate::analyse::article::{
+    Article, Beside, CHANNEL, Claim, LEVEL, MUTEX, Outcome, PUBLISHED, Row, Verdict,
+};
+use crate::analyse::pairs;
+use crate::numbers;
+use crate::run::article::{CAPACITY, MOST_MESSAGES, WORKLOAD};
+
+/// The most that `go test -bench` makes of N.
+const MOST_OF_GO_TEST: u64 = 1_000_000_000;
+
+/// The document.
+pub fn document(article: &Article) -> String {
+    let sections =
+        [introduction(article), table(article), claim(article), published_mutex(article), method(article)];
+    let [introduction, table, claim, published_mutex, method] = sections;
+    format!(
+        "# The article's benchmark, reproduced\n\n{introduction}\n\n{table}\n\n## The claim\n\n{claim}\n\n\
+         ## The published mutex version\n\n{published_mutex}\n\n## How it was measured\n\n{method}\n"
+    )
+}
+
+/// What becomes of the claim in one sentence, without the Markdown around it: also for the terminal.
+pub fn verdict(article: &Article) -> &'static str {
+    match article.claim() {
+        None => {
+            "The claim cannot be checked here: there is no time of the channel or of a corrected mutex version."
+        }
+        Some(Claim::All(Verdict::ChannelFaster)) => {
+            "The claim holds here: the Go channel is faster than every corrected mutex version."
+        }
+        Some(Claim::All(Verdict::ChannelSlower)) => {
+            "The claim is reversed here: every corrected mutex version is faster than the Go channel."
+        }
+        Some(Claim::All(Verdict::NotToldApart)) => {
+            "The claim can be neither confirmed nor reversed here: no corrected mutex version is told apart from the Go channel."
+        }
+        Some(Claim::Depends) => "Whether the claim holds here depends on how the mutex version is corrected.",
+    }
+}
+
+fn introduction(article: &Article) -> String {
+    let Article { machine, extent, .. } = article;
+    let [channel, mutex] = PUBLISHED;
+    format!(
+        "An article on Go's channels published two benchmarks and their times: buffered channel {channel} ns/op, mutex + slice {mutex} ns/op \
+         (Go 1.22, Intel i9). Here are both functions in the shape in which they are published, the mutex version corrected in several ways, \
+         and the same work over every channel of chanlab.\n\n\
+         This document is generated; change it by running\n\n    \
+         cargo run --release -- article --epochs {} --messages {}\n\n\
+         | | |\n| --- | --- |\n| measured | {} |\n| processor | {}, {} |\n| system | {}, kernel {} |\n| compilers | {}; {}{} |",
+        extent.epochs,
+        extent.messages,
+        numbers::date(&article.began),
+        machine.cpu,
+        numbers::count(machine.cores as u64, "logical processor"),
+        machine.system,
+        machine.kernel,
+        article.go,
+        machine.rustc,
+        if article.optimised { "" } else { ", **not optimised: the times of Rust mean nothing**" },
+    )
+}
+
+fn table(article: &Article) -> String {
+    let mut text = format!(
+        "Median ns/op with its {} % interval; the ratio is time / time of `{CHANNEL}`, paired, with its {} % interval. In bold: told apart \
+         from the Go channel.\n\n\
+         | variant | language | ns/op | consumed of {} | ratio to the Go channel |\n| --- | --- | ---: | ---: | ---: |",
+        LEVEL * 100.0,
+        pairs::LEVEL * 100.0,
+        numbers::separated(article.extent.messages)
+    );
+    // By time, those without one last; in their order otherwise.
+    let mut rows: Vec<&Row> = article.rows.iter().collect();
+    rows.sort_by(|one, other| order(one).total_cmp(&order(other)));
+    for row in rows {
+        let (time, consumed, ratio) = cells(&row.outcome);
+        let _ = write!(text, "\n| `{}` | {} | {time} | {consumed} | {ratio} |", row.name, row.language);
+    }
+    let of_the_article = article
+        .rows
+        .iter()
+        .filter(|row| row.of_the_article)
+        .map(|row| format!("- `{}`, {}", row.name, row.about));
+    let others: Vec<String> =
+        article.rows.iter().filter(|row| !row.of_the_article).map(|row| format!("`{}`", row.name)).collect();
+    let _ = write!(
+        text,
+        "\n\n{}\n- {}: chanlab's workload `{WORKLOAD}` at capacity {CAPACITY}, one producer and one consumer, payload of 8 bytes. \
+         It also verifies each message (once, in order, undamaged), which the article's loops do not.",
+        of_the_article.collect::<Vec<_>>().join("\n"),
+        others.join(", ")
+    );
+    text
+}
+
+fn order(row: &Row) -> f64 {
+    match row.outcome {
+        Outcome::Sound { time, .. } => time,
+        Outcome::Void { .. } | Outcome::Without(_) => f64::INFINITY,
+    }
+}
+
+fn cells(outcome: &Outcome) -> (String, String, String) {
+    match outcome {
+        Outcome::Sound { time, interval, beside } => (
+            format!(
+                "{} ({})",
+                numbers::measured(*time),
+                interval.map_or("interval unknown".to_owned(), |[low, high]| {
+                    format!("{}–{}", numbers::measured(low), numbers::measured(high))
+                })
+            ),
+            "all".to_owned(),
+            beside.as_ref().map_or("1".to_owned(), |beside| {
+                let words = ratio(beside);
+                if beside.verdict() == Verdict::NotToldApart { words } else { format!("**{words}**") }
+            }),
+        ),
+        Outcome::Void { consumed: [least, middle, most], .. } => (
+            "void".to_owned(),
+            if least == most {
+                numbers::separated(*least)
+            } else {
+                format!(
+                    "{} to {}, median {}",
+                    numbers::separated(*least),
+                    numbers::separated(*most),
+                    numbers::separated(*middle)
+                )
+            },
+            "void".to_owned(),
+        ),
+        Outcome::Without(why) => (format!("none: {why}"), String::new(), String::new()),
+    }
+}
+
+fn ratio(beside: &Beside) -> String {
+    match beside.interval {
+        Some(interval) => format!("{} ({})", numbers::ratio(beside.ratio), numbers::ratios(interval)),
+        None => format!("{} (interval unknown)", numbers::ratio(beside.ratio)),
+    }
+}
+
+fn claim(article: &Article) -> String {
+    let [channel, mutex] = PUBLISHED;
+    let mut text = format!(
+        "Published: mutex / channel = {mutex} / {channel} = {}. **{}**\n",
+        numbers::ratio(mutex / channel),
+        verdict(article)
+    );
+    for (row, beside) in article.corrected() {
+        let words = match beside.verdict() {
+            Verdict::ChannelFaster => "slower than the channel, as published",
+            Verdict::ChannelSlower => "faster than the channel, the reverse of what is published",
+            Verdict::NotToldApart => "not told apart from the channel",
+        };
+        let _ = write!(text, "\n- `{}` takes {} of the channel's time: {words}.", row.name, ratio(beside));
+    }
+    text
+}
+
+fn published_mutex(article: &Article) -> String {
+    let n = numbers::separated(article.extent.messages);
+    let stops =
+        "Its consumer takes an empty queue for the end of all items, and stops at the first empty moment.";
+    match article.row(MUTEX).map(|row| &row.outcome) {
+        Some(&Outcome::Void { consumed: [least, middle, most], round_ns }) => format!(
+            "`{MUTEX}` consumed {} of {n} items in the median round (least {}, most {}). {stops} It returned after {} µs, its \
+             producer not done; by N, as `go test` prints it, that is {} ns/op, and no time of a message. So its time is void, and \
+             its number measures nothing.\n\n\
+             Do not run it as it is published. It seems to cost next to nothing, so `go test -bench` may raise N up to {}, and the \
+             producer appends every item that nobody takes: {} GB for the items alone. Here N is fixed, {} at most, and memory is limited.",
+            numbers::separated(middle),
+            numbers::separated(least),
+            numbers::separated(most),
+            numbers::measured(round_ns / 1e3),
+            numbers::measured(round_ns / article.extent.messages as f64),
+            numbers::separated(MOST_OF_GO_TEST),
+            MOST_OF_GO_TEST * 8 / 1_000_000_000,
+            numbers::separated(MOST_MESSAGES),
+        ),
+        Some(Outcome::Sound { .. }) => format!(
+            "`{MUTEX}` happened to consume all {n} items in every round here. {stops} So nothing promises that it does, and another \
+             machine or another moment may void its time."
+        ),
+        _ => format!("`{MUTEX}` was not measured. {stops}"),
+    }
+}
+
+fn method(article: &Article) -> String {
+    let extent = article.extent;
+    format!(
+        "- The published functions are in the shape in which they are commonly published, with N for `b.N`: \
+         [published.go](../harness/runners/go/article/published.go). A count and a sum of what is consumed are added to each, by which \
+         every round is checked. The corrected ones are in [corrected.go](../harness/runners/go/article/corrected.go).\n\
+         - {} of {}: in each epoch every variant has a process of its own, and in each block, after one that warms up, every variant has a \
+         round, in random order. Ratios are within a block; an epoch counts once.\n\
+         - Told apart: the signed-rank test over the epochs, adjusted by Holm for all variants that are compared with the Go channel, at most {}. \
+         The intervals of ratios are not adjusted.\n\
+         - Read the ratios, not the nanoseconds, and those of your own machine rather than these.",
+        numbers::count(u64::from(extent.epochs), "epoch"),
+        numbers::count(u64::from(extent.blocks), "block"),
+        pairs::ALPHA,
+    )
+}
