@@ -57,8 +57,10 @@ fn plan(sandbox: &Sandbox, old: &str, new: &str) {
         channel: "fake".to_owned(),
         version: format!("fake {version}"),
         launch: Launch::Command(vec![runner.to_owned()]),
+        about: None,
     };
     let plan = Plan {
+        not_available: Vec::new(),
         version: VERSION,
         began: "2026-01-02T03:04:05Z".to_owned(),
         command: "chanlab ab --crate fake 1.0.0 1.1.0".to_owned(),
