@@ -249,12 +249,6 @@ impl Changes {
     }
 }
 
-/// So many epochs are needed, before one of so many `groups` can be called different: the least p-value of a signed-rank test of `n`
-/// pairs is 2^(1-n), and Holm's adjustment multiplies it by the number of groups.
-pub fn fewest_epochs(groups: usize) -> u32 {
-    1 + (groups.max(1) as f64 / ALPHA).log2().ceil() as u32
-}
-
 /// Whether a group of a run that compares two versions is measured well enough: by the two alone, whoever runs beside them.
 pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
     let Some([old, new]) = plan.versions else {
@@ -276,6 +270,7 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pairs::fewest_epochs;
     use super::*;
 
     /// Epochs of two blocks whose ratios are `factor`, give or take a thousandth.

@@ -16,6 +16,12 @@ pub const LEVEL: f64 = 0.99;
 /// have any pair called different.
 pub const ALPHA: f64 = 0.01;
 
+/// Epochs without which none of so many comparisons can call anything different: the least p-value of `n` epochs is 2^(1-n), and
+/// Holm's adjustment multiplies the least one by the number of comparisons.
+pub fn fewest_epochs(comparisons: usize) -> u32 {
+    1 + (comparisons.max(1) as f64 / ALPHA).log2().ceil() as u32
+}
+
 /// The times of an entry in a group, in ns/op, by epoch and block.
 pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
 
@@ -227,6 +233,27 @@ mod tests {
         assert!(!pair.differs());
         assert!(!pairs.settled(1.0));
         assert_eq!(pairs.tied(), [1, 0]);
+    }
+
+    #[test]
+    fn so_many_epochs_can_tell_apart_and_one_less_cannot() {
+        for entries in [2, 3, 6, 8, 12] {
+            let epochs = fewest_epochs(entries * (entries - 1) / 2);
+            let times: Vec<Times> =
+                (0..entries).map(|entry| times(f64::from(2 + entry as u32), epochs)).collect();
+            let differing = |epochs: u32| {
+                let times: Vec<Times> = times
+                    .iter()
+                    .map(|times| {
+                        times.range(..epochs).map(|(epoch, blocks)| (*epoch, blocks.clone())).collect()
+                    })
+                    .collect();
+                let entries: Vec<(usize, &Times)> = times.iter().enumerate().collect();
+                Pairs::of(&entries).all().iter().filter(|pair| pair.differs()).count()
+            };
+            assert_eq!(differing(epochs), entries * (entries - 1) / 2, "{entries} entries, {epochs} epochs");
+            assert_eq!(differing(epochs - 1), 0, "{entries} entries, {} epochs", epochs - 1);
+        }
     }
 
     #[test]

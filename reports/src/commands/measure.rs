@@ -13,11 +13,12 @@ use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
+use reports::analyse::pairs::fewest_epochs;
 use reports::collect::sources::runs_folder;
 use reports::run::child::{Child, Launch};
 use reports::run::engine::{self, MOST_SCALE, Settled};
 use reports::run::go;
-use reports::run::plan::{Entry, FEWEST_EPOCHS, Group, Plan, VERSION};
+use reports::run::plan::{Entry, Group, Plan, VERSION};
 use reports::run::progress::Progress;
 use reports::run::record::{Failure, Why};
 use reports::{Usage, numbers};
@@ -43,7 +44,7 @@ pub(super) struct Measuring {
     /// How much of each workload's grid, and for how long [default: standard; quick for two versions]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<ProfileArgument>,
-    /// Seconds to measure; a run has ten epochs at least, however long they take [default: the profile's]
+    /// Seconds to measure; a run has some ten epochs at least, however long they take [default: the profile's]
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=7 * MOST_SECONDS))]
     budget: Option<u64>,
     /// The most epochs, in each of which every runner is started anew [default: the profile's]
@@ -153,6 +154,7 @@ impl Measuring {
         let profile = self.profile.map_or(profile, ProfileArgument::profile);
         let extent = extent(profile);
         let blocks = blocks(extent.blocks, entries.len());
+        let fewest_epochs = fewest_epochs(entries.len() * entries.len().saturating_sub(1) / 2);
         Ok(Plan {
             version: VERSION,
             began: now(),
@@ -164,7 +166,7 @@ impl Measuring {
             groups: groups(registry, profile, self)?,
             blocks,
             budget_seconds: self.budget.unwrap_or(extent.budget_seconds),
-            fewest_epochs: FEWEST_EPOCHS,
+            fewest_epochs,
             most_epochs: self.epochs.unwrap_or(extent.most_epochs),
             precision: self.precision.map_or(extent.precision, |percent| percent / 100.0),
             placement: self.placement.word().to_owned(),

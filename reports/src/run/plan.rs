@@ -17,10 +17,6 @@ pub const PLAN_FILE: &str = "plan.json";
 /// The version of the plan and of the rounds' lines.
 pub const VERSION: u32 = 1;
 
-/// Fewer epochs cannot tell two of six channels apart: the least p-value of a signed-rank test of `n` pairs is 2^(1-n), and
-/// Holm's adjustment for 15 pairs asks for 0.05 / 15.
-pub const FEWEST_EPOCHS: u32 = 10;
-
 /// A run, before it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -45,7 +41,6 @@ pub struct Plan {
     /// No epoch begins after so many seconds, once there are `fewest_epochs` (or as many as `most_epochs`).
     pub budget_seconds: u64,
     /// Every group has so many epochs, if `most_epochs` allows it: fewer could tell nothing apart.
-    #[serde(default = "fewest_epochs")]
     pub fewest_epochs: u32,
     /// The most epochs.
     pub most_epochs: u32,
@@ -61,11 +56,6 @@ pub struct Plan {
     /// Who would have been compared but could not be: a name, and why, in one line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_available: Vec<(String, String)>,
-}
-
-/// What plans of old have.
-fn fewest_epochs() -> u32 {
-    FEWEST_EPOCHS
 }
 
 /// One of those that are compared: a channel under a name, in a runner.
