@@ -15,6 +15,9 @@ use crate::collect::runs::{Place, RunData};
 use crate::numbers;
 use crate::run::plan::{Entry, Plan};
 
+/// The machine was another one, as it were, when a fixed piece of work took so much longer, as a share.
+const DRIFT: f64 = 0.03;
+
 /// Rounds of one run that have so many times the messages of the other's are told of.
 const OTHER_SIZE: f64 = 2.0;
 
@@ -102,8 +105,26 @@ pub fn compare(old: &RunData, new: &RunData, across_versions: bool) -> Compared 
             numbers::count(other_sizes, "group")
         ));
     }
+    remarks.extend(drift(spin(old), spin(new)));
     let sides = ["the old run".to_owned(), "the new run".to_owned()];
     Compared { changes: Changes::new(sides, Vec::new(), all), remarks, other_versions }
+}
+
+/// How long a fixed piece of work took before the rounds of a run, in ns: the median. `None` when its runners do not tell.
+fn spin(run: &RunData) -> Option<f64> {
+    let rounds = run.rounds.values().flatten();
+    median(rounds.filter_map(|round| round.measured.spin_ns).map(|spin| spin as f64).collect())
+}
+
+/// What is to be told when that changed.
+fn drift(old: Option<f64>, new: Option<f64>) -> Option<String> {
+    let ratio = new? / old?;
+    ((ratio - 1.0).abs() > DRIFT).then(|| {
+        format!(
+            "a fixed piece of work took {} the time in the new run: the machine itself had changed",
+            numbers::ratio(ratio)
+        )
+    })
 }
 
 fn change(name: String, old: &RunData, before: Place, new: &RunData, after: Place) -> Change {
@@ -128,4 +149,18 @@ fn logs(run: &RunData, place: Place) -> Vec<f64> {
 /// The messages of a cell's rounds.
 fn size(run: &RunData, place: Place) -> Option<f64> {
     median(run.measured(place).into_iter().map(|round| round.measured.messages as f64).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_slowed_down_is_told_of() {
+        assert_eq!(drift(Some(100.0), Some(102.0)), None);
+        assert_eq!(drift(None, Some(102.0)), None);
+        let told = drift(Some(100.0), Some(150.0)).expect("half as much again");
+        assert!(told.starts_with("a fixed piece of work took 1.50× the time in the new run"), "{told}");
+        assert!(drift(Some(150.0), Some(100.0)).is_some());
+    }
 }

@@ -167,7 +167,7 @@ pub fn apart(changes: &Changes) -> String {
     method(
         changes,
         "The two runs were made one after the other, so that a drift of the machine between them cannot be excluded: \
-         measure side by side (chanlab ab, chanlab run) before you believe a small difference.",
+         measure side by side (chanlab ab, chanlab run) before you believe a difference.",
         "cell",
     )
 }
