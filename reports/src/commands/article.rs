@@ -18,8 +18,8 @@ use reports::run::progress::Progress;
 
 use super::measure::seed;
 
-/// The document, in the checkout that this program was built from.
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/article.md");
+/// The document's place in the checkout that this program was built from.
+const DOCUMENT: [&str; 2] = ["docs", "article.md"];
 
 /// Fewer epochs could not tell fifteen variants from the channel: the least p-value of 12 is 2^-11, and Holm's adjustment for
 /// 14 comparisons asks for 0.01 / 14.
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let rounds = measure(extent, &record, &Progress::new(ABOUT))?;
 
     let article = Article::of(&rounds, extent, machine, began);
-    let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(DOCUMENT));
+    let output = arguments.output.clone().unwrap_or_else(document_of_the_checkout);
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
@@ -68,4 +68,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         output.display()
     )?;
     Ok(())
+}
+
+fn document_of_the_checkout() -> PathBuf {
+    // The package's folder is in the checkout's.
+    let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    path.pop();
+    path.extend(DOCUMENT);
+    path
 }
