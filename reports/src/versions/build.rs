@@ -24,15 +24,15 @@ const LOG: &str = "build.log";
 /// When it cannot be built: the first error of the compiler, and where the rest is.
 pub fn runner(package: &str, source: &Source, say: impl FnMut(&str)) -> Result<PathBuf> {
     let project = workspace::project()?;
-    let own = target_dir().join("chanlab").join("ab");
     let name = workspace::name(&project, package, source)?;
-    let folder = own.join(&name);
-    // Programs of all versions share a target directory, in which each has its name.
+    let folder = target_dir().join("chanlab").join("ab").join(&name);
     let program =
         format!("runner-{}", name.replace(|character: char| !character.is_ascii_alphanumeric(), "-"));
     workspace::generate(&project, &folder, package, source, &program)?;
     let log = folder.join(LOG);
-    cargo(&folder, &program, &own.join("target"), &log, say).with_context(|| {
+    // A target directory for each: in a shared one cargo takes the harnesses' build scripts for one and the same, and builds anew
+    // whatever was built before the last.
+    cargo(&folder, &program, &folder.join("target"), &log, say).with_context(|| {
         format!(
             "{package} {} cannot be built with this harness; all of it is in {}",
             source.name(),
