@@ -9,6 +9,7 @@ pub mod choice;
 pub mod costs;
 pub mod fingerprints;
 pub mod honesty;
+pub mod noise;
 pub mod page;
 pub mod pairs;
 pub mod ranking;

@@ -14,6 +14,7 @@ use harness::workload::WorkloadInfo;
 use super::cells::{self, Cell, Outcome, Remark};
 use super::checks::{self, Verdict};
 use super::fingerprints::{Fingerprint, differences, fingerprints};
+use super::noise;
 use super::ranking::{self, Ranked};
 use super::runs;
 use super::scaling::{self, Series};
@@ -172,6 +173,7 @@ impl Page {
     pub fn of_run(run: RunData, criterion: Option<Collected>, models: Records, registry: &Registry) -> Self {
         let newest_models = checks::newest_models(&models.models);
         let workloads = runs::workloads(&run, registry, &newest_models);
+        let noise = noise::warnings(&run);
         let criterion = criterion.map(|collected| Box::new(Page::new(collected, registry)));
         let overheads = criterion.as_ref().map_or_else(Vec::new, |page| page.overheads.clone());
         let mut problems = [run.problems, models.problems].concat();
@@ -182,6 +184,7 @@ impl Page {
         }
         let source = Source::Run(run.folder);
         let mut page = Page::assembled(source, workloads, overheads, newest_models, problems, registry);
+        page.warnings.extend(noise);
         for channel in page.channels.iter_mut().filter(|channel| channel.info.is_none()) {
             if let Some(entry) = run.plan.entries.iter().find(|entry| entry.name == channel.name) {
                 channel.told = entry.about.clone();

@@ -25,6 +25,9 @@ use reports::versions::source::Source;
 use super::changes::{facts, tell};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
+/// So many epochs at the most: two entries on a few groups have time for many, and the budget ends them all the same.
+const MOST_EPOCHS: u32 = 120;
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The crate, of which a channel is compared (chanlab list names them)
@@ -147,7 +150,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     plan.machine.channels.extend(told);
     plan.fewest_epochs = plan.fewest_epochs.max(fewest_epochs(plan.groups.len()));
     if !arguments.measuring.names_epochs() {
-        plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs);
+        plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs).max(MOST_EPOCHS);
     }
     // Building took its time.
     plan.began = now();
