@@ -211,7 +211,7 @@ func TestAWrongRoundHasFailedAndIsNotAbandoned(t *testing.T) {
 	d.requireEnd()
 }
 
-func TestLatencyHasAPairForEachTripAndAllocationsAreTold(t *testing.T) {
+func TestLatencyTellsOfEachTripButTheFirstAndAllocationsAreTold(t *testing.T) {
 	d := drive(t, channels)
 	d.reply()
 	d.ask(planLine(1, "go-mutex-slice", "ping_pong", `{}`, `"messages":400,"allocations":true`))
@@ -224,8 +224,9 @@ func TestLatencyHasAPairForEachTripAndAllocationsAreTold(t *testing.T) {
 		}
 		trips, last = trips+count, time
 	}
-	if trips != 200 {
-		t.Fatalf("%v trips of 200", trips)
+	// The first of 200 is left out.
+	if trips != 199 {
+		t.Fatalf("%v trips of 199", trips)
 	}
 	if _, told := round["allocations"]; !told {
 		t.Fatal(round)

@@ -132,7 +132,7 @@ impl Article {
                 about: variant.about.clone(),
                 of_the_article: variant.origin == Origin::Article,
                 outcome: match rounds.without.iter().find(|(name, _)| *name == variant.name) {
-                    Some((_, why)) => Outcome::Without(why.clone()),
+                    Some((_, lack)) => Outcome::Without(lack.to_string()),
                     None => outcome(&of(&variant.name), &channel, extent.seed),
                 },
             })

@@ -4,6 +4,7 @@
 //! as in a run. The article's functions are no runner of the protocol, since one of them delivers nothing; what they are asked and
 //! answer is in harness/runners/go/article/main.go.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -97,7 +98,25 @@ pub struct Rounds {
     /// Every round.
     pub rounds: Vec<Round>,
     /// Who has no time, and why.
-    pub without: Vec<(String, String)>,
+    pub without: Vec<(String, Lack)>,
+}
+
+/// Why a variant has no time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// It cannot do it: no failure.
+    Unsupported(String),
+    /// A round was wrong or hung, or the runner failed.
+    Failed(String),
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lack::Unsupported(why) => f.write_str(why.strip_prefix("unsupported: ").unwrap_or(why)),
+            Lack::Failed(why) => write!(f, "failed: {why}"),
+        }
+    }
 }
 
 /// What a process of the article's program says first.
@@ -202,7 +221,7 @@ enum Source {
 
 impl Source {
     /// Starts it; what keeps only this variant from having a time is the inner error.
-    fn start(variant: &Variant, article: &Path, messages: u64) -> Result<Result<Self, String>> {
+    fn start(variant: &Variant, article: &Path, messages: u64) -> Result<Result<Self, Lack>> {
         let Origin::Runner(launch) = &variant.origin else {
             return Ok(Ok(Source::Functions(Functions::start(article)?.0)));
         };
@@ -224,18 +243,21 @@ impl Source {
         });
         Ok(match planned {
             Ok((child, Reply::Planned { effective_capacity, .. })) => match effective_capacity {
-                Some(other) if other != CAPACITY => Err(format!("has capacity {other}, not {CAPACITY}")),
+                Some(other) if other != CAPACITY => {
+                    Err(Lack::Unsupported(format!("has capacity {other}, not {CAPACITY}")))
+                }
                 _ => Ok(Source::Runner(child)),
             },
-            Ok((_, Reply::Unsupported { reason, .. })) => Err(reason),
-            Ok((_, other)) => Err(format!("answered something else than what was asked: {other:?}")),
-            Err(failure) => Err(failure.to_string()),
+            Ok((_, other)) => Err(lack(other)),
+            Err(failure) => Err(Lack::Failed(failure.to_string())),
         })
     }
 
-    fn round(&mut self, variant: &Variant, messages: u64, number: u64) -> Result<Answer, String> {
+    fn round(&mut self, variant: &Variant, messages: u64, number: u64) -> Result<Answer, Lack> {
         let child = match self {
-            Source::Functions(functions) => return functions.round(&variant.name, messages),
+            Source::Functions(functions) => {
+                return functions.round(&variant.name, messages).map_err(Lack::Failed);
+            }
             Source::Runner(child) => child,
         };
         match child.ask(&Request::Round { cell: 0, round: number }, LIMIT * 2) {
@@ -243,10 +265,19 @@ impl Source {
             Ok(Reply::Round(measured)) if measured.round == number && measured.messages > 0 => {
                 Ok(Answer { n: measured.messages, consumed: measured.messages, ns: measured.wall_ns })
             }
-            Ok(Reply::Unsupported { reason, .. } | Reply::Failed { reason, .. }) => Err(reason),
-            Ok(other) => Err(format!("answered something else than what was asked: {other:?}")),
-            Err(failure) => Err(failure.to_string()),
+            Ok(other) => Err(lack(other)),
+            Err(failure) => Err(Lack::Failed(failure.to_string())),
         }
+    }
+}
+
+/// What a reply says that is not the one hoped for.
+fn lack(reply: Reply) -> Lack {
+    match reply {
+        Reply::Unsupported { reason, .. } => Lack::Unsupported(reason),
+        Reply::Failed { reason, .. } => Lack::Failed(reason),
+        Reply::Error { message } => Lack::Failed(format!("its runner refused: {message}")),
+        other => Lack::Failed(format!("answered something else than what was asked: {other:?}")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::machine::Machine;
 use reports::analyse::article::{Article, CHANNEL, Claim, MUTEX, Outcome, Verdict};
 use reports::render::article::{document, verdict};
-use reports::run::article::{Extent, Origin, Round, Rounds, Variant};
+use reports::run::article::{Extent, Lack, Origin, Round, Rounds, Variant};
 use reports::run::child::Launch;
 
 const EXTENT: Extent = Extent { epochs: 16, blocks: 2, messages: 1_000_000, seed: 7 };
@@ -57,7 +57,7 @@ fn article(bounded: f64, spinning: f64, consumed_by_the_published: u64) -> Artic
         go: "go1.22.0".to_owned(),
         variants,
         rounds,
-        without: vec![("narrow".to_owned(), "has capacity 1, not 1024".to_owned())],
+        without: vec![("narrow".to_owned(), Lack::Unsupported("has capacity 1, not 1024".to_owned()))],
     };
     let machine = Machine {
         cpu: "a processor".to_owned(),
