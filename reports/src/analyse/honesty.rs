@@ -274,7 +274,7 @@ impl fmt::Display for Honesty {
             f,
             "crossbeam beside itself with some steps of work more in each receive, on `producer_consumer` where the receiver is the \
              bottleneck (`work=1000`, about a microsecond for each message; capacity 64, capacity 1024, and four producers). A trial is \
-             a comparison over {} epochs, as many as `chanlab ab` has by default. The steps were calibrated on the same machine \
+             a comparison over {} epochs. The steps were calibrated on the same machine \
              before. Where two threads contend and nothing else takes time, rounds differ by more, and so do the differences \
              that can be found: see how wide the interval of a ratio is.\n",
             self.epochs

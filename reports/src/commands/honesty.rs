@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -78,8 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .unwrap_or_default(),
         machine,
     };
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let output = arguments.output.clone().unwrap_or_else(|| checkout.join("docs").join("honesty.md"));
+    let output = arguments.output.clone().unwrap_or_else(|| checkout().join("docs").join("honesty.md"));
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
@@ -90,6 +89,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     writeln!(terminal, "{}", output.display())?;
     if honesty.is_met() { Ok(()) } else { bail!("an experiment missed its target: see above") }
+}
+
+/// The checkout that this program was built from.
+fn checkout() -> &'static Path {
+    let reports = Path::new(env!("CARGO_MANIFEST_DIR"));
+    reports.parent().unwrap_or(reports)
 }
 
 /// Carries out a plan that is only for this; returns what was recorded.
@@ -158,7 +163,7 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
 fn criterion(arguments: &Arguments, registry: &Registry) -> Result<Criterion> {
     eprintln!("\ncriterion: every benchmark of the quick profile twice");
     // Apart from what `cargo bench` keeps.
-    let data = target_dir().join("chanlab").join("criterion-of-honesty");
+    let data = absolute(target_dir().join("chanlab").join("criterion-of-honesty"))?;
     let aa = |save: bool| bench(&data, None, None, save, Profile::Quick);
     aa(true)?;
     let alarms = Verdicts::of(&aa(false)?);
@@ -210,7 +215,7 @@ fn bench(
     profile: Profile,
 ) -> Result<String> {
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    cargo.current_dir(checkout());
     cargo.args(["bench", "--locked", "--quiet", "-p", "benches"]);
     match filter {
         None => {
