@@ -237,18 +237,32 @@ pub fn run_name() -> String {
     format!("{}-{}", now(), process::id())
 }
 
-/// The target directory that this program was built into: the nearest folder above it that cargo tagged as a cache.
-/// `target` under the current folder when there is none.
+/// What cargo leaves in a target directory: the tag of a cache in one that it made itself, and what it knows of the compiler in any.
+const CARGOS_OWN: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+
+/// The target directory that this program was built into: the nearest folder above it that is one of cargo's. `target` under the
+/// current folder when there is none.
 pub fn target_dir() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     program
         .ancestors()
         .skip(1)
-        .find(|folder| folder.join("CACHEDIR.TAG").is_file())
+        .find(|folder| CARGOS_OWN.iter().any(|file| folder.join(file).is_file()))
         .map_or_else(|| PathBuf::from("target"), Path::to_path_buf)
 }
 
 /// Criterion's directory: where the environment says (criterion's own variable), or in the target directory.
 pub fn criterion_dir() -> PathBuf {
     env::var_os("CRITERION_HOME").map_or_else(|| target_dir().join("criterion"), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where somebody made the directory before cargo did, which then has no tag.
+    #[test]
+    fn this_test_was_built_into_a_target_directory() {
+        assert!(target_dir().is_absolute(), "{}", target_dir().display());
+    }
 }
