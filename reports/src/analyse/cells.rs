@@ -176,7 +176,7 @@ pub(super) fn cell(
 }
 
 /// The reason of a lack, without the word that the page puts before it.
-fn without_prefix(reason: &str) -> String {
+pub(super) fn without_prefix(reason: &str) -> String {
     reason.strip_prefix("unsupported: ").unwrap_or(reason).to_owned()
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::costs::median;
 use super::statistics::{holm, signed_rank};
 
 /// The level of every interval of a ratio.
@@ -170,15 +171,7 @@ impl Pairs {
 pub(super) fn log_ratios(one: &Times, other: &Times) -> Vec<f64> {
     let of_epoch = |(epoch, blocks): (&u32, &BTreeMap<u32, f64>)| {
         let others = other.get(epoch)?;
-        let mut ratios: Vec<f64> =
-            blocks.iter().filter_map(|(block, time)| Some((time / others.get(block)?).ln())).collect();
-        ratios.sort_by(f64::total_cmp);
-        let middle = ratios.len() / 2;
-        match ratios.len() {
-            0 => None,
-            length if length % 2 == 1 => Some(ratios[middle]),
-            _ => Some((ratios[middle - 1] + ratios[middle]) / 2.0),
-        }
+        median(blocks.iter().filter_map(|(block, time)| Some((time / others.get(block)?).ln())).collect())
     };
     one.iter().filter_map(of_epoch).collect()
 }

@@ -6,7 +6,7 @@ use harness::protocol::Measured;
 use harness::record::{Model, Run};
 use harness::registry::Registry;
 
-use super::cells::{Cell, Outcome};
+use super::cells::{Cell, Outcome, without_prefix};
 use super::costs::{Costs, median};
 use super::page::{ParamsPage, WorkloadPage, is_prominent};
 use super::pairs::{Pairs, Times};
@@ -124,7 +124,7 @@ pub fn cell(run: &RunData, place: Place) -> Cell {
     let outcome = if let Some(failure) = run.failed.get(&place) {
         Outcome::Failed(failure.to_string())
     } else if let Some(reason) = run.unsupported.get(&place) {
-        Outcome::Unsupported(reason.strip_prefix("unsupported: ").unwrap_or(reason).to_owned())
+        Outcome::Unsupported(without_prefix(reason))
     } else if let Some(middle) = median(samples.clone()) {
         costs = Some(Costs::of(&measured));
         found = modes::find(&samples);

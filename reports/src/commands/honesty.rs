@@ -66,13 +66,15 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let registry = Registry::new();
     let machine = Machine::current(&registry);
+    eprintln!("how long a step of a planted slowdown is");
+    let steps = steps(&registry, &machine)?;
     let honesty = Honesty {
         command: std::env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
         at: now(),
         epochs: EPOCHS,
         alarms: alarms(arguments, &registry, &machine)?,
-        found: found(arguments, &registry, &machine)?,
-        criterion: if arguments.without_criterion { None } else { Some(criterion(arguments, &registry)?) },
+        found: found(arguments, &registry, &machine, &steps)?,
+        criterion: if arguments.without_criterion { None } else { Some(criterion(arguments, &steps)?) },
         overheads: Records::read(&criterion_dir().join(BENCH_FILE))
             .map(|records| newest_overheads(&records.overheads))
             .unwrap_or_default(),
@@ -122,7 +124,7 @@ fn plan(registry: &Registry, machine: &Machine, cells: &[&str], epochs: u32) -> 
 fn alarms(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Result<Alarms> {
     let (plan, folder) = plan(registry, machine, &[], EPOCHS * arguments.comparisons)?;
     let plan = doubled(plan);
-    eprintln!("A/A: every channel under two names");
+    eprintln!("\nA/A: every channel under two names");
     let recorded = measured(&plan, &suffixed(&folder, "aa"))?;
     Ok(Alarms::of(&trials(&plan, &recorded, &twins(&plan), EPOCHS)))
 }
@@ -133,11 +135,9 @@ fn suffixed(folder: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn found(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Result<Vec<Found>> {
-    eprintln!("\nsensitivity: how long a step is");
-    let steps = steps(registry, machine)?;
+fn found(arguments: &Arguments, registry: &Registry, machine: &Machine, steps: &[u64]) -> Result<Vec<Found>> {
     let (plan, folder) = plan(registry, machine, &SENSITIVE, EPOCHS * arguments.trials)?;
-    let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[&[0], &steps[..]].concat()) };
+    let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[&[0], steps].concat()) };
     eprintln!("\nsensitivity: planted slowdowns of 3, 5 and 10 %");
     let recorded = measured(&plan, &suffixed(&folder, "slowed"))?;
     let found = PLANTED.iter().enumerate().map(|(index, &percent)| {
@@ -160,17 +160,15 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
 }
 
 /// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the first.
-fn criterion(arguments: &Arguments, registry: &Registry) -> Result<Criterion> {
+fn criterion(arguments: &Arguments, steps: &[u64]) -> Result<Criterion> {
     eprintln!("\ncriterion: every benchmark of the quick profile twice");
     // Apart from what `cargo bench` keeps.
     let data = absolute(target_dir().join("chanlab").join("criterion-of-honesty"))?;
     let aa = |save: bool| bench(&data, None, None, save, Profile::Quick);
     aa(true)?;
     let alarms = Verdicts::of(&aa(false)?);
-    let machine = Machine::current(registry);
-    let steps = steps(registry, &machine)?;
     let mut found = Vec::new();
-    for (&percent, steps) in PLANTED.iter().zip(steps) {
+    for (&percent, &steps) in PLANTED.iter().zip(steps) {
         let mut all = Verdicts::default();
         for trial in 0..arguments.trials {
             eprintln!("criterion: a slowdown of {percent} %, trial {} of {}", trial + 1, arguments.trials);

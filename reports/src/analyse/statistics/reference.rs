@@ -12,6 +12,20 @@ pub(super) fn close(one: f64, other: f64, tolerance: f64) -> bool {
     (one - other).abs() <= tolerance * one.abs().max(other.abs()).max(1.0)
 }
 
+/// Asks that two intervals are the same: both absent, or with ends that are [`close`].
+#[track_caller]
+pub(super) fn assert_same_interval(name: &str, found: Option<[f64; 2]>, expected: Option<[f64; 2]>) {
+    match (found, expected) {
+        (None, None) => {}
+        (Some(found), Some(expected)) => {
+            for (end, expected) in found.into_iter().zip(expected) {
+                assert!(close(end, expected, EXACT), "{name}: {found:?}, not {expected}");
+            }
+        }
+        (found, expected) => panic!("{name}: {found:?}, not {expected:?}"),
+    }
+}
+
 /// The file that `scripts/reference-statistics` writes.
 #[derive(Deserialize)]
 pub(super) struct Reference {

@@ -166,7 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analyse::statistics::reference::{EXACT, close, reference};
+    use crate::analyse::statistics::reference::{EXACT, assert_same_interval, close, reference};
 
     #[test]
     fn the_reference_agrees() {
@@ -175,15 +175,7 @@ mod tests {
             let name = &case.name;
             assert!(close(found.estimate, case.estimate, EXACT), "{name}: {found:?}, not {}", case.estimate);
             assert!(close(found.p_value, case.p_value, EXACT), "{name}: {found:?}, not {}", case.p_value);
-            match (found.interval, case.interval) {
-                (None, None) => {}
-                (Some(found), Some(expected)) => {
-                    for (end, expected) in found.into_iter().zip(expected) {
-                        assert!(close(end, expected, EXACT), "{name}: {found:?}, not {expected}");
-                    }
-                }
-                (found, expected) => panic!("{name}: {found:?}, not {expected:?}"),
-            }
+            assert_same_interval(name, found.interval, case.interval);
         }
     }
 
