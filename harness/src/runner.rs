@@ -134,7 +134,8 @@ impl Runner<'_> {
         let steal_ns = steal.and_then(|before| Some(nanos(noise::steal()?.saturating_sub(before))));
         let frequency_hz = noise::frequency().map(|frequency| frequency as u64);
         if let Some(log) = &mut self.log {
-            writeln!(log, "{round}")?;
+            // One write: runners that outlive a killed parent append to the same file, and a line is whole or not there.
+            log.write_all(format!("{round}\n").as_bytes())?;
         }
         Ok(match result {
             Ok(measured) => Reply::Round(Measured {
