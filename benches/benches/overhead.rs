@@ -1,11 +1,13 @@
 //! What the harness costs: its `producer_consumer` beside a loop written by hand on the crate's own calls.
 //!
-//! Three loops are compared with:
+//! Four loops are compared with:
 //!
 //! - `one thread`: fills the channel and empties it, in turns, with the same messages and ledger. Nothing is contended, so
 //!   the difference is what the compiler made of the contract, and nothing else.
-//! - `same checks`: the same threads, messages and ledger, on the crate's own calls. The difference is the contract, and how
-//!   the contention between two threads happens to settle.
+//! - `same checks, work`: the same threads, messages and ledger, on the crate's own calls, where the consumer has some work
+//!   with each message, as consumers have. The difference is the contract under two threads.
+//! - `same checks`: the same without any work. The difference is mostly how the contention between two threads happens to
+//!   settle: a nanosecond more or less between two calls, on either side, moves it by a tenth in either direction.
 //! - `plain numbers`: sends `u64`s and adds them up, as a benchmark by hand would. The difference is all that the harness
 //!   does: contract, numbered messages, ledger, counted drops, threads with a deadline.
 //!
@@ -13,12 +15,13 @@
 //! decides how the two threads of a round get along, and one process would show that, to three digits, as overhead. A
 //! ratio is therefore the median over the processes of each one's median over its pairs.
 //!
-//! The workload is instantiated here, and not taken from the registry, so that both sides run the same machine code of the
+//! The workload is instantiated here, over a type of this crate ([`Here`]), so that both sides run the same machine code of the
 //! channel: `rustc` compiles a generic channel anew in each crate that uses it, and two such copies of crossbeam's `recv` have
-//! been seen to differ by a fifth, which is nobody's overhead.
+//! been seen to differ by a fifth, of flume's by a twelfth, which is nobody's overhead.
 
 use std::env;
 use std::hint::black_box;
+use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Barrier;
@@ -27,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use benches::paired::{Ratio, ratios, summary};
 use benches::{Arguments, Error, Mode, Settings, ended, list, words};
-use harness::channel::{Capacity, Channel, Receiver, Sender};
+use harness::channel::{Capacity, Channel, Handles, Info, Receiver, Sender, Unsupported};
 use harness::channels::crossbeam::Crossbeam;
 use harness::channels::flume::Flume;
 use harness::channels::kanal::Kanal;
@@ -47,8 +50,15 @@ const CAPACITY: usize = 1024;
 /// Messages of a round: some milliseconds.
 const MESSAGES: u64 = 100_000;
 
-/// A round of so many messages; returns its timed region.
-type Loop = fn(u64) -> Duration;
+/// Steps of the work that a consumer has with a message: about a tenth of a microsecond. Less of it, and the comparison
+/// swings as it does without any; much more, and no cost of the channel would be seen.
+const WORK: u64 = 64;
+
+/// Messages of a round with work: some milliseconds, too.
+const WORKED: u64 = MESSAGES / 2;
+
+/// A round; returns its timed region.
+type Loop = fn() -> Duration;
 
 /// Two loops that are compared.
 struct Compared {
@@ -59,7 +69,7 @@ struct Compared {
     by_hand: Loop,
 }
 
-const COMPARED: [Compared; 9] = [
+const COMPARED: [Compared; 12] = [
     Compared {
         channel: "crossbeam",
         against: "one thread",
@@ -80,20 +90,58 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         channel: "crossbeam",
-        against: "same checks",
-        harness: workload::<Crossbeam>,
-        by_hand: crossbeam_checked,
+        against: "same checks, work",
+        harness: || workload::<Crossbeam>(WORKED, WORK),
+        by_hand: || crossbeam_checked(WORKED, WORK),
     },
-    Compared { channel: "flume", against: "same checks", harness: workload::<Flume>, by_hand: flume_checked },
-    Compared { channel: "kanal", against: "same checks", harness: workload::<Kanal>, by_hand: kanal_checked },
+    Compared {
+        channel: "flume",
+        against: "same checks, work",
+        harness: || workload::<Flume>(WORKED, WORK),
+        by_hand: || flume_checked(WORKED, WORK),
+    },
+    Compared {
+        channel: "kanal",
+        against: "same checks, work",
+        harness: || workload::<Kanal>(WORKED, WORK),
+        by_hand: || kanal_checked(WORKED, WORK),
+    },
+    Compared {
+        channel: "crossbeam",
+        against: "same checks",
+        harness: || workload::<Crossbeam>(MESSAGES, 0),
+        by_hand: || crossbeam_checked(MESSAGES, 0),
+    },
+    Compared {
+        channel: "flume",
+        against: "same checks",
+        harness: || workload::<Flume>(MESSAGES, 0),
+        by_hand: || flume_checked(MESSAGES, 0),
+    },
+    Compared {
+        channel: "kanal",
+        against: "same checks",
+        harness: || workload::<Kanal>(MESSAGES, 0),
+        by_hand: || kanal_checked(MESSAGES, 0),
+    },
     Compared {
         channel: "crossbeam",
         against: "plain numbers",
-        harness: workload::<Crossbeam>,
+        harness: || workload::<Crossbeam>(MESSAGES, 0),
         by_hand: crossbeam_plain,
     },
-    Compared { channel: "flume", against: "plain numbers", harness: workload::<Flume>, by_hand: flume_plain },
-    Compared { channel: "kanal", against: "plain numbers", harness: workload::<Kanal>, by_hand: kanal_plain },
+    Compared {
+        channel: "flume",
+        against: "plain numbers",
+        harness: || workload::<Flume>(MESSAGES, 0),
+        by_hand: flume_plain,
+    },
+    Compared {
+        channel: "kanal",
+        against: "plain numbers",
+        harness: || workload::<Kanal>(MESSAGES, 0),
+        by_hand: kanal_plain,
+    },
 ];
 
 impl Compared {
@@ -198,27 +246,51 @@ fn in_a_process(compared: &Compared) -> Result<f64, Error> {
 /// Median ratio of the harness's time to the time by hand, in this process.
 fn compare(compared: &Compared) -> f64 {
     // A first round of each warms both up.
-    (compared.harness)(MESSAGES);
-    (compared.by_hand)(MESSAGES);
-    let ratios = ratios(PAIRS, || (compared.harness)(MESSAGES), || (compared.by_hand)(MESSAGES));
+    (compared.harness)();
+    (compared.by_hand)();
+    let ratios = ratios(PAIRS, compared.harness, compared.by_hand);
     summary(ratios).median
 }
 
-/// The harness's round, as every benchmark measures it.
-fn workload<C: Channel>(messages: u64) -> Duration {
-    let params =
-        Params::parse(ProducerConsumer::INFO.params, &format!("capacity={CAPACITY}")).expect("params");
-    let size = Size::of(messages);
-    ProducerConsumer::round::<C>(&params, size).expect("a sound round").elapsed
+/// The channel `C`, as a type that no other crate knows.
+///
+/// `std` starts a thread through a generic function that is never inlined, and of such a function `rustc` takes the copy that
+/// another crate has, if there is one. The registry's threads are the same closures over the same types, so without this the
+/// workload's threads would be the harness's, and call the harness's copy of the channel.
+struct Here<C>(PhantomData<C>);
+
+impl<C: Channel> Channel for Here<C> {
+    const INFO: Info = C::INFO;
+    type Sender<T: Send + 'static> = C::Sender<T>;
+    type Receiver<T: Send + 'static> = C::Receiver<T>;
+    type Selector<'a, T: Send + 'static> = C::Selector<'a, T>;
+
+    fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
+        C::open(capacity)
+    }
+
+    fn selector<T: Send + 'static>(
+        receivers: &[Self::Receiver<T>],
+    ) -> Result<Self::Selector<'_, T>, Unsupported> {
+        C::selector(receivers)
+    }
 }
 
-/// Fills a channel and empties it, until all messages have gone through.
-fn in_turns(messages: u64, send: impl Fn(Message), recv: impl Fn() -> Option<Message>) -> Duration {
-    let mut ledger = Ledger::new(&[messages]);
+/// The harness's round, as every benchmark measures it.
+fn workload<C: Channel>(messages: u64, steps: u64) -> Duration {
+    let params = format!("capacity={CAPACITY},work={steps}");
+    let params = Params::parse(ProducerConsumer::INFO.params, &params).expect("params");
+    let size = Size::of(messages);
+    ProducerConsumer::round::<Here<C>>(&params, size).expect("a sound round").elapsed
+}
+
+/// Fills a channel and empties it, until [`MESSAGES`] messages have gone through.
+fn in_turns(send: impl Fn(Message), recv: impl Fn() -> Option<Message>) -> Duration {
+    let mut ledger = Ledger::new(&[MESSAGES]);
     let began = Instant::now();
     let mut sent = 0;
-    while sent < messages {
-        let filled = messages.min(sent + CAPACITY as u64);
+    while sent < MESSAGES {
+        let filled = MESSAGES.min(sent + CAPACITY as u64);
         (sent..filled).for_each(|seq| send(Message::new(MessageId { producer: 0, seq })));
         for _ in sent..filled {
             let message = recv().expect("a queued message");
@@ -228,39 +300,40 @@ fn in_turns(messages: u64, send: impl Fn(Message), recv: impl Fn() -> Option<Mes
         sent = filled;
     }
     let elapsed = began.elapsed();
-    verify([ledger], &[messages], Tally::default()).expect("all arrived");
+    verify([ledger], &[MESSAGES], Tally::default()).expect("all arrived");
     elapsed
 }
 
-fn contract_in_turns<C: Channel>(messages: u64) -> Duration {
+fn contract_in_turns<C: Channel>() -> Duration {
     let capacity = Capacity::Bounded(NonZeroUsize::new(CAPACITY).expect("not 0"));
     let (sender, receiver) = C::open(capacity).expect("a bounded channel");
-    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+    in_turns(|message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
 }
 
-fn crossbeam_in_turns(messages: u64) -> Duration {
+fn crossbeam_in_turns() -> Duration {
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
-    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+    in_turns(|message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
 }
 
-fn flume_in_turns(messages: u64) -> Duration {
+fn flume_in_turns() -> Duration {
     let (sender, receiver) = flume::bounded(CAPACITY);
-    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+    in_turns(|message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
 }
 
-fn kanal_in_turns(messages: u64) -> Duration {
+fn kanal_in_turns() -> Duration {
     let (sender, receiver) = kanal::bounded(CAPACITY);
-    in_turns(messages, |message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
+    in_turns(|message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
 }
 
-/// A round with the harness's threads, checks and questions (which producer, how much work) on the calls that the closures
+/// A round with the harness's threads, checks, work and questions (which producer, how much work) on the calls that the closures
 /// make.
 fn checked(
     messages: u64,
+    steps: u64,
     send: impl Fn(Message) -> bool + Send + 'static,
     recv: impl Fn() -> Option<Message> + Send + 'static,
 ) -> Duration {
-    let (index, steps) = black_box((0, 0));
+    let (index, steps) = black_box((0, steps));
     let mut crew = Crew::new(2, Size::of(messages)).expect("threads of any place");
     let producer = crew.spawn("producer", move |gate| {
         let passed = gate.pass();
@@ -289,19 +362,19 @@ fn checked(
     deliveries.last().expect("the last one").duration_since(sent.min(received))
 }
 
-fn crossbeam_checked(messages: u64) -> Duration {
+fn crossbeam_checked(messages: u64, steps: u64) -> Duration {
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
-    checked(messages, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
+    checked(messages, steps, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
-fn flume_checked(messages: u64) -> Duration {
+fn flume_checked(messages: u64, steps: u64) -> Duration {
     let (sender, receiver) = flume::bounded(CAPACITY);
-    checked(messages, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
+    checked(messages, steps, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
-fn kanal_checked(messages: u64) -> Duration {
+fn kanal_checked(messages: u64, steps: u64) -> Duration {
     let (sender, receiver) = kanal::bounded(CAPACITY);
-    checked(messages, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
+    checked(messages, steps, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
 /// A round without anything of the harness: one producer and one consumer, started together; from the gate to the end of
@@ -329,36 +402,34 @@ fn plain(send: impl FnOnce() + Send, receive: impl FnOnce() + Send) -> Duration 
 }
 
 /// The sum that proves that plain numbers arrived.
-fn sum(messages: u64) -> u64 {
-    messages * (messages - 1) / 2
-}
+const SUM: u64 = MESSAGES * (MESSAGES - 1) / 2;
 
-fn crossbeam_plain(messages: u64) -> Duration {
+fn crossbeam_plain() -> Duration {
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
     plain(
-        move || (0..messages).for_each(|number| sender.send(number).expect("a receiver")),
-        move || assert_eq!(receiver.iter().sum::<u64>(), sum(messages)),
+        move || (0..MESSAGES).for_each(|number| sender.send(number).expect("a receiver")),
+        move || assert_eq!(receiver.iter().sum::<u64>(), SUM),
     )
 }
 
-fn flume_plain(messages: u64) -> Duration {
+fn flume_plain() -> Duration {
     let (sender, receiver) = flume::bounded(CAPACITY);
     plain(
-        move || (0..messages).for_each(|number| sender.send(number).expect("a receiver")),
-        move || assert_eq!(receiver.iter().sum::<u64>(), sum(messages)),
+        move || (0..MESSAGES).for_each(|number| sender.send(number).expect("a receiver")),
+        move || assert_eq!(receiver.iter().sum::<u64>(), SUM),
     )
 }
 
-fn kanal_plain(messages: u64) -> Duration {
+fn kanal_plain() -> Duration {
     let (sender, receiver) = kanal::bounded(CAPACITY);
     plain(
-        move || (0..messages).for_each(|number| sender.send(number).expect("a receiver")),
+        move || (0..MESSAGES).for_each(|number| sender.send(number).expect("a receiver")),
         move || {
             let mut received = 0;
             while let Ok(number) = receiver.recv() {
                 received += number;
             }
-            assert_eq!(received, sum(messages));
+            assert_eq!(received, SUM);
         },
     )
 }

@@ -156,6 +156,17 @@ impl Found {
     }
 }
 
+/// One trial of a planted slowdown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trial {
+    /// Its epochs.
+    pub epochs: u32,
+    /// What its two entries took on all groups.
+    pub seconds: f64,
+    /// What `chanlab ab` has for that, unless it is told otherwise.
+    pub budget_seconds: u64,
+}
+
 /// The same experiments with criterion's verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Criterion {
@@ -176,10 +187,12 @@ pub struct Honesty {
     pub at: String,
     /// Where.
     pub machine: Machine,
-    /// Epochs of one comparison.
+    /// Epochs of one A/A comparison.
     pub epochs: u32,
     /// The A/A experiment.
     pub alarms: Alarms,
+    /// A trial of a planted slowdown.
+    pub trial: Trial,
     /// The planted slowdowns.
     pub found: Vec<Found>,
     /// Criterion's verdicts; `None` when it was left out.
@@ -274,10 +287,11 @@ impl fmt::Display for Honesty {
             f,
             "crossbeam beside itself with some steps of work more in each receive, on `producer_consumer` where the receiver is the \
              bottleneck (`work=1000`, about a microsecond for each message; capacity 64, capacity 1024, and four producers). A trial is \
-             a comparison over {} epochs. The steps were calibrated on the same machine \
-             before. Where two threads contend and nothing else takes time, rounds differ by more, and so do the differences \
-             that can be found: see how wide the interval of a ratio is.\n",
-            self.epochs
+             a comparison over {} epochs, by the same test; on all three groups it took {:.0} s, of the {} s that `chanlab ab` has \
+             unless it is told otherwise. The steps were calibrated on the same machine before. Where two threads contend \
+             and nothing else takes time, rounds differ by more, and so do the differences that can be found: see how wide \
+             the interval of a ratio is.\n",
+            self.trial.epochs, self.trial.seconds, self.trial.budget_seconds
         )?;
         writeln!(
             f,
@@ -318,7 +332,11 @@ impl fmt::Display for Honesty {
         }
         writeln!(
             f,
-            "As `cargo bench --bench overhead` recorded it; the target is at most {}.\n",
+            "As `cargo bench --bench overhead` recorded it; the target is at most {}. On `one thread`, and with `same checks, work` \
+             on two, the ratio is the harness's cost. With the `same checks` and no work two threads do nothing but contend, \
+             and a nanosecond more or less between two calls, on either side, moves the ratio by a tenth, up or down: it is \
+             told here, and no cost of the harness can be read from it. Beside `plain numbers` the ratio is all that the \
+             harness does: numbered and counted messages, ledgers, threads with a deadline.\n",
             Overhead::TARGET
         )?;
         writeln!(

@@ -12,15 +12,18 @@ use harness::profile::{PROFILE_VARIABLE, Profile};
 use harness::record::{BENCH_FILE, criterion_dir, now, target_dir};
 use harness::registry::Registry;
 use reports::analyse::checks::newest_overheads;
-use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, doubled, slowed, trials, twins};
+use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
 use reports::collect::records::Records;
 use reports::run::plan::Plan;
 use reports::run::record::{Recorded, Rounds, Why};
 
-use super::measure::{Measuring, carry_out};
+use super::measure::{Measuring, carry_out, extent};
 
-/// Epochs of one comparison, fewer than the quick profile has.
+/// Epochs of one A/A comparison, fewer than the quick profile has.
 const EPOCHS: u32 = 20;
+
+/// Epochs of one trial of a planted slowdown: `chanlab ab` has time for more of them on as many groups.
+const TRIAL_EPOCHS: u32 = 60;
 
 /// Blocks of an epoch where two are compared, as `chanlab ab` has them with the quick profile.
 const BLOCKS: u32 = 6;
@@ -31,8 +34,9 @@ const SECONDS_PER_EPOCH: u64 = 5;
 /// The planted slowdowns, in per cent.
 const PLANTED: [u64; 3] = [3, 5, 10];
 
-/// Steps that find out how long a step is.
-const CALIBRATION: u64 = 500;
+/// Steps that find out how long a step is: about as many as slow a message by what is planted, since what a step costs beside
+/// everything else depends on how many there are.
+const CALIBRATION: u64 = 80;
 
 /// Where the receiver is the bottleneck, so that what is planted in it is what has to be measured.
 const SENSITIVE: [&str; 3] = [
@@ -68,12 +72,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let machine = Machine::current(&registry);
     eprintln!("how long a step of a planted slowdown is");
     let steps = steps(&registry, &machine)?;
+    let alarms = alarms(arguments, &registry, &machine)?;
+    let (found, trial) = found(arguments, &registry, &machine, &steps)?;
     let honesty = Honesty {
         command: std::env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
         at: now(),
         epochs: EPOCHS,
-        alarms: alarms(arguments, &registry, &machine)?,
-        found: found(arguments, &registry, &machine, &steps)?,
+        alarms,
+        trial,
+        found,
         criterion: if arguments.without_criterion { None } else { Some(criterion(arguments, &steps)?) },
         overheads: Records::read(&criterion_dir().join(BENCH_FILE))
             .map(|records| newest_overheads(&records.overheads))
@@ -135,27 +142,40 @@ fn suffixed(folder: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn found(arguments: &Arguments, registry: &Registry, machine: &Machine, steps: &[u64]) -> Result<Vec<Found>> {
-    let (plan, folder) = plan(registry, machine, &SENSITIVE, EPOCHS * arguments.trials)?;
+/// The trials, and how long one was.
+fn found(
+    arguments: &Arguments,
+    registry: &Registry,
+    machine: &Machine,
+    steps: &[u64],
+) -> Result<(Vec<Found>, Trial)> {
+    let (plan, folder) = plan(registry, machine, &SENSITIVE, TRIAL_EPOCHS * arguments.trials)?;
     let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[&[0], steps].concat()) };
     eprintln!("\nsensitivity: planted slowdowns of 3, 5 and 10 %");
     let recorded = measured(&plan, &suffixed(&folder, "slowed"))?;
     let found = PLANTED.iter().enumerate().map(|(index, &percent)| {
-        Found::of(percent, steps[index], &trials(&plan, &recorded, &[[index + 1, 0]], EPOCHS))
+        Found::of(percent, steps[index], &trials(&plan, &recorded, &[[index + 1, 0]], TRIAL_EPOCHS))
     });
-    Ok(found.collect())
+    // A trial is of two entries on all groups, as `chanlab ab` would have them.
+    let share = 2.0 / (plan.entries.len() as f64 * f64::from(arguments.trials));
+    let trial = Trial {
+        epochs: TRIAL_EPOCHS,
+        seconds: recorded.at_ms as f64 / 1e3 * share,
+        budget_seconds: extent(Profile::Quick).budget_seconds,
+    };
+    Ok((found.collect(), trial))
 }
 
 /// The steps that slow a message of the sensitive groups by each of the planted shares.
 fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
-    let (plan, folder) = plan(registry, machine, &SENSITIVE[..1], EPOCHS)?;
+    let (plan, folder) = plan(registry, machine, &SENSITIVE, TRIAL_EPOCHS)?;
     let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[0, CALIBRATION]) };
     let recorded = measured(&plan, &suffixed(&folder, "steps"))?;
-    let pairs = trials(&plan, &recorded, &[[1, 0]], EPOCHS);
-    let Some(pair) = pairs.first().filter(|pair| pair.ratio > 1.0) else {
+    let ratio = Found::of(0, CALIBRATION, &trials(&plan, &recorded, &[[1, 0]], TRIAL_EPOCHS)).ratio;
+    if ratio.is_nan() || ratio <= 1.0 {
         bail!("{CALIBRATION} steps of work slow nothing down: this machine is too noisy for the experiment");
-    };
-    let of_one_percent = CALIBRATION as f64 / ((pair.ratio - 1.0) * 100.0);
+    }
+    let of_one_percent = CALIBRATION as f64 / ((ratio - 1.0) * 100.0);
     Ok(PLANTED.iter().map(|&percent| (percent as f64 * of_one_percent).round().max(1.0) as u64).collect())
 }
 

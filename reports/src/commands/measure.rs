@@ -109,14 +109,14 @@ impl PlacementArgument {
 }
 
 /// How long a profile measures.
-struct Extent {
-    budget_seconds: u64,
+pub(super) struct Extent {
+    pub(super) budget_seconds: u64,
     most_epochs: u32,
     blocks: u32,
     precision: f64,
 }
 
-fn extent(profile: Profile) -> Extent {
+pub(super) fn extent(profile: Profile) -> Extent {
     match profile {
         Profile::Quick => Extent { budget_seconds: 90, most_epochs: 30, blocks: 2, precision: 0.03 },
         Profile::Standard => Extent { budget_seconds: 1_500, most_epochs: 60, blocks: 3, precision: 0.02 },

@@ -28,9 +28,10 @@ pub fn overhead(page: &Page, colours: &Colours) -> Markup {
             p {
                 "The harness beside a loop written by hand on the channel's own calls, in interleaved pairs of rounds, in "
                 "several processes. On " b { "one thread" } ", which fills the channel and empties it in turns, the ratio is "
-                "the contract's cost alone. Beside a producer and a consumer with the " b { "same checks" } " it is that and how "
-                "the two threads happen to get along; beside " b { "plain numbers" } " it is all that the harness does. Target: "
-                "at most " (numbers::ratio(Overhead::TARGET)) "."
+                "the contract's cost alone. Beside a producer and a consumer with the " b { "same checks, work" } " for each message "
+                "it is that under two threads; without any work (" b { "same checks" } ") it is mostly how the two threads happen to "
+                "get along, which a nanosecond more or less on either side moves by a tenth. Beside " b { "plain numbers" } " it is "
+                "all that the harness does. Target: at most " (numbers::ratio(Overhead::TARGET)) "."
             }
             @if page.overheads.is_empty() {
                 p.quiet { "Not run." }
