@@ -8,6 +8,7 @@
 //! - [`placement`] is where their threads are put.
 //! - [`meters`] is what a round costs beside wall time; [`latency`] is how long each of its messages took; [`fairness`] is how evenly its threads shared it.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
+//! - `verify` (with the feature of that name) verifies a channel harder than rounds do.
 //! - [`sync`] is the synchronisation that chanlab's own code is written on: real, or loom's.
 //!
 //! # Example
@@ -48,5 +49,7 @@ pub mod runner;
 #[cfg(feature = "third-party")]
 pub mod slowed;
 pub mod sync;
+#[cfg(feature = "verify")]
+pub mod verify;
 pub mod workload;
 pub mod workloads;

@@ -30,6 +30,9 @@ pub struct ChannelEntry {
     effective_capacity: fn(Capacity) -> Capacity,
     /// One round function for each workload, in the order of [`Registry::workloads`].
     rounds: Vec<RoundFn>,
+    /// What verifies it.
+    #[cfg(feature = "verify")]
+    methods: [(crate::verify::Method, crate::verify::Verify); 4],
 }
 
 impl ChannelEntry {
@@ -43,7 +46,13 @@ impl ChannelEntry {
         }
         let mut rounds = Rounds::<C>(Vec::new(), std::marker::PhantomData);
         workloads::each(&mut rounds);
-        ChannelEntry { info: const { &C::INFO }, effective_capacity: C::effective_capacity, rounds: rounds.0 }
+        ChannelEntry {
+            info: const { &C::INFO },
+            effective_capacity: C::effective_capacity,
+            rounds: rounds.0,
+            #[cfg(feature = "verify")]
+            methods: crate::verify::methods::<C>(),
+        }
     }
 }
 
@@ -166,6 +175,26 @@ impl Registry {
         self.workloads.iter().map(|entry| entry.info)
     }
 
+    /// The methods that verify a channel in this process.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UnknownChannel`].
+    #[cfg(feature = "verify")]
+    pub fn methods(
+        &self,
+        channel: &str,
+    ) -> Result<&[(crate::verify::Method, crate::verify::Verify)], UsageError> {
+        Ok(&self.channel(channel)?.methods)
+    }
+
+    fn channel(&self, name: &str) -> Result<&ChannelEntry, UsageError> {
+        self.channels.iter().find(|entry| entry.info.name == name).ok_or_else(|| UsageError::UnknownChannel {
+            name: name.to_owned(),
+            known: self.channels().map(|info| info.name).collect(),
+        })
+    }
+
     /// The workload of this name.
     ///
     /// # Errors
@@ -227,12 +256,7 @@ impl Registry {
         params: Params,
         messages: Option<u64>,
     ) -> Result<Cell, UsageError> {
-        let channel = self.channels.iter().find(|entry| entry.info.name == channel).ok_or_else(|| {
-            UsageError::UnknownChannel {
-                name: channel.to_owned(),
-                known: self.channels().map(|info| info.name).collect(),
-            }
-        })?;
+        let channel = self.channel(channel)?;
         let index = self.workload_index(workload)?;
         let size = self.size(workload, &params, messages)?;
         Ok(Cell {

@@ -1,0 +1,245 @@
+//! Verification of a channel, harder than the rounds of a benchmark: which methods there are, what each is asked, what it answers.
+//!
+//! A method looks at numbered *cases*, and a case is made of the task's seed and its number alone. So cases can be split
+//! among machines ([`Shard`]) and a single one can be looked at again ([`Task::only`]). [`rounds`], [`conformance`],
+//! [`properties`] and [`linearizability`] run here, on the channel's own code; loom and shuttle are in `models/`.
+//!
+//! A channel under verification may hang, abort or write where it must not: whoever calls a method does so in a process of its own,
+//! with a deadline, and is told of each case before it begins, so that the last one told is the one to blame.
+
+pub mod conformance;
+pub mod linearizability;
+pub mod properties;
+pub mod rounds;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Channel;
+
+/// A way to verify a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Self-checking rounds of every workload.
+    Rounds,
+    /// Scenarios that any channel must pass.
+    Conformance,
+    /// Random operation sequences on one thread beside a model.
+    Properties,
+    /// Concurrent histories that must have a legal order.
+    Linearizability,
+    /// Every schedule of small models, weak memory included.
+    Loom,
+    /// Random and PCT schedules of larger models.
+    Shuttle,
+}
+
+impl Method {
+    /// Every method, in the order in which tables show them.
+    pub const ALL: [Method; 6] = [
+        Method::Rounds,
+        Method::Conformance,
+        Method::Properties,
+        Method::Linearizability,
+        Method::Loom,
+        Method::Shuttle,
+    ];
+
+    /// Its name on the command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Rounds => "rounds",
+            Method::Conformance => "conformance",
+            Method::Properties => "properties",
+            Method::Linearizability => "linearizability",
+            Method::Loom => "loom",
+            Method::Shuttle => "shuttle",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One part of the cases: every `of`-th, so that the parts do not overlap and are together all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which part, from 1.
+    pub index: u32,
+    /// Of so many.
+    pub of: u32,
+}
+
+impl Shard {
+    /// All cases.
+    pub const WHOLE: Shard = Shard { index: 1, of: 1 };
+
+    /// Whether the case is in this part.
+    pub fn has(self, case: u64) -> bool {
+        case % u64::from(self.of) == u64::from(self.index - 1)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+/// What is no shard.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no shard: expected I/N with I from 1 to N, as in 2/5")]
+pub struct NoShard(String);
+
+impl FromStr for Shard {
+    type Err = NoShard;
+
+    fn from_str(text: &str) -> Result<Self, NoShard> {
+        let parts =
+            text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((index, of)) if index >= 1 && index <= of => Ok(Shard { index, of }),
+            _ => Err(NoShard(text.to_owned())),
+        }
+    }
+}
+
+/// What a method is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// Decides every case, together with its number.
+    pub seed: u64,
+    /// Which cases.
+    pub shard: Shard,
+    /// One case alone, to look at it again; the shard is of no matter then.
+    pub only: Option<u64>,
+    /// No case begins after so long.
+    pub budget: Duration,
+}
+
+impl Task {
+    /// The cases of this task, of `all` that there are (`None`: as many as there is time for), until the budget is spent.
+    pub fn cases(&self, all: Option<u64>) -> impl Iterator<Item = u64> + use<> {
+        let (task, began) = (*self, Instant::now());
+        let end = match (task.only, all) {
+            (Some(case), _) => case.saturating_add(1),
+            (None, all) => all.unwrap_or(u64::MAX),
+        };
+        (task.only.unwrap_or(0)..end)
+            .filter(move |&case| task.only.is_some() || task.shard.has(case))
+            .take_while(move |_| task.only.is_some() || began.elapsed() < task.budget)
+    }
+
+    /// The seed of a case: bits of the task's seed and of the case, mixed (`splitmix64`, S. Vigna 2015, after Steele, Lea and
+    /// Flood, "Fast splittable pseudorandom number generators", 2014).
+    pub fn seed_of(&self, case: u64) -> u64 {
+        let mut state = self.seed ^ case.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        state ^ (state >> 31)
+    }
+}
+
+/// What a method found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// No case failed.
+    Passed {
+        /// Cases looked at.
+        cases: u64,
+        /// How far that goes, in words: sizes, threads, operations.
+        bounds: String,
+    },
+    /// A case failed.
+    Failed(Box<Finding>),
+    /// The channel lacks what every case of the method needs.
+    Unsupported {
+        /// Why.
+        reason: String,
+    },
+    /// The time was over before a case had ended, or before all of a fixed number had.
+    OutOfTime {
+        /// Cases looked at.
+        cases: u64,
+        /// Of so many; `None` where there is no fixed number.
+        all: Option<u64>,
+    },
+}
+
+/// A failure: what is needed to believe it, and to see it again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The case.
+    pub case: u64,
+    /// The scenario's name, or what the case does, in one line.
+    pub scenario: String,
+    /// What was expected.
+    pub expected: String,
+    /// What happened.
+    pub happened: String,
+    /// The smallest scenario found: what each thread did.
+    pub threads: Vec<ThreadSteps>,
+    /// The history as a picture, where the method draws one (a whole SVG document).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+}
+
+/// What a thread did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadSteps {
+    /// The thread's name.
+    pub thread: String,
+    /// Its steps, in order. The numbers order the steps of all threads in time.
+    pub steps: Vec<(u64, String)>,
+}
+
+/// A method over one channel. It calls the second argument with the number of each case before it begins.
+pub type Verify = fn(&Task, &mut dyn FnMut(u64)) -> Outcome;
+
+/// The methods that run here, over the channel `C`.
+pub fn methods<C: Channel>() -> [(Method, Verify); 4] {
+    [
+        (Method::Rounds, rounds::verify::<C>),
+        (Method::Conformance, conformance::verify::<C>),
+        (Method::Properties, properties::verify::<C>),
+        (Method::Linearizability, linearizability::verify::<C>),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_do_not_overlap_and_are_together_all() {
+        let of = 3;
+        let task = |index| Task {
+            seed: 1,
+            shard: Shard { index, of },
+            only: None,
+            budget: Duration::from_secs(3600),
+        };
+        let mut all: Vec<u64> = (1..=of).flat_map(|index| task(index).cases(Some(20))).collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..20));
+        let one = Task { only: Some(7), ..task(1) };
+        assert!(one.cases(Some(20)).eq([7]));
+    }
+
+    #[test]
+    fn a_shard_is_read_as_it_is_written() {
+        assert_eq!("2/5".parse(), Ok(Shard { index: 2, of: 5 }));
+        assert_eq!(Shard { index: 2, of: 5 }.to_string(), "2/5");
+        for wrong in ["", "2", "0/5", "6/5", "1/0", "a/b", "-1/2"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}
