@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_workload_at_a_rate_is_ranked_by_its_latency() {
-        let told = round("[[500,989],[90000,11]]");
+        let told = round("[[500,990],[90000,10]]");
         assert_eq!(ranked(RankedBy::Time, &told), Some(10_000.0));
         let latency = ranked(RankedBy::Latency, &told).expect("10 messages lie beyond it");
         assert!((500.0..510.0).contains(&latency), "{latency}");
