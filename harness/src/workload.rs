@@ -13,6 +13,26 @@ use crate::params::{ParamSpec, Params};
 use crate::placement::Placement;
 use crate::profile::Profile;
 
+/// What the channels of a workload are ranked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RankedBy {
+    /// Wall time for each message.
+    Time,
+    /// The 99th percentile of a round's latencies: for a workload whose messages come at a rate, so that all channels that keep
+    /// up take the same time.
+    Latency,
+}
+
+impl RankedBy {
+    /// Its unit, as tables and axes have it.
+    pub fn unit(self) -> &'static str {
+        match self {
+            RankedBy::Time => "ns/op",
+            RankedBy::Latency => "ns, p99",
+        }
+    }
+}
+
 /// What a workload says of itself.
 #[derive(Debug)]
 pub struct WorkloadInfo {
@@ -22,6 +42,8 @@ pub struct WorkloadInfo {
     pub about: &'static str,
     /// What it does not show.
     pub caveat: &'static str,
+    /// What its channels are ranked by.
+    pub ranked_by: RankedBy,
     /// Its parameters.
     pub params: &'static [ParamSpec],
     /// The params that are measured, each from the profile on that it stands beside.

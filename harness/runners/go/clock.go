@@ -5,6 +5,7 @@ package main
 import (
 	"math"
 	"math/bits"
+	"runtime"
 	"time"
 )
 
@@ -15,6 +16,24 @@ var started = time.Now()
 
 func now() moment {
 	return int64(time.Since(started))
+}
+
+// shortestSleep: a time shorter than this is waited for by yielding, since a sleep is longer.
+const shortestSleep = 200 * time.Microsecond
+
+func waitUntil(then moment) {
+	for {
+		left := time.Duration(then - now())
+		switch {
+		case left <= 0:
+			return
+		case left > shortestSleep:
+			time.Sleep(left - shortestSleep)
+		default:
+			// Whoever waits shares its processor with those that it waits for.
+			runtime.Gosched()
+		}
+	}
 }
 
 // longestStep: a step of work takes at most about so long.

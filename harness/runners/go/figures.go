@@ -20,6 +20,7 @@ const (
 	drainAfterQuit      = "drain after quit (ns)"
 	tokensInASecond     = "tokens granted in a second"
 	tokensDropped       = "tokens dropped at a full bucket"
+	longestOversleep    = "longest oversleep of a producer (ns)"
 )
 
 // jain is the index of R. Jain, D. Chiu and W. Hawe ("A Quantitative Measure of Fairness and Discrimination", 1984):

@@ -99,11 +99,12 @@ func (l *ledger) record(id messageID, sound bool) bool {
 }
 
 // recordAmong is record for one of several receivers.
-func (l *ledger) recordAmong(id messageID, sound bool) {
-	l.record(id, sound)
+func (l *ledger) recordAmong(id messageID, sound bool) bool {
+	right := l.record(id, sound)
 	if l.ends.left.Load() == 0 {
 		l.lastDelivery = now()
 	}
+	return right
 }
 
 // recordBy is record for a message that came by one of several ways.

@@ -82,7 +82,7 @@ func TestItSaysHelloPlansRunsAndEnds(t *testing.T) {
 		t.Fatal(hello)
 	}
 	names := fmt.Sprint(hello["workloads"])
-	if names != "[producer_consumer fan_in pipeline worker_pool token_bucket ping_pong]" {
+	if names != "[producer_consumer fan_in pipeline worker_pool token_bucket ping_pong open_loop]" {
 		t.Fatal(names)
 	}
 	planned := d.ask(planLine(7, "go-chan", "producer_consumer", `{"capacity":"16"}`, usual))

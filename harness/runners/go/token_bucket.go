@@ -12,7 +12,6 @@ package main
 
 import (
 	"fmt"
-	"runtime"
 	"time"
 )
 
@@ -38,9 +37,6 @@ type token struct {
 	message message8
 	minted  moment
 }
-
-// shortestSleep: a period shorter than this is waited for by yielding, since a sleep is longer.
-const shortestSleep = 200 * time.Microsecond
 
 // tickPeriod is the time between two ticks, rounded up: never faster than the rate.
 func tickPeriod(p params) time.Duration {
@@ -161,21 +157,6 @@ func tick(bucket *sender[token], initial uint64, period time.Duration) (added, r
 			return added, refused + 1
 		}
 		waitUntil(now() + int64(period))
-	}
-}
-
-func waitUntil(then moment) {
-	for {
-		left := time.Duration(then - now())
-		switch {
-		case left <= 0:
-			return
-		case left > shortestSleep:
-			time.Sleep(left - shortestSleep)
-		default:
-			// The ticker shares its processor with callers that have tokens to take.
-			runtime.Gosched()
-		}
 	}
 }
 

@@ -22,7 +22,7 @@ type workload struct {
 
 // workloads are all workloads, in the order in which everything shows them.
 var workloads = []*workload{
-	&producerConsumer, &fanIn, &pipeline, &workerPool, &tokenBucket, &pingPong,
+	&producerConsumer, &fanIn, &pipeline, &workerPool, &tokenBucket, &pingPong, &openLoop,
 }
 
 const (

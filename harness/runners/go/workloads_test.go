@@ -79,6 +79,10 @@ var cells = []struct{ workload, params string }{
 	{"ping_pong", ""},
 	{"ping_pong", "capacity=0"},
 	{"ping_pong", "capacity=unbounded"},
+	{"open_loop", "rate=1000000"},
+	{"open_loop", "rate=1000000,producers=2,consumers=2"},
+	{"open_loop", "rate=1000000,capacity=0"},
+	{"open_loop", "rate=1000000,capacity=unbounded"},
 }
 
 func TestRoundsOfEveryWorkloadOverEveryChannel(t *testing.T) {
@@ -116,6 +120,7 @@ var plantedCells = []struct{ workload, params string }{
 	{"worker_pool", "workers=1,quit=half"},
 	{"token_bucket", ""},
 	{"ping_pong", ""},
+	{"open_loop", "rate=1000000"},
 }
 
 func TestPlantedMistakesAreCaughtInEveryWorkload(t *testing.T) {
@@ -264,9 +269,45 @@ func TestFiguresAreToldWhereThereIsSomethingToCompare(t *testing.T) {
 		{"fan_in", "variant=select", fairnessOfProducers},
 		{"worker_pool", "", jobsNeverTaken},
 		{"token_bucket", "", tokensInASecond + "|" + tokensDropped},
+		{"open_loop", "rate=1000000", longestOversleep},
 	} {
 		if found := strings.Join(names(told.workload, told.params), "|"); found != told.names {
 			t.Errorf("%s %s: %q, expected %q", told.workload, told.params, found, told.names)
+		}
+	}
+}
+
+func TestProducersTakeTurnsAtTheRate(t *testing.T) {
+	plan := &schedule{rate: 1_000_000, producers: 2}
+	for place, id := range []messageID{idOf(0, 0), idOf(1, 0), idOf(0, 1), idOf(1, 1), idOf(0, 2)} {
+		if found := plan.afterStart(id); found != int64(place)*1_000 {
+			t.Errorf("%v is meant for %d ns after the start, expected %d", id, found, place*1_000)
+		}
+	}
+	if first := plan.startOf(5); first != 5+int64(lead) || plan.startOf(1_000) != first {
+		t.Errorf("the first through the gate starts the schedule of all: %d, then %d", first, plan.startOf(1_000))
+	}
+}
+
+// As when the channel stood still for ten seconds: no message waits for another moment, and each is charged with its own wait.
+func TestABacklogIsSentAtOnceAndChargedToTheChannel(t *testing.T) {
+	const late, messages = 10 * int64(time.Second), 1_000
+	plan := &schedule{rate: 1_000, producers: 1}
+	start := now() - late
+	sender, receiver := open[message8](&goChan, capacity{slots: messages}, 1, 1)
+	overslept, found := sendBy(plan, start, sender, 0, messages)
+	if found != nil || overslept < late {
+		t.Fatalf("overslept %d ns, %v", overslept, found)
+	}
+	sender.done()
+	times := receiveBy(plan, start, receiver, newLedgerAmong([]uint64{messages}, endsOf(1)), nil)
+	if len(times) != messages {
+		t.Fatalf("%d times", len(times))
+	}
+	for _, time := range times {
+		// A second of schedule has passed since the first message was meant to be sent.
+		if time < late-1_000_000_000 {
+			t.Fatalf("%d ns", time)
 		}
 	}
 }

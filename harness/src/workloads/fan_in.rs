@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
+use crate::workload::{RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
 use crate::workloads::producer_consumer::produce;
 
 /// The workload `fan_in`.
@@ -23,6 +23,7 @@ impl Workload for FanIn {
         about: "N producers, merged into one consumer: through a forwarding thread for each input, through the \
                 channel's own select over the inputs, or by sharing one sender.",
         caveat: "The inputs are equally fast; how fair a select is to a slow input is not shown.",
+        ranked_by: RankedBy::Time,
         params: &[
             ParamSpec {
                 name: "inputs",

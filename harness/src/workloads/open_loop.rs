@@ -26,7 +26,9 @@ use crate::message::{Message, MessageId, Payload};
 use crate::pace::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Figure, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares};
+use crate::workload::{
+    Figure, RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares,
+};
 
 /// The workload `open_loop`.
 #[derive(Debug)]
@@ -79,10 +81,11 @@ impl Workload for OpenLoop {
         about: "P producers send at given moments, at a total rate, whether or not the channel keeps up; C consumers \
                 receive. The latency of a message is from the moment it was meant to be sent to its receipt, so a stall \
                 counts for every message that it delays.",
-        caveat: "Where the channel keeps up, ns/op is the period of the rate and all channels tie, as they should; where \
+        caveat: "Where the channel keeps up, ns/op is the period of the rate, so `chanlab run` ranks by the latency; where \
                  it does not, the latency is how far behind it was when the round ended. A producer that the system holds \
                  back makes latency as a slow channel does: its oversleep is told. The producers wait by yielding, which \
                  takes processor time of its own. The time starts with the schedule, 1 ms after the gate.",
+        ranked_by: RankedBy::Latency,
         params: &[
             ParamSpec {
                 name: "rate",

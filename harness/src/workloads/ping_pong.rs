@@ -11,7 +11,7 @@ use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::placement::Placement;
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo, timed_region};
+use crate::workload::{RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, timed_region};
 
 /// The workload `ping_pong`.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ impl Workload for PingPong {
                 other thread may still be on its way through the gate.",
         caveat: "Only ever one message is under way, so nothing is said of throughput; channels that spin before they \
                  sleep look best here and pay with processor time.",
+        ranked_by: RankedBy::Time,
         params: &[
             ParamSpec {
                 name: "capacity",

@@ -10,7 +10,9 @@ use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, work, work_time};
+use crate::workload::{
+    RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, work, work_time,
+};
 use crate::workloads::fan_in::forward;
 use crate::workloads::producer_consumer::produce;
 
@@ -31,6 +33,7 @@ impl Workload for Pipeline {
         about: "A source feeds W workers from one channel; each has its own output, a forwarder for each merges them \
                 for a sink. A message crosses three channels.",
         caveat: "One op is one message at the sink, so its time holds three sends and three receives.",
+        ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {

@@ -12,7 +12,8 @@ use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{
-    Figure, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares, work, work_time,
+    Figure, RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares, work,
+    work_time,
 };
 
 /// The workload `producer_consumer`.
@@ -25,6 +26,7 @@ impl Workload for ProducerConsumer {
         about: "P producers send into one channel, C consumers receive from it: what one message costs.",
         caveat: "The producers do nothing but send, so the channel is always contended; a program with work between \
                  its sends pays less for it.",
+        ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "producers", about: "sending threads", kind: Kind::Threads, default: "1" },
             ParamSpec { name: "consumers", about: "receiving threads", kind: Kind::Threads, default: "1" },

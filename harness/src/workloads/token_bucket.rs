@@ -28,7 +28,7 @@ use crate::message::{Message, MessageId, Payload, Tally};
 use crate::pace::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Figure, Round, RoundError, Size, Workload, WorkloadInfo, shares};
+use crate::workload::{Figure, RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, shares};
 
 /// The workload `token_bucket`.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ impl Workload for TokenBucket {
                 grant, after an initial burst. Each round checks that no window had more than burst + rate x window.",
         caveat: "At a rate that the callers wait for, ns/op is the period of the ticker and all channels tie, as they \
                  should; at a high rate it is the cost of a token.",
+        ranked_by: RankedBy::Time,
         params: &[
             ParamSpec {
                 name: "rate",

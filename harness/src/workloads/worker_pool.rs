@@ -21,7 +21,7 @@ use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
 use crate::workload::{
-    Figure, Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work, work_time,
+    Figure, RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work, work_time,
 };
 
 /// Tells the workers of a pool to stop after their current job.
@@ -179,6 +179,7 @@ impl Workload for WorkerPool {
                 the time until the last worker has stopped is the drain.",
         caveat: "Jobs are equally long. A failed job allocates its reason and a panic unwinds: some nanoseconds of each \
                  op, the same for all channels.",
+        ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {

@@ -11,6 +11,7 @@ use crate::collect::Problem;
 use crate::collect::criterion::{Benchmarks, Measurement};
 use crate::collect::records::Records;
 use crate::numbers;
+use crate::run::record::without_prefix;
 
 /// A channel over a workload's params, as the page shows it.
 #[derive(Clone, Debug)]
@@ -160,7 +161,7 @@ pub(super) fn cell(
                 Err(problem) => Outcome::Damaged(problem),
             }
         }
-        Status::Unsupported { reason } => Outcome::Unsupported(without_prefix(reason)),
+        Status::Unsupported { reason } => Outcome::Unsupported(without_prefix(reason).to_owned()),
         Status::Failed { reason } => Outcome::Failed(reason.clone()),
     };
     Cell {
@@ -173,11 +174,6 @@ pub(super) fn cell(
         costs: None,
         modes: Vec::new(),
     }
-}
-
-/// The reason of a lack, without the word that the page puts before it.
-pub(super) fn without_prefix(reason: &str) -> String {
-    reason.strip_prefix("unsupported: ").unwrap_or(reason).to_owned()
 }
 
 fn of_another_run(records: &Records, newest: &Run, record: &CellRecord) -> Remark {

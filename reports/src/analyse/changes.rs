@@ -3,6 +3,8 @@
 //! Each group is one comparison, and the question is whether any of them changed: so the p-values of all are adjusted together,
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
 
+use harness::workload::RankedBy;
+
 use super::cells::Outcome;
 use super::pairs::{ALPHA, LEVEL, Times, log_ratios};
 use super::runs::{cell, times};
@@ -27,7 +29,7 @@ pub enum Side {
 impl Side {
     /// Of a cell of a run.
     pub fn of(run: &RunData, place: Place) -> Self {
-        match cell(run, place).outcome {
+        match cell(run, place, RankedBy::Time).outcome {
             Outcome::Measured(measurement) => Side::Measured(measurement.median),
             Outcome::Failed(how) => Side::Failed(how),
             Outcome::Unsupported(why) => Side::Unsupported(why),

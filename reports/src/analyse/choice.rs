@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use harness::workload::RankedBy;
+
 use super::cells::Cell;
-use super::costs::Costs;
+use super::costs::{Costs, median};
 use super::pairs::{Pair, Pairs};
-use super::runs::{cell, pairs_by};
+use super::runs::{cell, p99, pairs_by};
 use crate::collect::runs::RunData;
 use crate::numbers;
 use crate::run::record::RoundLine;
@@ -42,12 +44,6 @@ impl By {
     }
 }
 
-/// The 99th percentile of a round's latencies, where 10 messages lie beyond it.
-fn p99(pairs: &[[u64; 2]]) -> Option<f64> {
-    let histogram = harness::latency::from_pairs(pairs).ok()?;
-    Some(harness::latency::Percentiles::of(&histogram).p99? as f64)
-}
-
 /// The ranking of one cell's channels, and the reason for the first.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -79,21 +75,19 @@ pub fn choose(run: &RunData, by: By) -> Option<Choice> {
     let best = *pairs.order.first()?;
     let tied = pairs.tied();
     let ranked = pairs.order.iter().map(|&entry| {
-        let mut values: Vec<f64> =
-            run.measured((group, entry)).into_iter().filter_map(|round| by.of(round)).collect();
-        values.sort_by(f64::total_cmp);
+        let values = run.measured((group, entry)).into_iter().filter_map(|round| by.of(round)).collect();
         Ranked {
             name: run.plan.entries[entry].name.clone(),
             version: run.plan.entries[entry].version.clone(),
-            value: values[values.len() / 2],
+            value: median(values).unwrap_or(f64::NAN),
             pair: pairs.between(entry, best).filter(|_| entry != best),
             tied: tied.contains(&entry),
-            cell: cell(run, (group, entry)),
+            cell: cell(run, (group, entry), RankedBy::Time),
         }
     });
     let ranked: Vec<Ranked> = ranked.collect();
     let others = (0..run.plan.entries.len()).filter(|entry| !pairs.order.contains(entry)).map(|entry| {
-        let cell = cell(run, (group, entry));
+        let cell = cell(run, (group, entry), RankedBy::Time);
         (run.plan.entries[entry].name.clone(), why_not(&cell))
     });
     Some(Choice { name: run.plan.groups[group].name(), by, others: others.collect(), ranked })
@@ -215,7 +209,7 @@ impl Choice {
         if best.cell.modes.len() > 1 {
             text.push_str(&format!(
                 " Its rounds have {}.",
-                super::statistics::modes::words(&best.cell.modes)
+                super::statistics::modes::words(&best.cell.modes, RankedBy::Time.unit())
             ));
         }
         let failed: Vec<&str> = self

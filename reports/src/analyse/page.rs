@@ -9,7 +9,7 @@ use harness::profile::Profile;
 use harness::protocol::ChannelHello;
 use harness::record::{Model, Overhead, ParamsRecord, Run};
 use harness::registry::Registry;
-use harness::workload::WorkloadInfo;
+use harness::workload::{RankedBy, WorkloadInfo};
 
 use super::cells::{self, Cell, Outcome, Remark};
 use super::checks::{self, Verdict};
@@ -92,6 +92,8 @@ pub struct ParamsPage {
     pub cells: Vec<Cell>,
     /// The measured ones, the fastest first.
     pub ranking: Vec<Ranked>,
+    /// The unit of what they are ranked by.
+    pub unit: &'static str,
     /// Whether it is among the first that a reader should see.
     pub prominent: bool,
 }
@@ -156,6 +158,7 @@ impl Page {
                         .collect();
                     ParamsPage {
                         ranking: ranking::rank(&cells),
+                        unit: RankedBy::Time.unit(),
                         prominent: is_prominent(info, &record, index),
                         cells,
                         record,

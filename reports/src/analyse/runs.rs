@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use harness::protocol::Measured;
 use harness::record::{Model, Run};
 use harness::registry::Registry;
+use harness::workload::RankedBy;
 
-use super::cells::{Cell, Outcome, without_prefix};
+use super::cells::{Cell, Outcome};
 use super::costs::{Costs, median};
 use super::page::{ParamsPage, WorkloadPage, is_prominent};
 use super::pairs::{Pairs, Times};
@@ -16,7 +17,7 @@ use crate::collect::criterion::Measurement;
 use crate::collect::runs::{Place, RunData};
 use crate::run::child::Launch;
 use crate::run::plan::Plan;
-use crate::run::record::{Recorded, RoundLine};
+use crate::run::record::{Recorded, RoundLine, without_prefix};
 
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
@@ -37,6 +38,20 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
 /// What is compared of a round; `None` where it was not told.
 pub type Measure<'a> = &'a dyn Fn(&RoundLine) -> Option<f64>;
 
+/// What the channels of a workload are ranked by.
+fn ranked(by: RankedBy, round: &RoundLine) -> Option<f64> {
+    match by {
+        RankedBy::Time => wall(round),
+        RankedBy::Latency => p99(round.measured.latency.as_ref()?),
+    }
+}
+
+/// The 99th percentile of a round's latencies, where 10 messages lie beyond it.
+pub(super) fn p99(pairs: &[[u64; 2]]) -> Option<f64> {
+    let histogram = harness::latency::from_pairs(pairs).ok()?;
+    Some(harness::latency::Percentiles::of(&histogram).p99? as f64)
+}
+
 /// The times of a cell, by epoch and block.
 pub(super) fn times(run: &RunData, place: Place) -> Times {
     times_by(run, place, &wall)
@@ -56,11 +71,6 @@ fn times_by(run: &RunData, place: Place, measure: Measure<'_>) -> Times {
 /// Wall time for each message.
 fn wall(round: &RoundLine) -> Option<f64> {
     Some(round.measured.ns_per_op())
-}
-
-/// The pairs of a group, by wall time for each message.
-pub fn pairs(run: &RunData, group: usize) -> Pairs {
-    pairs_by(run, group, &wall)
 }
 
 /// The pairs of a group. Who has another capacity than asked for did other work, and is not among them.
@@ -84,14 +94,16 @@ pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) ->
         .into_iter()
         .map(|name| {
             let info = registry.workload(name).ok();
+            let by = info.map_or(RankedBy::Time, |info| info.ranked_by);
             let groups = run.plan.groups.iter().enumerate().filter(|(_, group)| group.workload == name);
             let params: Vec<ParamsPage> = groups
                 .enumerate()
                 .map(|(index, (group, of))| {
                     let cells: Vec<Cell> =
-                        (0..run.plan.entries.len()).map(|entry| cell(run, (group, entry))).collect();
+                        (0..run.plan.entries.len()).map(|entry| cell(run, (group, entry), by)).collect();
                     ParamsPage {
-                        ranking: ranking(&cells, &pairs(run, group)),
+                        ranking: ranking(&cells, &pairs_by(run, group, &|round| ranked(by, round))),
+                        unit: by.unit(),
                         prominent: is_prominent(info, &of.params, index),
                         cells,
                         record: of.params.clone(),
@@ -114,22 +126,24 @@ pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) ->
         .collect()
 }
 
-/// What became of a cell.
-pub fn cell(run: &RunData, place: Place) -> Cell {
+/// What became of a cell; its samples are what its workload is ranked by.
+pub fn cell(run: &RunData, place: Place, by: RankedBy) -> Cell {
     let (group, entry) = place;
     let rounds = run.measured(place);
     let measured: Vec<&Measured> = rounds.iter().map(|round| &round.measured).collect();
-    let samples: Vec<f64> = measured.iter().map(|round| round.ns_per_op()).collect();
+    let samples: Vec<f64> = rounds.iter().filter_map(|round| ranked(by, round)).collect();
     let (mut costs, mut found) = (None, Vec::new());
     let outcome = if let Some(failure) = run.failed.get(&place) {
         Outcome::Failed(failure.to_string())
     } else if let Some(reason) = run.unsupported.get(&place) {
-        Outcome::Unsupported(without_prefix(reason))
+        Outcome::Unsupported(without_prefix(reason).to_owned())
     } else if let Some(middle) = median(samples.clone()) {
         costs = Some(Costs::of(&measured));
         found = modes::find(&samples);
-        let epochs: Vec<Vec<f64>> =
-            times(run, place).into_values().map(|blocks| blocks.into_values().collect()).collect();
+        let epochs: Vec<Vec<f64>> = times_by(run, place, &|round| ranked(by, round))
+            .into_values()
+            .map(|blocks| blocks.into_values().collect())
+            .collect();
         // Without enough epochs for an interval all that is known is where the rounds lie.
         let interval = bootstrap::median(&epochs, LEVEL, run.plan.seed).unwrap_or_else(|| {
             let (least, most) = samples
@@ -147,8 +161,10 @@ pub fn cell(run: &RunData, place: Place) -> Cell {
             rounds_per_sample: 1,
             epochs: Some(epochs.len()),
         })
-    } else {
+    } else if measured.is_empty() {
         Outcome::NotRun
+    } else {
+        Outcome::Unsupported("its rounds tell no 99th percentile of the latency".to_owned())
     };
     let entry = &run.plan.entries[entry];
     let of = &run.plan.groups[group];
@@ -210,4 +226,27 @@ fn ranking(cells: &[Cell], pairs: &Pairs) -> Vec<Ranked> {
         })
     });
     ranked.chain(altered).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(latency: &str) -> RoundLine {
+        let line = format!(
+            r#"{{"group":0,"entry":0,"epoch":0,"block":0,"at_ms":0,
+                "cell":0,"round":0,"messages":1000,"wall_ns":10000000,"latency":{latency}}}"#
+        );
+        serde_json::from_str(&line).expect("a round")
+    }
+
+    #[test]
+    fn a_workload_at_a_rate_is_ranked_by_its_latency() {
+        let told = round("[[500,990],[90000,10]]");
+        assert_eq!(ranked(RankedBy::Time, &told), Some(10_000.0));
+        let latency = ranked(RankedBy::Latency, &told).expect("10 messages lie beyond it");
+        assert!((500.0..510.0).contains(&latency), "{latency}");
+        // Of so few messages the 99th percentile would be an accident.
+        assert_eq!(ranked(RankedBy::Latency, &round("[[500,999]]")), None);
+    }
 }

@@ -179,6 +179,7 @@ mod tests {
                 record: ParamsRecord::of(info, &registry.params(workload, text).expect("params")),
                 cells: Vec::new(),
                 ranking: Vec::new(),
+                unit: "ns/op",
                 prominent: false,
             })
             .collect()

@@ -168,7 +168,7 @@ fn ratios(page: &Page, colours: &Colours, linked: bool) -> Markup {
             thead {
                 tr {
                     th scope="col" { "workload, params" }
-                    th.number scope="col" { "fastest, ns/op" }
+                    th.number scope="col" { "the fastest" }
                     (channel_heads(page, colours))
                 }
             }
@@ -201,7 +201,9 @@ fn ratio_row(
                     (breakable(&params.record.id))
                 }
             }
-            td.number { @if let Some(fastest) = fastest { (numbers::measured(fastest.median)) } }
+            td.number {
+                @if let Some(fastest) = fastest { (numbers::measured(fastest.median)) " " span.quiet { (params.unit) } }
+            }
             @for channel in &page.channels {
                 @match params.cells.iter().position(|cell| cell.channel == channel.name) {
                     Some(cell) => {

@@ -20,7 +20,9 @@ pub fn table(page: &Page) -> String {
             text.push('\n');
         }
     }
-    text.push_str("ns/op of the fastest, ratios of the others; ~ not told apart from the fastest");
+    text.push_str(
+        "ns/op (or the latency) of the fastest, ratios of the others; ~ not told apart from the fastest",
+    );
     if page.cells().any(|cell| cell.effective_capacity.is_some()) {
         text.push_str("; † another capacity than asked for");
     }
@@ -38,7 +40,7 @@ fn ranking(params: &ParamsPage) -> String {
         let cell = &params.cells[ranked.cell];
         let entry = match cell.measurement() {
             Some(measurement) if place == 0 => {
-                format!("{} {} ns/op", cell.channel, numbers::measured(measurement.median))
+                format!("{} {} {}", cell.channel, numbers::measured(measurement.median), params.unit)
             }
             _ => {
                 let tie = if ranked.tied { "~" } else { "" };

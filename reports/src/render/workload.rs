@@ -188,7 +188,7 @@ fn digest(params: &ParamsPage, colours: &Colours) -> Markup {
             span.entry.tied[ranked.tied] {
                 (swatch(&cell.channel, colours)) (cell.channel) " "
                 @match cell.measurement() {
-                    Some(measurement) if place == 0 => { (numbers::measured(measurement.median)) " ns/op" },
+                    Some(measurement) if place == 0 => { (numbers::measured(measurement.median)) " " (params.unit) },
                     _ => (numbers::ratio(ranked.ratio)),
                 }
             }
@@ -206,7 +206,7 @@ fn table(params: &ParamsPage, colours: &Colours) -> Markup {
             thead {
                 tr {
                     th scope="col" { "channel" }
-                    th.number scope="col" { "ns/op" }
+                    th.number scope="col" { (params.unit) }
                     th.number scope="col" { (format!("{:.0} %", level * 100.0)) " interval" }
                     th.number colspan="2" scope="col" { "ratio to the fastest" }
                     @if has_costs(params) {
@@ -261,7 +261,7 @@ fn measured_row(
             tr.remarks {
                 td {}
                 td colspan=(columns(params)) {
-                @if let Some(words) = modes_in_words(&cell.modes) { div { (words) } }
+                @if let Some(words) = modes_in_words(&cell.modes, params.unit) { div { (words) } }
                 @if let Some(costs) = &cell.costs { (other_costs(costs)) }
                 @if ranked.tied && place > 0 { div { "not told apart from the fastest" } }
                 @if let Some(capacity) = &cell.effective_capacity {
@@ -305,8 +305,8 @@ fn costs(costs: Option<&Costs>) -> Markup {
 }
 
 /// One mode is no news.
-fn modes_in_words(modes: &[Mode]) -> Option<String> {
-    (modes.len() > 1).then(|| modes::words(modes))
+fn modes_in_words(modes: &[Mode], unit: &str) -> Option<String> {
+    (modes.len() > 1).then(|| modes::words(modes, unit))
 }
 
 /// What else a cell costs, and what its workload tells: each in a line.

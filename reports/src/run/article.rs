@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::child::{Child, Launch};
 use super::go;
 use super::progress::Progress;
+use super::record::without_prefix;
 
 /// The capacity of the article's channel, and of every other.
 pub const CAPACITY: &str = "1024";
@@ -113,7 +114,7 @@ pub enum Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Lack::Unsupported(why) => f.write_str(why.strip_prefix("unsupported: ").unwrap_or(why)),
+            Lack::Unsupported(why) => f.write_str(without_prefix(why)),
             Lack::Failed(why) => write!(f, "failed: {why}"),
         }
     }

@@ -67,6 +67,11 @@ pub enum Line {
     },
 }
 
+/// The reason of a lack, without the word that whoever shows it puts before it.
+pub fn without_prefix(reason: &str) -> &str {
+    reason.strip_prefix("unsupported: ").unwrap_or(reason)
+}
+
 /// A verified round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoundLine {

@@ -90,9 +90,9 @@ fn cut(sorted: &[f64], first: usize, fewest: usize, cuts: &mut Vec<usize>) {
     }
 }
 
-/// Modes in words: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200 ns/op`.
-pub fn words(modes: &[Mode]) -> String {
-    let near = |mode: &Mode| format!("near {} ns/op", numbers::measured(mode.centre));
+/// Modes in words, with their unit: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200 ns/op`.
+pub fn words(modes: &[Mode], unit: &str) -> String {
+    let near = |mode: &Mode| format!("near {} {unit}", numbers::measured(mode.centre));
     match modes {
         [] => "no rounds".to_owned(),
         [mode] => format!("1 mode {}", near(mode)),
@@ -205,12 +205,12 @@ mod tests {
             Mode { share: 0.2, centre: 2_250.0, low: 2_100.0, high: 2_400.0 },
         ];
         assert_eq!(modes, expected);
-        assert_eq!(words(&modes), "2 modes: 80 % of rounds near 178 ns/op, 20 % near 2,250 ns/op");
+        assert_eq!(words(&modes, "ns/op"), "2 modes: 80 % of rounds near 178 ns/op, 20 % near 2,250 ns/op");
     }
 
     #[test]
     fn stragglers_and_equal_times_are_no_modes() {
-        assert_eq!(words(&find(&[170.0; 50])), "1 mode near 170 ns/op");
+        assert_eq!(words(&find(&[170.0; 50]), "ns/op"), "1 mode near 170 ns/op");
         // Half of a hundredth apart, as of a coarse clock.
         assert_eq!(find(&[[200.0; 50], [201.0; 50]].concat()).len(), 1);
         assert_eq!(find(&[[200.0; 50], [210.0; 50]].concat()).len(), 2);
@@ -218,8 +218,8 @@ mod tests {
         assert_eq!(find(&straggler).len(), 1);
         // Three of 52 are a mode, and no stragglers any more.
         assert_eq!(find(&[straggler, vec![9_200.0]].concat()).len(), 2);
-        assert_eq!(words(&find(&[])), "no rounds");
-        assert_eq!(words(&find(&[42.0])), "1 mode near 42.0 ns/op");
+        assert_eq!(words(&find(&[]), "ns/op"), "no rounds");
+        assert_eq!(words(&find(&[42.0]), "ns/op"), "1 mode near 42.0 ns/op");
     }
 
     #[test]

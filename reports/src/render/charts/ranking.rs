@@ -46,7 +46,7 @@ pub fn chart(workload: &str, params: &ParamsPage, colours: &Colours) -> Option<S
         order.join(", ")
     );
     Some(canvas::draw(WIDTH, height as u32, &alt, |canvas| {
-        axis(canvas, scale, rows.len());
+        axis(canvas, scale, params.unit, rows.len());
         for (index, (channel, measurement)) in rows.iter().enumerate() {
             row(canvas, scale, index, channel, measurement, colours);
         }
@@ -57,7 +57,7 @@ fn x(scale: Scale, time: f64) -> f64 {
     LEFT + scale.place(time) * (f64::from(WIDTH) - LEFT - RIGHT)
 }
 
-fn axis(canvas: &Canvas<'_>, scale: Scale, rows: usize) {
+fn axis(canvas: &Canvas<'_>, scale: Scale, unit: &str, rows: usize) {
     let bottom = TOP + ROW * rows as f64;
     for tick in scale.ticks() {
         let x = x(scale, tick);
@@ -66,7 +66,7 @@ fn axis(canvas: &Canvas<'_>, scale: Scale, rows: usize) {
         canvas.text(&label, (x, bottom + 12.0), Anchor::Middle, FONT - 1.5, MUTED);
     }
     let right = f64::from(WIDTH) - RIGHT;
-    canvas.text(scale.title(), (right, bottom + 28.0), Anchor::End, FONT - 1.5, MUTED);
+    canvas.text(&scale.title(unit), (right, bottom + 28.0), Anchor::End, FONT - 1.5, MUTED);
 }
 
 fn row(

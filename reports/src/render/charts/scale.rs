@@ -36,9 +36,9 @@ impl Scale {
         self.logarithmic
     }
 
-    /// What stands at the axis.
-    pub fn title(self) -> &'static str {
-        if self.is_logarithmic() { "ns/op (logarithmic)" } else { "ns/op" }
+    /// What stands at the axis of times in this unit.
+    pub fn title(self, unit: &str) -> String {
+        if self.is_logarithmic() { format!("{unit} (logarithmic)") } else { unit.to_owned() }
     }
 
     /// The place of a time: 0 at the low end of the axis, 1 at the high end.

@@ -42,7 +42,7 @@ pub fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Opt
         lines.iter().map(|line| line.channel).collect::<Vec<_>>().join(", ")
     );
     Some(canvas::draw(WIDTH, HEIGHT, &alt, |canvas| {
-        axes(canvas, scale, series);
+        axes(canvas, scale, workload.params.first().map_or("", |params| params.unit), series);
         for line in &lines {
             let colour = colours.of(line.channel);
             let points: Vec<_> =
@@ -95,10 +95,10 @@ fn y(scale: Scale, time: f64) -> f64 {
     bottom - scale.place(time) * (bottom - TOP)
 }
 
-fn axes(canvas: &Canvas<'_>, scale: Scale, series: &Series) {
+fn axes(canvas: &Canvas<'_>, scale: Scale, unit: &str, series: &Series) {
     let right = f64::from(WIDTH) - RIGHT;
     let bottom = f64::from(HEIGHT) - BOTTOM;
-    canvas.text(scale.title(), (4.0, 8.0), Anchor::Start, FONT - 1.5, MUTED);
+    canvas.text(&scale.title(unit), (4.0, 8.0), Anchor::Start, FONT - 1.5, MUTED);
     for tick in scale.ticks() {
         let y = y(scale, tick);
         canvas.line(&[(LEFT, y), (right, y)], GRID, 1.0, 1.0);
