@@ -11,10 +11,10 @@ use harness::channel::{
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 use harness::channels::mutex_deque::{DequeReceiver, DequeSender, MutexDeque};
+use harness::channels::{self, Visitor};
 use harness::planted::{Disconnect, Double, Drop as Lose, Hang, Planted, Reorder};
-use harness::registry::Registry;
 use harness::verify::linearizability::verify;
-use harness::verify::{Finding, Method, Outcome, Shard, Task};
+use harness::verify::{Finding, Outcome, Shard, Task};
 
 fn task(seconds: u64) -> Task {
     Task { seed: 4, shard: Shard::WHOLE, only: None, budget: Duration::from_secs(seconds) }
@@ -99,7 +99,8 @@ trait Mistake: Send + Sync + 'static {
     const COUNTS_TWICE: bool = false;
     /// Makes a receive that should be told of the disconnect wait for ever.
     const SLEEPS: bool = false;
-    /// Makes a receiver fetch two messages, and put the second one back too late for another receiver.
+    /// Makes a receiver fetch two messages, and put the second one back too late for another receiver. Without a limit only,
+    /// since a message held back makes room.
     const FETCHES_TWO: bool = false;
 }
 
@@ -129,6 +130,9 @@ impl<B: Mistake> Channel for Broken<B> {
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
+        if B::FETCHES_TWO && capacity != Capacity::Unbounded {
+            return Err(Unsupported { capability: Capability::Rendezvous, reason: "only without a limit" });
+        }
         let (sender, receiver) = MutexDeque::open(B::open(capacity))?;
         let shared = Arc::new(Shared {
             turns: AtomicUsize::new(0),
@@ -280,7 +284,7 @@ mistakes! {
     Loses: { const LOSES: bool = true; }
     CountsTwice: { const COUNTS_TWICE: bool = true; }
     Sleeps: { const SLEEPS: bool = true; }
-    FetchesTwo: { const FETCHES_TWO: bool = true; fn open(_: Capacity) -> Capacity { Capacity::Unbounded } }
+    FetchesTwo: { const FETCHES_TWO: bool = true; }
 }
 
 /// The frame of the mistakes makes none itself.
@@ -322,7 +326,10 @@ fn a_message_that_is_lost_or_not_given_back_is_caught() {
 fn a_wait_that_nothing_ends_is_caught() {
     let outcome = verify::<Broken<Sleeps>>(&task(60), &mut |_| ());
     let Outcome::Failed(finding) = outcome else { panic!("{outcome:?}") };
-    assert!(finding.happened.contains("hung") && finding.happened.contains("`recv` of thread"), "{finding:#?}");
+    assert!(
+        finding.happened.contains("hung") && finding.happened.contains("`recv` of thread"),
+        "{finding:#?}"
+    );
     assert!(finding.picture.is_some_and(|picture| picture.contains("pending")));
 }
 
@@ -332,18 +339,46 @@ fn a_race_between_receivers_is_caught() {
     illegal::<Broken<FetchesTwo>>();
 }
 
+/// What is known to be wrong with a registered channel, as the last words of what is found.
+///
+/// kanal 0.1.1: `recv_timeout` looks at the time before it looks for senders, so that on an empty channel whose senders are all gone it says
+/// "timeout", not "disconnected", when its time is over by then: always with a timeout of zero, and a receiver that polls
+/// with one never ends. Nothing in its documentation says so.
+fn is_known(channel: &str, finding: &Finding) -> bool {
+    channel == "kanal" && finding.happened.contains("`recv_timeout -> timeout` of thread") && {
+        let steps = finding.threads.iter().flat_map(|thread| &thread.steps);
+        steps.clone().all(|(_, step)| step.contains("drop_sender") || step.contains("recv_timeout"))
+    }
+}
+
+/// Looks at every registered channel; `CHANLAB_SECONDS=60` does so for a minute each.
 #[test]
-fn nothing_is_found_in_the_registered_channels() {
-    let registry = Registry::new();
-    for info in registry.channels() {
-        let methods = registry.methods(info.name).expect("a registered channel");
-        let (_, verify) =
-            methods.iter().find(|(method, _)| *method == Method::Linearizability).expect("the method");
-        match verify(&task(2), &mut |_| ()) {
-            Outcome::Passed { cases, bounds } => println!("{}: {cases} cases: {bounds}", info.name),
-            other => panic!("{}: {other:#?}", info.name),
+fn nothing_new_is_found_in_the_registered_channels() {
+    struct Registered(Duration);
+    impl Visitor for Registered {
+        fn visit<C: Channel>(&mut self) {
+            match verify::<C>(&Task { budget: self.0, ..task(0) }, &mut |_| ()) {
+                Outcome::Passed { cases, bounds } => println!("{}: {cases} cases: {bounds}", C::INFO.name),
+                Outcome::Failed(finding) if is_known(C::INFO.name, &finding) => {
+                    println!("{}: known: {}", C::INFO.name, finding.happened);
+                }
+                other => panic!("{}: {other:#?}", C::INFO.name),
+            }
         }
     }
+    let seconds = std::env::var("CHANLAB_SECONDS").map_or(2, |seconds| seconds.parse().expect("a number"));
+    channels::each(&mut Registered(Duration::from_secs(seconds)));
+}
+
+/// That what is known is still so; if this fails, take it out of [`is_known`].
+#[test]
+#[cfg(feature = "third-party")]
+fn kanal_still_tells_a_timeout_for_a_disconnect() {
+    let (sender, receiver) = channels::kanal::Kanal::open::<u64>(Capacity::of(1)).expect("a channel");
+    drop(sender);
+    let told = (0..1_000).map(|_| Receiver::recv_timeout(&receiver, Duration::ZERO));
+    assert!(told.into_iter().any(|told| told == Err(RecvTimeoutError::Timeout)));
+    assert_eq!(Receiver::recv(&receiver), Err(RecvError));
 }
 
 #[test]
