@@ -213,7 +213,8 @@ fn compared(name: &str, make: fn() -> Vec<History>) -> Vec<History> {
 }
 
 fn beside_stateright(criterion: &mut Criterion) {
-    let sets: [(&str, fn() -> Vec<History>); 3] =
+    type Make = fn() -> Vec<History>;
+    let sets: [(&str, Make); 3] =
         [("legal", || small(false)), ("illegal", || small(true)), ("overlapping", overlapping)];
     for (name, make) in sets {
         let histories = LazyCell::new(|| compared(name, make));

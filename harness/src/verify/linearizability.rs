@@ -39,8 +39,9 @@ const STREAM_EVERY: u64 = 50;
 /// Messages of a long stream.
 const STREAM_MESSAGES: usize = 20_000;
 
-/// A scenario or a stream takes milliseconds; what has not ended after so long hangs.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// A scenario or a stream takes milliseconds, and some tenths of a second where many other processes want the processors; what has
+/// not ended after so long hangs.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, Default)]
@@ -92,14 +93,27 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     Outcome::Passed { cases: seen.cases, bounds: bounds(&seen) }
 }
 
+/// A number as people write it: 12,345.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut words = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            words.push(',');
+        }
+        words.push(digit);
+    }
+    words
+}
+
 fn bounds(seen: &Seen) -> String {
     let mut words = format!(
         "{} histories of up to {} threads and {} operations each, beside the drops of their handles, at capacities 0 to 3 \
          and unbounded ({} operations); a seed decides what the threads do, not how they meet",
-        seen.histories,
+        grouped(seen.histories),
         scenario::THREADS,
         scenario::STEPS,
-        seen.operations,
+        grouped(seen.operations),
     );
     if seen.streams > 0 {
         let streams =
@@ -225,5 +239,17 @@ fn cut(case: u64, scenario: &Scenario, history: &History, error: &CrewError) -> 
         picture: Some(picture::draw(history, &happened, &pending)),
         happened,
         threads: history.steps(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, words) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), words);
+        }
     }
 }
