@@ -90,7 +90,7 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     if seen.cases == 0 {
         return Outcome::OutOfTime { cases: 0, all: None };
     }
-    Outcome::Passed { cases: seen.cases, bounds: bounds(&seen) }
+    Outcome::Passed { cases: seen.cases, bounds: bounds(&seen, &capacities) }
 }
 
 /// A number as people write it: 12,345.
@@ -106,18 +106,24 @@ fn grouped(number: u64) -> String {
     words
 }
 
-fn bounds(seen: &Seen) -> String {
+/// How far that goes, in words.
+fn bounds(seen: &Seen, capacities: &[Capacity]) -> String {
+    let capacities: Vec<String> = capacities.iter().map(Capacity::to_string).collect();
     let mut words = format!(
-        "{} histories of up to {} threads and {} operations each, beside the drops of their handles, at capacities 0 to 3 \
-         and unbounded ({} operations); a seed decides what the threads do, not how they meet",
+        "{} histories of up to {} threads and {} operations each, beside the drops of their handles, at \
+         capacities {} ({} operations); a seed decides what the threads do, not how they meet",
         grouped(seen.histories),
         scenario::THREADS,
         scenario::STEPS,
+        capacities.join(", "),
         grouped(seen.operations),
     );
     if seen.streams > 0 {
-        let streams =
-            format!("; {} streams of up to {} operations, order and loss only", seen.streams, seen.longest);
+        let streams = format!(
+            "; {} streams of up to {} operations, order and loss only",
+            grouped(seen.streams),
+            grouped(seen.longest as u64)
+        );
         words.push_str(&streams);
     }
     words
