@@ -101,7 +101,15 @@ fn without_gaps(mut history: History) -> History {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::time::Duration;
+
     use super::*;
+    use crate::channel::{Capacity, Channel};
+    use crate::channels::mutex_deque::MutexDeque;
+    use crate::verify::linearizability::dice::Dice;
+    use crate::verify::linearizability::record::{Recorded, record};
+    use crate::verify::linearizability::scenario::Scenario;
 
     fn shrunk(text: &str) -> String {
         shrink(&text.parse().expect("a history")).to_string()
@@ -166,5 +174,38 @@ mod tests {
     fn a_legal_history_stays() {
         let text = "capacity 1, senders 1, receivers 1\n0 1..2 send 1 -> ok\n1 3..4 recv -> 1\n";
         assert_eq!(shrunk(text), text);
+    }
+
+    /// What the module says of itself: a legal history stays legal whichever group goes. (So an illegal one that is left over was
+    /// illegal before.) Over histories with every answer there is.
+    #[test]
+    fn no_group_makes_a_legal_history_illegal() {
+        let capacities = [0, 1, 2].map(Capacity::of).into_iter().chain([Capacity::Unbounded]);
+        let capacities: Vec<Capacity> = capacities.collect();
+        let mut seen = HashSet::new();
+        for seed in 0..400 {
+            let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut Dice::new(seed));
+            let Recorded::Ended(histories) = record::<MutexDeque>(&scenario, 2, Duration::from_secs(60))
+            else {
+                panic!("{scenario}")
+            };
+            for history in histories {
+                for group in groups(&history) {
+                    let rest: Vec<usize> =
+                        (0..history.operations.len()).filter(|place| !group.contains(place)).collect();
+                    let smaller = history.only(&rest);
+                    assert!(general::check(&smaller).is_legal(), "{history}without {group:?}");
+                    seen.extend(group.iter().map(|&place| {
+                        let operation = history.operations[place];
+                        let answer = operation.answer.map(|answer| match answer {
+                            Answer::Received(_) => Answer::Received(0),
+                            other => other,
+                        });
+                        (operation.action.sends().is_some(), answer)
+                    }));
+                }
+            }
+        }
+        assert!(seen.len() >= 8, "{seen:?}");
     }
 }
