@@ -1,0 +1,190 @@
+//! Records long histories for the fast checker: producers that send, consumers that receive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dice::Dice;
+use super::history::{Action, Answer, History, Operation};
+use super::record::Stamps;
+use crate::channel::{Capability, Capacity, Channel, Receiver, Sender, TryRecvError, receivers};
+use crate::crew::{Crew, CrewError, Member};
+use crate::workload::Size;
+
+/// A long stream of messages.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// The channel's capacity, as asked for.
+    pub capacity: Capacity,
+    /// Threads that send.
+    pub producers: usize,
+    /// Threads that receive.
+    pub consumers: usize,
+    /// Messages of each producer.
+    pub messages: usize,
+    /// Of a consumer's receives, so many in a hundred do not wait.
+    pub hasty: usize,
+    /// Decides which.
+    pub seed: u64,
+}
+
+impl std::fmt::Display for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Stream { capacity, producers, consumers, messages, hasty, .. } = self;
+        write!(
+            f,
+            "capacity {capacity}; {producers} producer(s) send {messages} messages each; {consumers} consumer(s) receive, \
+             {hasty} in 100 times with try_recv"
+        )
+    }
+}
+
+impl Stream {
+    /// A random stream of `messages` messages in all that the channel can do; `capacities` are those that it has.
+    pub fn random<C: Channel>(capacities: &[Capacity], messages: usize, dice: &mut Dice) -> Self {
+        let several = C::INFO.require(Capability::MultiConsumer).is_ok();
+        let producers = 1 + dice.below(3);
+        Stream {
+            capacity: dice.pick(capacities),
+            producers,
+            consumers: if several { 1 + dice.below(3) } else { 1 },
+            messages: messages / producers,
+            hasty: dice.pick(&[0, 10, 50]),
+            seed: dice.below(usize::MAX) as u64,
+        }
+    }
+
+    /// Runs it over the channel `C` and records it.
+    ///
+    /// # Errors
+    ///
+    /// [`CrewError`] when it did not come to its end by the deadline.
+    ///
+    /// # Panics
+    ///
+    /// When the channel lacks what the stream asks for.
+    pub fn record<C: Channel>(&self, deadline: Duration) -> Result<History, CrewError> {
+        let (sender, receiver) = C::open::<u64>(self.capacity).expect("the channel has this capacity");
+        let receivers = receivers(receiver, self.consumers).expect("the channel has so many consumers");
+        let stamps = Arc::new(Stamps::default());
+        let mut crew = Crew::new(self.producers + self.consumers, Size { deadline, ..Size::of(1) })?;
+        let mut members: Vec<Member<Vec<Operation>>> = Vec::new();
+        for thread in 0..self.producers {
+            let (sender, stamps, messages) = (sender.clone(), Arc::clone(&stamps), self.messages);
+            members.push(crew.spawn(format!("producer {thread}"), move |gate| {
+                let mut operations = Vec::with_capacity(messages + 1);
+                gate.pass();
+                produce(thread, sender, messages, &stamps, &mut operations);
+                operations
+            })?);
+        }
+        drop(sender);
+        for (index, receiver) in receivers.into_iter().enumerate() {
+            let (thread, stamps, hasty) = (self.producers + index, Arc::clone(&stamps), self.hasty);
+            let mut dice = Dice::new(self.seed.wrapping_add(index as u64));
+            let about = 2 * self.producers * self.messages / self.consumers;
+            members.push(crew.spawn(format!("consumer {index}"), move |gate| {
+                let mut operations = Vec::with_capacity(about);
+                gate.pass();
+                consume(thread, receiver, hasty, &mut dice, &stamps, &mut operations);
+                operations
+            })?);
+        }
+        crew.join()?;
+        let operations = members.into_iter().flat_map(Member::result).collect();
+        let slots = C::effective_capacity(self.capacity).slots();
+        Ok(History { slots, senders: self.producers, receivers: self.consumers, operations })
+    }
+}
+
+/// Does one operation and writes it down.
+#[inline(always)]
+fn noted(
+    thread: usize,
+    action: Action,
+    stamps: &Stamps,
+    operations: &mut Vec<Operation>,
+    operation: impl FnOnce() -> Answer,
+) -> Answer {
+    let invoked = stamps.invocation();
+    let answer = operation();
+    let returned = stamps.ret();
+    operations.push(Operation { thread, action, answer: Some(answer), invoked, returned });
+    answer
+}
+
+fn produce(
+    thread: usize,
+    sender: impl Sender<u64>,
+    messages: usize,
+    stamps: &Stamps,
+    operations: &mut Vec<Operation>,
+) {
+    for number in 0..messages {
+        let message = (thread * messages + number) as u64;
+        let answer =
+            noted(thread, Action::Send(message), stamps, operations, || match sender.send(message) {
+                Ok(()) => Answer::Done,
+                Err(_) => Answer::Disconnected,
+            });
+        if answer != Answer::Done {
+            break;
+        }
+    }
+    noted(thread, Action::DropSender, stamps, operations, || {
+        drop(sender);
+        Answer::Done
+    });
+}
+
+fn consume(
+    thread: usize,
+    receiver: impl Receiver<u64>,
+    hasty: usize,
+    dice: &mut Dice,
+    stamps: &Stamps,
+    operations: &mut Vec<Operation>,
+) {
+    loop {
+        let answer = if dice.percent(hasty) {
+            let try_recv = || match receiver.try_recv() {
+                Ok(message) => Answer::Received(message),
+                Err(TryRecvError::Empty) => Answer::Empty,
+                Err(TryRecvError::Disconnected) => Answer::Disconnected,
+            };
+            noted(thread, Action::TryRecv, stamps, operations, try_recv)
+        } else {
+            let recv = || receiver.recv().map_or(Answer::Disconnected, Answer::Received);
+            noted(thread, Action::Recv, stamps, operations, recv)
+        };
+        if answer == Answer::Disconnected {
+            break;
+        }
+    }
+    noted(thread, Action::DropReceiver, stamps, operations, || {
+        drop(receiver);
+        Answer::Done
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::mutex_deque::MutexDeque;
+    use crate::verify::linearizability::fifo;
+
+    #[test]
+    fn a_stream_is_recorded_whole_and_is_legal() {
+        for capacity in [Capacity::Rendezvous, Capacity::of(3), Capacity::Unbounded] {
+            let (producers, consumers, messages) = (2, 2, 500);
+            let stream = Stream { capacity, producers, consumers, messages, hasty: 30, seed: 1 };
+            let history = stream.record::<MutexDeque>(Duration::from_secs(60)).expect("it ends");
+            assert_eq!(history.well_formed(), Ok(()));
+            let count = |wanted: fn(&Operation) -> bool| {
+                history.operations.iter().filter(|operation| wanted(operation)).count()
+            };
+            assert_eq!(count(|operation| operation.sent().is_some()), producers * messages);
+            assert_eq!(count(|operation| operation.received().is_some()), producers * messages);
+            assert_eq!(fifo::check(&history), Ok(()), "{stream}");
+        }
+    }
+}
