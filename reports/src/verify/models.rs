@@ -1,0 +1,296 @@
+//! loom and shuttle: the scripts that explore the models of `models/`, and what their records say of each subject.
+//!
+//! They need a checkout and cargo, since a model is another build of the code. Where either is lacking, the answer is that the method is
+//! not available, with the reason.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use harness::record::{Answer, MODELS_FILE, Model, now, target_dir};
+use harness::verify::{Finding, Method, Outcome};
+
+use crate::analyse::checks::{BASELINE, newest_models};
+use crate::collect::records::Records;
+use crate::numbers;
+use crate::run::process::{kill, status_words, wait};
+use crate::versions::workspace::project;
+
+/// What the script explores within small bounds.
+const SMALL: &str = "--small";
+
+/// How often it is looked whether the script has ended.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// So many lines of what the script said of a failed model are kept.
+const LONGEST_REPORT: usize = 80;
+
+/// So many of the last lines of a script that failed without a failed model.
+const LAST_WORDS: usize = 5;
+
+/// What a script left.
+#[derive(Debug)]
+pub struct Explored {
+    /// What became of each model.
+    pub models: Vec<Model>,
+    /// How the script ended; `None` when it was ended because its time was over.
+    pub ended: Option<ExitStatus>,
+    /// All that it said.
+    pub said: String,
+}
+
+/// Why there is nothing.
+#[derive(Debug)]
+pub enum NotExplored {
+    /// In words, why it cannot be.
+    NotAvailable(String),
+    /// Somebody asked to stop.
+    Stopped,
+}
+
+/// Whether a method has models, and runs by a script.
+pub fn has_models(method: Method) -> bool {
+    matches!(method, Method::Loom | Method::Shuttle)
+}
+
+/// Explores the models by `method` for at most `limit`; all that is said goes to the file `log`. `waits` is called now and then.
+///
+/// # Errors
+///
+/// [`NotExplored`].
+pub fn explore(
+    method: Method,
+    limit: Duration,
+    log: &Path,
+    stop: &AtomicBool,
+    waits: &mut dyn FnMut(),
+) -> Result<Explored, NotExplored> {
+    let script = script(method).map_err(NotExplored::NotAvailable)?;
+    let cannot = |error: io::Error| {
+        NotExplored::NotAvailable(format!("{} could not be run ({error})", script.display()))
+    };
+    let target = std::path::absolute(target_dir()).map_err(cannot)?;
+    let record = target.join(method.name()).join(MODELS_FILE);
+    if let Some(folder) = log.parent() {
+        fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    let output = File::create(log).map_err(cannot)?;
+    let (began, since) = (now(), Instant::now());
+    let mut process = Command::new(&script)
+        .arg(SMALL)
+        // The records are where this program looks for them, whatever the environment says.
+        .env("CARGO_TARGET_DIR", &target)
+        .stdin(Stdio::null())
+        .stderr(output.try_clone().map_err(cannot)?)
+        .stdout(output)
+        .process_group(0)
+        .spawn()
+        .map_err(cannot)?;
+    let ended = loop {
+        waits();
+        // Relaxed: a flag that a signal sets; nothing else is read because of it.
+        if stop.load(Ordering::Relaxed) {
+            kill(&mut process);
+            return Err(NotExplored::Stopped);
+        }
+        if let Some(status) = wait(&mut process, LOOK) {
+            break Some(status);
+        }
+        if since.elapsed() >= limit {
+            kill(&mut process);
+            break None;
+        }
+    };
+    let records = Records::read(&record).unwrap_or_default();
+    // An older record says nothing of what was explored now.
+    let models: Vec<Model> = records
+        .models
+        .into_iter()
+        .filter(|model| model.at >= began && model.method == method.name())
+        .collect();
+    // What cannot be read is told as nothing.
+    let said = fs::read(log).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    Ok(Explored { models: newest_models(&models), ended, said })
+}
+
+/// The script of a method, where all that it needs is there.
+fn script(method: Method) -> Result<PathBuf, String> {
+    let project = project().map_err(|error| error.to_string())?;
+    let script = project.join("scripts").join(method.name());
+    if !script.is_file() {
+        return Err(format!("there is no {}", script.display()));
+    }
+    let cargo = Command::new("cargo").arg("--version").stdin(Stdio::null()).output();
+    match cargo {
+        Ok(output) if output.status.success() => Ok(script),
+        Ok(output) => Err(format!("cargo does not run: {}", status_words(output.status))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err("there is no cargo on the path, which builds the models".to_owned())
+        }
+        Err(error) => Err(format!("cargo could not be started ({error})")),
+    }
+}
+
+/// What was explored of each subject, the baseline first, and the command that shows a failure again.
+pub fn answers(method: Method, explored: &Explored) -> Vec<(String, Answer, Option<String>)> {
+    let mut subjects: BTreeSet<&str> = explored.models.iter().map(|model| model.subject.as_str()).collect();
+    subjects.remove(BASELINE);
+    let subjects = [BASELINE].into_iter().chain(subjects);
+    subjects.map(|subject| answer(method, explored, subject)).collect()
+}
+
+fn answer(method: Method, explored: &Explored, subject: &str) -> (String, Answer, Option<String>) {
+    let own: Vec<&Model> = explored.models.iter().filter(|model| model.subject == subject).collect();
+    let schedules = own.iter().map(|model| model.executions as u64).sum();
+    let failed = explored.models.iter().any(|model| !model.passed);
+    let (answer, replay) = match (own.iter().find(|model| !model.passed), explored.ended) {
+        (Some(model), _) => {
+            let replay = format!("scripts/{method} {SMALL} {} -- --exact", model.model);
+            (Answer::Ran(Outcome::Failed(Box::new(finding(model, &explored.said)))), Some(replay))
+        }
+        (None, None) => (Answer::Ran(Outcome::OutOfTime { cases: schedules, all: None }), None),
+        // Another subject's model failed, and is the reason for the script's end.
+        (None, Some(status)) if (status.success() || failed) && !own.is_empty() => {
+            (Answer::Ran(Outcome::Passed { cases: schedules, bounds: bounds(&own) }), None)
+        }
+        (None, Some(status)) => {
+            let last: Vec<&str> =
+                explored.said.lines().rev().filter(|line| !line.trim().is_empty()).collect();
+            let last: Vec<&str> = last.into_iter().take(LAST_WORDS).rev().collect();
+            let how = format!("scripts/{method} ended with {}", status_words(status));
+            let answer = if own.is_empty() {
+                let words = last.last().map_or(String::new(), |last| format!("; its last words: {last}"));
+                Answer::NotAvailable { reason: format!("{how} and left no record{words}") }
+            } else {
+                let finding = Finding {
+                    scenario: format!("the models of {subject}"),
+                    expected: "each model passes, or is recorded as failed".to_owned(),
+                    happened: format!("{how}; its last words:\n{}", last.join("\n")),
+                    ..Finding::default()
+                };
+                Answer::Ran(Outcome::Failed(Box::new(finding)))
+            };
+            let replay = matches!(answer, Answer::Ran(_)).then(|| format!("scripts/{method} {SMALL}"));
+            (answer, replay)
+        }
+    };
+    (subject.to_owned(), answer, replay)
+}
+
+fn finding(model: &Model, said: &str) -> Finding {
+    // What a failed model says begins so, and ends with how to replay it.
+    let head = format!("model {} of {} failed", model.model, model.subject);
+    let lines = said.lines().skip_while(|line| !line.starts_with(&head));
+    let mut report: Vec<&str> = Vec::new();
+    for line in lines.take(LONGEST_REPORT) {
+        let last = report.last().is_some_and(|last: &&str| last.starts_with("to replay"));
+        report.push(line);
+        if last {
+            break;
+        }
+    }
+    Finding {
+        scenario: format!("model {}", model.model),
+        expected: format!("it passes in every schedule that is tried: {}", model.bounds),
+        happened: if report.is_empty() {
+            format!("it failed in execution {}", numbers::separated(model.executions as u64))
+        } else {
+            report.join("\n")
+        },
+        ..Finding::default()
+    }
+}
+
+/// How far the models go: how many there are, and their different bounds.
+fn bounds(models: &[&Model]) -> String {
+    let mut bounds: Vec<&str> = models.iter().map(|model| model.bounds.as_str()).collect();
+    bounds.sort_unstable();
+    bounds.dedup();
+    format!("{}: {}", numbers::count(models.len() as u64, "model"), bounds.join("; or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use harness::machine::Machine;
+    use harness::registry::Registry;
+
+    use super::*;
+
+    fn model(name: &str, subject: &str, passed: bool) -> Model {
+        Model {
+            at: now(),
+            model: name.to_owned(),
+            subject: subject.to_owned(),
+            method: "loom".to_owned(),
+            passed,
+            executions: 1_000,
+            bounds: "every schedule".to_owned(),
+            seconds: 1.0,
+            machine: Machine::current(&Registry::new()),
+        }
+    }
+
+    const FAILED: i32 = 1 << 8;
+
+    fn explored(models: Vec<Model>, status: Option<i32>, said: &str) -> Explored {
+        Explored { models, ended: status.map(ExitStatus::from_raw), said: said.to_owned() }
+    }
+
+    #[test]
+    fn each_subject_has_an_answer_of_its_own() {
+        let said = "Compiling\n\nmodel quit of worker_pool failed in execution 7 (b)\ndeadlock\n\nto replay:\n  scripts/loom quit\nnoise";
+        let models = vec![
+            model("queue", BASELINE, true),
+            model("hand_off", BASELINE, true),
+            model("quit", "worker_pool", false),
+        ];
+        let answers = answers(Method::Loom, &explored(models, Some(FAILED), said));
+        let [(baseline, passed, None), (pool, failed, Some(replay))] = &answers[..] else {
+            panic!("{answers:#?}")
+        };
+        assert_eq!((baseline.as_str(), pool.as_str()), (BASELINE, "worker_pool"));
+        let bounds = "2 models: every schedule".to_owned();
+        assert_eq!(*passed, Answer::Ran(Outcome::Passed { cases: 2_000, bounds }));
+        let Answer::Ran(Outcome::Failed(finding)) = failed else { panic!("{failed:?}") };
+        assert!(finding.happened.starts_with("model quit of worker_pool failed in execution 7"));
+        assert!(finding.happened.ends_with("to replay:\n  scripts/loom quit"), "{}", finding.happened);
+        assert_eq!(replay, "scripts/loom --small quit -- --exact");
+    }
+
+    #[test]
+    fn a_script_that_was_ended_exhausts_nothing() {
+        let answers = answers(Method::Loom, &explored(vec![model("queue", BASELINE, true)], None, ""));
+        assert_eq!(answers[0].1, Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
+    }
+
+    #[test]
+    fn models_that_cannot_be_built_are_not_available_and_no_pass() {
+        let answers =
+            answers(Method::Shuttle, &explored(Vec::new(), Some(FAILED), "error: could not compile\n"));
+        let [(_, Answer::NotAvailable { reason }, None)] = &answers[..] else { panic!("{answers:?}") };
+        assert_eq!(
+            reason,
+            "scripts/shuttle ended with exit code 1 and left no record; its last words: error: could not compile"
+        );
+    }
+
+    /// For example when a model aborts the process, and nobody could record that.
+    #[test]
+    fn a_script_that_fails_beside_models_that_passed_is_a_failure() {
+        let explored = explored(vec![model("queue", BASELINE, true)], Some(FAILED), "process abort\n");
+        let answers = answers(Method::Loom, &explored);
+        assert!(matches!(answers[0].1, Answer::Ran(Outcome::Failed(_))), "{answers:?}");
+        // A script that succeeds without a model of the baseline has not looked at it.
+        let other = super::tests::explored(vec![model("quit", "worker_pool", true)], Some(0), "");
+        let answers = super::answers(Method::Loom, &other);
+        assert!(matches!(answers[0].1, Answer::NotAvailable { .. }), "{answers:?}");
+    }
+}
