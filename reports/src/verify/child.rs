@@ -174,7 +174,7 @@ impl Job<'_> {
 fn ended(mut process: Watched, outcome: Outcome, last_case: Option<u64>) -> Looked {
     match process.close().filter(|status| !status.success()) {
         Some(status) if !matches!(outcome, Outcome::Failed(_)) => {
-            let what = format!("its process answered, and then ended with {}", status_words(status));
+            let what = format!("its process answered, and then ended: {}", status_words(status));
             failed(process.fail(what), last_case, None)
         }
         _ => Looked { answer: Answer::Ran(outcome), last_case, remains: None },
