@@ -161,9 +161,6 @@ fn announce(verification: &engine::Verification, record: &Path) -> io::Result<()
     write!(terminal, "seed {}", verification.seed)?;
     if verification.shard != Shard::WHOLE {
         write!(terminal, ", shard {}", verification.shard)?;
-        if verification.shard.index > 1 && verification.methods.iter().any(|method| has_models(*method)) {
-            write!(terminal, " (the models are explored by shard 1 for all)")?;
-        }
     }
     let seconds = verification.budget.as_secs();
     writeln!(terminal, ", about {} min {} s, in {}\n", seconds / 60, seconds % 60, record.display())

@@ -78,8 +78,7 @@ impl Verification {
             let (own, others): (Vec<_>, Vec<_>) =
                 channels.clone().partition(|&channel| self.has_models(channel));
             work.extend(others.into_iter().map(|channel| Work::NotInstrumentable(channel, method)));
-            // The models are the same whatever the seed is: one part explores them for all.
-            if !own.is_empty() && self.shard.index == 1 {
+            if !own.is_empty() {
                 work.push(Work::Models(method));
             }
         }
@@ -149,7 +148,7 @@ impl Verification {
                     by: &self.by,
                     channel: name,
                     method,
-                    task: Task { seed: self.seed, shard: self.shard, only: self.only, budget: share },
+                    task: self.task(share),
                     deadline: self.deadline,
                     limit: share + self.deadline,
                 };
@@ -168,29 +167,31 @@ impl Verification {
                 Some(vec![Verified { remains: looked.remains, replay, ..verified }])
             }
             Work::Models(method) => {
+                let task = self.task(share);
                 let log = self.folder.join(format!("{method}.log"));
-                let explored = models::explore(method, share, &log, stop, &mut || {
+                let explored = models::explore(method, &task, &log, stop, &mut || {
                     show(&format!("models by {method}"));
                 });
                 let baseline = self.channels.iter().position(|(name, _)| name == BASELINE)?;
-                let whole = |answer| Verified {
-                    shard: Shard::WHOLE,
-                    ..self.verified(baseline, method, share, since, answer)
-                };
+                let verified = |answer| self.verified(baseline, method, share, since, answer);
                 match explored {
                     Err(NotExplored::Stopped) => None,
                     Err(NotExplored::NotAvailable(reason)) => {
-                        Some(vec![whole(Answer::NotAvailable { reason })])
+                        Some(vec![verified(Answer::NotAvailable { reason })])
                     }
                     Ok(explored) => Some(
-                        models::answers(method, &explored)
+                        models::answers(method, self.shard, &explored)
                             .into_iter()
-                            .map(|(subject, answer, replay)| Verified { subject, replay, ..whole(answer) })
+                            .map(|(subject, answer, replay)| Verified { subject, replay, ..verified(answer) })
                             .collect(),
                     ),
                 }
             }
         }
+    }
+
+    fn task(&self, share: Duration) -> Task {
+        Task { seed: self.seed, shard: self.shard, only: self.only, budget: share }
     }
 
     /// The command that shows a failure again.
@@ -294,8 +295,6 @@ mod tests {
             Work::Cases(1, Rounds),
         ];
         assert_eq!(asked.work(), expected);
-        asked.shard = Shard { index: 2, of: 2 };
-        assert!(!asked.work().contains(&Work::Models(Loom)), "the first part explores the models");
         asked.channels.remove(0);
         assert!(!asked.work().contains(&Work::Models(Loom)), "nobody asked for the baseline");
     }
