@@ -54,7 +54,8 @@ impl By {
                 command
             }
         };
-        command.args(asked);
+        // A panic's own words are its last then, and not a page of frames.
+        command.args(asked).env("RUST_BACKTRACE", "0");
         Ok(command)
     }
 
