@@ -40,6 +40,8 @@ pub struct Cell {
     pub standing: Standing,
     /// Cases or schedules that were looked at, where that says something.
     pub cases: Option<u64>,
+    /// Which parts are there, and which are not; empty where the whole was one part.
+    pub shards: String,
     /// The bounds of a pass, or the reason of anything else.
     pub detail: String,
     /// Of a pass: an older record of the same version holds a failure.
@@ -211,6 +213,7 @@ fn cell(
     let empty = Cell {
         standing: if is_meant { Standing::NotRun } else { Standing::NotMeant },
         cases: None,
+        shards: String::new(),
         detail: String::new(),
         failed_earlier: false,
     };
@@ -257,25 +260,26 @@ fn cell(
             [] => String::new(),
         };
     }
-    let mut remarks = Vec::new();
+    let mut shards = String::new();
     if scope == Scope::AllShards && of > 1 {
         let there = there.len();
         if missing.is_empty() {
-            remarks.push(format!("all {of} shards"));
+            shards = format!("all {of} shards");
         } else {
-            remarks.push(format!("{there} of {of} shards; missing: {}", missing.join(", ")));
+            shards = format!("{there} of {of} shards; missing: {}", missing.join(", "));
             if standing == Standing::Passed {
                 standing = Standing::ShardsMissing;
             }
         }
     }
-    if !detail.is_empty() {
-        remarks.push(detail);
+    if !shards.is_empty() && !detail.is_empty() {
+        detail = format!("{shards}; {detail}");
     }
     Cell {
         standing,
         cases: cases(&parts),
-        detail: remarks.join("; "),
+        shards,
+        detail,
         failed_earlier: failed_earlier && standing != Standing::Failed,
     }
 }
@@ -308,7 +312,16 @@ fn said(record: &Verified) -> (Standing, String) {
                 }
                 _ => String::new(),
             };
-            (Standing::OutOfTime, format!("within {:.0} s{of}", record.seconds))
+            let seconds = record.seconds;
+            let detail = match record.answer {
+                Answer::Ran(Outcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
+                    format!(
+                        "within {seconds:.0} s no model had ended; they are built first, which a second time has done"
+                    )
+                }
+                _ => format!("within {seconds:.0} s{of}"),
+            };
+            (Standing::OutOfTime, detail)
         }
         Answer::NotInstrumentable { reason } => (Standing::NotInstrumentable, reason.clone()),
         Answer::NotAvailable { reason } => (Standing::NotAvailable, reason.clone()),

@@ -5,4 +5,5 @@ mod failures;
 mod planted;
 mod processes;
 mod shards;
+mod stops;
 mod told;

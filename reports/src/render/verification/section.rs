@@ -132,6 +132,7 @@ fn matrix_cell(method: Method, cell: &Cell) -> Markup {
                 _ => span.quiet { (words) },
             }
             @if let Some(cases) = cell.cases { span.range { (numbers::count(cases, unit(method))) } }
+            @if !cell.shards.is_empty() { span.aside { (cell.shards) } }
             @if cell.failed_earlier { span.aside.bad { "failed earlier, see below" } }
         }
     }
