@@ -112,8 +112,8 @@ pub struct Looked {
 }
 
 impl Job<'_> {
-    /// Does it. `begins` is told of each case; `None` when `stop` was set meanwhile.
-    pub fn look(&self, stop: &AtomicBool, begins: &mut dyn FnMut(u64)) -> Option<Looked> {
+    /// Does it. `at` is told of each case, and of the same one again while it goes on; `None` when `stop` was set meanwhile.
+    pub fn look(&self, stop: &AtomicBool, at: &mut dyn FnMut(Option<u64>)) -> Option<Looked> {
         let words = Asked::new(self.channel, self.method, &self.task).words();
         let started = self.by.command(&words).and_then(|command| Watched::start(command, READING));
         let mut process = match started {
@@ -143,7 +143,7 @@ impl Job<'_> {
                         }
                         last_case = Some(case);
                         case_began = Instant::now();
-                        begins(case);
+                        at(last_case);
                         if began.elapsed() >= self.limit {
                             // The case that has just begun is not looked at.
                             let outcome = Outcome::OutOfTime { cases: cases - 1, all: None };
@@ -156,7 +156,7 @@ impl Job<'_> {
                         return Some(failed(process.fail(what), last_case, None));
                     }
                 },
-                Err(NoLine::Silent) if left > LOOK => {}
+                Err(NoLine::Silent) if left > LOOK => at(last_case),
                 Err(NoLine::Silent) => {
                     let backtrace = process.backtrace();
                     let what = format!("hung: it has not ended after {} s", self.deadline.as_secs_f64());

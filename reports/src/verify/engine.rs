@@ -153,12 +153,12 @@ impl Verification {
                     limit: share + self.deadline,
                 };
                 let mut shown: Option<Instant> = None;
-                show(&format!("{name} by {method}"));
                 let looked = job.look(stop, &mut |case| {
                     const OFTEN: Duration = Duration::from_millis(100);
                     if shown.is_none_or(|shown| shown.elapsed() >= OFTEN) {
                         shown = Some(Instant::now());
-                        show(&format!("{name} by {method}, case {case}"));
+                        let case = case.map_or_else(String::new, |case| format!(", case {case}"));
+                        show(&format!("{name} by {method}{case}"));
                     }
                 })?;
                 let replay = matches!(looked.answer, Answer::Ran(Outcome::Failed(_)))
