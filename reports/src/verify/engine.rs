@@ -152,6 +152,7 @@ impl Verification {
                     deadline: self.deadline,
                     limit: share + self.deadline,
                 };
+                show(&format!("{name} by {method}"));
                 let mut shown: Option<Instant> = None;
                 let looked = job.look(stop, &mut |case| {
                     const OFTEN: Duration = Duration::from_millis(100);

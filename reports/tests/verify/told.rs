@@ -139,5 +139,7 @@ fn its_own_channels_are_looked_at_in_processes_of_its_own() {
     let records = bench.records();
     assert_eq!(records.len(), 1);
     assert!(matches!(records[0].answer, Answer::Ran(_)), "{records:?}");
+    let is_whole = !matches!(records[0].answer, Answer::Ran(Outcome::OutOfTime { .. }));
+    assert_eq!(!text(&output.stdout).contains("not everything was looked at"), is_whole);
     assert!(records[0].version.starts_with("chanlab "), "{}", records[0].version);
 }
