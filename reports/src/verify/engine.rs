@@ -181,7 +181,7 @@ impl Verification {
                         Some(vec![verified(Answer::NotAvailable { reason })])
                     }
                     Ok(explored) => Some(
-                        models::answers(method, self.shard, &explored)
+                        models::answers(method, &task, &explored)
                             .into_iter()
                             .map(|(subject, answer, replay)| Verified { subject, replay, ..verified(answer) })
                             .collect(),

@@ -146,16 +146,16 @@ fn script(method: Method) -> Result<PathBuf, String> {
 /// What was explored of each subject, the baseline first, and the command that shows a failure again.
 ///
 /// The baseline always has one, so that it is known that the part was looked at.
-pub fn answers(method: Method, shard: Shard, explored: &Explored) -> Vec<(String, Answer, Option<String>)> {
+pub fn answers(method: Method, task: &Task, explored: &Explored) -> Vec<(String, Answer, Option<String>)> {
     let mut subjects: BTreeSet<&str> = explored.models.iter().map(|model| model.subject.as_str()).collect();
     subjects.remove(BASELINE);
     let subjects = [BASELINE].into_iter().chain(subjects);
-    subjects.map(|subject| answer(method, shard, explored, subject)).collect()
+    subjects.map(|subject| answer(method, task, explored, subject)).collect()
 }
 
 fn answer(
     method: Method,
-    shard: Shard,
+    task: &Task,
     explored: &Explored,
     subject: &str,
 ) -> (String, Answer, Option<String>) {
@@ -164,7 +164,8 @@ fn answer(
     let failed = explored.models.iter().any(|model| !model.passed);
     let (answer, replay) = match (own.iter().find(|model| !model.passed), explored.ended) {
         (Some(model), _) => {
-            let replay = format!("scripts/{method} {SMALL} {} -- --exact", model.model);
+            let replay =
+                format!("{}scripts/{method} {SMALL} {} -- --exact", settings(method, task), model.model);
             (Answer::Ran(Outcome::Failed(Box::new(finding(model, &explored.said)))), Some(replay))
         }
         (None, None) => (Answer::Ran(Outcome::OutOfTime { cases: schedules, all: None }), None),
@@ -173,7 +174,7 @@ fn answer(
             (Answer::Ran(Outcome::Passed { cases: schedules, bounds: bounds(&own) }), None)
         }
         // A part may hold models of others only.
-        (None, Some(status)) if status.success() && shard != Shard::WHOLE => {
+        (None, Some(status)) if status.success() && task.shard != Shard::WHOLE => {
             (Answer::Ran(Outcome::Passed { cases: 0, bounds: "no model in this part".to_owned() }), None)
         }
         (None, Some(status)) => {
@@ -193,11 +194,19 @@ fn answer(
                 };
                 Answer::Ran(Outcome::Failed(Box::new(finding)))
             };
-            let replay = matches!(answer, Answer::Ran(_)).then(|| format!("scripts/{method} {SMALL}"));
+            let replay = matches!(answer, Answer::Ran(_))
+                .then(|| format!("{}scripts/{method} {SMALL}", settings(method, task)));
             (answer, replay)
         }
     };
     (subject.to_owned(), answer, replay)
+}
+
+/// What the script was told by the environment, as it is typed before a command. Loom's models know no seed.
+fn settings(method: Method, task: &Task) -> String {
+    let seed = (method == Method::Shuttle).then(|| format!("{SEED}={} ", task.seed));
+    let shard = (task.shard != Shard::WHOLE).then(|| format!("{SHARD}={} ", task.shard));
+    [seed, shard].into_iter().flatten().collect()
 }
 
 fn finding(model: &Model, said: &str) -> Finding {
@@ -252,6 +261,21 @@ mod tests {
 
     const FAILED: i32 = 1 << 8;
 
+    const TASK: Task = Task { seed: 7, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
+
+    /// Without the seed and the part, the script would try other schedules.
+    #[test]
+    fn a_replay_asks_for_the_same_schedules() {
+        let failed = explored(vec![model("queue", BASELINE, false)], Some(FAILED), "");
+        let part = Task { shard: Shard { index: 2, of: 3 }, ..TASK };
+        let replay = |method, task| answers(method, task, &failed).remove(0).2.expect("it failed");
+        assert_eq!(replay(Method::Loom, &TASK), "scripts/loom --small queue -- --exact");
+        assert_eq!(
+            replay(Method::Shuttle, &part),
+            "CHANLAB_SHUTTLE_SEED=7 CHANLAB_SHARD=2/3 scripts/shuttle --small queue -- --exact"
+        );
+    }
+
     fn explored(models: Vec<Model>, status: Option<i32>, said: &str) -> Explored {
         Explored { models, ended: status.map(ExitStatus::from_raw), said: said.to_owned() }
     }
@@ -264,7 +288,7 @@ mod tests {
             model("hand_off", BASELINE, true),
             model("quit", "worker_pool", false),
         ];
-        let answers = answers(Method::Loom, Shard::WHOLE, &explored(models, Some(FAILED), said));
+        let answers = answers(Method::Loom, &TASK, &explored(models, Some(FAILED), said));
         let [(baseline, passed, None), (pool, failed, Some(replay))] = &answers[..] else {
             panic!("{answers:#?}")
         };
@@ -279,8 +303,7 @@ mod tests {
 
     #[test]
     fn a_script_that_was_ended_exhausts_nothing() {
-        let answers =
-            answers(Method::Loom, Shard::WHOLE, &explored(vec![model("queue", BASELINE, true)], None, ""));
+        let answers = answers(Method::Loom, &TASK, &explored(vec![model("queue", BASELINE, true)], None, ""));
         assert_eq!(answers[0].1, Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
     }
 
@@ -288,7 +311,7 @@ mod tests {
     fn models_that_cannot_be_built_are_not_available_and_no_pass() {
         let answers = answers(
             Method::Shuttle,
-            Shard::WHOLE,
+            &TASK,
             &explored(Vec::new(), Some(FAILED), "error: could not compile\n"),
         );
         let [(_, Answer::NotAvailable { reason }, None)] = &answers[..] else { panic!("{answers:?}") };
@@ -302,13 +325,14 @@ mod tests {
     #[test]
     fn a_script_that_fails_beside_models_that_passed_is_a_failure() {
         let explored = explored(vec![model("queue", BASELINE, true)], Some(FAILED), "process abort\n");
-        let answers = answers(Method::Loom, Shard::WHOLE, &explored);
+        let answers = answers(Method::Loom, &TASK, &explored);
         assert!(matches!(answers[0].1, Answer::Ran(Outcome::Failed(_))), "{answers:?}");
         // A script that succeeds without a model of the baseline has not looked at it.
         let other = super::tests::explored(vec![model("quit", "worker_pool", true)], Some(0), "");
-        let answers = super::answers(Method::Loom, Shard::WHOLE, &other);
+        let answers = super::answers(Method::Loom, &TASK, &other);
         assert!(matches!(answers[0].1, Answer::NotAvailable { .. }), "{answers:?}");
-        let answers = super::answers(Method::Loom, Shard { index: 1, of: 9 }, &other);
+        let answers =
+            super::answers(Method::Loom, &Task { shard: Shard { index: 1, of: 9 }, ..TASK }, &other);
         let bounds = "no model in this part".to_owned();
         assert_eq!(answers[0].1, Answer::Ran(Outcome::Passed { cases: 0, bounds }));
     }
