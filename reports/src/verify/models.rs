@@ -34,8 +34,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// So many lines of what the script said of a failed model are kept.
 const LONGEST_REPORT: usize = 80;
 
-/// So many of the last lines of a script that failed without a failed model.
-const LAST_WORDS: usize = 5;
+/// So many lines are kept of a script that failed without a failed model.
+const LAST_WORDS: usize = 8;
 
 /// What a script left.
 #[derive(Debug)]
@@ -178,25 +178,25 @@ fn answer(
             (Answer::Ran(Outcome::Passed { cases: 0, bounds: "no model in this part".to_owned() }), None)
         }
         (None, Some(status)) => {
-            let last: Vec<&str> =
-                explored.said.lines().rev().filter(|line| !line.trim().is_empty()).collect();
-            let last: Vec<&str> = last.into_iter().take(LAST_WORDS).rev().collect();
             let how = format!("scripts/{method} ended with {}", status_words(status));
-            let answer = if own.is_empty() {
-                let words = last.last().map_or(String::new(), |last| format!("; its last words: {last}"));
-                Answer::NotAvailable { reason: format!("{how} and left no record{words}") }
-            } else {
+            let words = telling(&explored.said);
+            if explored.models.is_empty() {
+                let last = words.last().map_or_else(String::new, |last| format!("; its last words: {last}"));
+                (Answer::NotAvailable { reason: format!("{how} and left no record{last}") }, None)
+            } else if subject == BASELINE {
+                // Nobody knows whose it is: it is one failure, and no pass of anybody's.
                 let finding = Finding {
-                    scenario: format!("the models of {subject}"),
-                    expected: "each model passes, or is recorded as failed".to_owned(),
-                    happened: format!("{how}; its last words:\n{}", last.join("\n")),
+                    scenario: "all models".to_owned(),
+                    expected: "the script succeeds, or some model is recorded as failed".to_owned(),
+                    happened: format!("{how}, and no model is recorded as failed\n{}", words.join("\n")),
                     ..Finding::default()
                 };
-                Answer::Ran(Outcome::Failed(Box::new(finding)))
-            };
-            let replay = matches!(answer, Answer::Ran(_))
-                .then(|| format!("{}scripts/{method} {SMALL}", settings(method, task)));
-            (answer, replay)
+                let replay = format!("{}scripts/{method} {SMALL}", settings(method, task));
+                (Answer::Ran(Outcome::Failed(Box::new(finding))), Some(replay))
+            } else {
+                let reason = format!("{how}, and did not record whose fault it is: see {BASELINE}");
+                (Answer::NotAvailable { reason }, None)
+            }
         }
     };
     (subject.to_owned(), answer, replay)
@@ -207,6 +207,19 @@ fn settings(method: Method, task: &Task) -> String {
     let seed = (method == Method::Shuttle).then(|| format!("{SEED}={} ", task.seed));
     let shard = (task.shard != Shard::WHOLE).then(|| format!("{SHARD}={} ", task.shard));
     [seed, shard].into_iter().flatten().collect()
+}
+
+/// The lines that tell why a script failed: those of failed tests, panics and errors; the last ones where there are none.
+fn telling(said: &str) -> Vec<&str> {
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let tells = |line: &&str| {
+        line.ends_with("... FAILED") || line.starts_with("error") || line.contains(" panicked at ")
+    };
+    let telling: Vec<&str> = lines.iter().copied().filter(tells).take(LAST_WORDS).collect();
+    match telling.is_empty() {
+        true => lines[lines.len().saturating_sub(LAST_WORDS)..].to_vec(),
+        false => telling,
+    }
 }
 
 fn finding(model: &Model, said: &str) -> Finding {
@@ -321,19 +334,33 @@ mod tests {
         );
     }
 
-    /// For example when a model aborts the process, and nobody could record that.
+    /// For example when a model aborts the process, and nobody could record that: one failure, and no pass.
     #[test]
     fn a_script_that_fails_beside_models_that_passed_is_a_failure() {
-        let explored = explored(vec![model("queue", BASELINE, true)], Some(FAILED), "process abort\n");
-        let answers = answers(Method::Loom, &TASK, &explored);
-        assert!(matches!(answers[0].1, Answer::Ran(Outcome::Failed(_))), "{answers:?}");
-        // A script that succeeds without a model of the baseline has not looked at it.
-        let other = super::tests::explored(vec![model("quit", "worker_pool", true)], Some(0), "");
-        let answers = super::answers(Method::Loom, &TASK, &other);
-        assert!(matches!(answers[0].1, Answer::NotAvailable { .. }), "{answers:?}");
-        let answers =
-            super::answers(Method::Loom, &Task { shard: Shard { index: 1, of: 9 }, ..TASK }, &other);
+        let passed = || vec![model("queue", BASELINE, true), model("quit", "worker_pool", true)];
+        let said = "running 3 tests\ntest quit_twice ... FAILED\nnoise\nerror: 1 target failed:\n";
+        let all = answers(Method::Loom, &TASK, &explored(passed(), Some(FAILED), said));
+        let [(_, Answer::Ran(Outcome::Failed(finding)), Some(_)), (_, Answer::NotAvailable { reason }, None)] =
+            &all[..]
+        else {
+            panic!("{all:?}")
+        };
+        assert_eq!(
+            finding.happened,
+            "scripts/loom ended with exit code 1, and no model is recorded as failed\n\
+             test quit_twice ... FAILED\nerror: 1 target failed:"
+        );
+        assert!(reason.ends_with("did not record whose fault it is: see mutex-deque"), "{reason}");
+    }
+
+    #[test]
+    fn no_model_of_the_baseline_is_no_pass_of_it_unless_it_is_a_part() {
+        let others = explored(vec![model("quit", "worker_pool", true)], Some(0), "");
+        let all = answers(Method::Loom, &TASK, &others);
+        assert!(!matches!(all[0].1, Answer::Ran(Outcome::Passed { .. })), "{all:?}");
+        let part = Task { shard: Shard { index: 1, of: 9 }, ..TASK };
         let bounds = "no model in this part".to_owned();
-        assert_eq!(answers[0].1, Answer::Ran(Outcome::Passed { cases: 0, bounds }));
+        let all = answers(Method::Loom, &part, &others);
+        assert_eq!(all[0].1, Answer::Ran(Outcome::Passed { cases: 0, bounds }));
     }
 }

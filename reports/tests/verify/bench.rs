@@ -59,7 +59,13 @@ impl Bench {
         ];
         let reported = self.command(&arguments).output().expect("the command starts");
         assert!(reported.status.success(), "{}", text(&reported.stderr));
-        fs::read_to_string(page).expect("the page")
+        let page = fs::read_to_string(page).expect("the page");
+        // Nothing was measured: what is left out is not linked to either.
+        for link in page.split("href=\"#").skip(1) {
+            let anchor = link.split('"').next().expect("its end");
+            assert!(page.contains(&format!("id=\"{anchor}\"")), "nothing is at #{anchor}");
+        }
+        page
     }
 
     /// Every record; each has to be whole.
