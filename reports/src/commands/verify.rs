@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     #[arg(long = "method", value_name = "METHOD", value_parser = cases::method)]
     methods: Vec<Method>,
     /// Seconds to verify, about: what has a fixed number of cases takes what it needs
-    #[arg(long, value_name = "SECONDS", default_value_t = 240, value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
     budget: u64,
     /// Decides the cases [default: another one each time]
     #[arg(long, value_name = "N")]
