@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 use crate::params::{Kind, Params};
+#[cfg(feature = "verify")]
+use crate::verify::{Method, Outcome, Shard};
 use crate::workload::WorkloadInfo;
 
 /// The file of a benchmark run, inside criterion's directory.
@@ -20,6 +22,9 @@ pub const BENCH_FILE: &str = "chanlab.jsonl";
 
 /// The file of the models, inside the target directory that they were built in.
 pub const MODELS_FILE: &str = "chanlab-models.jsonl";
+
+/// The file of a verification, inside its folder.
+pub const VERIFIED_FILE: &str = "verified.jsonl";
 
 /// One line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +38,9 @@ pub enum Record {
     Overhead(Overhead),
     /// What became of a model.
     Model(Model),
+    /// What a method of verification found out.
+    #[cfg(feature = "verify")]
+    Verified(Box<Verified>),
 }
 
 /// A benchmark of one workload, and what it meant to measure.
@@ -193,6 +201,74 @@ pub struct Model {
     pub seconds: f64,
     /// Where it was explored.
     pub machine: Machine,
+}
+
+/// What a method of verification found out of a channel, or of a workload's coordination.
+#[cfg(feature = "verify")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// When it ended (RFC 3339, UTC).
+    pub at: String,
+    /// The command, as it was typed.
+    pub command: String,
+    /// The channel, or the workload whose coordination a model explores.
+    pub subject: String,
+    /// Its version.
+    pub version: String,
+    /// The method.
+    pub method: Method,
+    /// What decided the cases, together with their numbers.
+    pub seed: u64,
+    /// Which of the cases.
+    pub shard: Shard,
+    /// One case alone was looked at again: it is no part of what was covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<u64>,
+    /// No case was to begin after so many seconds.
+    pub budget_seconds: f64,
+    /// Seconds taken.
+    pub seconds: f64,
+    /// What was found out.
+    pub answer: Answer,
+    /// Of a process that hung, or ended before its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remains: Option<Remains>,
+    /// Of a failure, the command that shows it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
+    /// Where.
+    pub machine: Machine,
+}
+
+/// What a method could say.
+#[cfg(feature = "verify")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It ran.
+    Ran(Outcome),
+    /// The channel's code is not written on what the method watches.
+    NotInstrumentable {
+        /// Why.
+        reason: String,
+    },
+    /// The method is not there on this machine, or in this part of a verification.
+    NotAvailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What is left of a process that hung, or ended before its answer.
+#[cfg(feature = "verify")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remains {
+    /// How it ended, in words; `None` when it went on.
+    pub ended: Option<String>,
+    /// The last lines of its standard error.
+    pub last_words: Vec<String>,
+    /// Where its threads were, for a hang; or why that is not known.
+    pub backtrace: Option<String>,
 }
 
 /// Appends lines to a record.

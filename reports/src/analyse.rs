@@ -18,3 +18,4 @@ pub mod scaling;
 pub mod standing;
 pub mod statistics;
 pub mod two_runs;
+pub mod verification;

@@ -5,6 +5,7 @@ pub mod criterion;
 pub mod records;
 pub mod runs;
 pub mod sources;
+pub mod verified;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ pub(crate) mod report;
 pub(crate) mod round;
 pub(crate) mod run;
 pub(crate) mod runner;
+pub(crate) mod verify;
 
 use clap::Subcommand;
 
@@ -36,6 +37,11 @@ pub(crate) enum Command {
     Article(article::Arguments),
     /// Runners: the programs that run the rounds
     Runner(runner::Arguments),
+    /// Verify channels, harder than the rounds of a benchmark do: a matrix of channels and methods, and how to see each failure again
+    Verify(verify::Arguments),
+    /// Look at the cases of one channel by one method: what `verify` starts
+    #[command(hide = true)]
+    VerifyCases(verify::CasesArguments),
     /// Print the channels and the workloads
     List,
 }

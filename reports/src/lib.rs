@@ -2,13 +2,15 @@
 //!
 //! Data flows one way: [`run`] carries out a plan and records every round; [`collect`] reads what runs, benchmarks and models
 //! left behind; [`analyse`] makes of it a [`analyse::page::Page`] that holds everything the page says; [`render`] writes it
-//! as one HTML file. [`versions`] builds runners of other versions of a channel's crate, for runs that compare them.
+//! as one HTML file. [`versions`] builds runners of other versions of a channel's crate, for runs that compare them. [`verify`] has
+//! every method of verification look at every channel, and records what each found out.
 
 pub mod analyse;
 pub mod collect;
 pub mod numbers;
 pub mod render;
 pub mod run;
+pub mod verify;
 pub mod versions;
 
 /// The command line asks for what does not exist or makes no sense: exit code 2.

@@ -12,7 +12,9 @@ use harness::meters::allocations::CountingAllocator;
 use harness::registry::UsageError;
 use reports::Usage;
 
-use crate::commands::{Command, ab, article, choose, compare, honesty, list, report, round, run, runner};
+use crate::commands::{
+    Command, ab, article, choose, compare, honesty, list, report, round, run, runner, verify,
+};
 
 /// What its own runner counts allocations with, where that is asked for; else it costs a look at a flag.
 #[global_allocator]
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         Command::Runner(arguments) => runner::run(&arguments),
         Command::Choose(arguments) => choose::run(&arguments),
         Command::Honesty(arguments) => honesty::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::VerifyCases(arguments) => verify::run_cases(&arguments),
         Command::List => list::run(),
     };
     match result {

@@ -12,4 +12,5 @@ pub mod method;
 pub mod overview;
 pub mod page;
 pub mod terminal;
+pub mod verification;
 pub mod workload;

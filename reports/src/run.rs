@@ -16,5 +16,6 @@ pub mod conformance;
 pub mod engine;
 pub mod go;
 pub mod plan;
+pub mod process;
 pub mod progress;
 pub mod record;

@@ -19,10 +19,12 @@ use super::ranking::{self, Ranked};
 use super::runs;
 use super::scaling::{self, Series};
 use super::standing::{Standing, standing};
+use super::verification::{Scope, Verification};
 use crate::collect::Problem;
 use crate::collect::records::Records;
 use crate::collect::runs::RunData;
 use crate::collect::sources::Collected;
+use crate::collect::verified::VerifiedRecords;
 use crate::numbers;
 
 /// Without a registered grid (a workload of another runner), so many params are prominent.
@@ -45,6 +47,8 @@ pub struct Page {
     pub overheads: Vec<Overhead>,
     /// The newest record of each model.
     pub models: Vec<Model>,
+    /// What verifications found out.
+    pub verification: Verification,
     /// Where everything was measured.
     pub fingerprints: Vec<Fingerprint>,
     /// What a reader has to be warned of.
@@ -62,6 +66,8 @@ pub enum Source {
     Criterion(PathBuf),
     /// The folder of a run.
     Run(PathBuf),
+    /// Nothing was measured: the page is of what was verified.
+    Nowhere,
 }
 
 /// A workload.
@@ -197,6 +203,40 @@ impl Page {
         Page { criterion, not_available: run.plan.not_available, ..page }
     }
 
+    /// Makes a page on which nothing was measured.
+    pub fn without_times(models: Records, registry: &Registry) -> Self {
+        let newest_models = checks::newest_models(&models.models);
+        Page::assembled(Source::Nowhere, Vec::new(), Vec::new(), newest_models, models.problems, registry)
+    }
+
+    /// Adds what verifications found out.
+    pub fn with_verification(mut self, verified: VerifiedRecords, registry: &Registry) -> Self {
+        let channels: Vec<&str> = self.channels.iter().map(|channel| channel.name.as_str()).collect();
+        self.verification = Verification::new(&verified.records, &channels, registry, Scope::AllShards);
+        for failed in self.verification.failures.iter().filter(|failed| !failed.is_earlier) {
+            let (subject, method) = (&failed.verified.subject, failed.verified.method);
+            self.warnings.push(format!(
+                "Verification of {subject} by {method} failed: see the failure and its replay."
+            ));
+        }
+        for channel in &self.channels {
+            let row = self.verification.rows.iter().find(|row| row.subject == channel.name);
+            if let Some(version) = row.and_then(|row| row.version.as_ref())
+                && !channel.versions.is_empty()
+                && !channel.versions.contains(version)
+            {
+                let measured: Vec<_> = channel.versions.iter().map(String::as_str).collect();
+                self.warnings.push(format!(
+                    "What was verified of {} is {version}, and what was measured {}.",
+                    channel.name,
+                    measured.join(", ")
+                ));
+            }
+        }
+        self.problems.extend(verified.problems);
+        self
+    }
+
     fn assembled(
         source: Source,
         workloads: Vec<WorkloadPage>,
@@ -217,6 +257,7 @@ impl Page {
             workloads,
             overheads,
             models: newest_models,
+            verification: Verification::default(),
             fingerprints,
             warnings: Vec::new(),
             not_available: Vec::new(),

@@ -42,6 +42,8 @@ impl Records {
                 Ok(Record::Cell(cell)) => records.cells.push(cell),
                 Ok(Record::Overhead(overhead)) => records.overheads.push(overhead),
                 Ok(Record::Model(model)) => records.models.push(model),
+                // Those have files of their own.
+                Ok(Record::Verified(_)) => {}
                 Err(error) => {
                     unread += 1;
                     if unread == 1 {

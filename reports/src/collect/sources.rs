@@ -1,4 +1,5 @@
-//! Where the data is: criterion's directory with the record of the benchmarks in it, and the record of the models.
+//! Where the data is: criterion's directory with the record of the benchmarks in it, the record of the models, and those of
+//! verifications.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use harness::record::{BENCH_FILE, MODELS_FILE, criterion_dir, target_dir};
 use super::criterion::Benchmarks;
 use super::records::Records;
 use super::runs::{RunData, newest};
+use super::verified::VerifiedRecords;
 
 /// What to do when there is nothing to report.
 const REMEDY: &str = "run chanlab, or scripts/bench (cargo bench), first";
@@ -21,6 +23,9 @@ pub fn runs_folder(kind: &str) -> PathBuf {
 /// The kind of the runs that pages are of.
 pub const RUNS: &str = "runs";
 
+/// The kind of the folders that verifications are kept in.
+pub const VERIFICATIONS: &str = "verify";
+
 /// Where to read from; `None` is the default place.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -32,6 +37,9 @@ pub struct Sources {
     pub input: Option<PathBuf>,
     /// The record of the models. Only a file that was named has to exist.
     pub models: Option<PathBuf>,
+    /// Records of verifications: files, or folders of them. Without any, and without a directory of criterion's, all of the target
+    /// directory are taken. Only what was named has to exist.
+    pub verified: Vec<PathBuf>,
 }
 
 /// Everything that was read.
@@ -95,6 +103,19 @@ impl Sources {
             bail!("{} holds no run that can be read: {REMEDY}", bench_file.display());
         }
         Ok(Collected { benchmarks: Benchmarks::find(&input), input, records, models: self.models()? })
+    }
+
+    /// Reads the records of verifications.
+    ///
+    /// # Errors
+    ///
+    /// When a file or folder that was named is not there, or holds none.
+    pub fn verified(&self) -> Result<VerifiedRecords> {
+        match (&self.verified[..], &self.input) {
+            ([], None) => Ok(VerifiedRecords::in_folder(&runs_folder(VERIFICATIONS))),
+            ([], Some(_)) => Ok(VerifiedRecords::default()),
+            (named, _) => VerifiedRecords::read(named),
+        }
     }
 
     /// Reads the record of the models.

@@ -30,6 +30,10 @@ pub(crate) struct Arguments {
     /// The models' record [default: loom/chanlab-models.jsonl in the target directory, if it is there]
     #[arg(long, value_name = "FILE")]
     models: Option<PathBuf>,
+    /// Records of chanlab verify to show: a file, or a folder of them, as of several shards [default: all in chanlab/verify in the
+    /// target directory, unless --input is given]
+    #[arg(long, value_name = "PATH")]
+    verified: Vec<PathBuf>,
     /// The page to write [default: report.html in the target directory]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -42,6 +46,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         benchmarks_only: arguments.benchmarks_only,
         input: arguments.input,
         models: arguments.models,
+        verified: arguments.verified,
     };
     draw(&sources, &arguments.output.unwrap_or_else(|| target_dir().join(FILE)))
 }
@@ -49,10 +54,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 /// Draws the page of `sources` into `output`, and says in the terminal what is in it; the last line is the page's path.
 pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
     let registry = Registry::new();
+    let verified = sources.verified()?;
     let page = match sources.run()? {
         Some(run) => Page::of_run(run, sources.beside_a_run()?, sources.models()?, &registry),
-        None => Page::new(sources.collect()?, &registry),
+        None => match sources.collect() {
+            // Where nothing was measured, as on a machine that brings shards together, the page is of what was verified.
+            Err(_) if sources.input.is_none() && !verified.records.is_empty() => {
+                Page::without_times(sources.models()?, &registry)
+            }
+            collected => Page::new(collected?, &registry),
+        },
     };
+    let page = page.with_verification(verified, &registry);
     write_file(output, &render::page::page(&page, &now()))?;
 
     let mut terminal = io::stderr().lock();
@@ -66,7 +79,12 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
     if let Source::Run(_) = page.source {
         write!(terminal, "{}", render::terminal::table(&page))?;
     }
-    writeln!(terminal, "Fastest, or not told apart from it, in so many params:")?;
+    if !page.verification.is_empty() {
+        writeln!(terminal, "Verified:\n{}", render::verification::terminal::matrix(&page.verification))?;
+    }
+    if !page.workloads.is_empty() {
+        writeln!(terminal, "Fastest, or not told apart from it, in so many params:")?;
+    }
     let width = page.workloads.iter().map(|workload| workload.name.len()).max();
     for workload in &page.workloads {
         writeln!(terminal, "  {}", line(workload, width.unwrap_or(0)))?;

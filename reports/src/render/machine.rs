@@ -26,6 +26,7 @@ pub fn section(page: &Page) -> Markup {
                     "Every round, with all that was measured of it: " code { (folder.join(ROUNDS_FILE).display()) } "."
                 },
                 Source::Criterion(input) => (criterion(input)),
+                Source::Nowhere => {}
             }
         }
     }

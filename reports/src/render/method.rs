@@ -18,6 +18,7 @@ pub fn section(source: &Source) -> Markup {
                 @match source {
                     Source::Run(_) => (of_a_run()),
                     Source::Criterion(_) => (of_criterion()),
+                    Source::Nowhere => {}
                 }
                 li {
                     b { "Modes." } " A channel's time may jump between levels with the scheduler's mood. The strip behind the dot "

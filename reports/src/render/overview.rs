@@ -55,7 +55,7 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
 /// The command that measures what was not run.
 fn command(source: &Source) -> &'static str {
     match source {
-        Source::Run(_) => "chanlab run",
+        Source::Run(_) | Source::Nowhere => "chanlab run",
         Source::Criterion(_) => "cargo bench",
     }
 }
@@ -65,6 +65,7 @@ fn told_apart(source: &Source) -> &'static str {
     match source {
         Source::Run(_) => " (paired in blocks, compared by epoch, adjusted for the number of pairs)",
         Source::Criterion(_) => " (the confidence intervals of the medians overlap)",
+        Source::Nowhere => "",
     }
 }
 

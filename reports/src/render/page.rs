@@ -3,8 +3,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::colours::Colours;
-use super::{channels, checks, machine, method, overview, workload};
-use crate::analyse::page::Page;
+use super::{channels, checks, machine, method, overview, verification, workload};
+use crate::analyse::page::{Page, Source};
 use crate::numbers;
 
 const STYLE: &str = include_str!("style.css");
@@ -31,16 +31,19 @@ pub fn page(page: &Page, generated: &str) -> String {
                 (links(page))
                 main {
                     (warnings(page))
-                    (overview::section(page, &colours))
+                    @if has_times(page) { (overview::section(page, &colours)) }
                     (channels::section(page, &colours))
+                    (verification::section::section(page, &colours))
                     @for workload in &page.workloads {
                         (workload::section(workload, &colours))
                     }
                     (overview::criterion(page, &colours))
-                    (checks::overhead(page, &colours))
+                    @if has_times(page) { (checks::overhead(page, &colours)) }
                     (checks::models(page))
-                    (machine::section(page))
-                    (method::section(&page.source))
+                    @if has_times(page) {
+                        (machine::section(page))
+                        (method::section(&page.source))
+                    }
                     (unreadable(page))
                 }
             }
@@ -49,10 +52,15 @@ pub fn page(page: &Page, generated: &str) -> String {
     markup.into_string()
 }
 
+fn has_times(page: &Page) -> bool {
+    page.source != Source::Nowhere
+}
+
 fn lead(page: &Page, generated: &str) -> Markup {
     let totals = page.totals();
     html! {
-        p.lead {
+        @if !has_times(page) { p.lead { "Nothing was measured: this page is of what was verified." } }
+        @else { p.lead {
             "The same work over each channel. Every round verified itself: each message delivered exactly once and in order, "
             "nothing leaked. " b { (numbers::count(totals.rounds, "round")) " verified" } " in "
             (numbers::count(totals.measured, "measured cell")) "; "
@@ -60,7 +68,7 @@ fn lead(page: &Page, generated: &str) -> Markup {
             span.bad[totals.failed > 0] { (numbers::separated(totals.failed)) " failed" } ", "
             @if totals.damaged > 0 { span.bad { (numbers::separated(totals.damaged)) " damaged" } ", " }
             (numbers::separated(totals.not_run)) " not run. A cell is a channel on one workload with certain params."
-        }
+        } }
         p.quiet { "Drawn on " (numbers::date(generated)) "." }
     }
 }
@@ -68,16 +76,19 @@ fn lead(page: &Page, generated: &str) -> Markup {
 fn links(page: &Page) -> Markup {
     html! {
         nav aria-label="Sections" {
-            a href="#overview" { "Overview" }
+            @if has_times(page) { a href="#overview" { "Overview" } }
             a href="#channels" { "Channels" }
+            a href="#verification" { "Verification" }
             @for workload in &page.workloads {
                 a.workload href={ "#" (workload.name) } { (workload.name) }
             }
             @if page.criterion.is_some() { a href="#criterion" { "cargo bench" } }
-            a href="#overhead" { "Overhead" }
+            @if has_times(page) { a href="#overhead" { "Overhead" } }
             a href="#models" { "Models" }
-            a href="#machine" { "Machine" }
-            a href="#method" { "Method" }
+            @if has_times(page) {
+                a href="#machine" { "Machine" }
+                a href="#method" { "Method" }
+            }
             @if !page.problems.is_empty() {
                 a href="#unreadable" { "What could not be read" }
             }

@@ -39,6 +39,11 @@ impl Progress {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
+    /// Does what prints, above the bar.
+    pub fn above(&self, prints: impl FnOnce()) {
+        self.bar.suspend(prints);
+    }
+
     /// Takes the bar away.
     pub fn end(&self) {
         self.bar.finish_and_clear();

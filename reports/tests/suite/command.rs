@@ -51,6 +51,13 @@ fn bad_arguments_are_one_line_and_exit_code_2() {
         &["ab", "--crate", "flume", "0.11.1", "0.12.0", "fan_out"],
         &["ab", "--crate", "flume", "0.11.1", "0.12.0", "--beside", "flum"],
         &["ab", "--crate", "flume", "0.11.1", "0.12.0", "--threshold", "-1"],
+        &["verify", "--channel", "flum"],
+        &["verify", "--method", "prayer"],
+        &["verify", "--shard", "1/2"],
+        &["verify", "--seed", "1", "--shard", "3/2"],
+        &["verify", "--seed", "1", "--case", "7", "--channel", "flume"],
+        &["verify", "--seed", "1", "--case", "7", "--channel", "flume", "--method", "loom"],
+        &["verify", "--budget", "0"],
     ]
     .into_iter()
     .map(|arguments| error(&chanlab(arguments), USAGE))

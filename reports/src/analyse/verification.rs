@@ -1,0 +1,470 @@
+//! What the records of verifications say together: the matrix of subjects and methods, and the failures.
+//!
+//! The newest record of a subject and a method decides. Records with the same seed and the same number of shards are parts of one
+//! verification: what they covered is summed, and a part that is not there is said to be missing. It is no pass until all parts passed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use harness::record::{Answer, Verified};
+use harness::registry::Registry;
+use harness::verify::{Method, Outcome};
+
+use crate::numbers;
+
+/// What verifications found out.
+#[derive(Clone, Debug, Default)]
+pub struct Verification {
+    /// The channels, then the workloads whose coordination was explored.
+    pub rows: Vec<Row>,
+    /// Each failure that counts; earlier ones of the same version last.
+    pub failures: Vec<Failed>,
+}
+
+/// A channel, or a workload.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its name.
+    pub subject: String,
+    /// The version that was verified; `None` where nothing was.
+    pub version: Option<String>,
+    /// Whether it is a channel.
+    pub is_channel: bool,
+    /// By each method, in the order of [`Method::ALL`].
+    pub cells: Vec<Cell>,
+}
+
+/// What a method says of a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// In a word.
+    pub standing: Standing,
+    /// Cases or schedules that were looked at, where that says something.
+    pub cases: Option<u64>,
+    /// Which parts are there, and which are not; empty where the whole was one part.
+    pub shards: String,
+    /// The bounds of a pass, or the reason of anything else.
+    pub detail: String,
+    /// Of a pass: an older record of the same version holds a failure.
+    pub failed_earlier: bool,
+}
+
+/// How a method ended with a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// No case failed, within the stated bounds.
+    Passed,
+    /// A case failed.
+    Failed,
+    /// The channel lacks what the method needs.
+    Unsupported,
+    /// The method cannot watch this code.
+    NotInstrumentable,
+    /// The method is not there on the machine.
+    NotAvailable,
+    /// The time was over first.
+    OutOfTime,
+    /// Nothing failed, but some parts are not there.
+    ShardsMissing,
+    /// There is no record.
+    NotRun,
+    /// The method is for something else.
+    NotMeant,
+}
+
+impl Standing {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Standing::Passed => "passed",
+            Standing::Failed => "failed",
+            Standing::Unsupported => "unsupported",
+            Standing::NotInstrumentable => "not instrumentable",
+            Standing::NotAvailable => "not available",
+            Standing::OutOfTime => "ran out of time",
+            Standing::ShardsMissing => "shards missing",
+            Standing::NotRun => "not run",
+            Standing::NotMeant => "",
+        }
+    }
+}
+
+/// A failure.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// The record.
+    pub verified: Verified,
+    /// A newer record of the same version found nothing.
+    pub is_earlier: bool,
+}
+
+/// What the records have to hold to be whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All parts of each verification.
+    AllShards,
+    /// What there is: one part was asked for.
+    OneShard,
+}
+
+/// What one case of a method is called.
+pub fn unit(method: Method) -> &'static str {
+    match method {
+        Method::Loom | Method::Shuttle => "schedule",
+        Method::Rounds | Method::Conformance | Method::Properties | Method::Linearizability => "case",
+    }
+}
+
+/// Whether a method looks at a channel by models.
+fn by_models(method: Method) -> bool {
+    unit(method) == "schedule"
+}
+
+impl Verification {
+    /// What `records` say, in the order of `subjects` (those that come first, also without a record) and of the records.
+    pub fn new(records: &[Verified], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
+        // A case that was looked at again covers nothing more.
+        let records: Vec<&Verified> = records.iter().filter(|record| record.only.is_none()).collect();
+        let mut names: Vec<&str> = subjects.to_vec();
+        let is_workload = |name: &str| registry.workload(name).is_ok();
+        for workloads in [false, true] {
+            for record in records.iter().filter(|record| is_workload(&record.subject) == workloads) {
+                if !names.contains(&record.subject.as_str()) {
+                    names.push(&record.subject);
+                }
+            }
+        }
+        let mut verification = Verification::default();
+        for name in names {
+            let mut row = Row {
+                subject: name.to_owned(),
+                version: None,
+                is_channel: !is_workload(name),
+                cells: Vec::new(),
+            };
+            for method in Method::ALL {
+                let own: Vec<&Verified> = records
+                    .iter()
+                    .copied()
+                    .filter(|record| record.subject == name && record.method == method)
+                    .collect();
+                if let Some(newest) = newest(&own) {
+                    row.version = Some(newest.version.clone());
+                }
+                // A part may hold no model of a subject: it is there when it has a record of any.
+                let of_parts: Vec<&Verified> = match by_models(method) {
+                    true => records.iter().copied().filter(|record| record.method == method).collect(),
+                    false => own.clone(),
+                };
+                let is_meant = row.is_channel || by_models(method);
+                row.cells.push(cell(&own, &of_parts, is_meant, scope, &mut verification));
+            }
+            verification.rows.push(row);
+        }
+        verification.failures.sort_by_key(|failed| failed.is_earlier);
+        verification
+    }
+
+    /// Whether there is any record.
+    pub fn is_empty(&self) -> bool {
+        let standings = self.rows.iter().flat_map(|row| &row.cells).map(|cell| cell.standing);
+        standings.into_iter().all(|standing| matches!(standing, Standing::NotRun | Standing::NotMeant))
+    }
+
+    /// Each distinct detail of a method, with the subjects that it is of.
+    pub fn details(&self, method: Method) -> Vec<(Standing, &str, Vec<&str>)> {
+        let place = Method::ALL.iter().position(|known| *known == method);
+        let mut details: Vec<(Standing, &str, Vec<&str>)> = Vec::new();
+        for row in &self.rows {
+            let Some(cell) = place.and_then(|place| row.cells.get(place)) else { continue };
+            if cell.detail.is_empty() {
+                continue;
+            }
+            match details
+                .iter_mut()
+                .find(|(standing, detail, _)| *standing == cell.standing && *detail == cell.detail)
+            {
+                Some((_, _, subjects)) => subjects.push(&row.subject),
+                None => details.push((cell.standing, &cell.detail, vec![&row.subject])),
+            }
+        }
+        details
+    }
+
+    /// How many cells ended so.
+    pub fn count(&self, standing: Standing) -> usize {
+        let cells = self.rows.iter().flat_map(|row| &row.cells);
+        cells.filter(|cell| cell.standing == standing).count()
+    }
+}
+
+/// The record that ended last.
+fn newest<'a>(records: &[&'a Verified]) -> Option<&'a Verified> {
+    records.iter().copied().max_by(|one, other| one.at.cmp(&other.at))
+}
+
+/// What the records of one subject and one method say; `of_parts` show which parts are there, and failures go to `verification`.
+fn cell(
+    own: &[&Verified],
+    of_parts: &[&Verified],
+    is_meant: bool,
+    scope: Scope,
+    verification: &mut Verification,
+) -> Cell {
+    let empty = Cell {
+        standing: if is_meant { Standing::NotRun } else { Standing::NotMeant },
+        cases: None,
+        shards: String::new(),
+        detail: String::new(),
+        failed_earlier: false,
+    };
+    let Some(newest) = newest(own) else { return empty };
+    // The parts of the newest one's verification; the last record of each counts.
+    let in_group = |record: &&&Verified| (record.seed, record.shard.of) == (newest.seed, newest.shard.of);
+    let mut group: Vec<&Verified> =
+        own.iter().filter(in_group).filter(|record| record.version == newest.version).copied().collect();
+    group.sort_by(|one, other| one.at.cmp(&other.at));
+    let parts: BTreeMap<u32, &Verified> =
+        group.into_iter().map(|record| (record.shard.index, record)).collect();
+    let of = newest.shard.of;
+    let there: BTreeSet<u32> = of_parts.iter().filter(in_group).map(|record| record.shard.index).collect();
+    let missing: Vec<String> =
+        (1..=of).filter(|index| !there.contains(index)).map(|index| index.to_string()).collect();
+    let parts: Vec<&Verified> = parts.into_values().collect();
+
+    let failed = |record: &&Verified| matches!(record.answer, Answer::Ran(Outcome::Failed(_)));
+    let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
+    let counts = |record: &&Verified| parts.iter().any(|part| std::ptr::eq(*part, *record));
+    let earlier: Vec<&Verified> = own
+        .iter()
+        .copied()
+        .filter(|record| failed(record) && record.version == newest.version && !counts(record))
+        .collect();
+    let failed_earlier = !earlier.is_empty();
+    for (verified, is_earlier) in failures.chain(earlier.into_iter().map(|record| (record, true))) {
+        verification.failures.push(Failed { verified: verified.clone(), is_earlier });
+    }
+
+    let (mut standing, mut detail) = parts
+        .iter()
+        .map(|record| said(record))
+        .max_by_key(|(standing, _)| weight(*standing))
+        .unwrap_or((Standing::NotRun, String::new()));
+    if standing == Standing::Passed {
+        let mut bounds: Vec<String> = parts.iter().map(|record| said(record).1).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        detail = match &bounds[..] {
+            [one] => one.clone(),
+            [one, other] => format!("{one}; or {other}"),
+            [one, others @ ..] => format!("{one}; and {} other bounds", others.len()),
+            [] => String::new(),
+        };
+    }
+    let mut shards = String::new();
+    if scope == Scope::AllShards && of > 1 {
+        let there = there.len();
+        if missing.is_empty() {
+            shards = format!("all {of} shards");
+        } else {
+            shards = format!("{there} of {of} shards; missing: {}", missing.join(", "));
+            if standing == Standing::Passed {
+                standing = Standing::ShardsMissing;
+            }
+        }
+    }
+    if !shards.is_empty() && !detail.is_empty() {
+        detail = format!("{shards}; {detail}");
+    }
+    Cell {
+        standing,
+        cases: cases(&parts),
+        shards,
+        detail,
+        failed_earlier: failed_earlier && standing != Standing::Failed,
+    }
+}
+
+/// Of several parts, the one with the greatest weight decides: nothing passed while a part has not.
+fn weight(standing: Standing) -> u8 {
+    match standing {
+        Standing::Failed => 5,
+        Standing::OutOfTime => 4,
+        Standing::NotAvailable => 3,
+        Standing::Passed => 2,
+        Standing::Unsupported => 1,
+        Standing::NotInstrumentable | Standing::ShardsMissing | Standing::NotRun | Standing::NotMeant => 0,
+    }
+}
+
+/// A record in a word, and its bounds or its reason.
+fn said(record: &Verified) -> (Standing, String) {
+    match &record.answer {
+        Answer::Ran(Outcome::Passed { bounds, .. }) => (Standing::Passed, bounds.clone()),
+        Answer::Ran(Outcome::Failed(finding)) => {
+            let happened = finding.happened.lines().next().unwrap_or_default();
+            (Standing::Failed, format!("{}: {happened}", finding.scenario))
+        }
+        Answer::Ran(Outcome::Unsupported { reason }) => (Standing::Unsupported, reason.clone()),
+        Answer::Ran(Outcome::OutOfTime { all, .. }) => {
+            let of = match all {
+                Some(all) if record.shard.of == 1 => {
+                    format!(", of {} that there are", numbers::separated(*all))
+                }
+                _ => String::new(),
+            };
+            let seconds = record.seconds;
+            let detail = match record.answer {
+                Answer::Ran(Outcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
+                    format!(
+                        "within {seconds:.0} s no model had ended; they are built first, which a second time has done"
+                    )
+                }
+                _ => format!("within {seconds:.0} s{of}"),
+            };
+            (Standing::OutOfTime, detail)
+        }
+        Answer::NotInstrumentable { reason } => (Standing::NotInstrumentable, reason.clone()),
+        Answer::NotAvailable { reason } => (Standing::NotAvailable, reason.clone()),
+    }
+}
+
+/// What all parts looked at; `None` where none says so.
+fn cases(parts: &[&Verified]) -> Option<u64> {
+    let counted = parts.iter().filter_map(|record| match record.answer {
+        Answer::Ran(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => Some(cases),
+        _ => None,
+    });
+    counted.fold(None, |all, cases| Some(all.unwrap_or(0) + cases))
+}
+
+#[cfg(test)]
+mod tests {
+    use harness::machine::Machine;
+    use harness::verify::{Finding, Shard};
+
+    use super::*;
+
+    fn record(subject: &str, shard: &str, at: u32, outcome: Outcome) -> Verified {
+        Verified {
+            at: format!("2026-01-02T03:04:{at:02}Z"),
+            command: "chanlab verify".to_owned(),
+            subject: subject.to_owned(),
+            version: "1".to_owned(),
+            method: Method::Properties,
+            seed: 7,
+            shard: shard.parse().expect("a shard"),
+            only: None,
+            budget_seconds: 1.0,
+            seconds: 1.0,
+            answer: Answer::Ran(outcome),
+            remains: None,
+            replay: None,
+            machine: Machine::current(&Registry::new()),
+        }
+    }
+
+    fn passed(cases: u64) -> Outcome {
+        Outcome::Passed { cases, bounds: "up to 20 operations".to_owned() }
+    }
+
+    fn failed() -> Outcome {
+        let happened = "lost 1\nmessage".to_owned();
+        Outcome::Failed(Box::new(Finding { scenario: "s".to_owned(), happened, ..Finding::default() }))
+    }
+
+    fn of(records: &[Verified], scope: Scope) -> (Cell, Vec<bool>) {
+        let verification = Verification::new(records, &["flume"], &Registry::new(), scope);
+        let place = Method::ALL.iter().position(|method| *method == Method::Properties).expect("there");
+        let earlier = verification.failures.iter().map(|failed| failed.is_earlier).collect();
+        (verification.rows[0].cells[place].clone(), earlier)
+    }
+
+    #[test]
+    fn shards_are_summed_and_a_missing_one_is_no_pass() {
+        let parts = [
+            record("flume", "1/3", 1, passed(10)),
+            record("flume", "3/3", 2, passed(11)),
+            record("flume", "2/3", 0, passed(12)),
+        ];
+        let (all, _) = of(&parts, Scope::AllShards);
+        assert_eq!((all.standing, all.cases), (Standing::Passed, Some(33)));
+        assert_eq!(all.detail, "all 3 shards; up to 20 operations");
+        let (two, _) = of(&parts[..2], Scope::AllShards);
+        assert_eq!((two.standing, two.cases), (Standing::ShardsMissing, Some(21)));
+        assert_eq!(two.detail, "2 of 3 shards; missing: 2; up to 20 operations");
+        let (own, _) = of(&parts[..1], Scope::OneShard);
+        assert_eq!((own.standing, own.cases), (Standing::Passed, Some(10)));
+        // Another seed is another verification: its part does not fill the gap.
+        let mut other = parts.clone();
+        other[2].seed = 8;
+        assert_eq!(of(&other, Scope::AllShards).0.standing, Standing::ShardsMissing);
+        // The same part twice is one part.
+        let twice = [&parts[..2], &parts[..1]].concat();
+        assert_eq!(of(&twice, Scope::AllShards).0.cases, Some(21));
+    }
+
+    #[test]
+    fn one_part_that_did_not_pass_decides() {
+        let with = |outcome| {
+            let parts = [record("flume", "1/2", 1, passed(10)), record("flume", "2/2", 2, outcome)];
+            of(&parts, Scope::AllShards)
+        };
+        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.standing, Standing::OutOfTime);
+        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
+        let (cell, earlier) = with(failed());
+        assert_eq!((cell.standing, &earlier[..]), (Standing::Failed, &[false][..]));
+        assert_eq!(cell.detail, "all 2 shards; s: lost 1");
+        assert_eq!(with(Outcome::Unsupported { reason: String::new() }).0.standing, Standing::Passed);
+    }
+
+    #[test]
+    fn the_newest_decides_and_an_earlier_failure_of_the_same_version_is_kept() {
+        let mut records = [record("flume", "1/1", 1, failed()), record("flume", "1/1", 2, passed(3))];
+        records[0].seed = 1;
+        let (cell, earlier) = of(&records, Scope::AllShards);
+        assert_eq!((cell.standing, cell.failed_earlier), (Standing::Passed, true));
+        assert_eq!(earlier, [true]);
+        // Also when both had the same cases: that they pass now proves nothing of the schedule that failed.
+        records[0].seed = records[1].seed;
+        assert_eq!(of(&records, Scope::AllShards).1, [true]);
+        records[0].version = "0".to_owned();
+        let (cell, earlier) = of(&records, Scope::AllShards);
+        assert_eq!((cell.failed_earlier, earlier.len()), (false, 0), "another version's failure is its own");
+    }
+
+    /// Loom's models are split by name: a subject with two models may have none in the third part.
+    #[test]
+    fn a_part_without_a_model_of_the_subject_is_not_missing() {
+        let model =
+            |subject, shard| Verified { method: Method::Loom, ..record(subject, shard, 1, passed(5)) };
+        let mut parts = vec![model("mutex-deque", "1/2"), model("worker_pool", "1/2")];
+        let standings = |parts: &[Verified]| {
+            let verification = Verification::new(parts, &["mutex-deque"], &Registry::new(), Scope::AllShards);
+            [0, 1].map(|row: usize| verification.rows[row].cells[4].standing)
+        };
+        assert_eq!(standings(&parts), [Standing::ShardsMissing; 2]);
+        parts.push(model("mutex-deque", "2/2"));
+        assert_eq!(standings(&parts), [Standing::Passed; 2]);
+    }
+
+    #[test]
+    fn a_case_that_was_looked_at_again_covers_nothing() {
+        let mut again = record("flume", "1/1", 9, passed(1));
+        again.only = Some(3);
+        assert_eq!(of(&[again], Scope::AllShards).0.standing, Standing::NotRun);
+    }
+
+    #[test]
+    fn workloads_come_last_and_are_meant_for_models_only() {
+        let mut model = record("worker_pool", "1/1", 1, passed(9));
+        model.method = Method::Loom;
+        model.shard = Shard::WHOLE;
+        let verification =
+            Verification::new(&[model], &["flume", "kanal"], &Registry::new(), Scope::AllShards);
+        let names: Vec<_> = verification.rows.iter().map(|row| row.subject.as_str()).collect();
+        assert_eq!(names, ["flume", "kanal", "worker_pool"]);
+        let standings: Vec<_> = verification.rows[2].cells.iter().map(|cell| cell.standing.words()).collect();
+        assert_eq!(standings, ["", "", "", "", "passed", "not run"]);
+        assert!(!verification.is_empty());
+    }
+}

@@ -1,0 +1,157 @@
+//! The records of verifications: one file for each `chanlab verify`, of this machine or brought from others.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use harness::record::{Record, VERIFIED_FILE, Verified};
+use walkdir::WalkDir;
+
+use super::Problem;
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct VerifiedRecords {
+    /// The records, in the order of the files.
+    pub records: Vec<Verified>,
+    /// Files and lines that could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl VerifiedRecords {
+    /// Reads files, and all files of verifications that are in folders or in folders within them: those that are named as
+    /// [`VERIFIED_FILE`] is, or at least end so, as those do that were brought together from several machines.
+    ///
+    /// # Errors
+    ///
+    /// When a path is not there, or a folder holds no file of a verification.
+    pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut all = VerifiedRecords::default();
+        for path in paths {
+            let files = if path.is_dir() { files(path) } else { vec![path.clone()] };
+            if files.is_empty() {
+                anyhow::bail!("there is no file of a verification (…{VERIFIED_FILE}) in {}", path.display());
+            }
+            for file in files {
+                all.add(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads all that there is in a folder, which need not exist.
+    pub fn in_folder(folder: &Path) -> Self {
+        let mut all = VerifiedRecords::default();
+        for file in files(folder) {
+            if let Err(error) = all.add(&file) {
+                all.problems.push(Problem { file, line: None, what: format!("it cannot be read ({error})") });
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, file: &Path) -> std::io::Result<()> {
+        let (mut unread, mut first) = (0, None);
+        let mut lines = BufReader::new(File::open(file)?);
+        let (mut text, mut number) = (Vec::new(), 0);
+        loop {
+            text.clear();
+            number += 1;
+            if lines.read_until(b'\n', &mut text)? == 0 {
+                break;
+            }
+            if text.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            match serde_json::from_slice(&text) {
+                Ok(Record::Verified(verified)) => self.records.push(*verified),
+                Ok(_) => {
+                    unread += 1;
+                    first.get_or_insert((number, "it is no record of a verification".to_owned()));
+                }
+                Err(error) => {
+                    unread += 1;
+                    first.get_or_insert((number, error.to_string()));
+                }
+            }
+        }
+        if let Some((line, why)) = first {
+            let mut what = format!("not a record of a verification, so it was left out ({why})");
+            if unread > 1 {
+                what.push_str(&format!("; later lines left out: {}", unread - 1));
+            }
+            self.problems.push(Problem { file: file.to_owned(), line: Some(line), what });
+        }
+        Ok(())
+    }
+}
+
+/// The files of verifications in a folder, in a fixed order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_file())
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(VERIFIED_FILE))
+        .map(walkdir::DirEntry::into_path)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use harness::machine::Machine;
+    use harness::record::{Answer, Recorder};
+    use harness::registry::Registry;
+    use harness::verify::{Method, Outcome, Shard};
+
+    use super::*;
+
+    fn record(subject: &str) -> Record {
+        Record::Verified(Box::new(Verified {
+            at: "2026-01-02T03:04:05Z".to_owned(),
+            command: "chanlab verify".to_owned(),
+            subject: subject.to_owned(),
+            version: "1".to_owned(),
+            method: Method::Rounds,
+            seed: u64::MAX,
+            shard: Shard { index: 1, of: 2 },
+            only: None,
+            budget_seconds: 1.0,
+            seconds: 1.0,
+            answer: Answer::Ran(Outcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
+            remains: None,
+            replay: None,
+            machine: Machine::current(&Registry::new()),
+        }))
+    }
+
+    #[test]
+    fn files_are_found_and_damage_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let one = folder.path().join("run").join(VERIFIED_FILE);
+        Recorder::new(&one).append(&record("flume")).expect("written");
+        let other = folder.path().join("shard-2-verified.jsonl");
+        Recorder::new(&other).append(&record("kanal")).expect("written");
+        let text = fs::read_to_string(&other).expect("there");
+        fs::write(&other, format!("{{\"kind\":\"verified\",\n\n{text}half a li")).expect("written");
+        fs::write(folder.path().join("other.jsonl"), "no matter").expect("written");
+
+        let read = VerifiedRecords::read(&[folder.path().to_owned()]).expect("readable");
+        let subjects: Vec<_> = read.records.iter().map(|record| record.subject.as_str()).collect();
+        assert_eq!(subjects, ["flume", "kanal"]);
+        assert_eq!((read.records[0].seed, read.problems.len()), (u64::MAX, 1));
+        assert!(read.problems[0].to_string().contains("shard-2-verified.jsonl:1: not a record"));
+        assert!(read.problems[0].to_string().ends_with("; later lines left out: 1"));
+    }
+
+    #[test]
+    fn a_path_that_is_named_has_to_hold_something() {
+        let folder = tempfile::tempdir().expect("a folder");
+        VerifiedRecords::read(&[folder.path().to_owned()]).expect_err("it is empty");
+        VerifiedRecords::read(&[folder.path().join("none")]).expect_err("it is not there");
+        let none = VerifiedRecords::in_folder(&folder.path().join("none"));
+        assert!(none.records.is_empty() && none.problems.is_empty());
+    }
+}

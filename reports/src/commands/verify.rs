@@ -1,0 +1,215 @@
+//! `chanlab verify`: every method over every channel, a matrix of what came of it, and for each failure all that is needed to see it again.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, value_parser};
+use harness::machine::Machine;
+use harness::record::{Recorder, VERIFIED_FILE, Verified, now};
+use harness::registry::Registry;
+use harness::verify::{Method, Shard};
+use reports::analyse::verification::{Scope, Standing, Verification};
+use reports::collect::sources::{VERIFICATIONS, runs_folder};
+use reports::render::verification::finding;
+use reports::render::verification::terminal::{failure, matrix};
+use reports::run::progress::Progress;
+use reports::verify::cases;
+use reports::verify::child::By;
+use reports::verify::engine;
+use reports::verify::models::has_models;
+use reports::{Usage, numbers};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::measure::seed;
+
+/// The longest budget, in seconds: a week.
+const MOST_SECONDS: u64 = 7 * 86_400;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only these channels
+    #[arg(long = "channel", value_name = "CHANNEL")]
+    channels: Vec<String>,
+    /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
+    #[arg(long = "method", value_name = "METHOD", value_parser = cases::method)]
+    methods: Vec<Method>,
+    /// Seconds to verify, about: what has a fixed number of cases takes what it needs
+    #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    budget: u64,
+    /// Decides the cases [default: another one each time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// One part of the cases, to share a verification out among N machines; all have the same --seed
+    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, requires = "seed")]
+    shard: Shard,
+    /// Look at one case again, of one channel and one method
+    #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
+    case: Option<u64>,
+    /// After so many seconds a case has hung
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = value_parser!(u64).range(1..=86_400))]
+    deadline: u64,
+    /// The record to append to; pictures are put beside it [default: a new one in chanlab/verify in the target directory]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Another program that looks at the cases of its own channels, with its arguments apart by spaces
+    #[arg(long, value_name = "COMMAND", hide = true)]
+    by: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let recorder = Recorder::new(record_file(arguments));
+    let verification = planned(arguments, recorder.path())?;
+    announce(&verification, recorder.path())?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The second one ends the program at once; then the flag is up already.
+        flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    let progress = Progress::new(verification.budget);
+    let (verified, is_whole) = verification.run(&recorder, &stop, &progress, &mut |verified| {
+        if let Some(finding) = finding(verified) {
+            let happened = finding.happened.lines().next().unwrap_or_default();
+            eprintln!("{} by {} failed: {happened}", verified.subject, verified.method);
+        }
+    })?;
+    tell(&verification, &verified, recorder.path())?;
+    let failed = verified.iter().filter(|verified| finding(verified).is_some()).count();
+    match (failed, is_whole) {
+        (_, false) => bail!("stopped before everything was verified; what is recorded so far is whole"),
+        (0, true) => Ok(()),
+        (failed, true) => bail!("{} failed", numbers::count(failed as u64, "verification")),
+    }
+}
+
+fn record_file(arguments: &Arguments) -> PathBuf {
+    let own = || {
+        let name = format!("{}-{}", now().replace(':', ""), process::id());
+        runs_folder(VERIFICATIONS).join(name).join(VERIFIED_FILE)
+    };
+    arguments.output.clone().unwrap_or_else(own)
+}
+
+fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification> {
+    let registry = Registry::new();
+    let machine = Machine::current(&registry);
+    let (by, known) = match &arguments.by {
+        None => {
+            let version = |name: &str| machine.channels.get(name).cloned().unwrap_or_default();
+            let own = registry.channels().map(|info| (info.name.to_owned(), version(info.name)));
+            (By::Own, own.collect::<Vec<_>>())
+        }
+        Some(command) => {
+            let by = By::Command(command.split_whitespace().map(str::to_owned).collect());
+            let channels = by.channels().map_err(|failure| Usage(format!("--by {command}: {failure}")))?;
+            (by, channels)
+        }
+    };
+    let methods: Vec<Method> = Method::ALL
+        .into_iter()
+        .filter(|method| arguments.methods.is_empty() || arguments.methods.contains(method))
+        .collect();
+    if arguments.case.is_some() {
+        let one = arguments.channels.len() == 1 && methods.len() == 1 && !has_models(methods[0]);
+        if !one {
+            let all: Vec<_> =
+                Method::ALL.into_iter().filter(|method| !has_models(*method)).map(Method::name).collect();
+            return Err(Usage(format!(
+                "--case is of one channel and one method: name them with --channel and --method (one of {})",
+                all.join(", ")
+            ))
+            .into());
+        }
+    }
+    Ok(engine::Verification {
+        by,
+        channels: chosen(known, &arguments.channels)?,
+        methods,
+        seed: arguments.seed.unwrap_or_else(seed),
+        shard: arguments.shard,
+        only: arguments.case,
+        budget: Duration::from_secs(arguments.budget),
+        deadline: Duration::from_secs(arguments.deadline),
+        folder: record.parent().unwrap_or(Path::new("")).to_owned(),
+        machine,
+    })
+}
+
+/// Those of the `known` channels that are `wanted`; all when none is.
+fn chosen(known: Vec<(String, String)>, wanted: &[String]) -> Result<Vec<(String, String)>> {
+    for name in wanted {
+        if !known.iter().any(|(known, _)| known == name) {
+            let known: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(Usage(format!("unknown channel {name}: expected one of {}", known.join(", "))).into());
+        }
+    }
+    Ok(known.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)).collect())
+}
+
+fn announce(verification: &engine::Verification, record: &Path) -> io::Result<()> {
+    let names: Vec<_> = verification.channels.iter().map(|(name, _)| name.as_str()).collect();
+    let methods: Vec<_> = verification.methods.iter().map(|method| method.name()).collect();
+    let mut terminal = io::stderr().lock();
+    writeln!(terminal, "{} by {}", names.join(", "), methods.join(", "))?;
+    write!(terminal, "seed {}", verification.seed)?;
+    if verification.shard != Shard::WHOLE {
+        write!(terminal, ", shard {}", verification.shard)?;
+    }
+    let seconds = verification.budget.as_secs();
+    writeln!(terminal, ", about {} min {} s, in {}\n", seconds / 60, seconds % 60, record.display())
+}
+
+/// The failures in full, then the matrix.
+fn tell(verification: &engine::Verification, verified: &[Verified], record: &Path) -> Result<()> {
+    let mut terminal = io::stdout().lock();
+    for verified in verified {
+        let picture = picture(verified, &verification.folder)?;
+        let text = failure(verified, picture.as_deref());
+        if !text.is_empty() {
+            writeln!(terminal, "{text}")?;
+        }
+    }
+    let channels: Vec<&str> = verification.channels.iter().map(|(name, _)| name.as_str()).collect();
+    // A case that is looked at again is told as what it is: the whole of what was asked for.
+    let told: Vec<Verified> = verified.iter().cloned().map(|one| Verified { only: None, ..one }).collect();
+    let summary = Verification::new(&told, &channels, &Registry::new(), Scope::OneShard);
+    if !told.is_empty() {
+        write!(terminal, "{}", matrix(&summary))?;
+        // What was not asked for is not run, and missed by nobody.
+        let silent = summary.count(Standing::OutOfTime) + summary.count(Standing::NotAvailable);
+        if silent > 0 && summary.count(Standing::Failed) == 0 {
+            writeln!(terminal, "\nNothing failed, but not everything was looked at: see above.")?;
+        }
+        writeln!(terminal, "\n{}", record.display())?;
+    }
+    Ok(())
+}
+
+/// Writes the picture of a failure beside the record.
+fn picture(verified: &Verified, folder: &Path) -> Result<Option<PathBuf>> {
+    let Some(finding) = finding(verified) else { return Ok(None) };
+    let Some(picture) = &finding.picture else { return Ok(None) };
+    let path = folder.join(format!("{}-{}-case-{}.svg", verified.subject, verified.method, finding.case));
+    fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(Some(path))
+}
+
+/// What the child process does; not for people.
+#[derive(Args)]
+pub(crate) struct CasesArguments {
+    #[command(flatten)]
+    asked: cases::Asked,
+}
+
+/// Looks at the cases of one channel by one method and tells of them on the standard output.
+pub(crate) fn run_cases(arguments: &CasesArguments) -> Result<()> {
+    cases::end_with_the_input();
+    cases::serve(&Registry::new(), &arguments.asked, io::stdout())
+}

@@ -1,0 +1,123 @@
+//! A verification in the terminal: each failure with all that is needed to see it again, and the matrix in words.
+
+use std::path::Path;
+
+use harness::record::Verified;
+use harness::verify::Method;
+
+use super::{finding, steps};
+use crate::analyse::verification::{Cell, Standing, Verification, unit};
+use crate::numbers;
+
+/// So many lines of a backtrace are printed; the record has all.
+const BACKTRACE_SHOWN: usize = 24;
+
+/// Text is broken at this width.
+const WIDTH: usize = 110;
+
+/// The word before a line that belongs to a failure takes so much.
+const LABEL: usize = 12;
+
+/// A failure, in full; empty for a record of anything else. `picture` is where its picture was written.
+pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
+    let Some(finding) = finding(verified) else {
+        return String::new();
+    };
+    let mut text = format!("FAILED  {} by {}: {}\n", verified.subject, verified.method, finding.scenario);
+    let mut say = |label: &str, lines: &mut dyn Iterator<Item = &str>| {
+        for (index, line) in lines.enumerate() {
+            let label = if index == 0 { label } else { "" };
+            text.push_str(format!("  {label:LABEL$}{line}").trim_end());
+            text.push('\n');
+        }
+    };
+    say("expected", &mut finding.expected.lines());
+    say("happened", &mut finding.happened.lines());
+    say("steps", &mut steps::text(&finding.threads).iter().map(String::as_str));
+    if let Some(remains) = &verified.remains {
+        say("last words", &mut remains.last_words.iter().map(String::as_str));
+        if let Some(backtrace) = &remains.backtrace {
+            say("threads", &mut backtrace.lines().take(BACKTRACE_SHOWN));
+            if backtrace.lines().count() > BACKTRACE_SHOWN {
+                say("", &mut ["… (the record has all)"].into_iter());
+            }
+        }
+    }
+    say("version", &mut [verified.version.as_str()].into_iter());
+    if let Some(replay) = &verified.replay {
+        say("again", &mut [replay.as_str()].into_iter());
+    }
+    if let Some(picture) = picture {
+        say("picture", &mut [picture.display().to_string().as_str()].into_iter());
+    }
+    text
+}
+
+/// The matrix, and below it how far each method went and why others say nothing. Methods that nothing is known of are left out.
+pub fn matrix(verification: &Verification) -> String {
+    let known: Vec<(usize, Method)> = Method::ALL
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| {
+            let cells = verification.rows.iter().map(|row| row.cells[*place].standing);
+            cells.into_iter().any(|standing| !matches!(standing, Standing::NotRun | Standing::NotMeant))
+        })
+        .collect();
+    let mut table: Vec<Vec<String>> = Vec::new();
+    let head = known.iter().map(|(_, method)| method.to_string());
+    table.push([String::new()].into_iter().chain(head).collect());
+    for row in &verification.rows {
+        let name = if row.is_channel { row.subject.clone() } else { format!("{} (protocol)", row.subject) };
+        let cells = known.iter().map(|(place, _)| words(&row.cells[*place]));
+        table.push([name].into_iter().chain(cells).collect());
+    }
+    let mut text = String::new();
+    let widths: Vec<usize> = (0..=known.len())
+        .map(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in &table {
+        let line: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(line.join("  ").trim_end());
+        text.push('\n');
+    }
+    for (_, method) in known {
+        let details = verification.details(method);
+        if details.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n{method}, in {}s\n", unit(method)));
+        for (standing, detail, subjects) in details {
+            let line = format!("{}: {}: {detail}", standing.words(), subjects.join(", "));
+            wrap(&mut text, &line);
+        }
+    }
+    text
+}
+
+/// A cell: its word, and the number that was looked at.
+fn words(cell: &Cell) -> String {
+    let mut words = cell.standing.words().to_owned();
+    if let Some(cases) = cell.cases {
+        words.push_str(&format!(" ({})", numbers::separated(cases)));
+    }
+    words
+}
+
+/// Writes a line indented, and broken between words.
+fn wrap(text: &mut String, line: &str) {
+    let mut length = 0;
+    for word in line.split_whitespace() {
+        let size = word.chars().count();
+        if length == 0 || length + 1 + size > WIDTH {
+            text.push_str(if length == 0 { "  " } else { "\n    " });
+            length = if length == 0 { 2 } else { 4 };
+        } else {
+            text.push(' ');
+            length += 1;
+        }
+        text.push_str(word);
+        length += size;
+    }
+    text.push('\n');
+}

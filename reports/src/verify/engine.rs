@@ -1,0 +1,316 @@
+//! Carries a verification out: every job in its turn, the budget shared out among them, every answer recorded as it comes.
+//!
+//! What has a fixed number of cases takes what it needs, and comes first: conformance, then the models. What is left of the budget is
+//! shared out evenly among the methods that go on as long as they may, anew before each of
+//! them. One job runs at a time, so that the threads of a case have all processors.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use harness::machine::Machine;
+use harness::record::{Answer, Record, Recorder, Verified, now};
+use harness::verify::{Method, Outcome, Shard, Task};
+
+use super::child::{By, Job};
+use super::models::{self, NotExplored, has_models};
+use crate::analyse::checks::BASELINE;
+use crate::run::progress::Progress;
+
+/// Each script of models has at most this part of the budget, when there are other jobs.
+const MODELS_SHARE: f64 = 0.3;
+
+/// A job has this much time however little is left, so that it says something.
+const LEAST_SHARE: Duration = Duration::from_millis(200);
+
+/// Why a channel has no models: its sources would have to be built on what loom and shuttle watch.
+const NOT_INSTRUMENTABLE: &str =
+    "its source is not written on chanlab's primitives, which are what the models can watch";
+
+/// What is to be verified.
+#[derive(Debug)]
+pub struct Verification {
+    /// Which program looks at the cases.
+    pub by: By,
+    /// The channels, each with its version.
+    pub channels: Vec<(String, String)>,
+    /// The methods.
+    pub methods: Vec<Method>,
+    /// Decides the cases.
+    pub seed: u64,
+    /// Which of the cases.
+    pub shard: Shard,
+    /// One case alone.
+    pub only: Option<u64>,
+    /// For how long, about.
+    pub budget: Duration,
+    /// After so long a case has hung.
+    pub deadline: Duration,
+    /// Where pictures and logs are put.
+    pub folder: PathBuf,
+    /// Where it runs.
+    pub machine: Machine,
+}
+
+/// What is done at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// The cases of a method over the channel at this place.
+    Cases(usize, Method),
+    /// The script of a method.
+    Models(Method),
+    /// Nothing, but to say so of the channel at this place.
+    NotInstrumentable(usize, Method),
+}
+
+impl Verification {
+    /// What there is to do, in order.
+    fn work(&self) -> Vec<Work> {
+        let asked = |method: &Method| self.methods.contains(method);
+        let channels = 0..self.channels.len();
+        let mut work = Vec::new();
+        if asked(&Method::Conformance) {
+            work.extend(channels.clone().map(|channel| Work::Cases(channel, Method::Conformance)));
+        }
+        for method in self.methods.iter().copied().filter(|method| has_models(*method)) {
+            let (own, others): (Vec<_>, Vec<_>) =
+                channels.clone().partition(|&channel| self.has_models(channel));
+            work.extend(others.into_iter().map(|channel| Work::NotInstrumentable(channel, method)));
+            if !own.is_empty() {
+                work.push(Work::Models(method));
+            }
+        }
+        for channel in channels {
+            let endless = self.methods.iter().filter(|method| is_endless(**method));
+            work.extend(endless.map(|method| Work::Cases(channel, *method)));
+        }
+        work
+    }
+
+    fn has_models(&self, channel: usize) -> bool {
+        self.by == By::Own && self.channels[channel].0 == BASELINE
+    }
+
+    /// Does it, and tells of each answer when it is there. Returns the answers; fewer than asked for when `stop` was set.
+    ///
+    /// # Errors
+    ///
+    /// When an answer cannot be recorded.
+    pub fn run(
+        &self,
+        recorder: &Recorder,
+        stop: &AtomicBool,
+        progress: &Progress,
+        tell: &mut dyn FnMut(&Verified),
+    ) -> Result<(Vec<Verified>, bool)> {
+        let (work, began) = (self.work(), Instant::now());
+        let mut all = Vec::new();
+        for (place, now) in work.iter().enumerate() {
+            let left = self.budget.saturating_sub(began.elapsed());
+            let share = share(left, self.budget, &work[place..]);
+            let Some(answers) = self.one(*now, share, began, stop, progress) else {
+                progress.end();
+                return Ok((all, false));
+            };
+            for verified in answers {
+                recorder
+                    .append(&Record::Verified(Box::new(verified.clone())))
+                    .with_context(|| format!("cannot write {}", recorder.path().display()))?;
+                progress.above(|| tell(&verified));
+                all.push(verified);
+            }
+        }
+        progress.end();
+        Ok((all, true))
+    }
+
+    /// One piece of work; `None` when somebody asked to stop.
+    fn one(
+        &self,
+        work: Work,
+        share: Duration,
+        began: Instant,
+        stop: &AtomicBool,
+        progress: &Progress,
+    ) -> Option<Vec<Verified>> {
+        let since = Instant::now();
+        let show = |now: &str| progress.at(began.elapsed(), self.budget.max(began.elapsed()), now);
+        match work {
+            Work::NotInstrumentable(channel, method) => {
+                let answer = Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() };
+                Some(vec![self.verified(channel, method, share, since, answer)])
+            }
+            Work::Cases(channel, method) => {
+                let name = &self.channels[channel].0;
+                let job = Job {
+                    by: &self.by,
+                    channel: name,
+                    method,
+                    task: self.task(share),
+                    deadline: self.deadline,
+                    limit: share + self.deadline,
+                };
+                show(&format!("{name} by {method}"));
+                let mut shown: Option<Instant> = None;
+                let looked = job.look(stop, &mut |case| {
+                    const OFTEN: Duration = Duration::from_millis(100);
+                    if shown.is_none_or(|shown| shown.elapsed() >= OFTEN) {
+                        shown = Some(Instant::now());
+                        let case = case.map_or_else(String::new, |case| format!(", case {case}"));
+                        show(&format!("{name} by {method}{case}"));
+                    }
+                })?;
+                let replay = matches!(looked.answer, Answer::Ran(Outcome::Failed(_)))
+                    .then(|| self.replay(name, method, &looked));
+                let verified = self.verified(channel, method, share, since, looked.answer);
+                Some(vec![Verified { remains: looked.remains, replay, ..verified }])
+            }
+            Work::Models(method) => {
+                let task = self.task(share);
+                let log = self.folder.join(format!("{method}.log"));
+                let explored = models::explore(method, &task, &log, stop, &mut || {
+                    show(&format!("models by {method}"));
+                });
+                let baseline = self.channels.iter().position(|(name, _)| name == BASELINE)?;
+                let verified = |answer| self.verified(baseline, method, share, since, answer);
+                match explored {
+                    Err(NotExplored::Stopped) => None,
+                    Err(NotExplored::NotAvailable(reason)) => {
+                        Some(vec![verified(Answer::NotAvailable { reason })])
+                    }
+                    Ok(explored) => Some(
+                        models::answers(method, &task, &explored)
+                            .into_iter()
+                            .map(|(subject, answer, replay)| Verified { subject, replay, ..verified(answer) })
+                            .collect(),
+                    ),
+                }
+            }
+        }
+    }
+
+    fn task(&self, share: Duration) -> Task {
+        Task { seed: self.seed, shard: self.shard, only: self.only, budget: share }
+    }
+
+    /// The command that shows a failure again.
+    fn replay(&self, channel: &str, method: Method, looked: &super::child::Looked) -> String {
+        let mut command = "chanlab verify".to_owned();
+        if let By::Command(words) = &self.by {
+            command.push_str(&format!(" --by '{}'", words.join(" ")));
+        }
+        command.push_str(&format!(" --channel {channel} --method {method} --seed {}", self.seed));
+        let case = match &looked.answer {
+            Answer::Ran(Outcome::Failed(finding)) if looked.remains.is_none() => Some(finding.case),
+            _ => looked.last_case,
+        };
+        if let Some(case) = case {
+            command.push_str(&format!(" --case {case}"));
+        }
+        command
+    }
+
+    fn verified(
+        &self,
+        channel: usize,
+        method: Method,
+        share: Duration,
+        since: Instant,
+        answer: Answer,
+    ) -> Verified {
+        let (subject, version) = &self.channels[channel];
+        Verified {
+            at: now(),
+            command: env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
+            subject: subject.clone(),
+            version: version.clone(),
+            method,
+            seed: self.seed,
+            shard: self.shard,
+            only: self.only,
+            budget_seconds: share.as_secs_f64(),
+            seconds: since.elapsed().as_secs_f64(),
+            answer,
+            remains: None,
+            replay: None,
+            machine: self.machine.clone(),
+        }
+    }
+}
+
+/// Whether a method goes on as long as it may.
+fn is_endless(method: Method) -> bool {
+    match method {
+        Method::Rounds | Method::Properties | Method::Linearizability => true,
+        Method::Conformance | Method::Loom | Method::Shuttle => false,
+    }
+}
+
+/// How long the first of the `work` may take, of what is `left` of the budget.
+fn share(left: Duration, budget: Duration, work: &[Work]) -> Duration {
+    let endless = |work: &&Work| matches!(work, Work::Cases(_, method) if is_endless(*method));
+    let models = |work: &&Work| matches!(work, Work::Models(_));
+    let count = |of: &dyn Fn(&&Work) -> bool| work.iter().filter(of).count().max(1) as u32;
+    let share = match work.first() {
+        Some(first) if endless(&first) => left / count(&endless),
+        Some(Work::Models(_)) if work.iter().any(|work| endless(&work)) => {
+            left.min(budget.mul_f64(MODELS_SHARE))
+        }
+        Some(Work::Models(_)) => left / count(&models),
+        _ => left,
+    };
+    share.max(LEAST_SHARE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verification(channels: &[&str], methods: &[Method]) -> Verification {
+        Verification {
+            by: By::Own,
+            channels: channels.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
+            methods: methods.to_vec(),
+            seed: 1,
+            shard: Shard::WHOLE,
+            only: None,
+            budget: Duration::from_secs(100),
+            deadline: Duration::from_secs(20),
+            folder: PathBuf::new(),
+            machine: Machine::current(&harness::registry::Registry::new()),
+        }
+    }
+
+    #[test]
+    fn fixed_work_comes_first_and_only_the_baseline_has_models() {
+        use Method::{Conformance, Loom, Rounds};
+        let mut asked = verification(&[BASELINE, "flume"], &[Rounds, Conformance, Loom]);
+        let expected = [
+            Work::Cases(0, Conformance),
+            Work::Cases(1, Conformance),
+            Work::NotInstrumentable(1, Loom),
+            Work::Models(Loom),
+            Work::Cases(0, Rounds),
+            Work::Cases(1, Rounds),
+        ];
+        assert_eq!(asked.work(), expected);
+        asked.channels.remove(0);
+        assert!(!asked.work().contains(&Work::Models(Loom)), "nobody asked for the baseline");
+    }
+
+    #[test]
+    fn the_budget_is_shared_out_among_what_goes_on_as_long_as_it_may() {
+        let [left, budget] = [60, 100].map(Duration::from_secs);
+        let [rounds, conformance] =
+            [Method::Rounds, Method::Conformance].map(|method| Work::Cases(0, method));
+        let [loom, shuttle] = [Method::Loom, Method::Shuttle].map(Work::Models);
+        assert_eq!(share(left, budget, &[conformance, loom, rounds]), left);
+        assert_eq!(share(left, budget, &[loom, shuttle, rounds, rounds]), Duration::from_secs(30));
+        assert_eq!(share(left, budget, &[loom, shuttle]), Duration::from_secs(30));
+        assert_eq!(share(left, budget, &[shuttle]), left);
+        assert_eq!(share(left, budget, &[rounds, rounds, rounds]), Duration::from_secs(20));
+        assert_eq!(share(Duration::ZERO, budget, &[rounds]), LEAST_SHARE);
+    }
+}

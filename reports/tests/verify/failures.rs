@@ -1,0 +1,118 @@
+//! From a planted fault to what is said of it: the record, the terminal, the exit code, the page, and the replay.
+
+use std::fs;
+
+use harness::record::{Answer, Verified};
+use harness::verify::{Finding, Outcome};
+
+use crate::bench::{Bench, text};
+use crate::planted::{self, CASES, FAULTY_FROM};
+
+const ASKED: [&str; 6] = ["--method", "properties", "--seed", "7", "--deadline", "2"];
+
+fn finding(verified: &Verified) -> &Finding {
+    match &verified.answer {
+        Answer::Ran(Outcome::Failed(finding)) => finding,
+        other => panic!("{}: {other:?}", verified.subject),
+    }
+}
+
+#[test]
+fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
+    let bench = Bench::new();
+    let by = planted::program(&bench);
+    let output = bench.verify(&by, &ASKED);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.ends_with("error: 6 verifications failed\n"), "{stderr}");
+
+    let records = bench.records();
+    let record = |subject: &str| {
+        records.iter().find(|record| record.subject == subject).unwrap_or_else(|| panic!("no {subject}"))
+    };
+    assert_eq!(records.len(), 8, "one of each channel");
+    let bounds = "up to 16 numbers on one thread".to_owned();
+    assert_eq!(record("sound").answer, Answer::Ran(Outcome::Passed { cases: CASES, bounds }));
+    assert!(matches!(record("lacking").answer, Answer::Ran(Outcome::Unsupported { .. })));
+
+    for subject in ["planted-drop", "planted-double", "planted-reorder"] {
+        let finding = finding(record(subject));
+        assert_eq!(finding.case, FAULTY_FROM, "{subject}: the first case with a fault");
+        assert_eq!(finding.scenario, "12 numbers are sent, then received");
+        assert!(record(subject).remains.is_none());
+    }
+    let hang = record("planted-hang");
+    assert_eq!(finding(hang).happened, "hung: it has not ended after 2 s");
+    assert_eq!(finding(hang).case, FAULTY_FROM);
+    let backtrace = hang.remains.as_ref().and_then(|remains| remains.backtrace.as_ref()).expect("asked for");
+    assert!(backtrace.contains("Thread ") || backtrace.starts_with("not available: "), "{backtrace}");
+    let abort = record("planted-abort");
+    assert_eq!(finding(abort).happened, "its process ended; killed by signal 6 (SIGABRT)");
+    assert_eq!(finding(abort).case, FAULTY_FROM);
+    let words = |record: &Verified| record.remains.clone().expect("a process failed").last_words.join("\n");
+    assert!(words(abort).contains("free(): double free detected"), "{}", words(abort));
+    let panic = record("planted-panic");
+    assert_eq!(finding(panic).happened, "its process ended; exit code 101");
+    assert!(words(panic).contains("the queue is poisoned"), "{}", words(panic));
+
+    // In the terminal each has all that is needed to see it again.
+    for record in &records {
+        if matches!(record.answer, Answer::Ran(Outcome::Failed(_))) {
+            let replay = format!(
+                "chanlab verify --by '{by}' --channel {} --method properties --seed 7 --case {FAULTY_FROM}",
+                record.subject
+            );
+            assert_eq!(record.replay.as_deref(), Some(&*replay));
+            assert!(stdout.contains(&replay), "{stdout}");
+            assert!(stdout.contains(&format!("FAILED  {} by properties: ", record.subject)), "{stdout}");
+        }
+    }
+    let matrix = stdout.split("\n\n").find(|part| part.trim_start().starts_with("properties\n"));
+    insta::assert_snapshot!(matrix.unwrap_or_else(|| panic!("no matrix in {stdout}")));
+}
+
+#[test]
+fn the_replay_shows_the_same_case_again() {
+    let bench = Bench::new();
+    let by = planted::program(&bench);
+    bench.verify(&by, &[&ASKED[..], &["--channel", "planted-drop"]].concat());
+    let first = bench.records().remove(0);
+    let replay = first.replay.clone().expect("it failed");
+    let words: Vec<String> =
+        replay.split_whitespace().skip(1).map(|word| word.trim_matches('\'').to_owned()).collect();
+    let output = bench.record_file().display().to_string();
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--output", output.as_str()]).collect();
+    let again = bench.command(&words).output().expect("the command starts");
+    assert_eq!(again.status.code(), Some(1), "{}", text(&again.stderr));
+    let records = bench.records();
+    let [_, again] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(again.answer, first.answer);
+    assert_eq!(again.only, Some(FAULTY_FROM));
+
+    // A case without the fault passes, and is no part of what was covered.
+    let position = words.iter().position(|word| *word == "--case").expect("there") + 1;
+    let mut other = words.clone();
+    other[position] = "0";
+    let passed = bench.command(&other).output().expect("the command starts");
+    assert_eq!(passed.status.code(), Some(0), "{}", text(&passed.stderr));
+    assert!(text(&passed.stdout).contains("planted-drop  passed (1)"), "{}", text(&passed.stdout));
+    let page = bench.page();
+    assert!(page.contains("✗ failed"), "the failure is not hidden by its own replay");
+}
+
+#[test]
+fn a_picture_is_beside_the_record_and_on_the_page_where_it_can_do_nothing() {
+    let bench = Bench::new();
+    let by = planted::program(&bench);
+    let output = bench.verify(&by, &[&ASKED[..], &["--channel", "planted-double"]].concat());
+    let picture = bench.path().join("planted-double-properties-case-5.svg");
+    assert!(text(&output.stdout).contains(&picture.display().to_string()), "{}", text(&output.stdout));
+    assert!(fs::read_to_string(&picture).expect("there").starts_with("<svg"));
+    let page = bench.page();
+    assert!(page.contains("src=\"data:image/svg+xml,%3Csvg "), "the picture is there");
+    assert!(!page.contains("<script"), "and is nothing but a picture");
+    for step in ["<td>send(10)</td>", "<td>recv() → 10</td>", "<th scope=\"col\">receiver</th>"] {
+        assert!(page.contains(step), "{step} is not on the page");
+    }
+    assert!(page.contains("Verification of planted-double by properties failed"), "a warning at the top");
+}

@@ -1,0 +1,141 @@
+//! This test program as one that looks at cases: of channels with planted faults, by methods of its own.
+//!
+//! `chanlab verify --by` starts a script, which starts this program again with one test, [`looks_at_cases`]. What the test harness
+//! says on the standard output goes to the standard error, and the lines that are told go where the output was.
+
+use std::fs::OpenOptions;
+use std::{env, process};
+
+use clap::Parser;
+use harness::channel::{Capacity, Channel, Receiver, Sender};
+use harness::channels::mutex_deque::MutexDeque;
+use harness::planted::{Double, Drop, Hang, Planted, Reorder};
+use harness::verify::{Finding, Outcome, Task, ThreadSteps, Verify};
+use reports::verify::cases::{Asked, Told, end_with_the_input, look};
+
+use crate::bench::Bench;
+
+/// What the script passes on.
+const ASKED: &str = "CHANLAB_TEST_ASKED";
+
+/// Cases of each channel.
+pub(crate) const CASES: u64 = 8;
+
+/// The cases from which on a channel's fault is there.
+pub(crate) const FAULTY_FROM: u64 = 5;
+
+/// The channels, and how their cases are looked at.
+const CHANNELS: [(&str, Verify); 8] = [
+    ("sound", delivers::<MutexDeque>),
+    ("planted-drop", delivers::<Planted<Drop>>),
+    ("planted-double", delivers::<Planted<Double>>),
+    ("planted-reorder", delivers::<Planted<Reorder>>),
+    ("planted-hang", delivers::<Planted<Hang>>),
+    ("planted-abort", aborts),
+    ("planted-panic", panics),
+    ("lacking", lacks),
+];
+
+/// A program that looks at the cases of planted channels.
+pub(crate) fn program(bench: &Bench) -> String {
+    let own = env::current_exe().expect("this program");
+    bench.program(
+        "planted",
+        &format!(
+            "exec 3>&1 1>&2\n{ASKED}=\"$*\" exec {} --exact planted::looks_at_cases --ignored --nocapture",
+            own.display()
+        ),
+    )
+}
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    asked: Asked,
+}
+
+#[test]
+#[ignore = "a part of other tests, which start it"]
+fn looks_at_cases() {
+    let Ok(asked) = env::var(ASKED) else { return };
+    end_with_the_input();
+    let output = || OpenOptions::new().write(true).open("/dev/fd/3").expect("the script opened it");
+    let words = ["program"].into_iter().chain(asked.split_whitespace());
+    let asked = Line::try_parse_from(words).expect("a question").asked;
+    match &asked.channel {
+        None => {
+            let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));
+            serde_json::to_writer(output(), &Told::Hello { channels: channels.collect() }).expect("written");
+            std::io::Write::write_all(&mut output(), b"\n").expect("written");
+        }
+        Some(name) => {
+            let (_, verify) = CHANNELS.iter().find(|(known, _)| known == name).expect("a channel");
+            look(*verify, &asked.task(), output()).expect("somebody reads");
+        }
+    }
+    process::exit(0);
+}
+
+/// Each case sends numbers through a channel, more of them the higher it is: planted faults are at the eleventh.
+fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+    let mut cases = 0;
+    for case in task.cases(Some(CASES)) {
+        begins(case);
+        let sent: Vec<u64> = (0..2 * case + 2).collect();
+        let (sender, receiver) = C::open::<u64>(Capacity::Unbounded).expect("every channel here has it");
+        for number in &sent {
+            sender.send(*number).expect("the receiver is there");
+        }
+        drop(sender);
+        let mut received = Vec::new();
+        while let Ok(number) = receiver.recv() {
+            received.push(number);
+        }
+        if received != sent {
+            return Outcome::Failed(Box::new(finding(case, &sent, &received)));
+        }
+        cases += 1;
+    }
+    Outcome::Passed { cases, bounds: "up to 16 numbers on one thread".to_owned() }
+}
+
+fn finding(case: u64, sent: &[u64], received: &[u64]) -> Finding {
+    let step = |moment: usize, text: String| (moment as u64, text);
+    let sends = sent.iter().map(|number| step(*number as usize, format!("send({number})")));
+    let receives = received
+        .iter()
+        .enumerate()
+        .map(|(place, number)| step(sent.len() + place, format!("recv() → {number}")));
+    let threads = [("sender", sends.collect()), ("receiver", receives.collect())];
+    Finding {
+        case,
+        scenario: format!("{} numbers are sent, then received", sent.len()),
+        expected: format!("{sent:?}"),
+        happened: format!("{received:?}"),
+        threads: threads.map(|(thread, steps)| ThreadSteps { thread: thread.to_owned(), steps }).to_vec(),
+        picture: Some("<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>".to_owned()),
+    }
+}
+
+fn aborts(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+    for case in task.cases(Some(CASES)) {
+        begins(case);
+        if case == FAULTY_FROM {
+            eprintln!("free(): double free detected");
+            process::abort();
+        }
+    }
+    Outcome::Passed { cases: CASES, bounds: String::new() }
+}
+
+fn panics(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+    for case in task.cases(Some(CASES)) {
+        begins(case);
+        assert!(case < FAULTY_FROM, "the queue is poisoned");
+    }
+    Outcome::Passed { cases: CASES, bounds: String::new() }
+}
+
+fn lacks(_: &Task, _: &mut dyn FnMut(u64)) -> Outcome {
+    Outcome::Unsupported { reason: "unsupported: several consumers (it has one)".to_owned() }
+}

@@ -1,0 +1,145 @@
+//! What is said in words, to the letter: the matrix with a cell of every kind, and a failure.
+
+use harness::machine::Machine;
+use harness::record::{Answer, Remains, Verified};
+use harness::registry::Registry;
+use harness::verify::{Finding, Method, Outcome, Shard, ThreadSteps};
+use reports::analyse::verification::{Scope, Verification};
+use reports::render::verification::terminal::{failure, matrix};
+
+use crate::bench::{Bench, text};
+
+fn verified(subject: &str, method: Method, answer: Answer) -> Verified {
+    Verified {
+        at: "2026-01-02T03:04:05Z".to_owned(),
+        command: "chanlab verify".to_owned(),
+        subject: subject.to_owned(),
+        version: format!("{subject} 1.2.3"),
+        method,
+        seed: 7,
+        shard: Shard::WHOLE,
+        only: None,
+        budget_seconds: 10.0,
+        seconds: 10.2,
+        answer,
+        remains: None,
+        replay: Some(format!("chanlab verify --channel {subject} --method {method} --seed 7 --case 12")),
+        machine: Machine::current(&Registry::new()),
+    }
+}
+
+fn passed(cases: u64, bounds: &str) -> Answer {
+    Answer::Ran(Outcome::Passed { cases, bounds: bounds.to_owned() })
+}
+
+fn failed(finding: Finding) -> Answer {
+    Answer::Ran(Outcome::Failed(Box::new(finding)))
+}
+
+fn lost() -> Finding {
+    let thread = |name: &str, steps: &[(u64, &str)]| ThreadSteps {
+        thread: name.to_owned(),
+        steps: steps.iter().map(|(moment, step)| (*moment, (*step).to_owned())).collect(),
+    };
+    Finding {
+        case: 12,
+        scenario: "the last sender goes while a receiver waits".to_owned(),
+        expected: "recv() → disconnected".to_owned(),
+        happened: "recv() never returned".to_owned(),
+        threads: vec![
+            thread("sender", &[(1, "send(7)"), (4, "drops its sender")]),
+            thread("receiver", &[(2, "recv() → 7"), (3, "recv() begins")]),
+        ],
+        picture: None,
+    }
+}
+
+#[test]
+fn a_matrix_with_a_cell_of_every_kind() {
+    use Method::{Conformance, Linearizability, Loom, Properties, Shuttle};
+    let operations = "up to 40 operations, 3 handles of each kind";
+    let reason = || "its source is not written on chanlab's primitives".to_owned();
+    let records = [
+        verified("mutex-deque", Conformance, passed(84, "all scenarios")),
+        verified("flume", Conformance, failed(lost())),
+        verified("std", Conformance, Answer::Ran(Outcome::OutOfTime { cases: 12, all: Some(84) })),
+        verified("mutex-deque", Properties, passed(12_345, operations)),
+        verified("flume", Properties, passed(11_111, operations)),
+        verified(
+            "std",
+            Linearizability,
+            Answer::Ran(Outcome::Unsupported { reason: "no try_send".to_owned() }),
+        ),
+        verified("mutex-deque", Loom, passed(98_765, "9 models: all schedules of at most 2 preemptions")),
+        verified("worker_pool", Loom, passed(4_321, "3 models: all schedules of at most 2 preemptions")),
+        verified("flume", Loom, Answer::NotInstrumentable { reason: reason() }),
+        verified("std", Loom, Answer::NotInstrumentable { reason: reason() }),
+        verified(
+            "mutex-deque",
+            Shuttle,
+            Answer::NotAvailable {
+                reason: "there is no cargo on the path, which builds the models".to_owned(),
+            },
+        ),
+    ];
+    let subjects = ["mutex-deque", "std", "flume"];
+    let verification = Verification::new(&records, &subjects, &Registry::new(), Scope::AllShards);
+    insta::assert_snapshot!(matrix(&verification));
+}
+
+#[test]
+fn a_failure_with_everything_that_is_known_of_it() {
+    let mut record = verified("flume", Method::Conformance, failed(lost()));
+    insta::assert_snapshot!(
+        "a_failure_with_its_steps",
+        failure(&record, Some("/records/flume.svg".as_ref()))
+    );
+    record.remains = Some(Remains {
+        ended: None,
+        last_words: vec!["one".to_owned(), "two".to_owned()],
+        backtrace: Some((0..30).map(|frame| format!("#{frame} main")).collect::<Vec<_>>().join("\n")),
+    });
+    let hung = Finding {
+        scenario: "case 12".to_owned(),
+        expected: "each case ends, and the process with exit code 0".to_owned(),
+        happened: "hung: it has not ended after 20 s".to_owned(),
+        ..Finding::default()
+    };
+    record.answer = failed(hung);
+    insta::assert_snapshot!("a_failure_of_a_process", failure(&record, None));
+    record.answer = passed(1, "");
+    assert_eq!(failure(&record, None), "");
+}
+
+/// Where there is no cargo, models are not available; of other channels they say nothing anywhere.
+#[test]
+fn models_that_cannot_be_built_are_not_available() {
+    let bench = Bench::new();
+    let output = bench.record_file().display().to_string();
+    let arguments =
+        ["verify", "--channel", "mutex-deque", "--channel", "kanal", "--method", "loom", "--output", &output];
+    let output = bench.command(&arguments).env("PATH", bench.path()).output().expect("the command starts");
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(stdout.contains("mutex-deque  not available\n"), "{stdout}");
+    assert!(stdout.contains("kanal        not instrumentable\n"), "{stdout}");
+    assert!(stdout.contains("there is no cargo on the path"), "{stdout}");
+    assert!(stdout.contains("Nothing failed, but not everything was looked at"), "{stdout}");
+}
+
+/// The methods of this build, over its own channels: whatever they find, the command ends well with a record of each.
+#[test]
+fn its_own_channels_are_looked_at_in_processes_of_its_own() {
+    let bench = Bench::new();
+    let output = bench.record_file().display().to_string();
+    let arguments =
+        ["verify", "--channel", "mutex-deque", "--method", "rounds", "--budget", "1", "--output", &output];
+    let output = bench.command(&arguments).output().expect("the command starts");
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    let records = bench.records();
+    assert_eq!(records.len(), 1);
+    assert!(matches!(records[0].answer, Answer::Ran(_)), "{records:?}");
+    let is_whole = !matches!(records[0].answer, Answer::Ran(Outcome::OutOfTime { .. }));
+    assert_eq!(!text(&output.stdout).contains("not everything was looked at"), is_whole);
+    assert!(records[0].version.starts_with("chanlab "), "{}", records[0].version);
+}
