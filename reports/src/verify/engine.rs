@@ -15,12 +15,12 @@ use harness::record::{Answer, Record, Recorder, Verified, now};
 use harness::verify::{Method, Outcome, Shard, Task};
 
 use super::child::{By, Job};
-use super::models::{self, NotExplored, has_models};
+use super::models::{self, NotExplored};
 use crate::analyse::checks::BASELINE;
 use crate::run::progress::Progress;
 
-/// Each script of models has at most this part of the budget, when there are other jobs.
-const MODELS_SHARE: f64 = 0.3;
+/// The scripts of models leave this part of the budget to the methods that go on as long as they may.
+const LEFT_BY_MODELS: f64 = 0.45;
 
 /// A job has this much time however little is left, so that it says something.
 const LEAST_SHARE: Duration = Duration::from_millis(200);
@@ -74,7 +74,8 @@ impl Verification {
         if asked(&Method::Conformance) {
             work.extend(channels.clone().map(|channel| Work::Cases(channel, Method::Conformance)));
         }
-        for method in self.methods.iter().copied().filter(|method| has_models(*method)) {
+        // Shuttle takes seconds; what it leaves of the models' part is loom's.
+        for method in [Method::Shuttle, Method::Loom].into_iter().filter(asked) {
             let (own, others): (Vec<_>, Vec<_>) =
                 channels.clone().partition(|&channel| self.has_models(channel));
             work.extend(others.into_iter().map(|channel| Work::NotInstrumentable(channel, method)));
@@ -256,7 +257,7 @@ fn share(left: Duration, budget: Duration, work: &[Work]) -> Duration {
     let share = match work.first() {
         Some(first) if endless(&first) => left / count(&endless),
         Some(Work::Models(_)) if work.iter().any(|work| endless(&work)) => {
-            left.min(budget.mul_f64(MODELS_SHARE))
+            left.saturating_sub(budget.mul_f64(LEFT_BY_MODELS)) / count(&models)
         }
         Some(Work::Models(_)) => left / count(&models),
         _ => left,
@@ -307,8 +308,10 @@ mod tests {
             [Method::Rounds, Method::Conformance].map(|method| Work::Cases(0, method));
         let [loom, shuttle] = [Method::Loom, Method::Shuttle].map(Work::Models);
         assert_eq!(share(left, budget, &[conformance, loom, rounds]), left);
-        assert_eq!(share(left, budget, &[loom, shuttle, rounds, rounds]), Duration::from_secs(30));
-        assert_eq!(share(left, budget, &[loom, shuttle]), Duration::from_secs(30));
+        assert_eq!(share(budget, budget, &[shuttle, loom, rounds]), Duration::from_millis(27_500));
+        assert_eq!(share(left, budget, &[loom, rounds, rounds]), Duration::from_secs(15));
+        assert_eq!(share(Duration::from_secs(40), budget, &[loom, rounds]), LEAST_SHARE);
+        assert_eq!(share(left, budget, &[shuttle, loom]), Duration::from_secs(30));
         assert_eq!(share(left, budget, &[shuttle]), left);
         assert_eq!(share(left, budget, &[rounds, rounds, rounds]), Duration::from_secs(20));
         assert_eq!(share(Duration::ZERO, budget, &[rounds]), LEAST_SHARE);
