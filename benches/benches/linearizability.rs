@@ -32,7 +32,8 @@ fn recorded(operations: usize) -> History {
     let (producers, consumers) = (2, 2);
     let messages = operations / 2 / producers;
     let capacity = Capacity::Bounded(NonZeroUsize::new(64).expect("not zero"));
-    let stream = Stream { capacity, producers, consumers, messages, hasty: 10, seed: 1 };
+    let limit = Duration::from_secs(600);
+    let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, seed: 1 };
     stream.record::<MutexDeque>(Duration::from_secs(600)).expect("it ends")
 }
 
