@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, PlottingBackend, criterion_group, criterion_main};
 use harness::channel::{Capacity, Channel};
 use harness::channels::mutex_deque::MutexDeque;
 use harness::verify::linearizability::dice::Dice;
@@ -234,5 +234,9 @@ fn beside_stateright(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, fast, beside_stateright);
-criterion_main!(benches);
+criterion_group! {
+    name = checkers;
+    config = Criterion::default().plotting_backend(PlottingBackend::Plotters);
+    targets = fast, beside_stateright
+}
+criterion_main!(checkers);
