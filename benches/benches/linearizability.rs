@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, PlottingBackend, criterion_group, criterion_main};
 use harness::channel::{Capacity, Channel};
 use harness::channels::mutex_deque::MutexDeque;
 use harness::verify::linearizability::dice::Dice;
@@ -32,7 +32,8 @@ fn recorded(operations: usize) -> History {
     let (producers, consumers) = (2, 2);
     let messages = operations / 2 / producers;
     let capacity = Capacity::Bounded(NonZeroUsize::new(64).expect("not zero"));
-    let stream = Stream { capacity, producers, consumers, messages, hasty: 10, seed: 1 };
+    let limit = Duration::from_secs(600);
+    let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, seed: 1 };
     stream.record::<MutexDeque>(Duration::from_secs(600)).expect("it ends")
 }
 
@@ -233,5 +234,9 @@ fn beside_stateright(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, fast, beside_stateright);
-criterion_main!(benches);
+criterion_group! {
+    name = checkers;
+    config = Criterion::default().plotting_backend(PlottingBackend::Plotters);
+    targets = fast, beside_stateright
+}
+criterion_main!(checkers);

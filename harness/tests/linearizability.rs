@@ -342,7 +342,7 @@ fn a_race_between_receivers_is_caught() {
 /// What is known to be wrong with a registered channel, as the last words of what is found.
 ///
 /// kanal 0.1.1: `recv_timeout` looks at the time before it looks for senders, so that on an empty channel whose senders are all gone it says
-/// "timeout", not "disconnected", when its time is over by then: always with a timeout of zero, and a receiver that polls
+/// "timeout", not "disconnected", when its time is over by then: nearly always with a timeout of zero, and a receiver that polls
 /// with one never ends. Nothing in its documentation says so.
 fn is_known(channel: &str, finding: &Finding) -> bool {
     channel == "kanal" && finding.happened.contains("`recv_timeout -> timeout` of thread") && {

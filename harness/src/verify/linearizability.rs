@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::dice::Dice;
 use self::general::Verdict;
-use self::history::History;
+use self::history::{Answer, History};
 use self::record::Recorded;
 use self::scenario::Scenario;
 use self::stream::Stream;
@@ -208,13 +208,17 @@ fn no_order(case: u64, scenario: &Scenario, small: &History, illegal: usize) -> 
         .map(|operation| format!("`{operation}` of thread {}", operation.thread))
         .collect();
     let capacity = small.slots.map_or("unbounded".to_owned(), |slots| slots.to_string());
-    let happened = format!(
+    let damaged = marked.iter().any(|&place| small.operations[place].answer == Some(Answer::Damaged));
+    let mut happened = format!(
         "in {illegal} of {REPETITIONS} runs there is no such order (capacity {capacity}, {} sender(s) and {} receiver(s) at the \
          beginning): {} cannot be next in any",
         small.senders,
         small.receivers,
         words.join(" and ")
     );
+    if damaged {
+        happened.push_str(" (damaged: the words of a message differ, or a failed send did not give it back)");
+    }
     Finding {
         case,
         scenario: scenario.to_string(),

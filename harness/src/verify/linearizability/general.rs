@@ -79,7 +79,7 @@ impl State {
     }
 
     /// Lets an operation take effect, if its answer is true now. A pending one takes effect as if it were to succeed: no other answer
-    /// changes anything. Exchanges of a rendezvous are not among what one operation can do ([`State::exchanges`]).
+    /// changes anything. Exchanges of a rendezvous are not among what one operation can do.
     pub fn step(&mut self, action: Action, answer: Option<Answer>) -> bool {
         let (room, empty) = (self.room(), self.queued().is_empty());
         let (has_senders, has_receivers) = (self.senders > 0, self.receivers > 0);

@@ -1,7 +1,7 @@
 //! Records long histories for the fast checker: producers that send, consumers that receive.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::dice::Dice;
 use super::history::{Action, Answer, History, Operation};
@@ -9,6 +9,12 @@ use super::record::Stamps;
 use crate::channel::{Capability, Capacity, Channel, Receiver, Sender, TryRecvError, receivers};
 use crate::crew::{Crew, CrewError, Member};
 use crate::workload::Size;
+
+/// How long a random stream may go on.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// A producer looks at the time once in so many messages.
+const LOOK_EVERY: usize = 32;
 
 /// A long stream of messages.
 #[derive(Clone, Debug)]
@@ -21,6 +27,8 @@ pub struct Stream {
     pub consumers: usize,
     /// Messages of each producer.
     pub messages: usize,
+    /// No producer begins to send after so long: a stream is as long as a busy machine lets it be, and does not look like a hang.
+    pub limit: Duration,
     /// Of a consumer's receives, so many in a hundred do not wait.
     pub hasty: usize,
     /// Decides which.
@@ -48,6 +56,7 @@ impl Stream {
             producers,
             consumers: if several { 1 + dice.below(3) } else { 1 },
             messages: messages / producers,
+            limit: LIMIT,
             hasty: dice.pick(&[0, 10, 50]),
             seed: dice.below(usize::MAX) as u64,
         }
@@ -69,11 +78,11 @@ impl Stream {
         let mut crew = Crew::new(self.producers + self.consumers, Size { deadline, ..Size::of(1) })?;
         let mut members: Vec<Member<Vec<Operation>>> = Vec::new();
         for thread in 0..self.producers {
-            let (sender, stamps, messages) = (sender.clone(), Arc::clone(&stamps), self.messages);
+            let (sender, stamps, stream) = (sender.clone(), Arc::clone(&stamps), self.clone());
             members.push(crew.spawn(format!("producer {thread}"), move |gate| {
-                let mut operations = Vec::with_capacity(messages + 1);
+                let mut operations = Vec::with_capacity(stream.messages + 1);
                 gate.pass();
-                produce(thread, sender, messages, &stamps, &mut operations);
+                produce(thread, sender, &stream, &stamps, &mut operations);
                 operations
             })?);
         }
@@ -115,12 +124,16 @@ fn noted(
 fn produce(
     thread: usize,
     sender: impl Sender<u64>,
-    messages: usize,
+    stream: &Stream,
     stamps: &Stamps,
     operations: &mut Vec<Operation>,
 ) {
-    for number in 0..messages {
-        let message = (thread * messages + number) as u64;
+    let began = Instant::now();
+    for number in 0..stream.messages {
+        if number % LOOK_EVERY == 0 && began.elapsed() > stream.limit {
+            break;
+        }
+        let message = (thread * stream.messages + number) as u64;
         let answer =
             noted(thread, Action::Send(message), stamps, operations, || match sender.send(message) {
                 Ok(()) => Answer::Done,
@@ -174,9 +187,10 @@ mod tests {
 
     #[test]
     fn a_stream_is_recorded_whole_and_is_legal() {
+        let limit = Duration::from_secs(60);
         for capacity in [Capacity::Rendezvous, Capacity::of(3), Capacity::Unbounded] {
             let (producers, consumers, messages) = (2, 2, 500);
-            let stream = Stream { capacity, producers, consumers, messages, hasty: 30, seed: 1 };
+            let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 30, seed: 1 };
             let history = stream.record::<MutexDeque>(Duration::from_secs(60)).expect("it ends");
             assert_eq!(history.well_formed(), Ok(()));
             let count = |wanted: fn(&Operation) -> bool| {
@@ -185,6 +199,9 @@ mod tests {
             assert_eq!(count(|operation| operation.sent().is_some()), producers * messages);
             assert_eq!(count(|operation| operation.received().is_some()), producers * messages);
             assert_eq!(fifo::check(&history), Ok(()), "{stream}");
+            let cut = Stream { limit: Duration::ZERO, ..stream };
+            let history = cut.record::<MutexDeque>(Duration::from_secs(60)).expect("it ends");
+            assert!(history.operations.len() < 4 * messages, "it ends early");
         }
     }
 }
