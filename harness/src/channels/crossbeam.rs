@@ -19,6 +19,7 @@ impl Channel for Crossbeam {
         package: Some("crossbeam-channel"),
         about: "lock-free array (bounded) and linked blocks (unbounded), a locked hand-off at capacity 0",
         lacks: &[],
+        differs: &[],
         notes: &["select chooses at random among the ready receivers"],
     };
     type Sender<T: Send + 'static> = crate_::Sender<T>;

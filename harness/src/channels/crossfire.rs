@@ -21,6 +21,7 @@ impl Channel for Crossfire {
         package: Some("crossfire"),
         about: "lock-free array and linked blocks derived from crossbeam's queues, tuned back-off (mpmc, blocking)",
         lacks: &[(Capability::Rendezvous, "crossfire turns capacity 0 into 1")],
+        differs: &[],
         notes: &[
             "bounded and unbounded handles are two types, so each call takes one predictable branch here",
             "select takes its receivers in turn (round robin, the crate's default)",

@@ -19,6 +19,7 @@ impl Channel for Flume {
         package: Some("flume"),
         about: "a queue behind a lock, waiters served by signals",
         lacks: &[],
+        differs: &[],
         notes: &[
             "select is built anew for each receive, as the crate's interface asks, and polls in random order",
         ],

@@ -22,6 +22,7 @@ impl Channel for Kanal {
             (Capability::Select, "kanal has no select"),
             (Capability::MessageReturned, "kanal's send drops the message when every receiver is gone"),
         ],
+        differs: &[],
         notes: &["its close(), which the contract does not use, discards what is queued"],
     };
     type Sender<T: Send + 'static> = crate_::Sender<T>;

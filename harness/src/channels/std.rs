@@ -23,6 +23,7 @@ impl Channel for Std {
             (Capability::Len, "std::sync::mpsc does not tell its length"),
             (Capability::Select, "std::sync::mpsc has no select"),
         ],
+        differs: &[],
         notes: &[
             "bounded and unbounded senders are two types, so each send takes one predictable branch here",
         ],
