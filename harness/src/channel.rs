@@ -113,15 +113,18 @@ pub enum Difference {
     BoundedLeaksAfterPanic,
     /// When the `Drop` of a queued message of an unbounded channel panics, others are leaked.
     UnboundedLeaksAfterPanic,
+    /// A receive with no time at all says timeout, also when the channel is empty and every sender is gone.
+    TimesOutBeforeDisconnect,
 }
 
 impl Difference {
     /// Every difference, in the order in which tables show them.
-    pub const ALL: [Difference; 4] = [
+    pub const ALL: [Difference; 5] = [
         Difference::BoundedKeepsUndelivered,
         Difference::UnboundedKeepsUndelivered,
         Difference::BoundedLeaksAfterPanic,
         Difference::UnboundedLeaksAfterPanic,
+        Difference::TimesOutBeforeDisconnect,
     ];
 
     /// The difference in words.
@@ -138,6 +141,9 @@ impl Difference {
             }
             Difference::UnboundedLeaksAfterPanic => {
                 "unbounded, it leaks the messages behind one whose Drop panics"
+            }
+            Difference::TimesOutBeforeDisconnect => {
+                "a receive with a timeout of 0 says timeout, not disconnected, when nothing is left"
             }
         }
     }

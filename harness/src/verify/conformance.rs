@@ -141,6 +141,13 @@ impl Case {
     }
 }
 
+/// The names of all cases, in the order of their numbers; the same for every channel.
+pub fn names() -> Vec<String> {
+    let scenarios = scenarios(selecting::scenarios::<Erased>());
+    let name = |case: Case| format!("{} at capacity {}", scenarios[case.scenario].name, case.capacity);
+    Case::all(&scenarios).into_iter().map(name).collect()
+}
+
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     verify_within::<C>(task, HANG, begins)
@@ -195,14 +202,11 @@ fn verify_chosen(
     if looked_at < own {
         return Outcome::OutOfTime { cases: looked_at, all: Some(own) };
     }
-    let mut bounds = format!("{played} of {} scenarios at their capacities", scenarios.len());
-    if task.only.is_some() {
-        bounds = format!("{played} case");
-    } else if task.shard.of > 1 {
-        bounds = format!("{played} cases of {all}, shard {}", task.shard);
-    } else {
-        bounds = format!("{} scenarios, {played} cases ({bounds})", scenarios.len());
-    }
+    let mut bounds = match task.only {
+        Some(_) => format!("{played} case"),
+        None if task.shard.of > 1 => format!("{played} cases of {all}, shard {}", task.shard),
+        None => format!("{} scenarios at several capacities, {played} cases", scenarios.len()),
+    };
     let unsupported: u64 = lacking.values().sum();
     if unsupported > 0 {
         let words: Vec<_> = lacking.iter().map(|(words, count)| format!("{words} ({count})")).collect();

@@ -43,7 +43,9 @@ fn every_channel_passes(method: Method, budget: Duration) {
             Outcome::Passed { bounds, .. } => {
                 println!("{}, {method}: {bounds}; {:.1?}", channel.name, began.elapsed());
             }
-            Outcome::Failed(finding) => failures += &format!("{}, {method}: {}", channel.name, words(&finding)),
+            Outcome::Failed(finding) => {
+                failures += &format!("{}, {method}: {}", channel.name, words(&finding))
+            }
             other => failures += &format!("{}, {method}: {other:?}\n", channel.name),
         }
     }

@@ -6,8 +6,8 @@ use super::payload::{Counted, Counts, each_once};
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, open, slots, table};
 use crate::channel::{
-    Capability, Capacity, Channel, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
-    Sender, TryRecvError, TrySendError, receivers,
+    Capability, Capacity, Channel, Difference, Receiver, RecvError, RecvTimeoutError, SendError,
+    SendTimeoutError, Sender, TryRecvError, TrySendError, receivers,
 };
 use crate::verify::erased::info;
 
@@ -133,11 +133,15 @@ fn drains_by_timed_receives<C: Channel>(capacity: Capacity) -> Checked {
         let timeout = Duration::from_secs(3600 * (number as u64 % 2));
         is("recv_timeout after the disconnect", receiver.recv_timeout(timeout), Ok(number))?;
     }
-    for timeout in [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(3600)] {
+    for timeout in [Duration::from_millis(1), Duration::from_secs(3600)] {
         let received = receiver.recv_timeout(timeout);
         is("recv_timeout of nothing left", received, Err(RecvTimeoutError::Disconnected))?;
     }
-    Ok(())
+    let expected = match info().declares(Difference::TimesOutBeforeDisconnect) {
+        true => RecvTimeoutError::Timeout,
+        false => RecvTimeoutError::Disconnected,
+    };
+    is("recv_timeout(0) of nothing left", receiver.recv_timeout(Duration::ZERO), Err(expected))
 }
 
 fn is_open_until_the_last_sender_goes<C: Channel>(capacity: Capacity) -> Checked {

@@ -24,8 +24,8 @@ use crate::verify::erased::Chosen;
 /// A scenario that takes longer hangs: a thousand times what it usually takes.
 pub(super) const HANG: Duration = Duration::from_secs(10);
 
-/// A thread that does not wait by then is not waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// A thread that does not wait by then is not waited for: some channels' timed waits spin to their end.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Steps kept of each thread; the last ones tell most.
 const STEPS: usize = 24;
@@ -215,7 +215,7 @@ impl<T> Running<T> {
         }
     }
 
-    /// Waits until the system says that the thread sleeps, or until it has ended, or for half a second: so the thread has most
+    /// Waits until the system says that the thread sleeps, or until it has ended, or for some milliseconds: so the thread has most
     /// likely gone as far as it can alone. No verdict may depend on it.
     pub(super) fn until_waiting(&self) {
         let began = Instant::now();
