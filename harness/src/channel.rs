@@ -113,7 +113,7 @@ pub enum Difference {
     BoundedLeaksAfterPanic,
     /// When the `Drop` of a queued message of an unbounded channel panics, others are leaked.
     UnboundedLeaksAfterPanic,
-    /// A receive with no time at all says timeout, also when the channel is empty and every sender is gone.
+    /// A receive whose time is over says timeout, also when the channel is empty and every sender is gone.
     TimesOutBeforeDisconnect,
 }
 
@@ -143,7 +143,7 @@ impl Difference {
                 "unbounded, it leaks the messages behind one whose Drop panics"
             }
             Difference::TimesOutBeforeDisconnect => {
-                "a receive with a timeout of 0 says timeout, not disconnected, when nothing is left"
+                "a receive whose time is over, as with a timeout of 0, says timeout, not disconnected, when nothing is left"
             }
         }
     }

@@ -193,8 +193,12 @@ impl<T> Shared<T> {
     fn take(&self, state: &mut State<T>, flaw: Flaw) -> Option<T> {
         state.taken += 1;
         let wrapped = flaw == Flaw::LifoAtWrapAround && state.taken.is_multiple_of(4);
+        let full = state.queue.len() == state.limit;
         let message = if wrapped { state.queue.pop_back() } else { state.queue.pop_front() };
-        self.changed.notify_all();
+        // With the flaw only senders are told, of which there are none before it is full.
+        if full || flaw != Flaw::WakesOnlyTheFirst {
+            self.changed.notify_all();
+        }
         message
     }
 

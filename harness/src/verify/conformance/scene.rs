@@ -25,7 +25,7 @@ use crate::verify::erased::Chosen;
 pub(super) const HANG: Duration = Duration::from_secs(10);
 
 /// A thread that does not wait by then is not waited for: some channels' timed waits spin to their end.
-const PATIENCE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(3);
 
 /// Steps kept of each thread; the last ones tell most.
 const STEPS: usize = 24;
