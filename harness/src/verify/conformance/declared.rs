@@ -104,7 +104,7 @@ fn is_never_full_when_unbounded<C: Channel>(capacity: Capacity) -> Checked {
 }
 
 /// Holds a difference that was seen or not against its declaration.
-fn declared<C: Channel>(difference: Difference, seen: bool) -> Checked {
+fn declared(difference: Difference, seen: bool) -> Checked {
     match (info().declares(difference), seen) {
         (false, true) => Err(Wrong::new("what the contract says", format!("not declared: {difference}"))),
         (true, false) => {
@@ -134,7 +134,7 @@ fn drops_the_queue_with_the_last_receiver<C: Channel>(capacity: Capacity) -> Che
     drop(sender);
     note("the last sender goes");
     counts.each_once(MESSAGES)?;
-    declared::<C>(difference, kept > 0)
+    declared(difference, kept > 0)
 }
 
 /// A message; one of them panics when it is dropped.
@@ -181,5 +181,5 @@ fn leaks_nothing_behind_a_drop_that_panics<C: Channel>(capacity: Capacity) -> Ch
         })?;
         leaked += counts.alive(MESSAGES);
     }
-    declared::<C>(difference, leaked > 0)
+    declared(difference, leaked > 0)
 }

@@ -153,7 +153,7 @@ fn is_open_until_the_last_sender_goes<C: Channel>(capacity: Capacity) -> Checked
         let second = first.clone();
         let third = second.clone();
         let fourth = first.clone();
-        let mut senders = vec![Some(first), Some(second), Some(third), Some(fourth)];
+        let mut senders = [first, second, third, fourth].map(Some);
         for place in (0..4).filter(|&place| place != last) {
             senders[place] = None;
             note(format!("sender {place} goes"));
