@@ -21,8 +21,8 @@ use crate::crew::panic_message;
 use crate::verify::ThreadSteps;
 use crate::verify::erased::Chosen;
 
-/// A scenario that takes longer hangs: a thousand times what it usually takes.
-pub(super) const HANG: Duration = Duration::from_secs(10);
+/// A scenario that takes longer hangs: a hundred times what it usually takes, for the sake of machines that do much else.
+pub(super) const HANG: Duration = Duration::from_secs(20);
 
 /// A thread that does not wait by then is not waited for: some channels' timed waits spin to their end.
 const PATIENCE: Duration = Duration::from_millis(3);
