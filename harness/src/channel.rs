@@ -4,7 +4,7 @@
 //! handles are `#[inline(always)]`: a wrapper that the compiler leaves standing keeps the crate's own `inline(always)` from
 //! reaching the caller (a round over kanal took 1.4 times as long). What a channel
 //! cannot do is a [`Capability`] it lacks, declared in its [`Info`] with the reason; the operation then answers
-//! [`Unsupported`], which the page shows in words. `tests/contract/` holds declaration and behaviour together.
+//! [`Unsupported`], which the page shows in words. `verify::conformance` holds declaration and behaviour together.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -101,6 +101,60 @@ impl fmt::Display for Capability {
     }
 }
 
+/// A documented way in which a channel is not as the contract says. A channel declares it in its [`Info`] with the reason, and the
+/// conformance scenarios hold the declaration to what the channel does: one that is no longer real fails as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Difference {
+    /// Queued messages of a bounded channel live until the last sender is gone as well.
+    BoundedKeepsUndelivered,
+    /// Queued messages of an unbounded channel live until the last sender is gone as well.
+    UnboundedKeepsUndelivered,
+    /// When the `Drop` of a queued message of a bounded channel panics, others are leaked.
+    BoundedLeaksAfterPanic,
+    /// When the `Drop` of a queued message of an unbounded channel panics, others are leaked.
+    UnboundedLeaksAfterPanic,
+    /// A receive whose time is over says timeout, also when the channel is empty and every sender is gone.
+    TimesOutBeforeDisconnect,
+}
+
+impl Difference {
+    /// Every difference, in the order in which tables show them.
+    pub const ALL: [Difference; 5] = [
+        Difference::BoundedKeepsUndelivered,
+        Difference::UnboundedKeepsUndelivered,
+        Difference::BoundedLeaksAfterPanic,
+        Difference::UnboundedLeaksAfterPanic,
+        Difference::TimesOutBeforeDisconnect,
+    ];
+
+    /// The difference in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Difference::BoundedKeepsUndelivered => {
+                "bounded, it drops what nobody received with the last sender, not with the last receiver"
+            }
+            Difference::UnboundedKeepsUndelivered => {
+                "unbounded, it drops what nobody received with the last sender, not with the last receiver"
+            }
+            Difference::BoundedLeaksAfterPanic => {
+                "bounded, it leaks the messages behind one whose Drop panics"
+            }
+            Difference::UnboundedLeaksAfterPanic => {
+                "unbounded, it leaks the messages behind one whose Drop panics"
+            }
+            Difference::TimesOutBeforeDisconnect => {
+                "a receive whose time is over, as with a timeout of 0, says timeout, not disconnected, when nothing is left"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
 /// The answer of a channel that lacks a capability: not a failure, and never a zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unsupported: {capability} ({reason})")]
@@ -122,7 +176,9 @@ pub struct Info {
     pub about: &'static str,
     /// The capabilities it lacks, each with the reason.
     pub lacks: &'static [(Capability, &'static str)],
-    /// Documented differences that are no lack of a capability, shown on the page.
+    /// Documented differences from the contract that are no lack of a capability, each with the reason; checked to be real.
+    pub differs: &'static [(Difference, &'static str)],
+    /// What else is to be known of it, shown on the page; nothing checks it.
     pub notes: &'static [&'static str],
 }
 
@@ -137,6 +193,11 @@ impl Info {
             Some(&(capability, reason)) => Err(Unsupported { capability, reason }),
             None => Ok(()),
         }
+    }
+
+    /// Whether the channel declares this difference.
+    pub fn declares(&self, difference: Difference) -> bool {
+        self.differs.iter().any(|(declared, _)| *declared == difference)
     }
 
     /// The answer of an operation that this channel does not have.

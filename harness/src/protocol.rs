@@ -154,7 +154,12 @@ impl ChannelHello {
             version: version.to_owned(),
             about: info.about.to_owned(),
             lacks: info.lacks.iter().map(lack).collect(),
-            notes: info.notes.iter().map(|&note| note.to_owned()).collect(),
+            notes: info
+                .differs
+                .iter()
+                .map(|(difference, reason)| format!("differs: {difference} ({reason})"))
+                .chain(info.notes.iter().map(|&note| note.to_owned()))
+                .collect(),
         }
     }
 }

@@ -35,6 +35,7 @@ impl<C: Channel> Channel for Slowed<C> {
         package: C::INFO.package,
         about: "a channel with a planted slowdown",
         lacks: &[(Capability::Select, "only what its test needs")],
+        differs: &[],
         notes: &[],
     };
     type Sender<T: Send + 'static> = C::Sender<T>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossbeam_channel as crate_;
 
 use crate::channel::{
-    Capacity, Channel, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
+    Capacity, Channel, Difference, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
@@ -19,6 +19,14 @@ impl Channel for Crossbeam {
         package: Some("crossbeam-channel"),
         about: "lock-free array (bounded) and linked blocks (unbounded), a locked hand-off at capacity 0",
         lacks: &[],
+        differs: &[
+            (
+                Difference::BoundedKeepsUndelivered,
+                "its array is emptied when both ends are gone; its list when the receivers are",
+            ),
+            (Difference::BoundedLeaksAfterPanic, "its tests say so: elements after the panicked one leak"),
+            (Difference::UnboundedLeaksAfterPanic, "the discard ends with the panic"),
+        ],
         notes: &["select chooses at random among the ready receivers"],
     };
     type Sender<T: Send + 'static> = crate_::Sender<T>;

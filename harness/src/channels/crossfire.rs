@@ -7,8 +7,8 @@ use crossfire::mpmc::{Array, List};
 use crossfire::{BlockingRxTrait as _, MRx, MTx};
 
 use crate::channel::{
-    Capability, Capacity, Channel, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
+    Capability, Capacity, Channel, Difference, Handles, Info, Receiver, RecvError, RecvTimeoutError,
+    Selector, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
 /// The channel `crossfire`.
@@ -21,6 +21,12 @@ impl Channel for Crossfire {
         package: Some("crossfire"),
         about: "lock-free array and linked blocks derived from crossbeam's queues, tuned back-off (mpmc, blocking)",
         lacks: &[(Capability::Rendezvous, "crossfire turns capacity 0 into 1")],
+        differs: &[
+            (Difference::BoundedKeepsUndelivered, "queues are emptied when both ends are gone"),
+            (Difference::UnboundedKeepsUndelivered, "queues are emptied when both ends are gone"),
+            (Difference::BoundedLeaksAfterPanic, "the discard ends with the panic"),
+            (Difference::UnboundedLeaksAfterPanic, "the discard ends with the panic"),
+        ],
         notes: &[
             "bounded and unbounded handles are two types, so each call takes one predictable branch here",
             "select takes its receivers in turn (round robin, the crate's default)",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flume as crate_;
 
 use crate::channel::{
-    Capacity, Channel, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
+    Capacity, Channel, Difference, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
@@ -19,6 +19,10 @@ impl Channel for Flume {
         package: Some("flume"),
         about: "a queue behind a lock, waiters served by signals",
         lacks: &[],
+        differs: &[
+            (Difference::BoundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
+            (Difference::UnboundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
+        ],
         notes: &[
             "select is built anew for each receive, as the crate's interface asks, and polls in random order",
         ],

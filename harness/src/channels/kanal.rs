@@ -5,8 +5,8 @@ use std::time::Duration;
 use kanal as crate_;
 
 use crate::channel::{
-    Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
+    Capability, Capacity, Channel, Difference, Handles, Info, NoSelect, Receiver, RecvError,
+    RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
 /// The channel `kanal`.
@@ -21,6 +21,11 @@ impl Channel for Kanal {
         lacks: &[
             (Capability::Select, "kanal has no select"),
             (Capability::MessageReturned, "kanal's send drops the message when every receiver is gone"),
+        ],
+        differs: &[
+            (Difference::BoundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
+            (Difference::UnboundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
+            (Difference::TimesOutBeforeDisconnect, "it looks at the clock first"),
         ],
         notes: &["its close(), which the contract does not use, discards what is queued"],
     };

@@ -28,6 +28,7 @@ impl Channel for MutexDeque {
         package: None,
         about: "the baseline: a VecDeque behind a Mutex, two Condvars",
         lacks: &[(Capability::Select, "a wait is on one condition variable, so on one channel")],
+        differs: &[],
         notes: &[],
     };
     type Sender<T: Send + 'static> = DequeSender<T>;

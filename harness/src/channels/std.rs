@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::channel::{
-    Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
+    Capability, Capacity, Channel, Difference, Handles, Info, NoSelect, Receiver, RecvError,
+    RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
 /// The channel `std`.
@@ -22,6 +22,10 @@ impl Channel for Std {
             (Capability::SendTimeout, "SyncSender::send_timeout is not stable"),
             (Capability::Len, "std::sync::mpsc does not tell its length"),
             (Capability::Select, "std::sync::mpsc has no select"),
+        ],
+        differs: &[
+            (Difference::BoundedLeaksAfterPanic, "the discard ends with the panic"),
+            (Difference::UnboundedLeaksAfterPanic, "the discard ends with the panic"),
         ],
         notes: &[
             "bounded and unbounded senders are two types, so each send takes one predictable branch here",

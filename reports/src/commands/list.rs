@@ -36,6 +36,9 @@ fn channel(out: &mut impl Write, info: &Info, version: Option<&String>) -> io::R
     for (capability, reason) in info.lacks {
         wrapped(out, 6, &format!("lacks {capability}: {reason}"))?;
     }
+    for (difference, reason) in info.differs {
+        wrapped(out, 6, &format!("differs: {difference} ({reason})"))?;
+    }
     for note in info.notes {
         wrapped(out, 6, &format!("note: {note}"))?;
     }

@@ -1,0 +1,116 @@
+//! Messages whose drops are counted, one count for each.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::scene::{Checked, Wrong};
+
+/// How often each message was dropped.
+///
+/// It is leaked, so that a message is plain data: a channel that delivers a message twice is then caught by the count, and does
+/// not free memory twice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counts(&'static [AtomicU32]);
+
+impl Counts {
+    pub(super) fn new(messages: usize) -> Self {
+        Counts(Vec::leak((0..messages).map(|_| AtomicU32::new(0)).collect()))
+    }
+
+    /// The message of this number.
+    pub(super) fn message(self, number: usize) -> Counted {
+        Counted { number, counts: self }
+    }
+
+    /// How often it was dropped.
+    pub(super) fn dropped(self, number: usize) -> u32 {
+        // Acquire: pairs with the Release of the drop.
+        self.0[number].load(Ordering::Acquire)
+    }
+
+    /// Messages of these that were not dropped.
+    pub(super) fn alive(self, messages: usize) -> usize {
+        (0..messages).filter(|&number| self.dropped(number) == 0).count()
+    }
+
+    /// Whether each of the first `messages` was dropped exactly once.
+    pub(super) fn each_once(self, messages: usize) -> Checked {
+        let times: Vec<u32> = (0..messages).map(|number| self.dropped(number)).collect();
+        match times.iter().position(|&times| times != 1) {
+            None => Ok(()),
+            Some(number) => Err(Wrong::new(
+                "every message is dropped exactly once",
+                format!("message {number} was dropped {} times", times[number]),
+            )),
+        }
+    }
+}
+
+/// A message that counts its drop.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) number: usize,
+    counts: Counts,
+}
+
+impl PartialEq for Counted {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire of whoever counts.
+        self.counts.0[self.number].fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Numbers that were to arrive once each: which are missing, which came twice.
+pub(super) fn each_once(mut arrived: Vec<u64>, expected: impl Iterator<Item = u64>) -> Checked {
+    arrived.sort_unstable();
+    let mut expected: Vec<u64> = expected.collect();
+    expected.sort_unstable();
+    if arrived == expected {
+        return Ok(());
+    }
+    let doubled: Vec<u64> =
+        arrived.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    let missing: Vec<u64> =
+        expected.iter().copied().filter(|number| arrived.binary_search(number).is_err()).collect();
+    let some = |numbers: &[u64]| numbers.iter().take(8).map(u64::to_string).collect::<Vec<_>>().join(", ");
+    Err(Wrong::new(
+        format!("each of {} messages arrives exactly once", expected.len()),
+        format!(
+            "{} arrived; {} missing ({}), {} twice ({})",
+            arrived.len(),
+            missing.len(),
+            some(&missing),
+            doubled.len(),
+            some(&doubled)
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_missing_or_came_twice_is_named() {
+        assert_eq!(each_once(vec![2, 0, 1], 0..3), Ok(()));
+        let wrong = each_once(vec![2, 0, 2], 0..3).expect_err("1 is missing");
+        assert_eq!(wrong.happened, "3 arrived; 1 missing (1), 1 twice (2)");
+    }
+
+    #[test]
+    fn drops_are_counted() {
+        let counts = Counts::new(2);
+        drop(counts.message(1));
+        assert_eq!((counts.dropped(0), counts.dropped(1), counts.alive(2)), (0, 1, 1));
+        assert!(counts.each_once(2).is_err());
+        drop(counts.message(0));
+        assert_eq!(counts.each_once(2), Ok(()));
+        drop(counts.message(0));
+        assert!(counts.each_once(2).is_err());
+    }
+}
