@@ -57,9 +57,8 @@ rounds! {
     one_forwarder: FanIn, at_most(2), (3, 8), "variant=forwarders,capacity=1,inputs=1";
     shared_senders: FanIn, at_most(2), (3, 12), "variant=shared,capacity=1,inputs={}", (2, 4);
     one_worker_of_a_pipeline: Pipeline, at_most(1), (2, 6), "capacity=1,workers=1";
-    workers_of_a_pipeline_that_meet: Pipeline, at_most(1), (2, 8), "capacity=0,workers={}", (1, 3);
-    a_pool_of_one: WorkerPool, at_most(2), (3, 6), "capacity=1,workers=1";
-    a_pool: WorkerPool, at_most(1), (2, 12), "capacity=1,workers={}", (2, 3);
+    workers_of_a_pipeline_that_meet: Pipeline, at_most(1), (1, 8), "capacity=0,workers={}", (1, 3);
+    a_pool: WorkerPool, at_most(2), (3, 12), "capacity=1,workers={}", (1, 3);
     a_pool_that_quits: WorkerPool, at_most(2), (3, 12), "capacity=1,quit=half,workers={}", (1, 3);
     a_pool_that_meets_and_quits: WorkerPool, at_most(1), (3, 8), "capacity=0,quit=half,workers={}", (1, 2);
     one_caller: TokenBucket, at_most(2), (2, 6), "rate=1000000000,burst=2,callers=1";
