@@ -401,6 +401,10 @@ pub const fn active(_: Mutant) -> bool {
 mod tests {
     use super::*;
 
+    /// Known when it is compiled, so that nothing of a mutant is.
+    #[cfg(not(feature = "mutants"))]
+    const _: () = assert!(!active(Mutant::SendWakesNobody));
+
     #[test]
     fn every_mutant_has_a_name_of_its_own() {
         for mutant in Mutant::ALL {

@@ -64,6 +64,10 @@ impl Crew {
     /// # Errors
     ///
     /// None: a model has as many threads as it asks for.
+    ///
+    /// # Panics
+    ///
+    /// When the thread panics, it does so with its name.
     pub fn spawn<T: Send + 'static>(
         &mut self,
         name: impl Into<String>,

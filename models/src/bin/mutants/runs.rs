@@ -92,6 +92,10 @@ fn explore(model: &Model, mutant: Option<Mutant>) -> io::Result<Option<(u64, f64
         .errors
         .split_once("failed in execution ")
         .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+    // Whoever hangs or is killed by a signal has no last word; any other failure that no model tells of is not the mutant's.
+    if executions.is_none() && ended.status.is_some_and(|status| status.code().is_some()) {
+        return Err(io::Error::other(format!("{} failed without a word:\n{}", model.name, ended.errors)));
+    }
     Ok(Some((executions.unwrap_or(0), ended.seconds)))
 }
 
