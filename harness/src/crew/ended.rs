@@ -52,7 +52,7 @@ impl fmt::Display for Seconds {
 /// What the threads of a crew have done together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The messages that they, and the caller since [`Crew::new`], have dropped.
+    /// The messages that they, and the caller since [`Crew::new`](super::Crew::new), have dropped.
     pub dropped: Tally,
     /// What they have used from the gate to their end; `None` where the system does not tell.
     pub usage: Option<Usage>,
