@@ -3,6 +3,7 @@
 //! ```text
 //! mutants           all of it: writes models/mutants.json and docs/mutants.md; fails when a mutant is caught by nobody, when one
 //!                   that was caught by a method is no longer, or when sound code is flagged
+//! mutants NAME...   these mutants only (`none`: the code without a mistake); the other rows stay as they are stored
 //! mutants --check   for each mutant the model that caught it fastest, as it is stored: that one has to catch it again
 //! ```
 //!
@@ -34,12 +35,14 @@ const BOUNDS: &str = "Bounds: loom explores all schedules of at most 2 preemptio
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => everything(),
         ["--check"] => check(),
-        _ => {
-            eprintln!("error: `{}`: expected nothing or --check", arguments.join(" "));
-            return ExitCode::from(2);
-        }
+        ref names => match unknown(names) {
+            None => look(names),
+            Some(name) => {
+                eprintln!("error: `{name}`: expected --check, or names of mutants; docs/mutants.md has them");
+                return ExitCode::from(2);
+            }
+        },
     };
     match done {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
@@ -77,10 +80,17 @@ impl Job {
     }
 }
 
-fn everything() -> io::Result<Vec<String>> {
+/// A name that is no mutant's.
+fn unknown<'a>(names: &[&'a str]) -> Option<&'a str> {
+    names.iter().copied().find(|&name| name != UNMUTATED && Mutant::of_name(name).is_none())
+}
+
+/// Lets every method look for these mutants, or for all of them when none is named.
+fn look(names: &[&str]) -> io::Result<Vec<String>> {
     let earlier = stored()?;
     let builds = Builds::of(&METHODS)?;
     let rows = [None].into_iter().chain(Mutant::ALL.map(Some));
+    let rows = rows.filter(|row| names.is_empty() || names.contains(&row.map_or(UNMUTATED, Mutant::name)));
     let jobs: Vec<Job> =
         rows.flat_map(|mutant| (0..METHODS.len()).map(move |method| Job { mutant, method })).collect();
     let verdicts = in_parallel(&jobs, |job| {
@@ -97,7 +107,10 @@ fn everything() -> io::Result<Vec<String>> {
     let rows = jobs.chunks(METHODS.len()).zip(verdicts.chunks(METHODS.len()));
     let rows =
         rows.map(|(jobs, verdicts)| Row { mutant: jobs[0].name().to_owned(), verdicts: verdicts.to_vec() });
-    let table = Table { bounds: BOUNDS.to_owned(), rows: rows.collect() };
+    let mut table = Table { bounds: BOUNDS.to_owned(), rows: rows.collect() };
+    // Rows that were not asked for stay; those of mutants that are no more go.
+    let all = [UNMUTATED].into_iter().chain(Mutant::ALL.map(Mutant::name));
+    table.rows = all.filter_map(|name| table.row(name).or(earlier.row(name)).cloned()).collect();
     fs::write(root().join("models/mutants.json"), serde_json::to_string_pretty(&table)? + "\n")?;
     fs::write(root().join("docs/mutants.md"), table.document())?;
     println!("written: models/mutants.json, docs/mutants.md");
