@@ -2,15 +2,18 @@
 //!
 //! A thread that hangs inside a channel cannot be stopped from outside. At the deadline the round fails with the names of
 //! the threads that had not ended, and those threads are abandoned; whoever runs rounds decides whether to go on beside them.
+//!
+//! In a build that explores, `modelled.rs` stands in for this file: the same crew, of modelled threads.
 
-use std::any::Any;
+mod ended;
+
 use std::cell::Cell;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub use self::ended::{CrewError, Ended, panic_message};
 use crate::message::{Tally, take_dropped};
 use crate::meters::{Allocations, Usage, allocations};
 use crate::placement::{Place, pin};
@@ -18,48 +21,6 @@ use crate::workload::Size;
 
 /// How long the other threads may take to end after one has panicked. Most then see a disconnect; the rest hang.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// Why the threads of a round did not all end well.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CrewError {
-    /// Some threads had not ended when the deadline came.
-    #[error("hung: after {} {} still had not ended", Seconds(*.waited), .threads.join(", "))]
-    Hung {
-        /// The round's deadline.
-        waited: Duration,
-        /// Their names.
-        threads: Vec<String>,
-    },
-    /// A thread panicked.
-    #[error("{thread} panicked: {message}")]
-    Panicked {
-        /// Its name.
-        thread: String,
-        /// What the panic said.
-        message: String,
-    },
-    /// The machine gave no more threads: no failure of the channel.
-    #[error("could not start {thread}: {message}")]
-    NotStarted {
-        /// Its name.
-        thread: String,
-        /// What the operating system said.
-        message: String,
-    },
-    /// The threads could not be put where they were to be: no failure of the channel.
-    #[error("not available here: {0}")]
-    NotPlaced(String),
-}
-
-/// A duration in seconds, as people write it.
-#[derive(Clone, Copy, Debug)]
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s", self.0.as_secs_f64())
-    }
-}
 
 /// Opens the timed region for all threads of a crew at once.
 #[derive(Clone, Debug)]
@@ -144,17 +105,6 @@ impl Account {
 thread_local! {
     /// What this thread had used and allocated when it went through the gate.
     static AT_THE_GATE: Cell<Account> = const { Cell::new(Account { usage: None, allocations: None }) };
-}
-
-/// What the threads of a crew have done together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The messages that they, and the caller since [`Crew::new`], have dropped.
-    pub dropped: Tally,
-    /// What they have used from the gate to their end; `None` where the system does not tell.
-    pub usage: Option<Usage>,
-    /// What they have allocated from the gate to their end; `None` where nobody counts.
-    pub allocations: Option<Allocations>,
 }
 
 #[derive(Debug)]
@@ -321,17 +271,6 @@ impl Drop for Crew {
         if self.spawned < self.threads {
             self.gate.abandon();
         }
-    }
-}
-
-/// What a panic said, for people.
-pub fn panic_message(panic: &(dyn Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        (*message).to_owned()
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "a panic without a message".to_owned()
     }
 }
 

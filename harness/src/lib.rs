@@ -9,7 +9,9 @@
 //! - [`meters`] is what a round costs beside wall time; [`latency`] is how long each of its messages took; [`fairness`] is how evenly its threads shared it.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
 //! - `verify` (with the feature of that name) verifies a channel harder than rounds do.
-//! - [`sync`] is the synchronisation that chanlab's own code is written on: real, or loom's.
+//! - [`sync`] is the synchronisation that chanlab's own code is written on: real, loom's or shuttle's; [`mutants`] are the
+//!   mistakes that can be planted in that code, to test what checks it.
+//! - [`shard`] splits a verification among machines.
 //!
 //! # Example
 //!
@@ -27,6 +29,7 @@
 
 pub mod channel;
 pub mod channels;
+#[cfg_attr(any(loom, shuttle), path = "crew/modelled.rs")]
 pub mod crew;
 pub mod fairness;
 pub mod fault;
@@ -36,8 +39,10 @@ pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
+pub mod mutants;
 mod pace;
 pub mod params;
+#[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are put nowhere"))]
 pub mod placement;
 #[cfg(feature = "planted")]
 pub mod planted;
@@ -46,6 +51,7 @@ pub mod protocol;
 pub mod record;
 pub mod registry;
 pub mod runner;
+pub mod shard;
 #[cfg(feature = "third-party")]
 pub mod slowed;
 pub mod sync;

@@ -25,6 +25,14 @@ pub(crate) fn wait_until(moment: Instant) -> Instant {
     }
 }
 
+/// Waits a period from now.
+pub(crate) fn pause(period: Duration) {
+    wait_until(Instant::now() + period);
+    // In a build that explores, other threads run meanwhile: a thread that paces itself would else never let them.
+    #[cfg(any(loom, shuttle))]
+    crate::sync::thread::yield_now();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -189,12 +189,15 @@ pub struct Model {
     pub model: String,
     /// The channel or the workload that it explores.
     pub subject: String,
-    /// What explored it: `loom`.
+    /// What explored it: `loom` or `shuttle`.
     pub method: String,
     /// Whether it passed.
     pub passed: bool,
     /// Executions explored.
     pub executions: usize,
+    /// Whether these were all that there are. Not told by records from before it was asked.
+    #[serde(default)]
+    pub exhausted: bool,
     /// The bounds, in words.
     pub bounds: String,
     /// Seconds taken.

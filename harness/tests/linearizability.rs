@@ -124,6 +124,7 @@ impl<B: Mistake> Channel for Broken<B> {
         about: "the baseline with a mistake",
         lacks: &[(Capability::Select, "as the baseline")],
         notes: &[],
+        differs: &[],
     };
     type Sender<T: Send + 'static> = BrokenSender<T, B>;
     type Receiver<T: Send + 'static> = BrokenReceiver<T, B>;

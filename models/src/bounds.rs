@@ -1,36 +1,92 @@
 //! How far a model is explored: its own bounds, and what the environment asks for instead.
 //!
 //! Most mistakes in concurrent code show with two preemptions or fewer (M. Musuvathi and S. Qadeer, "Iterative context
-//! bounding for systematic testing of multithreaded programs", 2007), and each further one multiplies the executions by
-//! about ten. Switches at a wait or at the end of a thread are no preemptions and never bounded.
+//! bounding for systematic testing of multithreaded programs", 2007), and each further one multiplies loom's executions by
+//! about ten. Switches at a wait or at the end of a thread are no preemptions and never bounded. Shuttle tries a number of
+//! schedules and says nothing of the others.
 
 use std::env::{self, VarError};
+use std::str::FromStr;
 
-use harness::sync::Bounds;
+use harness::shard::Shard;
+use harness::sync::{Bounds, EXPLORER, Explorer, Plan};
 
-/// The environment variable that replaces the preemption bound of every model that has one: a number, or `all` for every
+/// The environment variable that replaces loom's preemption bound of every model that has one: a number, or `all` for every
 /// schedule. A model that has none is small enough for every schedule at any time.
 pub const PREEMPTIONS: &str = "CHANLAB_LOOM_PREEMPTIONS";
 
-/// The environment variable that replaces the limit of scheduling points of every model.
+/// The environment variable that replaces loom's limit of scheduling points of every model.
 pub const BRANCHES: &str = "CHANLAB_LOOM_BRANCHES";
 
-/// Scheduling points of one execution. The longest model needs some hundred: one that reaches this spins for ever.
+/// The environment variable that replaces the number of shuttle's schedules of every model.
+pub const SCHEDULES: &str = "CHANLAB_SHUTTLE_ITERATIONS";
+
+/// The environment variable that replaces the depth of shuttle's PCT schedules.
+pub const DEPTH: &str = "CHANLAB_SHUTTLE_DEPTH";
+
+/// The environment variable that replaces shuttle's seed.
+pub const SEED: &str = "CHANLAB_SHUTTLE_SEED";
+
+/// The environment variable that replays one of shuttle's schedules, as a failure told it.
+pub const REPLAY: &str = "CHANLAB_SHUTTLE_SCHEDULE";
+
+/// The environment variable that asks for a part: I/N. Shuttle's schedules are split, and loom's models, which are explored whole
+/// or not at all.
+pub const SHARD: &str = "CHANLAB_SHARD";
+
+/// All settings that a failure repeats.
+const SETTINGS: [&str; 4] = [PREEMPTIONS, BRANCHES, DEPTH, SEED];
+
+/// Scheduling points of one of loom's executions. The longest model needs some hundred: one that reaches this spins for ever.
 const BRANCH_LIMIT: usize = 2_000;
+
+/// Shuttle's schedules of a model: a second or so.
+const SCHEDULES_OF_A_MODEL: u64 = 10_000;
+
+/// Most mistakes need one or two constraints between threads.
+const PCT_DEPTH: usize = 3;
+
+/// Any number would do; the same one each time, so that a run can be repeated.
+const DEFAULT_SEED: u64 = 20_241_124;
 
 /// The bounds of a model that says no others: three threads with a few messages each.
 pub const DEFAULT: Bounds = at_most(3);
 
-/// No bound, for two threads.
-pub const EVERY_SCHEDULE: Bounds = Bounds { preemptions: None, branches: BRANCH_LIMIT };
+/// No bound for loom, for two threads.
+pub const EVERY_SCHEDULE: Bounds = Bounds { preemptions: None, ..at_most(0) };
 
-/// All schedules of at most so many preemptions.
+/// With loom all schedules of at most so many preemptions.
 pub const fn at_most(preemptions: usize) -> Bounds {
-    Bounds { preemptions: Some(preemptions), branches: BRANCH_LIMIT }
+    Bounds {
+        preemptions: Some(preemptions),
+        branches: BRANCH_LIMIT,
+        schedules: SCHEDULES_OF_A_MODEL,
+        depth: PCT_DEPTH,
+    }
 }
 
-/// The bounds in words.
-pub fn in_words(bounds: Bounds) -> String {
+/// A number of threads or messages: few for loom, which tries every schedule, and more for shuttle.
+pub const fn sized(few: usize, more: usize) -> usize {
+    match EXPLORER {
+        Explorer::Shuttle => more,
+        Explorer::Loom | Explorer::Threads => few,
+    }
+}
+
+/// What is explored, in words.
+pub fn in_words(plan: &Plan) -> String {
+    let bounds = plan.bounds;
+    if EXPLORER == Explorer::Shuttle {
+        if plan.replay.is_some() {
+            return "one schedule, replayed".to_owned();
+        }
+        let part =
+            if plan.shard == Shard::WHOLE { String::new() } else { format!("part {} of ", plan.shard) };
+        return format!(
+            "{part}{} random and PCT schedules (depth {}), seed {}",
+            bounds.schedules, bounds.depth, plan.seed
+        );
+    }
     let schedules = match bounds.preemptions {
         None => "every schedule".to_owned(),
         Some(0) => "all schedules without a preemption".to_owned(),
@@ -45,17 +101,22 @@ pub fn in_words(bounds: Bounds) -> String {
 /// # Panics
 ///
 /// When the environment asks for something that is no bound.
-pub(crate) fn asked(own: Bounds) -> Bounds {
-    replaced(own, variable(PREEMPTIONS).as_deref(), variable(BRANCHES).as_deref())
-        .unwrap_or_else(|wrong| panic!("{wrong}"))
+pub(crate) fn asked(own: Bounds) -> Plan {
+    replaced(own, variable).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
 /// The environment's settings, as they are typed before a command; empty when there are none.
 pub(crate) fn settings() -> String {
-    [PREEMPTIONS, BRANCHES]
-        .into_iter()
-        .filter_map(|name| Some(format!("{name}={} ", variable(name)?)))
-        .collect()
+    SETTINGS.into_iter().filter_map(|name| Some(format!("{name}={} ", variable(name)?))).collect()
+}
+
+/// Whether loom explores the model of this name in this part.
+pub(crate) fn is_in_shard(plan: &Plan, model: &str) -> bool {
+    // FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo): a number of a name that is the same on every machine.
+    let hash = model.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
+    EXPLORER != Explorer::Loom || plan.shard.has(hash >> 32)
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -67,44 +128,73 @@ fn variable(name: &str) -> Option<String> {
     }
 }
 
-fn replaced(own: Bounds, preemptions: Option<&str>, branches: Option<&str>) -> Result<Bounds, String> {
-    let preemptions = match preemptions {
-        None => own.preemptions,
-        Some("all") => None,
-        // Loom counts them in a byte.
+/// A setting that is a number of this type.
+fn number<N: FromStr>(
+    name: &str,
+    own: N,
+    given: Option<String>,
+    expected: &str,
+    fits: impl Fn(&N) -> bool,
+) -> Result<N, String> {
+    match given {
+        None => Ok(own),
         Some(text) => {
-            let asked = text.parse::<u8>().map_err(|_| {
-                format!("{PREEMPTIONS} is `{text}`: give a number of preemptions up to {}, or `all`", u8::MAX)
-            })?;
+            text.parse().ok().filter(fits).ok_or_else(|| format!("{name} is `{text}`: give {expected}"))
+        }
+    }
+}
+
+fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<Plan, String> {
+    let preemptions = match variable(PREEMPTIONS) {
+        Some(text) if text == "all" => None,
+        given => {
+            // Loom counts them in a byte.
+            let expected = format!("a number of preemptions up to {}, or `all`", u8::MAX);
+            let asked = number(PREEMPTIONS, own.preemptions.unwrap_or(0) as u8, given, &expected, |_| true)?;
             own.preemptions.and(Some(asked.into()))
         }
     };
-    let branches = match branches {
-        None => own.branches,
-        Some(text) => text.parse().ok().filter(|&branches| branches > 0).ok_or_else(|| {
-            format!("{BRANCHES} is `{text}`: give a number of scheduling points, 1 or more")
-        })?,
+    let at_least_1 = "a number of scheduling points, 1 or more";
+    let branches = number(BRANCHES, own.branches, variable(BRANCHES), at_least_1, |&branches| branches > 0)?;
+    let at_least_1 = "a number of schedules, 1 or more";
+    let schedules =
+        number(SCHEDULES, own.schedules, variable(SCHEDULES), at_least_1, |&schedules| schedules > 0)?;
+    let depth = number(DEPTH, own.depth, variable(DEPTH), "a depth, 1 or more", |&depth| depth > 0)?;
+    let seed = number(SEED, DEFAULT_SEED, variable(SEED), "a number of 64 bits", |_| true)?;
+    let shard = match variable(SHARD) {
+        None => Shard::WHOLE,
+        Some(text) => text.parse().map_err(|error| format!("{SHARD}: {error}"))?,
     };
-    Ok(Bounds { preemptions, branches })
+    let bounds = Bounds { preemptions, branches, schedules, depth };
+    Ok(Plan { bounds, seed, shard, replay: variable(REPLAY) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn with(own: Bounds, name: &str, value: &str) -> Result<Plan, String> {
+        replaced(own, |asked| (asked == name).then(|| value.to_owned()))
+    }
+
     #[test]
     fn the_environment_replaces_what_it_names() {
-        assert_eq!(replaced(DEFAULT, None, None), Ok(DEFAULT));
-        assert_eq!(replaced(DEFAULT, Some("2"), None), Ok(at_most(2)));
-        assert_eq!(replaced(EVERY_SCHEDULE, Some("2"), None), Ok(EVERY_SCHEDULE));
-        assert_eq!(replaced(DEFAULT, Some("all"), None), Ok(EVERY_SCHEDULE));
-        assert_eq!(replaced(DEFAULT, None, Some("7")), Ok(Bounds { branches: 7, ..DEFAULT }));
+        let bounds = |own, name, value| with(own, name, value).map(|plan| plan.bounds);
+        assert_eq!(replaced(DEFAULT, |_| None).map(|plan| plan.bounds), Ok(DEFAULT));
+        assert_eq!(bounds(DEFAULT, PREEMPTIONS, "2"), Ok(at_most(2)));
+        assert_eq!(bounds(EVERY_SCHEDULE, PREEMPTIONS, "2"), Ok(EVERY_SCHEDULE));
+        assert_eq!(bounds(DEFAULT, PREEMPTIONS, "all"), Ok(EVERY_SCHEDULE));
+        assert_eq!(bounds(DEFAULT, BRANCHES, "7"), Ok(Bounds { branches: 7, ..DEFAULT }));
+        assert_eq!(bounds(DEFAULT, SCHEDULES, "7"), Ok(Bounds { schedules: 7, ..DEFAULT }));
+        assert_eq!(bounds(DEFAULT, DEPTH, "7"), Ok(Bounds { depth: 7, ..DEFAULT }));
+        assert_eq!(with(DEFAULT, SEED, "7").map(|plan| plan.seed), Ok(7));
+        assert_eq!(with(DEFAULT, SHARD, "2/3").map(|plan| plan.shard), Ok(Shard { index: 2, of: 3 }));
     }
 
     #[test]
     fn what_is_no_bound_is_refused_with_what_would_be_one() {
         for text in ["many", "-1", "256", ""] {
-            let wrong = replaced(DEFAULT, Some(text), None).expect_err(text);
+            let wrong = with(DEFAULT, PREEMPTIONS, text).expect_err(text);
             assert_eq!(
                 wrong,
                 format!(
@@ -112,13 +202,19 @@ mod tests {
                 )
             );
         }
-        let wrong = replaced(DEFAULT, None, Some("0")).expect_err("an execution without a scheduling point");
-        assert!(wrong.starts_with("CHANLAB_LOOM_BRANCHES is `0`"), "{wrong}");
+        for (name, value) in [(BRANCHES, "0"), (SCHEDULES, "0"), (DEPTH, "0"), (SEED, "-1")] {
+            let wrong = with(DEFAULT, name, value).expect_err(name);
+            assert!(wrong.starts_with(&format!("{name} is `{value}`: give a")), "{wrong}");
+        }
+        let wrong = with(DEFAULT, SHARD, "3/2").expect_err("no shard");
+        assert!(wrong.starts_with("CHANLAB_SHARD: `3/2` is no shard"), "{wrong}");
     }
 
+    #[cfg(not(shuttle))]
     #[test]
     fn bounds_are_told_in_words() {
-        assert_eq!(in_words(EVERY_SCHEDULE), "every schedule, 2000 branches at most");
-        assert_eq!(in_words(at_most(2)), "all schedules of at most 2 preemptions, 2000 branches at most");
+        let words = |bounds| in_words(&replaced(bounds, |_| None).expect("no setting is wrong"));
+        assert_eq!(words(EVERY_SCHEDULE), "every schedule, 2000 branches at most");
+        assert_eq!(words(at_most(2)), "all schedules of at most 2 preemptions, 2000 branches at most");
     }
 }

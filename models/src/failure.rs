@@ -5,17 +5,17 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
-use std::panic::{self, PanicHookInfo};
+use std::panic;
 use std::sync::Once;
 use std::{process, thread};
 
-use harness::sync::schedule;
+use harness::sync::{EXPLORER, Explorer, choices, schedule};
 
 use crate::bounds;
 use crate::runner::{Running, say};
 
 thread_local! {
-    /// The model that this thread explores. Loom runs all threads of a model on the thread that explores it.
+    /// The model that this thread explores. All threads of a model run on the thread that explores it.
     static WATCHED: RefCell<Option<Running>> = const { RefCell::new(None) };
 }
 
@@ -28,7 +28,10 @@ pub(crate) struct Watch(());
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        WATCHED.take();
+        // Still watched, and yet it unwinds: a panic that went past the hook, as a job's own do.
+        if let Some(running) = WATCHED.take().filter(|_| thread::panicking()) {
+            tell(running, "a thread panicked without a word".to_owned());
+        }
     }
 }
 
@@ -38,7 +41,14 @@ pub(crate) fn watch(running: Running) -> Watch {
     HOOK.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |panic| match WATCHED.take() {
-            Some(running) => tell(running, panic),
+            Some(running) => {
+                let deadlock = panic.payload_as_str().is_some_and(|message| message.starts_with("deadlock"));
+                tell(running, panic.to_string());
+                if deadlock && EXPLORER == Explorer::Loom {
+                    // Unwinding would end in an abort, after pages about loom's own insides.
+                    process::exit(FAILED);
+                }
+            }
             None => previous(panic),
         }));
     });
@@ -46,33 +56,33 @@ pub(crate) fn watch(running: Running) -> Watch {
     Watch(())
 }
 
-fn tell(running: Running, panic: &PanicHookInfo<'_>) {
-    let deadlock = panic.payload_as_str().is_some_and(|message| message.starts_with("deadlock"));
-    let panic = panic.to_string();
+fn tell(running: Running, panic: String) {
     let backtrace = Backtrace::capture();
-    let steps = schedule();
+    let (steps, choices) = (schedule(), choices());
     // A modelled thread's stack is too small for all that follows.
     let telling = thread::spawn(move || {
-        say(&report(&running, &panic, &steps, &backtrace));
-        running.record(false);
+        say(&report(&running, &panic, &steps, choices, &backtrace));
+        running.record(None);
     });
     if telling.join().is_err() {
         say("the failure could not be recorded");
     }
-    if deadlock {
-        // Unwinding would end in an abort, after pages about loom's own insides.
-        process::exit(FAILED);
-    }
 }
 
-fn report(running: &Running, panic: &str, steps: &[String], backtrace: &Backtrace) -> String {
+fn report(
+    running: &Running,
+    panic: &str,
+    steps: &[String],
+    choices: Option<String>,
+    backtrace: &Backtrace,
+) -> String {
     let model = running.model;
     let mut report = format!(
         "\nmodel {} of {} failed in execution {} ({})\n{panic}\n\nits steps (locks, waits and notifications):\n",
         model.name,
         model.subject,
         running.executions(),
-        bounds::in_words(model.bounds),
+        bounds::in_words(&running.plan),
     );
     for step in steps {
         report += &format!("  {step}\n");
@@ -80,11 +90,16 @@ fn report(running: &Running, panic: &str, steps: &[String], backtrace: &Backtrac
     if backtrace.status() == BacktraceStatus::Captured {
         report += &format!("\n{backtrace}");
     }
-    report += &format!(
-        "\nto replay (the exploration is deterministic; loom then names the places where threads are blocked):\n  \
-         {}LOOM_LOCATION=1 scripts/loom {} -- --exact\n",
-        bounds::settings(),
-        model.name,
-    );
+    let (settings, name) = (bounds::settings(), model.name);
+    report += &match choices {
+        Some(choices) => format!(
+            "\nto replay this very schedule:\n  {}={choices} scripts/shuttle {name} -- --exact\n",
+            bounds::REPLAY
+        ),
+        None => format!(
+            "\nto replay (the exploration is deterministic; loom then names the places where threads are blocked):\n  \
+             {settings}LOOM_LOCATION=1 scripts/loom {name} -- --exact\n"
+        ),
+    };
     report
 }

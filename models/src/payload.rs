@@ -1,10 +1,13 @@
 //! Messages that tell what became of them: how often each was made and dropped.
 //!
-//! The counts are plain, not loom's: nothing may be decided by them while the model runs, so loom need not explore the order
+//! The counts are plain, not modelled: nothing may be decided by them while the model runs, so nobody need explore the order
 //! in which they change, and a payload may be dropped while a job's panic unwinds.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use harness::mutants::{Mutant, active};
 
 /// Who sent a message, and as which of its own: sortable, so that order for each producer is order of the pair.
 pub type Id = (usize, usize);
@@ -36,6 +39,10 @@ impl Payloads {
     pub fn make(&self, producer: usize, seq: usize) -> Payload {
         let id = (producer, seq);
         self.counts().entry(id).or_default().made += 1;
+        if active(Mutant::LastReceiverDropsTwice) {
+            // A second drop must find the counts alive, and be counted.
+            mem::forget(self.clone());
+        }
         Payload { id, payloads: self.clone() }
     }
 
@@ -106,7 +113,6 @@ pub fn assert_in_order(received: &[Id]) {
 
 #[cfg(test)]
 mod tests {
-    use std::mem;
     use std::panic::catch_unwind;
 
     use super::*;

@@ -10,14 +10,17 @@ use harness::machine::Machine;
 use harness::record::{self, MODELS_FILE, Record, Recorder};
 use harness::registry::Registry;
 use harness::sync::thread::JoinHandle;
-use harness::sync::{Bounds, EXPLORES, explore};
+use harness::sync::{Bounds, EXPLORER, EXPLORES, Explored, Plan, explore};
 
 use crate::bounds;
 use crate::failure;
 
-/// Held by the model that is being explored. Loom maps and unmaps a stack for each thread of each execution, and the system
+/// Held by the model that is being explored. The explorers map and unmaps a stack for each thread of each execution, and the system
 /// serialises that for a process: measured on two processors, two models at once take four times as long as each alone.
 static EXPLORING: Mutex<()> = Mutex::new(());
+
+/// The file of models that were built with mutants, which nobody reads but people.
+const MUTANTS_FILE: &str = "chanlab-mutants.jsonl";
 
 /// What is explored, and how far.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,9 @@ pub fn model(
     bounds: Bounds,
     body: impl Fn() + Sync + Send + 'static,
 ) {
-    let recorder = Recorder::new(record::target_dir().join(MODELS_FILE));
+    // What becomes of a model of mutants is no news for the page.
+    let file = if cfg!(feature = "mutants") { MUTANTS_FILE } else { MODELS_FILE };
+    let recorder = Recorder::new(record::target_dir().join(file));
     Model { name, subject, bounds }.run(recorder, body);
 }
 
@@ -56,11 +61,20 @@ impl Model {
     /// # Panics
     ///
     /// When the model fails, or when its record cannot be written.
-    pub fn run(mut self, recorder: Recorder, body: impl Fn() + Sync + Send + 'static) {
+    pub fn run(self, recorder: Recorder, body: impl Fn() + Sync + Send + 'static) {
         self.assert_named_after_its_test();
-        self.bounds = bounds::asked(self.bounds);
+        let plan = bounds::asked(self.bounds);
+        if !bounds::is_in_shard(&plan, self.name) {
+            return say(&format!("{:<75} is not in part {}", self.name, plan.shard));
+        }
         let _alone = EXPLORES.then(|| EXPLORING.lock().unwrap_or_else(PoisonError::into_inner));
-        let running = Running { model: self, began: Instant::now(), executions: Arc::default(), recorder };
+        let running = Running {
+            model: self,
+            plan: plan.clone(),
+            began: Instant::now(),
+            executions: Arc::default(),
+            recorder,
+        };
         let executions = Arc::clone(&running.executions);
         let counted = move || {
             // Relaxed: a count that no modelled thread reads.
@@ -69,13 +83,13 @@ impl Model {
         };
         if EXPLORES {
             let watch = failure::watch(running.clone());
-            explore(self.bounds, counted);
+            let explored = explore(&plan, counted);
             drop(watch);
-            running.record(true);
+            running.record(Some(explored));
             // Past the capture of the tests' output: how far a model went is worth a line also when it passes.
-            say(&running.line());
+            say(&running.line(explored));
         } else {
-            explore(self.bounds, counted);
+            explore(&plan, counted);
             println!("{}: not explored, but run on real threads", self.name);
         }
     }
@@ -92,6 +106,7 @@ impl Model {
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(crate) model: Model,
+    pub(crate) plan: Plan,
     began: Instant,
     /// Executions begun.
     executions: Arc<AtomicUsize>,
@@ -108,16 +123,17 @@ impl Running {
         self.began.elapsed()
     }
 
-    /// Writes what became of the model.
-    pub(crate) fn record(&self, passed: bool) {
+    /// Writes what became of the model; `None`: it failed.
+    pub(crate) fn record(&self, explored: Option<Explored>) {
         let record = Record::Model(record::Model {
             at: record::now(),
             model: self.model.name.to_owned(),
             subject: self.model.subject.to_owned(),
-            method: "loom".to_owned(),
-            passed,
+            method: EXPLORER.name().to_owned(),
+            passed: explored.is_some(),
             executions: self.executions(),
-            bounds: bounds::in_words(self.model.bounds),
+            exhausted: explored.is_some_and(|explored| explored.exhausted),
+            bounds: bounds::in_words(&self.plan),
             seconds: self.elapsed().as_secs_f64(),
             machine: Machine::current(&Registry::new()),
         });
@@ -127,14 +143,15 @@ impl Running {
     }
 
     /// How far the exploration went, in one line.
-    fn line(&self) -> String {
+    fn line(&self, explored: Explored) -> String {
         format!(
-            "{:<12} {:<75} {:>9} executions {:>6.1} s  {}",
+            "{:<17} {:<75} {:>9} executions {:>6.1} s  {}{}",
             self.model.subject,
             self.model.name,
             self.executions(),
             self.elapsed().as_secs_f64(),
-            bounds::in_words(self.model.bounds),
+            bounds::in_words(&self.plan),
+            if explored.exhausted { ": exhausted" } else { "" },
         )
     }
 }

@@ -1,13 +1,13 @@
 //! Models of `token_bucket`'s refill: never more tokens than the bucket holds, each of them taken or dropped once.
 //!
-//! The main thread is the ticker and calls the real [`refill`]; other threads take tokens.
+//! The main thread is the ticker and calls the real [`refill`] or runs the real loop, [`tick`]; other threads take tokens.
 
 use harness::channel::{Capacity, Channel, Receiver, TryRecvError};
 use harness::channels::mutex_deque::{DequeReceiver, DequeSender, MutexDeque};
-use harness::sync::{Arc, AtomicBool, Ordering, thread};
+use harness::sync::{Arc, AtomicBool, AtomicUsize, Ordering, thread};
 use harness::workload::Workload;
-use harness::workloads::token_bucket::{Refill, TokenBucket, refill};
-use models::bounds::{EVERY_SCHEDULE, at_most};
+use harness::workloads::token_bucket::{Refill, TokenBucket, refill, tick};
+use models::bounds::{EVERY_SCHEDULE, at_most, sized};
 use models::payload::{Id, Payload, Payloads, assert_in_order};
 use models::{joined, model};
 
@@ -158,6 +158,42 @@ fn a_rendezvous_bucket_has_nothing_for_who_only_looks() {
         assert_eq!(refill(&sender, payloads.make(0, 0)), Refill::Full);
         assert_eq!(joined(taker), Err(TryRecvError::Empty));
         drop((sender, kept));
+        payloads.assert_each_dropped_once();
+    });
+}
+
+/// The rate: a tick adds one token at most, whatever the ticks before it found, and the ticker ends when nobody takes tokens any
+/// more.
+#[test]
+fn no_tick_adds_more_than_one_token() {
+    const NAME: &str = "no_tick_adds_more_than_one_token";
+    model(NAME, SUBJECT, at_most(2), || {
+        let takers = sized(1, 3);
+        let payloads = Payloads::new();
+        let (sender, receiver) = bucket(1);
+        let ticks = Arc::new(AtomicUsize::new(1));
+        let takers: Vec<_> = (0..takers)
+            .map(|_| {
+                let receiver = receiver.try_clone().expect("the baseline has several consumers");
+                thread::spawn(move || {
+                    [0, 1].map(|_| receiver.recv().expect("the ticker is there").id().1).len()
+                })
+            })
+            .collect();
+        drop(receiver);
+        let mut refused = 0;
+        let mint = |seq| payloads.make(0, seq as usize);
+        let pause = || {
+            // Relaxed: only this thread counts.
+            ticks.fetch_add(1, Ordering::Relaxed);
+            thread::yield_now();
+        };
+        let added = tick(&sender, 0, mint, |_| refused += 1, pause) as usize;
+        let taken: usize = takers.into_iter().map(joined).sum();
+        let ticks = ticks.load(Ordering::Relaxed);
+        assert_eq!(added + refused, ticks, "a tick adds one token or drops one");
+        assert!(taken <= added && added <= taken + 1, "{added} tokens added, {taken} taken of a bucket of 1");
+        drop(sender);
         payloads.assert_each_dropped_once();
     });
 }

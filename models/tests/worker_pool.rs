@@ -13,7 +13,7 @@ use harness::sync::{Arc, AtomicBool, Bounds, Ordering};
 use harness::workload::Workload;
 use harness::workloads::worker_pool::{Outcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
-use models::payload::{Id, Payload, Payloads};
+use models::payload::{Id, Payload, Payloads, assert_each_once};
 use models::{joined, model};
 
 const SUBJECT: &str = WorkerPool::INFO.name;
@@ -196,6 +196,32 @@ fn the_collector_goes_without_quit() {
             assert_ne!(stopped, Stopped::Quit, "nobody said quit");
         }
         running.payloads.assert_each_dropped_once();
+    });
+}
+
+/// A job that was accepted is done or was never taken: a worker that hears quit does not forget the one it has. The models above
+/// cannot tell, since a job that nobody took is dropped with its channel; here what is left can be looked at.
+#[test]
+fn a_job_is_done_or_never_taken() {
+    model("a_job_is_done_or_never_taken", SUBJECT, EVERY_SCHEDULE, || {
+        let open = "the baseline has every capacity";
+        let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
+        let (result_sender, results) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
+        let (payloads, quit) = (Payloads::new(), Quit::new());
+        let left = job_receiver.try_clone().expect("the baseline has several consumers");
+        let worker = {
+            let quit = quit.clone();
+            thread::spawn(move || serve(&job_receiver, &result_sender, &quit, |job| job))
+        };
+        // One job, which the channel has room for: a submitter that waits would not be woken while `left` is held.
+        submit(&jobs, 1, &quit, |_| payloads.make(0, 0), |_| ());
+        quit.raise();
+        drop(jobs);
+        joined(worker);
+        let done = results.recv().map(|job| job.id()).into_iter();
+        let not_taken = left.recv().map(|job| job.id()).into_iter();
+        assert_each_once(done.chain(not_taken), &[1]);
+        payloads.assert_each_dropped_once();
     });
 }
 

@@ -3,7 +3,8 @@
 //! It exists to be compared with, so it is written to be good at what it is and no more: waiters are counted so that
 //! nobody is notified in vain (a notification is a system call on Linux), notifications are sent after the lock is
 //! released, and messages are dropped outside it. The buffered flavour is `queue.rs`, the rendezvous `hand_off.rs`. Both are
-//! written on [`crate::sync`], so that loom explores the code that is measured.
+//! written on [`crate::sync`], so that loom and shuttle explore the code that is measured, and hold the switches of
+//! [`crate::mutants`], which are nothing in a usual build.
 
 mod hand_off;
 mod queue;
@@ -16,7 +17,8 @@ use crate::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
-use crate::sync::{Arc, Deadline};
+use crate::mutants::{Mutant, active};
+use crate::sync::{Arc, Condvar, Deadline, Guard};
 
 /// The channel `mutex-deque`.
 #[derive(Debug)]
@@ -71,16 +73,21 @@ impl Patience {
 
     /// Waits for a notification. The caller has seen that its patience is not exhausted.
     #[track_caller]
-    fn wait<'a, T: Send + 'static>(
-        &self,
-        condvar: &crate::sync::Condvar,
-        guard: crate::sync::Guard<'a, T>,
-    ) -> crate::sync::Guard<'a, T> {
+    fn wait<'a, T: Send + 'static>(&self, condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
         match self {
             Patience::Until(deadline) => deadline.wait(condvar, guard),
             Patience::None | Patience::Endless => crate::sync::wait(condvar, guard),
         }
     }
+}
+
+/// `notify_all`, or `notify_one` where `mutant` is planted.
+#[track_caller]
+fn wake_all(condvar: &Condvar, mutant: Mutant) {
+    if active(mutant) {
+        return condvar.notify_one();
+    }
+    condvar.notify_all();
 }
 
 /// Why a message was not sent.

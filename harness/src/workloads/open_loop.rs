@@ -26,6 +26,7 @@ use crate::message::{Message, MessageId, Payload};
 use crate::pace::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::sync::EXPLORES;
 use crate::workload::{
     Figure, RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares,
 };
@@ -34,8 +35,8 @@ use crate::workload::{
 #[derive(Debug)]
 pub struct OpenLoop;
 
-/// From the first thread through the gate to the first message's moment.
-const LEAD: Duration = Duration::from_millis(1);
+/// From the first thread through the gate to the first message's moment. A model has no threads that are woken late.
+const LEAD: Duration = if EXPLORES { Duration::ZERO } else { Duration::from_millis(1) };
 
 /// A round is about so long.
 const ROUNDS_IN_A_SECOND: u64 = 20;

@@ -25,7 +25,8 @@ use crate::fault::Fault;
 use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
-use crate::pace::wait_until;
+use crate::mutants::{Mutant, active};
+use crate::pace::pause;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{Figure, RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, shares};
@@ -48,10 +49,50 @@ pub enum Refill {
 /// One tick: puts a token into the bucket, or drops it when the bucket is full. Never waits.
 #[inline]
 pub fn refill<T>(bucket: &impl Sender<T>, token: T) -> Refill {
+    if active(Mutant::RefillWaits) {
+        return if bucket.send(token).is_ok() { Refill::Added } else { Refill::Abandoned };
+    }
     match bucket.try_send(token) {
         Ok(()) => Refill::Added,
         Err(TrySendError::Full(_)) => Refill::Full,
         Err(TrySendError::Disconnected(_)) => Refill::Abandoned,
+    }
+}
+
+/// The loop of the ticker: ticks until nobody takes tokens any more; the first tick is now. `mint` makes the token of a number:
+/// tokens are numbered as they go in, from `initial`, and one that is refused has the number of the next. `refused` is told of each
+/// that did not go in, and `pause` waits for the next tick. Returns how many went in, the initial ones among them.
+pub fn tick<T>(
+    bucket: &impl Sender<T>,
+    initial: u64,
+    mut mint: impl FnMut(u64) -> T,
+    mut refused: impl FnMut(u64),
+    mut pause: impl FnMut(),
+) -> u64 {
+    let mut added = initial;
+    // Only a mutant looks at it.
+    let mut owed = 0_u64;
+    loop {
+        match refill(bucket, mint(added)) {
+            Refill::Added => {
+                added += 1;
+                if active(Mutant::RefillsTwice) && owed > 0 {
+                    owed -= 1;
+                    continue;
+                }
+            }
+            Refill::Full => {
+                refused(added);
+                owed += 1;
+            }
+            Refill::Abandoned => {
+                refused(added);
+                if !active(Mutant::TickerMissesTheEnd) {
+                    return added;
+                }
+            }
+        }
+        pause();
     }
 }
 
@@ -141,7 +182,12 @@ impl Workload for TokenBucket {
         let receivers: Vec<_> = receivers.into_iter().map(|receiver| taking.hold(receiver)).collect();
         let ticking = crew.spawn("ticker", move |gate| {
             let passed = gate.pass();
-            let ticks = tick(&bucket, held, period);
+            let token =
+                |seq| Token { message: Message::new(MessageId { producer: 0, seq }), minted: Instant::now() };
+            let mut refused = Tally::default();
+            let refuse = |seq| refused += Tally::of_message(MessageId { producer: 0, seq });
+            let added = tick(&bucket, held, token, refuse, || pause(period));
+            let ticks = Ticks { added, refused };
             (passed, ticks, taking.disconnected("ticker"))
         })?;
 
@@ -215,23 +261,6 @@ struct Ticks {
     added: u64,
     /// Tokens that found it full, and the last one, which found nobody.
     refused: Tally,
-}
-
-/// Ticks until nobody takes tokens any more; the first tick is now. Tokens are numbered as they go in.
-fn tick(bucket: &impl Sender<Token>, initial: u64, period: Duration) -> Ticks {
-    let mut ticks = Ticks { added: initial, refused: Tally::default() };
-    loop {
-        let id = MessageId { producer: 0, seq: ticks.added };
-        match refill(bucket, Token { message: Message::new(id), minted: Instant::now() }) {
-            Refill::Added => ticks.added += 1,
-            Refill::Full => ticks.refused += Tally::of_message(id),
-            Refill::Abandoned => {
-                ticks.refused += Tally::of_message(id);
-                return ticks;
-            }
-        }
-        wait_until(Instant::now() + period);
-    }
 }
 
 /// Checks every window between two grants: at most `burst` and one for each `period` in it.

@@ -144,3 +144,65 @@ fn try_send_against_recv() {
         payloads.assert_each_dropped_once();
     });
 }
+
+/// Two receivers wait and each wants one message: the second message wakes the second receiver, though the first is still there.
+#[test]
+fn two_waiting_receivers_get_a_message_each() {
+    model("buffered::two_waiting_receivers_get_a_message_each", SUBJECT, DEFAULT, || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(Capacity::of(2));
+        let other = receiver.try_clone().expect("the baseline has several consumers");
+        let consumers = [receiver, other]
+            .map(|receiver| thread::spawn(move || receiver.recv().expect("the sender is there").id()));
+        for seq in 0..2 {
+            sender.send(payloads.make(0, seq)).expect("a receiver is there");
+        }
+        assert_each_once(consumers.map(joined), &[2]);
+        drop(sender);
+        payloads.assert_each_dropped_once();
+    });
+}
+
+/// Two senders wait in a full channel: one place lets one of them in, and the other looks again and waits on.
+#[test]
+fn a_woken_sender_looks_for_room_again() {
+    model("buffered::a_woken_sender_looks_for_room_again", SUBJECT, DEFAULT, || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(Capacity::of(1));
+        sender.send(payloads.make(0, 0)).expect("the channel has room");
+        let producers = [(1, sender.clone()), (2, sender)].map(|(producer, sender)| {
+            let payload = payloads.make(producer, 0);
+            thread::spawn(move || sender.send(payload).expect("the receiver is there"))
+        });
+        let mut received = Vec::new();
+        while let Ok(payload) = receiver.recv() {
+            assert!(
+                receiver.len().expect("the baseline tells its length") <= 1,
+                "it holds more than its capacity"
+            );
+            received.push(payload.id());
+        }
+        producers.into_iter().for_each(joined);
+        assert_each_once(received, &[1, 1, 1]);
+        payloads.assert_each_dropped_once();
+    });
+}
+
+/// The ring wraps around, and the order stays.
+#[test]
+fn order_at_the_wrap_around() {
+    model("buffered::order_at_the_wrap_around", SUBJECT, EVERY_SCHEDULE, || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(Capacity::of(2));
+        let producer = {
+            let payloads = payloads.clone();
+            thread::spawn(move || send_all(sender, &payloads, 0, 4))
+        };
+        let received = receive_all(&receiver);
+        joined(producer);
+        assert_in_order(&received);
+        assert_each_once(received, &[4]);
+        drop(receiver);
+        payloads.assert_each_dropped_once();
+    });
+}

@@ -4,6 +4,7 @@
 
 mod buffered;
 mod disconnect;
+mod many;
 mod rendezvous;
 mod timeouts;
 

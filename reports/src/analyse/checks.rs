@@ -161,6 +161,7 @@ mod tests {
             method: "loom".to_owned(),
             passed,
             executions: 1_000,
+            exhausted: false,
             bounds: "all schedules of at most 2 preemptions".to_owned(),
             seconds: 1.0,
             machine: Machine::current(&Registry::new()),

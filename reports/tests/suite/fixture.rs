@@ -134,6 +134,7 @@ impl Fixture {
             method: "loom".to_owned(),
             passed: true,
             executions: 1_234,
+            exhausted: false,
             bounds: "all schedules of at most 2 preemptions".to_owned(),
             seconds: 1.5,
             machine: machine(kernel),

@@ -1,0 +1,72 @@
+//! The cases of a verification: a part of them, so that many machines share one, and the seed of each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One part of the cases: every `of`-th, so that the parts do not overlap and are together all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which part, from 1.
+    pub index: u32,
+    /// Of so many.
+    pub of: u32,
+}
+
+impl Shard {
+    /// All cases.
+    pub const WHOLE: Shard = Shard { index: 1, of: 1 };
+
+    /// Whether the case is in this part.
+    pub fn has(self, case: u64) -> bool {
+        case % u64::from(self.of) == u64::from(self.index - 1)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+/// What is no shard.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no shard: expected I/N with I from 1 to N, as in 2/5")]
+pub struct NoShard(String);
+
+impl FromStr for Shard {
+    type Err = NoShard;
+
+    fn from_str(text: &str) -> Result<Self, NoShard> {
+        let parts =
+            text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((index, of)) if index >= 1 && index <= of => Ok(Shard { index, of }),
+            _ => Err(NoShard(text.to_owned())),
+        }
+    }
+}
+
+/// The seed of a case: bits of a seed and of the case's number, mixed (`splitmix64`, S. Vigna 2015, after Steele, Lea and Flood,
+/// "Fast splittable pseudorandom number generators", 2014).
+pub fn seed_of(seed: u64, case: u64) -> u64 {
+    let mut state = seed ^ case.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    state ^ (state >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_read_as_it_is_written() {
+        assert_eq!("2/5".parse(), Ok(Shard { index: 2, of: 5 }));
+        assert_eq!(Shard { index: 2, of: 5 }.to_string(), "2/5");
+        for wrong in ["", "2", "0/5", "6/5", "1/0", "a/b", "-1/2"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What loom and shuttle have in common: locks, waits and deadlines that leave a trace.
+//!
+//! Both run all threads of a model on the thread that explores it, so the trace is a thread-local of that one.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::sync::{Arc as UnmodelledArc, PoisonError};
+use std::time::Duration;
+
+#[cfg(loom)]
+use ::loom::sync as modelled;
+#[cfg(shuttle)]
+use ::shuttle::sync as modelled;
+
+#[cfg(loom)]
+pub use ::loom::sync::Arc;
+#[cfg(loom)]
+pub use ::loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+#[cfg(loom)]
+pub use ::loom::thread;
+#[cfg(shuttle)]
+pub use ::shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+#[cfg(shuttle)]
+pub use ::shuttle::thread;
+#[cfg(shuttle)]
+pub use std::sync::Arc;
+
+/// A lock that a deadline's thread can hold on to. That sharing is no part of the code that is modelled, so no order of its ends
+/// is explored: only what is modelled costs executions.
+#[derive(Debug)]
+pub struct Mutex<T>(UnmodelledArc<modelled::Mutex<T>>);
+
+impl<T> Mutex<T> {
+    /// A lock around `value`.
+    pub fn new(value: T) -> Self {
+        Mutex(UnmodelledArc::new(modelled::Mutex::new(value)))
+    }
+}
+
+/// A held lock, which remembers which.
+#[derive(Debug)]
+pub struct Guard<'a, T> {
+    held: modelled::MutexGuard<'a, T>,
+    mutex: &'a Mutex<T>,
+}
+
+impl<T> std::ops::Deref for Guard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.held
+    }
+}
+
+impl<T> std::ops::DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.held
+    }
+}
+
+/// A condition variable that a deadline's thread can hold on to, as it can to a [`Mutex`].
+#[derive(Clone, Debug)]
+pub struct Condvar(UnmodelledArc<modelled::Condvar>);
+
+impl Condvar {
+    /// A condition variable that nobody waits for.
+    #[expect(
+        clippy::new_without_default,
+        reason = "std's has the same constructor, and that is what callers use"
+    )]
+    pub fn new() -> Self {
+        Condvar(UnmodelledArc::new(modelled::Condvar::new()))
+    }
+
+    /// Wakes one waiter: under loom the one that has waited longest, under shuttle any.
+    #[track_caller]
+    pub fn notify_one(&self) {
+        step("notifies one");
+        self.0.notify_one();
+    }
+
+    /// Wakes all waiters.
+    #[track_caller]
+    pub fn notify_all(&self) {
+        step("notifies all");
+        self.0.notify_all();
+    }
+}
+
+/// Locks, whether or not another thread panicked while it held the lock.
+#[track_caller]
+pub fn lock<T>(mutex: &Mutex<T>) -> Guard<'_, T> {
+    let held = mutex.0.lock().unwrap_or_else(PoisonError::into_inner);
+    step("locks");
+    Guard { held, mutex }
+}
+
+/// Releases the lock, waits for a notification, and locks again.
+#[track_caller]
+pub fn wait<'a, T>(condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
+    let Guard { held, mutex } = guard;
+    step("waits");
+    let held = condvar.0.wait(held).unwrap_or_else(PoisonError::into_inner);
+    step("is woken and locks");
+    Guard { held, mutex }
+}
+
+/// The end of a bounded wait, which may come at any moment after the wait has begun.
+#[derive(Debug)]
+pub struct Deadline {
+    passed: UnmodelledArc<AtomicBool>,
+    started: Cell<bool>,
+}
+
+impl Deadline {
+    /// Passed from the start for a timeout of zero; otherwise at any moment after the first wait begins.
+    pub fn after(timeout: Duration) -> Self {
+        Deadline { passed: UnmodelledArc::new(AtomicBool::new(timeout.is_zero())), started: Cell::new(false) }
+    }
+
+    /// Whether the moment has come.
+    pub fn passed(&self) -> bool {
+        // Pairs with the Release store of the deadline's thread; that thread also holds the lock of the wait.
+        self.passed.load(Ordering::Acquire)
+    }
+
+    /// As [`wait`], but not past the deadline.
+    ///
+    /// The first wait starts the thread that fires the deadline. It takes the lock of the wait to do so: it cannot
+    /// slip between the waiter's look at [`Deadline::passed`] and its wait, so its notification is never lost.
+    #[track_caller]
+    pub fn wait<'a, T: Send + 'static>(&self, condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
+        if !self.started.replace(true) {
+            let passed = UnmodelledArc::clone(&self.passed);
+            let mutex = UnmodelledArc::clone(&guard.mutex.0);
+            let condvar = condvar.clone();
+            thread::spawn(move || {
+                let held = mutex.lock().unwrap_or_else(PoisonError::into_inner);
+                step("is a deadline and passes");
+                // Pairs with the Acquire load in `passed`.
+                passed.store(true, Ordering::Release);
+                drop(held);
+                condvar.notify_all();
+            });
+        }
+        wait(condvar, guard)
+    }
+}
+
+/// What a modelled thread did, and where.
+type Step = (thread::ThreadId, &'static str, &'static Location<'static>);
+
+thread_local! {
+    /// The current execution.
+    static SCHEDULE: RefCell<Vec<Step>> = const { RefCell::new(Vec::new()) };
+}
+
+#[track_caller]
+fn step(what: &'static str) {
+    let step = (thread::current().id(), what, Location::caller());
+    SCHEDULE.with_borrow_mut(|schedule| schedule.push(step));
+}
+
+/// Forgets the steps of the execution before.
+pub(super) fn begin() {
+    SCHEDULE.with_borrow_mut(Vec::clear);
+}
+
+/// The steps of the execution that this thread explores, in their order: locks, waits and notifications. Atomics are
+/// re-exported bare and leave no step.
+pub fn schedule() -> Vec<String> {
+    SCHEDULE.with_borrow(|schedule| {
+        schedule.iter().map(|(thread, what, place)| format!("{thread:?} {what} at {place}")).collect()
+    })
+}

@@ -1,0 +1,80 @@
+//! The real primitives.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+pub use std::sync::{Arc, Condvar, Mutex, MutexGuard as Guard};
+pub use std::thread;
+
+use super::{Explored, Explorer, Plan};
+
+/// What runs a model in this build.
+pub const EXPLORER: Explorer = Explorer::Threads;
+
+/// Executions of a model on real threads, where nothing is explored systematically.
+const STRESS_EXECUTIONS: u64 = 200;
+
+/// Locks, whether or not another thread panicked while it held the lock.
+#[inline]
+pub fn lock<T>(mutex: &Mutex<T>) -> Guard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Releases the lock, waits for a notification, and locks again.
+#[inline]
+pub fn wait<'a, T>(condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
+    condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The end of a bounded wait.
+#[derive(Debug)]
+pub struct Deadline {
+    /// `None` when the end lies beyond what the clock can express.
+    at: Option<Instant>,
+}
+
+impl Deadline {
+    /// The moment `timeout` from now.
+    #[inline]
+    pub fn after(timeout: Duration) -> Self {
+        Deadline { at: Instant::now().checked_add(timeout) }
+    }
+
+    /// Whether the moment has come.
+    #[inline]
+    pub fn passed(&self) -> bool {
+        self.at.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// As [`wait`], but not past the deadline.
+    #[inline]
+    pub fn wait<'a, T: Send + 'static>(&self, condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
+        match self.at {
+            None => wait(condvar, guard),
+            Some(at) => {
+                let left = at.saturating_duration_since(Instant::now());
+                condvar.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+}
+
+/// Runs `model` some hundred times on real threads and returns how often. Without `--cfg loom` or `--cfg shuttle` nothing is
+/// explored systematically: this keeps the models compiling and running in every build.
+pub fn explore(_: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explored {
+    for _ in 0..STRESS_EXECUTIONS {
+        model();
+    }
+    Explored { executions: STRESS_EXECUTIONS, exhausted: false }
+}
+
+/// The steps of the execution that this thread explores: none, since nothing is explored.
+pub fn schedule() -> Vec<String> {
+    Vec::new()
+}
+
+/// The choices of the execution that this thread explores: none, since nothing is explored.
+pub fn choices() -> Option<String> {
+    None
+}

@@ -1,0 +1,80 @@
+//! Models of every workload: its own round over the baseline, ledgers and all, with a few messages.
+//!
+//! A round verifies itself, so it is a model as it is: nothing lost, doubled, reordered, leaked, or told of a disconnect that is
+//! none. Its threads are modelled ones (`harness/src/crew/modelled.rs`). The files beside this one look closer at what coordinates
+//! `worker_pool` and `token_bucket`.
+
+use harness::channels::mutex_deque::MutexDeque;
+use harness::params::Params;
+use harness::registry::Registry;
+use harness::sync::Bounds;
+use harness::workload::{Size, Workload};
+use harness::workloads::fan_in::FanIn;
+use harness::workloads::open_loop::OpenLoop;
+use harness::workloads::ping_pong::PingPong;
+use harness::workloads::pipeline::Pipeline;
+use harness::workloads::producer_consumer::ProducerConsumer;
+use harness::workloads::token_bucket::TokenBucket;
+use harness::workloads::worker_pool::WorkerPool;
+use models::bounds::{DEFAULT, at_most, sized};
+use models::model;
+
+/// A round of `messages` messages.
+fn round<W: Workload>(name: &'static str, bounds: Bounds, params: String, messages: usize) {
+    model(name, W::INFO.name, bounds, move || {
+        let params = Params::parse(W::INFO.params, &params).expect("the params are the workload's");
+        // A few less where the threads share them evenly; a pool that is told to quit does some of them.
+        let round = W::round::<MutexDeque>(&params, Size::of(messages as u64))
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert!(round.messages > 0, "nothing was delivered");
+    });
+}
+
+/// One line for each model: its name, its workload, its bounds, the messages, and the params, of which those in braces are few for
+/// loom and more for shuttle. All that the test below asks of a workload is that it is here.
+macro_rules! rounds {
+    ($($name:ident: $workload:ty, $bounds:expr, ($few:literal, $more:literal), $params:literal $(, ($few_threads:literal, $more_threads:literal))?;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let params = format!($params $(, sized($few_threads, $more_threads))?);
+                round::<$workload>(stringify!($name), $bounds, params, sized($few, $more));
+            }
+        )*
+
+        /// The workloads that have a model here.
+        const MODELLED: &[&str] = &[$(<$workload>::INFO.name),*];
+    };
+}
+
+rounds! {
+    one_producer_and_one_consumer: ProducerConsumer, DEFAULT, (3, 12), "capacity=1";
+    producers_and_a_consumer: ProducerConsumer, at_most(2), (3, 12), "capacity=1,producers={}", (2, 4);
+    producers_and_consumers_that_meet: ProducerConsumer, at_most(2), (2, 8), "capacity=0,consumers=2,producers={}", (1, 3);
+    producers_and_consumers_at_capacity_2: ProducerConsumer, at_most(2), (3, 16), "capacity=2,consumers=2,producers={}", (2, 3);
+    boxed_messages_without_bound: ProducerConsumer, at_most(2), (3, 12), "capacity=unbounded,payload=box256,producers={}", (2, 4);
+    forwarders: FanIn, at_most(1), (2, 9), "variant=forwarders,capacity=1,inputs={}", (1, 3);
+    one_forwarder: FanIn, at_most(2), (3, 8), "variant=forwarders,capacity=1,inputs=1";
+    shared_senders: FanIn, at_most(2), (3, 12), "variant=shared,capacity=1,inputs={}", (2, 4);
+    one_worker_of_a_pipeline: Pipeline, at_most(1), (2, 6), "capacity=1,workers=1";
+    workers_of_a_pipeline_that_meet: Pipeline, at_most(1), (1, 8), "capacity=0,workers={}", (1, 3);
+    a_pool: WorkerPool, at_most(2), (3, 12), "capacity=1,workers={}", (1, 3);
+    a_pool_that_quits: WorkerPool, at_most(2), (3, 12), "capacity=1,quit=half,workers={}", (1, 3);
+    a_pool_that_meets_and_quits: WorkerPool, at_most(1), (3, 8), "capacity=0,quit=half,workers={}", (1, 2);
+    one_caller: TokenBucket, at_most(2), (2, 6), "rate=1000000000,burst=2,callers=1";
+    callers: TokenBucket, at_most(1), (2, 12), "rate=1000000000,burst=2,callers={}", (2, 4);
+    ping_pong: PingPong, DEFAULT, (4, 20), "capacity=1";
+    ping_pong_that_meets: PingPong, DEFAULT, (4, 12), "capacity=0";
+    an_open_loop: OpenLoop, at_most(2), (3, 12), "rate=100000000,capacity=1,producers=2,consumers={}", (1, 3);
+}
+
+#[test]
+fn every_registered_workload_has_a_model() {
+    for workload in Registry::new().workloads() {
+        assert!(
+            MODELLED.contains(&workload.name),
+            "{} has no model: add one to models/tests/workloads.rs",
+            workload.name
+        );
+    }
+}
