@@ -29,8 +29,9 @@ fn failure(verify: Verify, budget: Duration) -> Result<String, Outcome> {
 #[derive(Clone, Copy)]
 struct Caught {
     name: &'static str,
-    /// How the first scenario that catches it begins, or `None` when none does.
+    /// How the first scenario that catches it begins, or `None` when none does. Of a race there may be several, as in `one|other`.
     conformance: Option<&'static str>,
+    /// Whether they have to; where not, chance may have them do it, but of a sound channel.
     properties: bool,
     run: [Verify; 2],
 }
@@ -57,7 +58,10 @@ fn table() -> Vec<Caught> {
         caught::<Plain<DropsUnderTheLock>>(Some("may_discard_a_message_that_holds_a_sender"), false),
         caught::<Plain<DropsTwice>>(Some("drops_the_queue_with_the_last_receiver"), true),
         caught::<Plain<LifoAtWrapAround>>(Some("holds_its_effective_capacity_and_no_more"), true),
-        caught::<Plain<WakesOne>>(Some("wakes_every_waiting_receiver_at_the_disconnect"), false),
+        caught::<Plain<WakesOne>>(
+            Some("drops_each_message_once_when|wakes_every_waiting_receiver_at"),
+            false,
+        ),
         caught::<Plain<WakesOnlyTheFirst>>(Some("gives_each_waiting_receiver_a_message"), false),
         caught::<Plain<TryWaits>>(Some("holds_its_effective_capacity_and_no_more"), true),
         caught::<Plain<SpuriouslyFull>>(Some("holds_its_effective_capacity_and_no_more"), true),
@@ -91,7 +95,7 @@ fn each_flaw_is_caught_by_what_is_to_catch_it() {
         let found = looking.join().expect("no panic");
         println!("{}, conformance: {found:?}", caught.name);
         let as_expected = match (&found, caught.conformance) {
-            (Ok(scenario), Some(expected)) => scenario.starts_with(expected),
+            (Ok(scenario), Some(expected)) => expected.split('|').any(|one| scenario.starts_with(one)),
             (Err(Outcome::Passed { .. }), None) => true,
             _ => false,
         };
@@ -102,7 +106,7 @@ fn each_flaw_is_caught_by_what_is_to_catch_it() {
     for (caught, looking) in properties {
         let found = looking.join().expect("no panic");
         println!("{}, properties: {found:?}", caught.name);
-        if found.is_ok() != caught.properties {
+        if found.is_ok() != caught.properties && (caught.properties || caught.conformance.is_none()) {
             wrong.push(format!("{}, properties: {found:?}", caught.name));
         }
     }
