@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
     case: Option<u64>,
     /// After so many seconds a case has hung
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = value_parser!(u64).range(1..=86_400))]
     deadline: u64,
     /// The record to append to; pictures are put beside it [default: a new one in chanlab/verify in the target directory]
     #[arg(long, value_name = "FILE")]
