@@ -11,7 +11,7 @@ use std::time::Duration;
 use harness::protocol::{Hello, LONGEST_LINE, Reply, Request, VERSION, line};
 use serde::{Deserialize, Serialize};
 
-use super::process::{END_LIMIT, NoLine, Reading, Watched, beginning, status_words};
+use super::process::{END_LIMIT, NoLine, Reading, Watched, beginning, command_of, status_words};
 use super::record::Failure;
 
 /// A runner says hello within this time.
@@ -43,14 +43,7 @@ impl Launch {
                 }
                 command
             }
-            Launch::Command(words) => {
-                let (program, arguments) = words
-                    .split_first()
-                    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an empty command"))?;
-                let mut command = Command::new(program);
-                command.args(arguments);
-                command
-            }
+            Launch::Command(words) => command_of(words)?,
         })
     }
 

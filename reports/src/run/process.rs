@@ -176,6 +176,19 @@ pub fn kill(process: &mut Process) {
     let _ = process.wait();
 }
 
+/// The command of a program and its arguments.
+///
+/// # Errors
+///
+/// When there is not even a program.
+pub fn command_of(words: &[String]) -> io::Result<Command> {
+    let (program, arguments) =
+        words.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an empty command"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
 /// The start of a line, for people.
 pub fn beginning(text: &[u8]) -> String {
     const SHOWN: usize = 80;

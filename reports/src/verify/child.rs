@@ -13,7 +13,7 @@ use harness::record::{Answer, Remains};
 use harness::verify::{Finding, Method, Outcome, Task};
 
 use super::cases::{Asked, Told};
-use crate::run::process::{NoLine, Reading, Watched, beginning, status_words};
+use crate::run::process::{NoLine, Reading, Watched, beginning, command_of, status_words};
 use crate::run::record::Failure;
 
 /// The hidden command that looks at cases.
@@ -45,14 +45,7 @@ impl By {
                 command.arg(CASES_COMMAND);
                 command
             }
-            By::Command(words) => {
-                let (program, arguments) = words
-                    .split_first()
-                    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an empty command"))?;
-                let mut command = Command::new(program);
-                command.args(arguments);
-                command
-            }
+            By::Command(words) => command_of(words)?,
         };
         // A panic's own words are its last then, and not a page of frames.
         command.args(asked).env("RUST_BACKTRACE", "0");
