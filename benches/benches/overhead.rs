@@ -269,9 +269,9 @@ impl<C: Channel> Channel for Here<C> {
         C::open(capacity)
     }
 
-    fn selector<T: Send + 'static>(
-        receivers: &[Self::Receiver<T>],
-    ) -> Result<Self::Selector<'_, T>, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        receivers: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<Self::Selector<'a, T>, Unsupported> {
         C::selector(receivers)
     }
 }

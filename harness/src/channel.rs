@@ -222,7 +222,7 @@ pub trait Channel: Sized + 'static {
     /// The receiving handle.
     type Receiver<T: Send + 'static>: Receiver<T>;
     /// Waits on several receivers; [`NoSelect`] for a channel without select.
-    type Selector<'a, T: Send + 'static>: Selector<T>;
+    type Selector<'a, T: Send + 'static>: Selector<T> + 'a;
 
     /// Opens a channel with one sender and one receiver.
     ///
@@ -241,9 +241,9 @@ pub trait Channel: Sized + 'static {
     /// # Errors
     ///
     /// [`Unsupported`] when the channel has no select.
-    fn selector<T: Send + 'static>(
-        receivers: &[Self::Receiver<T>],
-    ) -> Result<Self::Selector<'_, T>, Unsupported>;
+    fn selector<'a, T: Send + 'static>(
+        receivers: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<Self::Selector<'a, T>, Unsupported>;
 }
 
 /// Both ends of a channel that was just opened.

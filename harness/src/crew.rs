@@ -142,7 +142,10 @@ impl Shared {
 
 /// A member's result, to be had once the crew has ended.
 #[derive(Debug)]
-pub struct Member<T>(JoinHandle<Option<T>>);
+pub struct Member<T> {
+    thread: JoinHandle<()>,
+    result: Arc<Mutex<Option<T>>>,
+}
 
 impl<T> Member<T> {
     /// The thread's result.
@@ -151,7 +154,10 @@ impl<T> Member<T> {
     ///
     /// When [`Crew::join`] has not returned `Ok` before.
     pub fn result(self) -> T {
-        self.0.join().ok().flatten().expect("Crew::join has seen every thread end without a panic")
+        // The thread is gone before the next round starts its own.
+        let joined = self.thread.join().ok();
+        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        joined.and(result).expect("Crew::join has seen every thread end without a panic")
     }
 }
 
@@ -192,7 +198,22 @@ impl Crew {
         name: impl Into<String>,
         body: impl FnOnce(&Gate) -> T + Send + 'static,
     ) -> Result<Member<T>, CrewError> {
-        let name = name.into();
+        // Made here, so that a thread allocates nothing for it.
+        let result = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&result);
+        let body = Box::new(move |gate: &Gate| {
+            let ended = body(gate);
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+        });
+        Ok(Member { thread: self.start(name.into(), body)?, result })
+    }
+
+    /// Starts a thread, whatever it does: compiled once, and not for each workload over each channel.
+    fn start(
+        &mut self,
+        name: String,
+        body: Box<dyn FnOnce(&Gate) + Send>,
+    ) -> Result<JoinHandle<()>, CrewError> {
         let gate = self.gate.clone();
         let shared = Arc::clone(&self.shared);
         self.shared.lock().running.push(name.clone());
@@ -214,20 +235,17 @@ impl Crew {
             let ended = &mut progress.ended;
             ended.usage = ended.usage.zip(account.usage).map(|(all, own)| all + own);
             ended.allocations = ended.allocations.zip(account.allocations).map(|(all, own)| all + own);
-            let result = result
-                .map_err(|panic| {
-                    let message = panic_message(&*panic);
-                    progress.failed.get_or_insert(CrewError::Panicked { thread: thread_name, message });
-                })
-                .ok();
+            if let Err(panic) = result {
+                let message = panic_message(&*panic);
+                progress.failed.get_or_insert(CrewError::Panicked { thread: thread_name, message });
+            }
             drop(progress);
             shared.ended.notify_all();
-            result
         });
         let thread =
             spawned.map_err(|error| CrewError::NotStarted { thread: name, message: error.to_string() })?;
         self.spawned += 1;
-        Ok(Member(thread))
+        Ok(thread)
     }
 
     /// Waits for every thread to end; returns what they did.

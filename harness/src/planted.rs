@@ -99,7 +99,9 @@ impl<F: Fault> Channel for Planted<F> {
         Ok((sender, PlantedReceiver { receiver, shared: Arc::default(), fault: PhantomData }))
     }
 
-    fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        _: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<NoSelect, Unsupported> {
         Err(Self::INFO.unsupported(Capability::Select))
     }
 }

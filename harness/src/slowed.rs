@@ -47,7 +47,9 @@ impl<C: Channel> Channel for Slowed<C> {
         Ok((sender, SlowedReceiver { receiver }))
     }
 
-    fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        _: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<NoSelect, Unsupported> {
         Err(Self::INFO.unsupported(Capability::Select))
     }
 }

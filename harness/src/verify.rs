@@ -7,7 +7,6 @@
 //! A channel under verification may hang, abort or write where it must not: whoever calls a method does so in a process of its own,
 //! with a deadline, and is told of each case before it begins, so that the last one told is the one to blame.
 
-mod called;
 pub mod conformance;
 mod erased;
 pub mod linearizability;

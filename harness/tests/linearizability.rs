@@ -146,7 +146,9 @@ impl<B: Mistake> Channel for Broken<B> {
         ))
     }
 
-    fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        _: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<NoSelect, Unsupported> {
         Err(Self::INFO.unsupported(Capability::Select))
     }
 }

@@ -40,14 +40,15 @@ impl Channel for Crossbeam {
         })
     }
 
-    fn selector<T: Send + 'static>(
-        receivers: &[Self::Receiver<T>],
-    ) -> Result<Self::Selector<'_, T>, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        receivers: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<Self::Selector<'a, T>, Unsupported> {
+        let receivers: Vec<_> = receivers.into_iter().collect();
         let mut select = crate_::Select::new();
-        for receiver in receivers {
+        for receiver in &receivers {
             select.recv(receiver);
         }
-        Ok(Select { select, receivers, open: receivers.len() })
+        Ok(Select { select, open: receivers.len(), receivers })
     }
 }
 
@@ -55,7 +56,7 @@ impl Channel for Crossbeam {
 #[derive(Debug)]
 pub struct Select<'a, T> {
     select: crate_::Select<'a>,
-    receivers: &'a [crate_::Receiver<T>],
+    receivers: Vec<&'a crate_::Receiver<T>>,
     open: usize,
 }
 
@@ -65,7 +66,7 @@ impl<T> Selector<T> for Select<'_, T> {
         while self.open > 0 {
             let operation = self.select.select();
             let index = operation.index();
-            match operation.recv(&self.receivers[index]) {
+            match operation.recv(self.receivers[index]) {
                 Ok(message) => return Ok(message),
                 Err(crate_::RecvError) => {
                     self.select.remove(index);

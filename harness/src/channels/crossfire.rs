@@ -57,11 +57,12 @@ impl Channel for Crossfire {
         }
     }
 
-    fn selector<T: Send + 'static>(
-        receivers: &[Self::Receiver<T>],
-    ) -> Result<Self::Selector<'_, T>, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        receivers: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<Self::Selector<'a, T>, Unsupported> {
+        let receivers: Vec<_> = receivers.into_iter().collect();
         let mut select = crate_::select::Select::new();
-        for receiver in receivers {
+        for &receiver in &receivers {
             match receiver {
                 CrossfireReceiver::Bounded(receiver) => select.add(receiver),
                 CrossfireReceiver::Unbounded(receiver) => select.add(receiver),
@@ -75,7 +76,7 @@ impl Channel for Crossfire {
 #[expect(missing_debug_implementations, reason = "crossfire's Select has none")]
 pub struct Select<'a, T: Send + 'static> {
     select: crate_::select::Select<'a>,
-    receivers: &'a [CrossfireReceiver<T>],
+    receivers: Vec<&'a CrossfireReceiver<T>>,
 }
 
 impl<T: Send + 'static> Selector<T> for Select<'_, T> {

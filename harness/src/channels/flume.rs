@@ -38,10 +38,10 @@ impl Channel for Flume {
         })
     }
 
-    fn selector<T: Send + 'static>(
-        receivers: &[Self::Receiver<T>],
-    ) -> Result<Self::Selector<'_, T>, Unsupported> {
-        Ok(Select { open: receivers.iter().collect() })
+    fn selector<'a, T: Send + 'static>(
+        receivers: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<Self::Selector<'a, T>, Unsupported> {
+        Ok(Select { open: receivers.into_iter().collect() })
     }
 }
 

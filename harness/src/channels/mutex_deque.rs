@@ -46,7 +46,9 @@ impl Channel for MutexDeque {
         Ok((DequeSender { flavour: Arc::clone(&flavour) }, DequeReceiver { flavour }))
     }
 
-    fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        _: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<NoSelect, Unsupported> {
         Err(Self::INFO.unsupported(Capability::Select))
     }
 }

@@ -48,7 +48,9 @@ impl Channel for Std {
         })
     }
 
-    fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
+    fn selector<'a, T: Send + 'static>(
+        _: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<NoSelect, Unsupported> {
         Err(Self::INFO.unsupported(Capability::Select))
     }
 }

@@ -272,10 +272,10 @@ impl<F: Flawed> Channel for Plain<F> {
         ))
     }
 
-    fn selector<T: Send + 'static>(
-        receivers: &[Self::Receiver<T>],
-    ) -> Result<Self::Selector<'_, T>, Unsupported> {
-        Ok(PlainSelector { open: receivers.iter().collect(), next: 0 })
+    fn selector<'a, T: Send + 'static>(
+        receivers: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<Self::Selector<'a, T>, Unsupported> {
+        Ok(PlainSelector { open: receivers.into_iter().collect(), next: 0 })
     }
 }
 

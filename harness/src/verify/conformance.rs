@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use self::payload::Counted;
 use self::scene::{Checked, HANG, Wrong, play};
-use super::called::Called;
 use super::erased::{Chosen, Erased, Kinds, info};
 use super::{Finding, Outcome, Task};
 use crate::channel::{Capability, Capacity, Channel, Handles, Unsupported};
@@ -61,14 +60,13 @@ macro_rules! table {
 }
 use table;
 
-/// All scenarios. Select takes the channel's own receivers, so its scenarios come from elsewhere.
-fn scenarios(selecting: Vec<Scenario>) -> Vec<Scenario> {
+fn scenarios() -> Vec<Scenario> {
     let mut all = declared::scenarios::<Erased>();
     all.extend(basics::scenarios::<Erased>());
     all.extend(kinds::scenarios::<Erased>());
     all.extend(ends::scenarios::<Erased>());
     all.extend(waiting::scenarios::<Erased>());
-    all.extend(selecting);
+    all.extend(selecting::scenarios::<Erased>());
     all.extend(crowds::scenarios::<Erased>());
     all
 }
@@ -78,9 +76,6 @@ fn chosen<C: Channel>() -> Chosen {
     Kinds::<C>::new()
         .and::<()>()
         .and::<u64>()
-        .and::<i64>()
-        .and::<usize>()
-        .and::<Box<usize>>()
         .and::<Box<u64>>()
         .and::<Box<dyn Send>>()
         .and::<Counted>()
@@ -103,9 +98,9 @@ fn refused(unsupported: Unsupported) -> Wrong {
     Wrong::new("what is not declared to be lacking", unsupported.to_string())
 }
 
-/// Messages held at this capacity; `usize::MAX` without a limit.
-fn slots<C: Channel>(capacity: Capacity) -> usize {
-    C::effective_capacity(capacity).slots().unwrap_or(usize::MAX)
+/// Messages held at this capacity; `u64::MAX` without a limit.
+fn slots<C: Channel>(capacity: Capacity) -> u64 {
+    C::effective_capacity(capacity).slots().map_or(u64::MAX, |slots| slots as u64)
 }
 
 /// A scenario at one capacity.
@@ -143,7 +138,7 @@ impl Case {
 
 /// The names of all cases, in the order of their numbers; the same for every channel.
 pub fn names() -> Vec<String> {
-    let scenarios = scenarios(selecting::scenarios::<Erased>());
+    let scenarios = scenarios();
     let name = |case: Case| format!("{} at capacity {}", scenarios[case.scenario].name, case.capacity);
     Case::all(&scenarios).into_iter().map(name).collect()
 }
@@ -156,17 +151,12 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
 /// Verifies the channel `C`; a scenario that takes longer than `deadline` hangs.
 fn verify_within<C: Channel>(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
     chosen::<C>().choose();
-    verify_chosen(task, deadline, begins, selecting::scenarios::<Called<C>>())
+    verify_chosen(task, deadline, begins)
 }
 
 /// Verifies the channel of this thread.
-fn verify_chosen(
-    task: &Task,
-    deadline: Duration,
-    begins: &mut dyn FnMut(u64),
-    selecting: Vec<Scenario>,
-) -> Outcome {
-    let scenarios = scenarios(selecting);
+fn verify_chosen(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
+    let scenarios = scenarios();
     let cases = Case::all(&scenarios);
     let all = cases.len() as u64;
     let own = match task.only {
@@ -232,7 +222,7 @@ mod tests {
 
     #[test]
     fn there_are_many_scenarios_and_each_has_a_name_of_its_own() {
-        let scenarios = scenarios(selecting::scenarios::<MutexDeque>());
+        let scenarios = scenarios();
         let names: BTreeSet<_> = scenarios.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), scenarios.len());
         assert!(names.len() >= 60, "{}", names.len());

@@ -13,22 +13,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::channel::{
-    Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
+    Capacity, Channel, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
-/// What opens a channel for one kind of message.
-type Opener<T> = fn(Capacity) -> Result<Handles<Erased, T>, Unsupported>;
+/// A channel, for one kind of message.
+struct Kind<T: Send + 'static> {
+    open: fn(Capacity) -> Result<Handles<Erased, T>, Unsupported>,
+    selector: for<'a> fn(&[&'a ErasedReceiver<T>]) -> Result<ErasedSelector<'a, T>, Unsupported>,
+}
 
 /// A channel, for the kinds of messages that were named.
 #[derive(Clone)]
-pub(super) struct Chosen(Arc<Openers>);
+pub(super) struct Chosen(Arc<Opener>);
 
-struct Openers {
+struct Opener {
     info: &'static Info,
     effective_capacity: fn(Capacity) -> Capacity,
     selects: fn() -> bool,
-    /// An [`Opener`] for each kind of message.
+    /// A [`Kind`] for each kind of message.
     kinds: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
@@ -54,22 +57,28 @@ impl<C: Channel> Kinds<C> {
 
     /// And for messages of this type.
     pub(super) fn and<T: Send + 'static>(mut self) -> Self {
-        let opener: Opener<T> = |capacity| {
-            let (sender, receiver) = C::open(capacity)?;
-            Ok((ErasedSender(Box::new(sender)), ErasedReceiver(Box::new(receiver))))
+        let kind = Kind::<T> {
+            open: |capacity| {
+                let (sender, receiver) = C::open(capacity)?;
+                Ok((ErasedSender(Box::new(sender)), ErasedReceiver(Box::new(receiver))))
+            },
+            selector: |receivers| {
+                let own = receivers.iter().map(|receiver| receiver.own::<C::Receiver<T>>());
+                Ok(ErasedSelector(Box::new(C::selector(own)?)))
+            },
         };
-        self.0.insert(TypeId::of::<T>(), Box::new(opener));
+        self.0.insert(TypeId::of::<T>(), Box::new(kind));
         self
     }
 
     /// That is all.
     pub(super) fn chosen(self) -> Chosen {
-        Chosen(Arc::new(Openers {
+        Chosen(Arc::new(Opener {
             info: const { &C::INFO },
             effective_capacity: C::effective_capacity,
             selects: || {
                 let handles = C::open::<u64>(Capacity::of(1));
-                handles.is_ok_and(|(_, receiver)| C::selector(std::slice::from_ref(&receiver)).is_ok())
+                handles.is_ok_and(|(_, receiver)| C::selector([&receiver]).is_ok())
             },
             kinds: self.0,
         }))
@@ -88,8 +97,17 @@ impl Chosen {
     }
 }
 
-fn with<T>(ask: impl FnOnce(&Openers) -> T) -> T {
+fn with<T>(ask: impl FnOnce(&Opener) -> T) -> T {
     CHOSEN.with_borrow(|chosen| ask(&chosen.as_ref().expect("a thread of a scenario has a channel").0))
+}
+
+/// Something of the channel of this thread, for messages of this type.
+fn kind<T: Send + 'static, R>(ask: impl FnOnce(&Kind<T>) -> R) -> R {
+    with(|chosen| {
+        let kind = chosen.kinds.get(&TypeId::of::<T>());
+        let kind = kind.and_then(|kind| kind.downcast_ref());
+        ask(kind.expect("the kind of message is named where the channel is chosen"))
+    })
 }
 
 /// What the channel of this thread says of itself.
@@ -111,28 +129,27 @@ impl Channel for Erased {
         name: "erased",
         package: None,
         about: "the channel of this thread; `info` says which",
-        lacks: &[(Capability::Select, "select is not erased")],
+        lacks: &[],
         differs: &[],
         notes: &[],
     };
     type Sender<T: Send + 'static> = ErasedSender<T>;
     type Receiver<T: Send + 'static> = ErasedReceiver<T>;
-    type Selector<'a, T: Send + 'static> = NoSelect;
+    type Selector<'a, T: Send + 'static> = ErasedSelector<'a, T>;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
-        let opener = with(|chosen| {
-            let opener = chosen.kinds.get(&TypeId::of::<T>());
-            opener.and_then(|opener| opener.downcast_ref::<Opener<T>>()).copied()
-        });
-        opener.expect("the kind of message is named where the channel is chosen")(capacity)
+        kind(|kind| kind.open)(capacity)
     }
 
     fn effective_capacity(requested: Capacity) -> Capacity {
         with(|chosen| chosen.effective_capacity)(requested)
     }
 
-    fn selector<T: Send + 'static>(_: &[Self::Receiver<T>]) -> Result<NoSelect, Unsupported> {
-        Err(Self::INFO.unsupported(Capability::Select))
+    fn selector<'a, T: Send + 'static>(
+        receivers: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<ErasedSelector<'a, T>, Unsupported> {
+        let receivers: Vec<_> = receivers.into_iter().collect();
+        kind(|kind| kind.selector)(&receivers)
     }
 }
 
@@ -161,7 +178,7 @@ impl<T: Send + 'static, S: Sender<T>> Sends<T> for S {
     }
 }
 
-trait Receives<T>: Send {
+trait Receives<T>: Send + Any {
     fn recv(&self) -> Result<T, RecvError>;
     fn try_recv(&self) -> Result<T, TryRecvError>;
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError>;
@@ -216,6 +233,23 @@ impl<T: Send + 'static> Sender<T> for ErasedSender<T> {
 
 /// Its receiver.
 pub(super) struct ErasedReceiver<T>(Box<dyn Receives<T>>);
+
+impl<T: 'static> ErasedReceiver<T> {
+    /// As the channel's own.
+    fn own<R: 'static>(&self) -> &R {
+        let receiver: &dyn Any = &*self.0;
+        receiver.downcast_ref().expect("the receivers are of the channel of this thread")
+    }
+}
+
+/// Its selector.
+pub(super) struct ErasedSelector<'a, T>(Box<dyn Selector<T> + 'a>);
+
+impl<T> Selector<T> for ErasedSelector<'_, T> {
+    fn recv(&mut self) -> Result<T, RecvError> {
+        self.0.recv()
+    }
+}
 
 impl<T: Send + 'static> Receiver<T> for ErasedReceiver<T> {
     fn recv(&self) -> Result<T, RecvError> {

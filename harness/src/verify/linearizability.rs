@@ -23,9 +23,10 @@ use std::time::{Duration, Instant};
 use self::dice::Dice;
 use self::general::Verdict;
 use self::history::{Answer, History};
-use self::record::Recorded;
+use self::record::{Long, Recorded};
 use self::scenario::Scenario;
 use self::stream::Stream;
+use super::erased::{Erased, Kinds, info};
 use super::{Finding, Outcome, Task};
 use crate::channel::{Capacity, Channel};
 use crate::crew::CrewError;
@@ -61,13 +62,19 @@ enum Stop {
 
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+    Kinds::<C>::new().and::<u64>().and::<Long>().chosen().choose();
+    verify_chosen(task, begins)
+}
+
+/// Verifies the channel of this thread.
+fn verify_chosen(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     let wanted =
         [Capacity::Rendezvous, Capacity::of(1), Capacity::of(2), Capacity::of(3), Capacity::Unbounded];
     let capacities: Vec<Capacity> =
-        wanted.into_iter().filter(|&capacity| C::open::<u64>(capacity).is_ok()).collect();
+        wanted.into_iter().filter(|&capacity| Erased::open::<u64>(capacity).is_ok()).collect();
     if capacities.is_empty() {
         return Outcome::Unsupported {
-            reason: format!("{} opens with no capacity that is tried", C::INFO.name),
+            reason: format!("{} opens with no capacity that is tried", info().name),
         };
     }
     let began = Instant::now();
@@ -75,7 +82,7 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     for case in task.cases(None) {
         begins(case);
         loop {
-            match look::<C>(task, case, &capacities, &mut seen) {
+            match look(task, case, &capacities, &mut seen) {
                 Ok(()) => {}
                 Err(Stop::Found(finding)) => return Outcome::Failed(finding),
                 Err(Stop::NotRun(reason)) => return Outcome::Unsupported { reason },
@@ -130,14 +137,14 @@ fn bounds(seen: &Seen, capacities: &[Capacity]) -> String {
 }
 
 /// Looks at one case once.
-fn look<C: Channel>(task: &Task, case: u64, capacities: &[Capacity], seen: &mut Seen) -> Result<(), Stop> {
+fn look(task: &Task, case: u64, capacities: &[Capacity], seen: &mut Seen) -> Result<(), Stop> {
     let mut dice = Dice::new(task.seed_of(case));
     if case % STREAM_EVERY == STREAM_EVERY - 1 {
-        let stream = Stream::random::<C>(capacities, STREAM_MESSAGES, &mut dice);
-        return flow::<C>(&stream, case, seen);
+        let stream = Stream::random(info(), capacities, STREAM_MESSAGES, &mut dice);
+        return flow(&stream, case, seen);
     }
-    let scenario = Scenario::random(&C::INFO, capacities, &mut dice);
-    match record::record::<C>(&scenario, REPETITIONS, DEADLINE) {
+    let scenario = Scenario::random(info(), capacities, &mut dice);
+    match record::record::<Erased>(&scenario, REPETITIONS, DEADLINE) {
         Recorded::NotRun(reason) => Err(Stop::NotRun(reason)),
         Recorded::Cut(history, error) => Err(Stop::Found(Box::new(cut(case, &scenario, &history, &error)))),
         Recorded::Ended(histories) => {
@@ -156,8 +163,8 @@ fn look<C: Channel>(task: &Task, case: u64, capacities: &[Capacity], seen: &mut 
     }
 }
 
-fn flow<C: Channel>(stream: &Stream, case: u64, seen: &mut Seen) -> Result<(), Stop> {
-    let history = match stream.record::<C>(DEADLINE) {
+fn flow(stream: &Stream, case: u64, seen: &mut Seen) -> Result<(), Stop> {
+    let history = match stream.record::<Erased>(DEADLINE) {
         Ok(history) => history,
         Err(error @ (CrewError::NotPlaced(_) | CrewError::NotStarted { .. })) => {
             return Err(Stop::NotRun(error.to_string()));

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use self::model::{Counted, Mismatch, run};
-use super::erased::{Erased, Kinds, info};
+use super::erased::{Chosen, Erased, Kinds, info};
 use super::{Finding, Outcome, Task, ThreadSteps};
 use crate::channel::{Capability, Capacity, Channel};
 
@@ -171,15 +171,15 @@ fn look(seed: u64, doing: &Doing) -> Result<(), Mismatch> {
 
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    verify_within::<C>(task, HANG, begins)
+    let chosen = Kinds::<C>::new().and::<Counted>().chosen();
+    verify_chosen(chosen, task, HANG, begins)
 }
 
-fn verify_within<C: Channel>(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn verify_chosen(chosen: Chosen, task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
     let doing = Doing::default();
     let (ask, asked) = mpsc::channel();
     let (answer, answers) = mpsc::channel();
     let own = doing.clone();
-    let chosen = Kinds::<C>::new().and::<Counted>().chosen();
     let spawned = thread::Builder::new().name("sequences".to_owned()).spawn(move || {
         chosen.choose();
         for seed in asked {

@@ -51,13 +51,13 @@ fn has_nothing_when_it_is_empty<C: Channel>(capacity: Capacity) -> Checked {
 }
 
 fn gives_a_message_back_when_it_is_full<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, Box<usize>>(capacity)?;
+    let (sender, receiver) = open::<C, Box<u64>>(capacity)?;
     let slots = slots::<C>(capacity);
     for number in 0..slots {
         is("try_send", sender.try_send(Box::new(number)), Ok(()))?;
     }
     let message = Box::new(slots);
-    let place: *const usize = &raw const *message;
+    let place: *const u64 = &raw const *message;
     match sender.try_send(message) {
         Err(TrySendError::Full(returned)) => {
             is("the message", *returned, slots)?;
@@ -74,7 +74,7 @@ fn gives_a_message_back_when_it_is_full<C: Channel>(capacity: Capacity) -> Check
 }
 
 /// Fills by `fill` and drains by `drain`, so that the queue's ends stand at every place of a ring, and every length comes up.
-fn laps(slots: usize, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -> Checked) -> Checked {
+fn laps(slots: u64, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -> Checked) -> Checked {
     let most = slots.min(5);
     for lap in 0..50 {
         let count = lap % most + 1;
@@ -157,7 +157,7 @@ fn takes_a_timeout_of_nothing_when_it_need_not_wait_to_receive<C: Channel>(capac
 }
 
 fn does_not_wait_with_a_timeout_of_nothing_to_send<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, _receiver) = open::<C, usize>(capacity)?;
+    let (sender, _receiver) = open::<C, u64>(capacity)?;
     (0..slots::<C>(capacity)).try_for_each(|number| is("try_send", sender.try_send(number), Ok(())))?;
     is("send_timeout(77, 0)", sender.send_timeout(77, Duration::ZERO), Err(SendTimeoutError::Timeout(77)))
 }
@@ -194,7 +194,7 @@ fn is_never_early_with_a_receive_timeout<C: Channel>(capacity: Capacity) -> Chec
 }
 
 fn is_never_early_with_a_send_timeout<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, _receiver) = open::<C, usize>(capacity)?;
+    let (sender, _receiver) = open::<C, u64>(capacity)?;
     (0..slots::<C>(capacity)).try_for_each(|number| is("try_send", sender.try_send(number), Ok(())))?;
     tries(TIMEOUTS, |attempt| {
         let (timeout, began) = (timeout(attempt), Instant::now());

@@ -4,7 +4,7 @@
 //! "Squinting at power series", 1990), the chain of goroutines, the semaphore and the many consumers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::payload::each_once;
@@ -220,9 +220,9 @@ fn makes_a_sieve<C: Channel>(capacity: Capacity) -> Checked {
 fn series<C: Channel>(
     capacity: Capacity,
     name: &str,
-    mut next: impl FnMut() -> Option<i64> + Send + 'static,
-) -> Checked<(C::Receiver<i64>, Running<()>)> {
-    let (sender, receiver) = open::<C, i64>(capacity)?;
+    mut next: impl FnMut() -> Option<u64> + Send + 'static,
+) -> Checked<(C::Receiver<u64>, Running<()>)> {
+    let (sender, receiver) = open::<C, u64>(capacity)?;
     let running = thread(name, move || {
         while let Some(coefficient) = next() {
             if sender.send(coefficient).is_err() {
@@ -234,13 +234,13 @@ fn series<C: Channel>(
 }
 
 fn multiplies_power_series<C: Channel>(capacity: Capacity) -> Checked {
-    // 1 / (1 - x), twice, and 1 / (1 + x).
+    // 1 / (1 - x), twice, and 1 / (1 - x^2).
     let (one, first) = series::<C>(capacity, "ones", || Some(1))?;
     let (other, second) = series::<C>(capacity, "other ones", || Some(1))?;
-    let mut sign = -1;
+    let mut odd = 1;
     let (alternating, third) = series::<C>(capacity, "alternating", move || {
-        sign = -sign;
-        Some(sign)
+        odd = 1 - odd;
+        Some(1 - odd)
     })?;
     let (mut left, mut right) = (Vec::new(), Vec::new());
     let (product, fourth) = series::<C>(capacity, "product", move || {
@@ -250,13 +250,13 @@ fn multiplies_power_series<C: Channel>(capacity: Capacity) -> Checked {
     })?;
     let (sum, fifth) =
         series::<C>(capacity, "sum", move || Some(product.recv().ok()? + alternating.recv().ok()?))?;
-    let coefficients: Vec<i64> = (0..30).map_while(|_| sum.recv().ok()).collect();
+    let coefficients: Vec<u64> = (0..30).map_while(|_| sum.recv().ok()).collect();
     drop(sum);
     for running in [first, second, third, fourth, fifth] {
         running.result()?;
     }
-    let expected = (0..30).map(|power| power + 1 + if power % 2 == 0 { 1 } else { -1 });
-    is("1/(1-x)^2 + 1/(1+x)", coefficients, expected.collect())
+    let expected = (0..30).map(|power| power + 1 + u64::from(power % 2 == 0));
+    is("1/(1-x)^2 + 1/(1-x^2)", coefficients, expected.collect())
 }
 
 fn passes_a_long_chain<C: Channel>(capacity: Capacity) -> Checked {
@@ -312,7 +312,7 @@ fn goes_round_a_ring<C: Channel>(capacity: Capacity) -> Checked {
 fn is_a_semaphore<C: Channel>(capacity: Capacity) -> Checked {
     let permits = super::slots::<C>(capacity);
     let (acquire, release) = open::<C, ()>(capacity)?;
-    let inside = Arc::new(AtomicUsize::new(0));
+    let inside = Arc::new(AtomicU64::new(0));
     let running = receivers(release, 5).map_err(refused)?.into_iter().enumerate();
     let running = running.map(|(place, release)| {
         let (acquire, inside) = (acquire.clone(), Arc::clone(&inside));
@@ -365,10 +365,10 @@ fn shares_work_and_gathers_results<C: Channel>(capacity: Capacity) -> Checked {
 
 fn meets_at_a_barrier<C: Channel>(capacity: Capacity) -> Checked {
     const MEMBERS: usize = 3;
-    const PHASES: usize = 60;
+    const PHASES: u64 = 60;
     tries(2, |_| {
-        let (arrive, arrivals) = open::<C, usize>(capacity)?;
-        let phase = Arc::new(AtomicUsize::new(0));
+        let (arrive, arrivals) = open::<C, u64>(capacity)?;
+        let phase = Arc::new(AtomicU64::new(0));
         let mut permits = Vec::new();
         let mut running = Vec::new();
         for member in 0..MEMBERS {

@@ -62,7 +62,7 @@ fn lacks_what_it_declares_and_nothing_else<C: Channel>(_: Capacity) -> Checked {
 
 fn holds_its_effective_capacity_and_no_more<C: Channel>(capacity: Capacity) -> Checked {
     // A channel may refuse a capacity; that it lacks a rendezvous is held against its declaration elsewhere.
-    let Ok((sender, receiver)) = C::open::<usize>(capacity) else { return Ok(()) };
+    let Ok((sender, receiver)) = C::open::<u64>(capacity) else { return Ok(()) };
     let effective = slots::<C>(capacity);
     // Twice, so that a ring has gone round.
     for lap in 0..2 {
@@ -115,7 +115,7 @@ fn declared(difference: Difference, seen: bool) -> Checked {
 }
 
 fn drops_the_queue_with_the_last_receiver<C: Channel>(capacity: Capacity) -> Checked {
-    const MESSAGES: usize = 3;
+    const MESSAGES: u64 = 3;
     let difference = match capacity {
         Capacity::Unbounded => Difference::UnboundedKeepsUndelivered,
         _ => Difference::BoundedKeepsUndelivered,
@@ -153,7 +153,7 @@ impl Drop for Explosive {
 }
 
 fn leaks_nothing_behind_a_drop_that_panics<C: Channel>(capacity: Capacity) -> Checked {
-    const MESSAGES: usize = 3;
+    const MESSAGES: u64 = 3;
     let difference = match capacity {
         Capacity::Unbounded => Difference::UnboundedLeaksAfterPanic,
         _ => Difference::BoundedLeaksAfterPanic,

@@ -52,8 +52,8 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
 fn fill<C: Channel, T: Send + 'static>(
     sender: &C::Sender<T>,
     capacity: Capacity,
-    mut message: impl FnMut(usize) -> T,
-) -> Checked<usize> {
+    mut message: impl FnMut(u64) -> T,
+) -> Checked<u64> {
     let count = slots::<C>(capacity).min(5);
     for number in 0..count {
         is("try_send with room", sender.try_send(message(number)).is_ok(), true)?;
@@ -106,8 +106,8 @@ fn fails_a_timed_send_without_receivers<C: Channel>(capacity: Capacity) -> Check
 
 fn drains_before_it_tells_of_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
     for blocking in [false, true] {
-        let (sender, receiver) = open::<C, usize>(capacity)?;
-        let count = fill::<C, usize>(&sender, capacity, |number| number)?;
+        let (sender, receiver) = open::<C, u64>(capacity)?;
+        let count = fill::<C, u64>(&sender, capacity, |number| number)?;
         drop(sender);
         for number in 0..count {
             if blocking {
@@ -125,12 +125,12 @@ fn drains_before_it_tells_of_the_disconnect<C: Channel>(capacity: Capacity) -> C
 }
 
 fn drains_by_timed_receives<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, usize>(capacity)?;
-    let count = fill::<C, usize>(&sender, capacity, |number| number)?;
+    let (sender, receiver) = open::<C, u64>(capacity)?;
+    let count = fill::<C, u64>(&sender, capacity, |number| number)?;
     drop(sender);
     for number in 0..count {
         // With a timeout of nothing now and then.
-        let timeout = Duration::from_secs(3600 * (number as u64 % 2));
+        let timeout = Duration::from_secs(3600 * (number % 2));
         is("recv_timeout after the disconnect", receiver.recv_timeout(timeout), Ok(number))?;
     }
     let disconnected = Err(RecvTimeoutError::Disconnected);
@@ -288,7 +288,7 @@ fn drops_a_refused_message_once<C: Channel>(capacity: Capacity) -> Checked {
 }
 
 fn drops_each_message_once_when_an_end_goes_in_between<C: Channel>(capacity: Capacity) -> Checked {
-    const EACH: usize = 60;
+    const EACH: u64 = 60;
     tries(60, |attempt| {
         let counts = Counts::new(2 * EACH);
         let (sender, receiver) = open::<C, Counted>(capacity)?;

@@ -145,7 +145,7 @@ fn passes_channels_through_channels<C: Channel>(capacity: Capacity) -> Checked {
 }
 
 fn drops_each_delivered_message_once<C: Channel>(capacity: Capacity) -> Checked {
-    const MESSAGES: usize = 500;
+    const MESSAGES: u64 = 500;
     let counts = Counts::new(MESSAGES);
     let (sender, receiver) = open::<C, Counted>(capacity)?;
     let sending =
@@ -169,7 +169,7 @@ fn drops_each_delivered_message_once<C: Channel>(capacity: Capacity) -> Checked 
 
 thread_local! {
     /// Drops of [`Sizeless`].
-    static DROPPED: Cell<usize> = const { Cell::new(0) };
+    static DROPPED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// A message without size whose drop counts.

@@ -12,34 +12,34 @@ use super::scene::{Checked, Wrong};
 pub(super) struct Counts(&'static [AtomicU32]);
 
 impl Counts {
-    pub(super) fn new(messages: usize) -> Self {
+    pub(super) fn new(messages: u64) -> Self {
         Counts(Vec::leak((0..messages).map(|_| AtomicU32::new(0)).collect()))
     }
 
     /// The message of this number.
-    pub(super) fn message(self, number: usize) -> Counted {
+    pub(super) fn message(self, number: u64) -> Counted {
         Counted { number, counts: self }
     }
 
     /// How often it was dropped.
-    pub(super) fn dropped(self, number: usize) -> u32 {
+    pub(super) fn dropped(self, number: u64) -> u32 {
         // Acquire: pairs with the Release of the drop.
-        self.0[number].load(Ordering::Acquire)
+        self.0[number as usize].load(Ordering::Acquire)
     }
 
     /// Messages of these that were not dropped.
-    pub(super) fn alive(self, messages: usize) -> usize {
-        (0..messages).filter(|&number| self.dropped(number) == 0).count()
+    pub(super) fn alive(self, messages: u64) -> u64 {
+        (0..messages).filter(|&number| self.dropped(number) == 0).count() as u64
     }
 
     /// Whether each of the first `messages` was dropped exactly once.
-    pub(super) fn each_once(self, messages: usize) -> Checked {
+    pub(super) fn each_once(self, messages: u64) -> Checked {
         let times: Vec<u32> = (0..messages).map(|number| self.dropped(number)).collect();
         match times.iter().position(|&times| times != 1) {
             None => Ok(()),
-            Some(number) => Err(Wrong::new(
+            Some(place) => Err(Wrong::new(
                 "every message is dropped exactly once",
-                format!("message {number} was dropped {} times", times[number]),
+                format!("message {place} was dropped {} times", times[place]),
             )),
         }
     }
@@ -48,7 +48,7 @@ impl Counts {
 /// A message that counts its drop.
 #[derive(Debug)]
 pub(super) struct Counted {
-    pub(super) number: usize,
+    pub(super) number: u64,
     counts: Counts,
 }
 
@@ -61,7 +61,7 @@ impl PartialEq for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         // Release: pairs with the Acquire of whoever counts.
-        self.counts.0[self.number].fetch_add(1, Ordering::Release);
+        self.counts.0[self.number as usize].fetch_add(1, Ordering::Release);
     }
 }
 

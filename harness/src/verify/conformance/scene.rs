@@ -6,10 +6,12 @@
 //! A scenario's verdict never depends on who comes first. Where one order is wanted ("the receiver waits now"), it is made
 //! likely: [`Running::until_waiting`] polls the state that the system tells of the thread, for a bounded time, and races are run many times.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt::{Debug, Display};
 use std::fs;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -150,33 +152,34 @@ pub(super) fn holds(condition: bool, expected: &str, happened: impl FnOnce() -> 
     if condition { Ok(()) } else { Err(Wrong::new(expected, happened())) }
 }
 
-/// A thread of a scenario.
+/// What a thread returned, whatever its type: so that what starts a thread is compiled once, and not for each scenario.
+type Returned = Box<dyn Any + Send>;
+
+/// What a thread of the scenario does.
+type Body = Box<dyn FnOnce() -> Returned + Send>;
+
+fn body<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Body {
+    Box::new(move || Box::new(body()))
+}
+
+fn returned<T: 'static>(returned: Returned) -> T {
+    *returned.downcast().expect("a thread returns what its body does")
+}
+
+/// A thread that was started.
 #[derive(Debug)]
-pub(super) struct Running<T> {
+struct Started {
     name: String,
-    result: mpsc::Receiver<Result<T, String>>,
+    result: mpsc::Receiver<Result<Returned, String>>,
     ended: Arc<AtomicBool>,
     /// Where the system tells its state.
     stat: Arc<OnceLock<Option<PathBuf>>>,
 }
 
-/// Starts a thread of the scenario that this thread is part of.
-pub(super) fn thread<T: Send + 'static>(
-    name: impl Into<String>,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Checked<Running<T>> {
-    let log = OWN.with_borrow(|own| own.as_ref().map(|(log, _)| Arc::clone(log))).unwrap_or_default();
-    start(&log, name.into(), body)
-}
-
-fn start<T: Send + 'static>(
-    log: &Arc<Log>,
-    name: String,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Checked<Running<T>> {
+fn start(log: &Arc<Log>, name: String, body: Body) -> Checked<Started> {
     let (done, result) = mpsc::channel();
     let (ended, stat) = (Arc::<AtomicBool>::default(), Arc::<OnceLock<Option<PathBuf>>>::default());
-    let running = Running { name: name.clone(), result, ended: Arc::clone(&ended), stat: Arc::clone(&stat) };
+    let started = Started { name: name.clone(), result, ended: Arc::clone(&ended), stat: Arc::clone(&stat) };
     let log = Arc::clone(log);
     let place = log.begin(name.clone());
     let chosen = Chosen::current();
@@ -195,14 +198,14 @@ fn start<T: Send + 'static>(
         let _ = done.send(result);
     });
     match spawned {
-        Ok(_) => Ok(running),
+        Ok(_) => Ok(started),
         Err(error) => Err(Wrong::new("a thread", format!("the machine gave no thread for {name}: {error}"))),
     }
 }
 
-impl<T> Running<T> {
+impl Started {
     /// Waits for the thread to end.
-    pub(super) fn result(self) -> Checked<T> {
+    fn result(self) -> Checked<Returned> {
         own_diary(|diary, _| diary.joining = true);
         let result = self.result.recv();
         own_diary(|diary, _| diary.joining = false);
@@ -215,9 +218,7 @@ impl<T> Running<T> {
         }
     }
 
-    /// Waits until the system says that the thread sleeps, or until it has ended, or for some milliseconds: so the thread has most
-    /// likely gone as far as it can alone. No verdict may depend on it.
-    pub(super) fn until_waiting(&self) {
+    fn until_waiting(&self) {
         let began = Instant::now();
         let mut seen = 0;
         while seen < 2 && !self.ended.load(Ordering::Acquire) && began.elapsed() < PATIENCE {
@@ -236,16 +237,47 @@ impl<T> Running<T> {
     }
 }
 
+/// A thread of a scenario, which returns a `T`.
+#[derive(Debug)]
+pub(super) struct Running<T> {
+    thread: Started,
+    returns: PhantomData<fn() -> T>,
+}
+
+/// Starts a thread of the scenario that this thread is part of.
+pub(super) fn thread<T: Send + 'static>(
+    name: impl Into<String>,
+    does: impl FnOnce() -> T + Send + 'static,
+) -> Checked<Running<T>> {
+    let log = OWN.with_borrow(|own| own.as_ref().map(|(log, _)| Arc::clone(log))).unwrap_or_default();
+    Ok(Running { thread: start(&log, name.into(), body(does))?, returns: PhantomData })
+}
+
+impl<T: 'static> Running<T> {
+    /// Waits for the thread to end.
+    pub(super) fn result(self) -> Checked<T> {
+        self.thread.result().map(returned)
+    }
+
+    /// Waits until the system says that the thread sleeps, or until it has ended, or for some milliseconds: so the thread has most
+    /// likely gone as far as it can alone. No verdict may depend on it.
+    pub(super) fn until_waiting(&self) {
+        self.thread.until_waiting();
+    }
+}
+
 /// Plays a scenario; a failure has what each thread did.
 pub(super) fn play(
     deadline: Duration,
     scenario: impl FnOnce() -> Checked + Send + 'static,
 ) -> Result<(), (Wrong, Vec<ThreadSteps>)> {
     let log = Arc::<Log>::default();
-    let main = start(&log, "main".to_owned(), scenario).map_err(|wrong| (wrong, Vec::new()))?;
+    let main = start(&log, "main".to_owned(), body(scenario)).map_err(|wrong| (wrong, Vec::new()))?;
     let wrong = match main.result.recv_timeout(deadline) {
-        Ok(Ok(Ok(()))) => return Ok(()),
-        Ok(Ok(Err(wrong))) => wrong,
+        Ok(Ok(result)) => match returned::<Checked>(result) {
+            Ok(()) => return Ok(()),
+            Err(wrong) => wrong,
+        },
         Ok(Err(panic)) => Wrong::new("no panic", format!("main panicked: {panic}")),
         Err(_) => {
             let mut hung = log.hung();

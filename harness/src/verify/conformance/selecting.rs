@@ -77,7 +77,7 @@ fn selects_past_a_disconnected_input<C: Channel>(capacity: Capacity) -> Checked 
 fn selects_from_one_input<C: Channel>(capacity: Capacity) -> Checked {
     let (sender, receiver) = open::<C, u64>(capacity)?;
     let sending = thread("producer", move || (0..200).all(|number| sender.send(number).is_ok()))?;
-    let mut selector = C::selector(std::slice::from_ref(&receiver)).map_err(refused)?;
+    let mut selector = C::selector([&receiver]).map_err(refused)?;
     let received: Vec<u64> = std::iter::from_fn(|| selector.recv().ok()).collect();
     is("every send", sending.result()?, true)?;
     holds(received.iter().copied().eq(0..200), "all in order", || format!("{received:?}"))

@@ -95,7 +95,7 @@ fn wakes_a_waiting_receiver<C: Channel>(capacity: Capacity) -> Checked {
 
 /// Fills a bounded channel; returns how many messages that took, numbered from 0.
 fn fill<C: Channel>(sender: &C::Sender<u64>, capacity: Capacity) -> Checked<u64> {
-    let slots = slots::<C>(capacity) as u64;
+    let slots = slots::<C>(capacity);
     (0..slots).try_for_each(|number| is("try_send with room", sender.try_send(number), Ok(())))?;
     Ok(slots)
 }
@@ -237,7 +237,7 @@ fn crowd<T: Send + 'static, B: FnOnce() -> T + Send + 'static>(
     (0..CROWD).map(|place| thread(format!("waiter {place}"), body(place))).collect()
 }
 
-fn results<T>(running: Vec<Running<T>>) -> Checked<Vec<T>> {
+fn results<T: 'static>(running: Vec<Running<T>>) -> Checked<Vec<T>> {
     running.into_iter().map(Running::result).collect()
 }
 
@@ -468,7 +468,7 @@ const COUNTED: u64 = 3_000;
 
 /// A receive that has ended has made room; whoever knows that it has ended may count on it.
 fn has_room_after_a_receive<C: Channel>(capacity: Capacity) -> Checked {
-    let slots = slots::<C>(capacity) as u64;
+    let slots = slots::<C>(capacity);
     let (sender, receiver) = open::<C, u64>(capacity)?;
     let received = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&received);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::dice::Dice;
 use super::history::{Action, Answer, History, Operation};
 use super::record::Stamps;
-use crate::channel::{Capability, Capacity, Channel, Receiver, Sender, TryRecvError, receivers};
+use crate::channel::{Capability, Capacity, Channel, Info, Receiver, Sender, TryRecvError, receivers};
 use crate::crew::{Crew, CrewError, Member};
 use crate::workload::Size;
 
@@ -47,9 +47,9 @@ impl std::fmt::Display for Stream {
 }
 
 impl Stream {
-    /// A random stream of `messages` messages in all that the channel can do; `capacities` are those that it has.
-    pub fn random<C: Channel>(capacities: &[Capacity], messages: usize, dice: &mut Dice) -> Self {
-        let several = C::INFO.require(Capability::MultiConsumer).is_ok();
+    /// A random stream of `messages` messages in all that a channel can do; `capacities` are those that it has.
+    pub fn random(info: &Info, capacities: &[Capacity], messages: usize, dice: &mut Dice) -> Self {
+        let several = info.require(Capability::MultiConsumer).is_ok();
         let producers = 1 + dice.below(3);
         Stream {
             capacity: dice.pick(capacities),
