@@ -17,10 +17,12 @@ use crate::channel::{
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
+type SelectorOf<T> = for<'a> fn(&[&'a ErasedReceiver<T>]) -> Result<ErasedSelector<'a, T>, Unsupported>;
+
 /// A channel, for one kind of message.
 struct Kind<T: Send + 'static> {
     open: fn(Capacity) -> Result<Handles<Erased, T>, Unsupported>,
-    selector: for<'a> fn(&[&'a ErasedReceiver<T>]) -> Result<ErasedSelector<'a, T>, Unsupported>,
+    selector: SelectorOf<T>,
 }
 
 /// A channel, for the kinds of messages that were named.
