@@ -7,7 +7,7 @@ use std::path::Path;
 use harness::registry::Registry;
 
 /// Benchmarks of something else than a workload.
-const OTHERS: [&str; 2] = ["overhead", "linearizability"];
+const OTHERS: [&str; 1] = ["overhead"];
 
 #[test]
 fn every_workload_has_a_benchmark() {

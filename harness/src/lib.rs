@@ -8,7 +8,7 @@
 //! - [`placement`] is where their threads are put.
 //! - [`meters`] is what a round costs beside wall time; [`latency`] is how long each of its messages took; [`fairness`] is how evenly its threads shared it.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
-//! - `verify` (with the feature of that name) verifies a channel harder than rounds do.
+//! - [`verify`] is what the methods that verify a channel are asked and answer; they are in the crate of that name.
 //! - [`sync`] is the synchronisation that chanlab's own code is written on: real, loom's or shuttle's; [`mutants`] are the
 //!   mistakes that can be planted in that code, to test what checks it.
 //! - [`shard`] splits a verification among machines.
@@ -55,7 +55,6 @@ pub mod shard;
 #[cfg(feature = "third-party")]
 pub mod slowed;
 pub mod sync;
-#[cfg(feature = "verify")]
 pub mod verify;
 pub mod workload;
 pub mod workloads;

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 use crate::params::{Kind, Params};
-#[cfg(feature = "verify")]
 use crate::verify::{Method, Outcome, Shard};
 use crate::workload::WorkloadInfo;
 
@@ -39,7 +38,6 @@ pub enum Record {
     /// What became of a model.
     Model(Model),
     /// What a method of verification found out.
-    #[cfg(feature = "verify")]
     Verified(Box<Verified>),
 }
 
@@ -207,7 +205,6 @@ pub struct Model {
 }
 
 /// What a method of verification found out of a channel, or of a workload's coordination.
-#[cfg(feature = "verify")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verified {
     /// When it ended (RFC 3339, UTC).
@@ -244,7 +241,6 @@ pub struct Verified {
 }
 
 /// What a method could say.
-#[cfg(feature = "verify")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
@@ -263,7 +259,6 @@ pub enum Answer {
 }
 
 /// What is left of a process that hung, or ended before its answer.
-#[cfg(feature = "verify")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remains {
     /// How it ended, in words; `None` when it went on.

@@ -30,9 +30,6 @@ pub struct ChannelEntry {
     effective_capacity: fn(Capacity) -> Capacity,
     /// One round function for each workload, in the order of [`Registry::workloads`].
     rounds: Vec<RoundFn>,
-    /// What verifies it.
-    #[cfg(feature = "verify")]
-    methods: [(crate::verify::Method, crate::verify::Verify); 4],
 }
 
 impl ChannelEntry {
@@ -46,13 +43,7 @@ impl ChannelEntry {
         }
         let mut rounds = Rounds::<C>(Vec::new(), std::marker::PhantomData);
         workloads::each(&mut rounds);
-        ChannelEntry {
-            info: const { &C::INFO },
-            effective_capacity: C::effective_capacity,
-            rounds: rounds.0,
-            #[cfg(feature = "verify")]
-            methods: crate::verify::methods::<C>(),
-        }
+        ChannelEntry { info: const { &C::INFO }, effective_capacity: C::effective_capacity, rounds: rounds.0 }
     }
 }
 
@@ -173,19 +164,6 @@ impl Registry {
     /// The workloads, in the order in which everything shows them.
     pub fn workloads(&self) -> impl Iterator<Item = &'static WorkloadInfo> {
         self.workloads.iter().map(|entry| entry.info)
-    }
-
-    /// The methods that verify a channel in this process.
-    ///
-    /// # Errors
-    ///
-    /// [`UsageError::UnknownChannel`].
-    #[cfg(feature = "verify")]
-    pub fn methods(
-        &self,
-        channel: &str,
-    ) -> Result<&[(crate::verify::Method, crate::verify::Verify)], UsageError> {
-        Ok(&self.channel(channel)?.methods)
     }
 
     fn channel(&self, name: &str) -> Result<&ChannelEntry, UsageError> {

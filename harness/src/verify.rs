@@ -1,24 +1,20 @@
 //! Verification of a channel, harder than the rounds of a benchmark: which methods there are, what each is asked, what it answers.
 //!
 //! A method looks at numbered *cases*, and a case is made of the task's seed and its number alone. So cases can be split
-//! among machines ([`Shard`]) and a single one can be looked at again ([`Task::only`]). [`rounds`], [`conformance`],
-//! [`properties`] and [`linearizability`] run here, on the channel's own code; loom and shuttle are in `models/`.
+//! among machines ([`Shard`]) and a single one can be looked at again ([`Task::only`]). The methods that look at a channel's own
+//! code are in the crate `verify`; loom and shuttle are in `models/`.
 //!
-//! A channel under verification may hang, abort or write where it must not: whoever calls a method does so in a process of its own,
-//! with a deadline, and is told of each case before it begins, so that the last one told is the one to blame.
+//! A channel under verification may hang, abort or write where it must not: whoever calls a method does so in a process of its own
+//! ([`cases`]), with a deadline, and is told of each case before it begins, so that the last one told is the one to blame.
 
-pub mod conformance;
-mod erased;
-pub mod linearizability;
-pub mod properties;
-pub mod rounds;
+pub mod cases;
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::Channel;
 use crate::shard::seed_of;
 pub use crate::shard::{NoShard, Shard};
 
@@ -70,8 +66,21 @@ impl fmt::Display for Method {
     }
 }
 
+/// What is no method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {}", Method::ALL.map(Method::name).join(", "))]
+pub struct NoMethod;
+
+impl FromStr for Method {
+    type Err = NoMethod;
+
+    fn from_str(name: &str) -> Result<Self, NoMethod> {
+        Method::ALL.into_iter().find(|method| method.name() == name).ok_or(NoMethod)
+    }
+}
+
 /// What a method is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Decides every case, together with its number.
     pub seed: u64,
@@ -158,16 +167,6 @@ pub struct ThreadSteps {
 
 /// A method over one channel. It calls the second argument with the number of each case before it begins.
 pub type Verify = fn(&Task, &mut dyn FnMut(u64)) -> Outcome;
-
-/// The methods that run here, over the channel `C`.
-pub fn methods<C: Channel>() -> [(Method, Verify); 4] {
-    [
-        (Method::Rounds, rounds::verify::<C>),
-        (Method::Conformance, conformance::verify::<C>),
-        (Method::Properties, properties::verify::<C>),
-        (Method::Linearizability, linearizability::verify::<C>),
-    ]
-}
 
 #[cfg(test)]
 mod tests {

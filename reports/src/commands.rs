@@ -39,9 +39,6 @@ pub(crate) enum Command {
     Runner(runner::Arguments),
     /// Verify channels, harder than the rounds of a benchmark do: a matrix of channels and methods, and how to see each failure again
     Verify(verify::Arguments),
-    /// Look at the cases of one channel by one method: what `verify` starts
-    #[command(hide = true)]
-    VerifyCases(verify::CasesArguments),
     /// Print the channels and the workloads
     List,
 }

@@ -60,7 +60,6 @@ fn main() -> ExitCode {
         Command::Choose(arguments) => choose::run(&arguments),
         Command::Honesty(arguments) => honesty::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
-        Command::VerifyCases(arguments) => verify::run_cases(&arguments),
         Command::List => list::run(),
     };
     match result {

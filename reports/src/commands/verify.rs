@@ -19,10 +19,10 @@ use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
-use reports::verify::cases;
 use reports::verify::child::By;
 use reports::verify::engine;
 use reports::verify::models::has_models;
+use reports::verify::program::program;
 use reports::{Usage, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long = "channel", value_name = "CHANNEL")]
     channels: Vec<String>,
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
-    #[arg(long = "method", value_name = "METHOD", value_parser = cases::method)]
+    #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<Method>,
     /// Seconds to verify, about: what has a fixed number of cases takes what it needs
     #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
@@ -100,11 +100,11 @@ fn record_file(arguments: &Arguments) -> PathBuf {
 fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification> {
     let registry = Registry::new();
     let machine = Machine::current(&registry);
-    let (by, known) = match &arguments.by {
+    let (mut by, known) = match &arguments.by {
         None => {
             let version = |name: &str| machine.channels.get(name).cloned().unwrap_or_default();
             let own = registry.channels().map(|info| (info.name.to_owned(), version(info.name)));
-            (By::Own, own.collect::<Vec<_>>())
+            (By::Own(None), own.collect::<Vec<_>>())
         }
         Some(command) => {
             let by = By::Command(command.split_whitespace().map(str::to_owned).collect());
@@ -128,9 +128,13 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
             .into());
         }
     }
+    let channels = chosen(known, &arguments.channels)?;
+    if matches!(by, By::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
+        by = By::Own(Some(program(|line| eprintln!("{line}"))?));
+    }
     Ok(engine::Verification {
         by,
-        channels: chosen(known, &arguments.channels)?,
+        channels,
         methods,
         seed: arguments.seed.unwrap_or_else(seed),
         shard: arguments.shard,
@@ -199,17 +203,4 @@ fn picture(verified: &Verified, folder: &Path) -> Result<Option<PathBuf>> {
     let path = folder.join(format!("{}-{}-case-{}.svg", verified.subject, verified.method, finding.case));
     fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(Some(path))
-}
-
-/// What the child process does; not for people.
-#[derive(Args)]
-pub(crate) struct CasesArguments {
-    #[command(flatten)]
-    asked: cases::Asked,
-}
-
-/// Looks at the cases of one channel by one method and tells of them on the standard output.
-pub(crate) fn run_cases(arguments: &CasesArguments) -> Result<()> {
-    cases::end_with_the_input();
-    cases::serve(&Registry::new(), &arguments.asked, io::stdout())
 }

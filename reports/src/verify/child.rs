@@ -3,8 +3,8 @@
 //! A case that does not end within the deadline is a hang; a process that aborts, exits or is killed failed in the case that it told of
 //! last. Both are failures of the channel, and no trouble for the others.
 
-use std::env;
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,12 +12,9 @@ use std::time::{Duration, Instant};
 use harness::record::{Answer, Remains};
 use harness::verify::{Finding, Method, Outcome, Task};
 
-use super::cases::{Asked, Told};
 use crate::run::process::{NoLine, Reading, Watched, beginning, command_of, status_words};
 use crate::run::record::Failure;
-
-/// The hidden command that looks at cases.
-pub const CASES_COMMAND: &str = "verify-cases";
+use harness::verify::cases::{Asked, Told};
 
 /// A picture of a history may be some megabytes; and cases are told faster than one by one.
 const READING: Reading = Reading { longest_line: 64 << 20, ahead: 256 };
@@ -31,24 +28,22 @@ const HELLO_LIMIT: Duration = Duration::from_secs(10);
 /// Which program looks at the cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
-    /// This one.
-    Own,
+    /// Chanlab's own ([`super::program`]); `None` where only models are explored, which need none.
+    Own(Option<PathBuf>),
     /// Another, with its arguments.
     Command(Vec<String>),
 }
 
 impl By {
-    fn command(&self, asked: &[String]) -> io::Result<Command> {
+    fn command(&self, asked: Option<&Asked>) -> io::Result<Command> {
         let mut command = match self {
-            By::Own => {
-                let mut command = Command::new(env::current_exe()?);
-                command.arg(CASES_COMMAND);
-                command
+            By::Own(program) => {
+                Command::new(program.as_ref().ok_or_else(|| io::Error::other("nothing was built for cases"))?)
             }
             By::Command(words) => command_of(words)?,
         };
         // A panic's own words are its last then, and not a page of frames.
-        command.args(asked).env("RUST_BACKTRACE", "0");
+        command.args(asked.map(Asked::word)).env("RUST_BACKTRACE", "0");
         Ok(command)
     }
 
@@ -59,7 +54,7 @@ impl By {
     /// When it cannot be started, or does not tell.
     pub fn channels(&self) -> Result<Vec<(String, String)>, Failure> {
         let mut process =
-            self.command(&[]).and_then(|command| Watched::start(command, READING)).map_err(not_started)?;
+            self.command(None).and_then(|command| Watched::start(command, READING)).map_err(not_started)?;
         match process.line(HELLO_LIMIT).map(|line| serde_json::from_slice(&line)) {
             Ok(Ok(Told::Hello { channels })) => Ok(channels),
             Ok(_) => Err(process.fail("did not tell its channels".to_owned())),
@@ -107,8 +102,8 @@ pub struct Looked {
 impl Job<'_> {
     /// Does it. `at` is told of each case, and of the same one again while it goes on; `None` when `stop` was set meanwhile.
     pub fn look(&self, stop: &AtomicBool, at: &mut dyn FnMut(Option<u64>)) -> Option<Looked> {
-        let words = Asked::new(self.channel, self.method, &self.task).words();
-        let started = self.by.command(&words).and_then(|command| Watched::start(command, READING));
+        let asked = Asked { channel: self.channel.to_owned(), method: self.method, task: self.task };
+        let started = self.by.command(Some(&asked)).and_then(|command| Watched::start(command, READING));
         let mut process = match started {
             Ok(process) => process,
             Err(error) => {

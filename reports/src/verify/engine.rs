@@ -91,7 +91,7 @@ impl Verification {
     }
 
     fn has_models(&self, channel: usize) -> bool {
-        self.by == By::Own && self.channels[channel].0 == BASELINE
+        matches!(self.by, By::Own(_)) && self.channels[channel].0 == BASELINE
     }
 
     /// Does it, and tells of each answer when it is there. Returns the answers; fewer than asked for when `stop` was set.
@@ -271,7 +271,7 @@ mod tests {
 
     fn verification(channels: &[&str], methods: &[Method]) -> Verification {
         Verification {
-            by: By::Own,
+            by: By::Own(None),
             channels: channels.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
             methods: methods.to_vec(),
             seed: 1,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use anyhow::{Context, Result, anyhow, bail};
 use harness::record::target_dir;
@@ -32,7 +32,7 @@ pub fn runner(package: &str, source: &Source, say: impl FnMut(&str)) -> Result<P
     let log = folder.join(LOG);
     // A target directory for each: in a shared one cargo takes the harnesses' build scripts for one and the same, and builds anew
     // whatever was built before the last.
-    cargo(&folder, &program, &folder.join("target"), &log, say).with_context(|| {
+    cargo(&folder, &["--package", &program], &folder.join("target"), &log, say).with_context(|| {
         format!(
             "{package} {} cannot be built with this harness; all of it is in {}",
             source.name(),
@@ -41,16 +41,22 @@ pub fn runner(package: &str, source: &Source, say: impl FnMut(&str)) -> Result<P
     })
 }
 
-fn cargo(
+/// Builds a program of the workspace in `folder`, named by `arguments`, and returns it. What cargo says goes to the file `log`, and to
+/// `say` line by line.
+///
+/// # Errors
+///
+/// When it cannot be built: the first error of the compiler.
+pub fn cargo(
     folder: &Path,
-    program: &str,
+    arguments: &[&str],
     target: &Path,
     log: &Path,
     mut say: impl FnMut(&str),
 ) -> Result<PathBuf> {
     let mut process = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release", "--package"])
-        .arg(program)
+        .args(["build", "--release"])
+        .args(arguments)
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])
         .arg(target)
         .current_dir(folder)
@@ -63,6 +69,9 @@ fn cargo(
     let messages = process.stdout.take().context("cargo has no output")?;
     let reading = thread::spawn(move || executable(messages));
     let mut lines = Vec::new();
+    if let Some(folder) = log.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     let mut file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     for line in BufReader::new(process.stderr.take().context("cargo has no output")?).split(b'\n') {
         let line = String::from_utf8_lossy(&line.context("cannot read what cargo says")?).into_owned();

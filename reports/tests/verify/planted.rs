@@ -6,12 +6,11 @@
 use std::fs::OpenOptions;
 use std::{env, process};
 
-use clap::Parser;
 use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::mutex_deque::MutexDeque;
 use harness::planted::{Double, Drop, Hang, Planted, Reorder};
+use harness::verify::cases::{Asked, Told, end_with_the_input, look};
 use harness::verify::{Finding, Outcome, Task, ThreadSteps, Verify};
-use reports::verify::cases::{Asked, Told, end_with_the_input, look};
 
 use crate::bench::Bench;
 
@@ -48,30 +47,19 @@ pub(crate) fn program(bench: &Bench) -> String {
     )
 }
 
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    asked: Asked,
-}
-
 #[test]
 #[ignore = "a part of other tests, which start it"]
 fn looks_at_cases() {
     let Ok(asked) = env::var(ASKED) else { return };
     end_with_the_input();
     let output = || OpenOptions::new().write(true).open("/dev/fd/3").expect("the script opened it");
-    let words = ["program"].into_iter().chain(asked.split_whitespace());
-    let asked = Line::try_parse_from(words).expect("a question").asked;
-    match &asked.channel {
-        None => {
-            let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));
-            serde_json::to_writer(output(), &Told::Hello { channels: channels.collect() }).expect("written");
-            std::io::Write::write_all(&mut output(), b"\n").expect("written");
-        }
-        Some(name) => {
-            let (_, verify) = CHANNELS.iter().find(|(known, _)| known == name).expect("a channel");
-            look(*verify, &asked.task(), output()).expect("somebody reads");
-        }
+    if asked.is_empty() {
+        let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));
+        Told::Hello { channels: channels.collect() }.write(output()).expect("somebody reads");
+    } else {
+        let asked: Asked = serde_json::from_str(&asked).expect("a question");
+        let (_, verify) = CHANNELS.iter().find(|(known, _)| *known == asked.channel).expect("a channel");
+        look(*verify, &asked.task, output()).expect("somebody reads");
     }
     process::exit(0);
 }

@@ -40,6 +40,9 @@ pub(crate) struct Builds {
     pub(crate) method: PathBuf,
 }
 
+/// The program that looks at a method's cases.
+const METHOD: &str = "chanlab-verify";
+
 /// Files of `models/tests` that hold no models of the code that is verified.
 const NO_MODELS: &str = "failures";
 
@@ -102,11 +105,11 @@ fn models_for(explorer: &str) -> io::Result<Vec<Model>> {
 
 fn the_method() -> io::Result<PathBuf> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--locked", "--release", "-p", "harness", "--example", "method"]);
-    cargo.args(["--no-default-features", "--features", "verify,mutants"]);
-    let programs = built(&mut cargo, "example")?;
-    let program = programs.into_iter().find(|(name, _)| name == "method");
-    program.map(|(_, program)| program).ok_or_else(|| io::Error::other("cargo built no example `method`"))
+    cargo.args(["build", "--locked", "--release", "-p", "verify", "--bin", METHOD]);
+    cargo.args(["--no-default-features", "--features", "mutants"]);
+    let programs = built(&mut cargo, "bin")?;
+    let program = programs.into_iter().find(|(name, _)| name == METHOD);
+    program.map(|(_, program)| program).ok_or_else(|| io::Error::other(format!("cargo built no {METHOD}")))
 }
 
 /// Runs cargo; the programs of this kind that it built, each with its target's name.

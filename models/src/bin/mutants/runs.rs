@@ -5,10 +5,13 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::channel::Channel;
+use harness::channels::mutex_deque::MutexDeque;
 use harness::mutants::{Mutant, VARIABLE};
+use harness::verify::cases::{Asked, Told};
+use harness::verify::{Outcome, Shard, Task};
 use models::bounds::{PREEMPTIONS, SCHEDULES};
 use models::table::Verdict;
-use serde_json::Value;
 
 use crate::builds::{Builds, Model};
 
@@ -17,6 +20,9 @@ const LONGEST_MODEL: Duration = Duration::from_secs(240);
 
 /// No case begins after so long.
 const BUDGET: Duration = Duration::from_secs(2);
+
+/// Any number; the same one each time, so that a run can be repeated.
+const SEED: u64 = 20_241_124;
 
 /// A method that has not ended so long after its budget has hung.
 const GRACE: Duration = Duration::from_secs(8);
@@ -38,7 +44,8 @@ struct Ended {
 
 fn run(command: &mut Command, mutant: Option<Mutant>, deadline: Duration) -> io::Result<Ended> {
     command.env_remove(VARIABLE).envs(mutant.map(|mutant| (VARIABLE, mutant.name())));
-    command.env("RUST_BACKTRACE", "0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A method ends with its input, which is open as long as somebody waits for it here.
+    command.env("RUST_BACKTRACE", "0").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let began = Instant::now();
     let mut child = command.spawn()?;
     let reading = [
@@ -122,27 +129,33 @@ pub(crate) fn models(
 
 /// Runs a method over the baseline.
 pub(crate) fn method(builds: &Builds, name: &str, mutant: Option<Mutant>) -> io::Result<Verdict> {
+    let method = name.parse().map_err(io::Error::other)?;
+    let task = Task { seed: SEED, shard: Shard::WHOLE, only: None, budget: BUDGET };
+    let asked = Asked { channel: MutexDeque::INFO.name.to_owned(), method, task };
     let mut command = Command::new(&builds.method);
-    command.arg(name).arg(BUDGET.as_millis().to_string());
-    let ended = run(&mut command, mutant, BUDGET + GRACE)?;
+    let ended = run(command.arg(asked.word()), mutant, BUDGET + GRACE)?;
     let seconds = ended.seconds;
-    let begun = ended.errors.lines().filter(|line| line.starts_with("case ")).count() as u64;
+    // A process that was killed may leave half a line.
+    let told = ended.output.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let (mut begun, mut outcome) = (0, None);
+    for told in told {
+        match told {
+            Told::Begins { .. } => begun += 1,
+            Told::Ended { outcome: told } => outcome = Some(told),
+            Told::Hello { .. } => {}
+        }
+    }
     let caught = |by: &str, after| Verdict::Caught { by: by.to_owned(), after, seconds };
     Ok(match ended.status {
         None => caught("it hung", begun),
         Some(status) if !status.success() => caught(&format!("it ended with {status}"), begun),
-        Some(_) => {
-            let outcome: Value = serde_json::from_str(&ended.output)?;
-            let cases = || outcome["cases"].as_u64().unwrap_or(0);
-            match outcome["outcome"].as_str() {
-                Some("failed") => caught(outcome["scenario"].as_str().unwrap_or("a case"), begun),
-                Some("unsupported") => {
-                    let reason = outcome["reason"].as_str().unwrap_or_default().to_owned();
-                    Verdict::Unsupported { reason }
-                }
-                Some("passed" | "out-of-time") => Verdict::Passed { looked_at: cases(), seconds },
-                _ => return Err(io::Error::other(format!("{name} answered `{}`", ended.output))),
+        Some(_) => match outcome {
+            Some(Outcome::Failed(finding)) => caught(&finding.scenario, begun),
+            Some(Outcome::Unsupported { reason }) => Verdict::Unsupported { reason },
+            Some(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => {
+                Verdict::Passed { looked_at: cases, seconds }
             }
-        }
+            None => return Err(io::Error::other(format!("{name} answered `{}`", ended.output))),
+        },
     })
 }

@@ -1,0 +1,35 @@
+//! The program that looks at cases: built when it is first asked for, since every channel is compiled in it for a dozen kinds of messages.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use harness::record::target_dir;
+
+use crate::versions::build::cargo;
+use crate::versions::workspace::project;
+
+/// Its name.
+pub const PROGRAM: &str = "chanlab-verify";
+
+/// The program, of the source that this one was built from; where that is gone, the one that lies beside this. Cargo's progress goes
+/// to `say`, line by line.
+///
+/// # Errors
+///
+/// When it cannot be built, or there is none.
+pub fn program(say: impl FnMut(&str)) -> Result<PathBuf> {
+    let beside = env::current_exe().map(|own| own.with_file_name(PROGRAM)).ok().filter(|path| path.is_file());
+    match (project(), beside) {
+        (Ok(project), _) => {
+            let target = std::path::absolute(target_dir()).context("there is no target folder")?;
+            let log = target.join("chanlab").join("verify-build.log");
+            // Optimised, whatever this program is: as users build their channels.
+            let arguments = ["--locked", "--package", "verify", "--bin", PROGRAM];
+            cargo(&project, &arguments, &target, &log, say)
+                .with_context(|| format!("{PROGRAM} cannot be built; all of it is in {}", log.display()))
+        }
+        (Err(_), Some(beside)) => Ok(beside),
+        (Err(error), None) => Err(error.context(format!("there is no {PROGRAM} beside this program"))),
+    }
+}

@@ -1,0 +1,196 @@
+//! Messages of every kind: without size, large, aligned, owning memory, owning a channel.
+
+use std::cell::Cell;
+
+use super::payload::{Counted, Counts};
+use super::scene::{Checked, Running, holds, is, thread};
+use super::{ANY, QUEUED, Scenario, open, slots, table};
+use harness::channel::{Capacity, Channel, Receiver, RecvError, Sender, TryRecvError, TrySendError};
+
+pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
+    table! { C:
+        counts_messages_without_size [] at QUEUED,
+            "of messages of size 0 as many arrive as were sent";
+        passes_messages_without_size_between_threads [] at ANY,
+            "of messages of size 0 as many arrive as were sent by three threads";
+        passes_large_messages_whole [] at ANY,
+            "a message of 4 KiB arrives whole, between threads";
+        keeps_messages_aligned [] at ANY,
+            "a message that asks for an alignment of 64 bytes has it where it arrives";
+        passes_what_owns_memory [] at ANY,
+            "boxed and growing messages arrive as they were sent";
+        passes_channels_through_channels [] at ANY,
+            "a request holds the channel for its answer";
+        drops_each_delivered_message_once [] at ANY,
+            "a delivered message is dropped by who received it, and by nobody else";
+        drops_messages_without_size_once [] at QUEUED,
+            "queued messages of size 0 are dropped once each when both ends go";
+    }
+}
+
+fn counts_messages_without_size<C: Channel>(capacity: Capacity) -> Checked {
+    let (sender, receiver) = open::<C, ()>(capacity)?;
+    let slots = slots::<C>(capacity);
+    let count = slots.min(1_000);
+    (0..count).try_for_each(|_| is("try_send(())", sender.try_send(()), Ok(())))?;
+    if slots == count {
+        is("try_send(()) on a full channel", sender.try_send(()), Err(TrySendError::Full(())))?;
+    }
+    (0..count).try_for_each(|_| is("try_recv", receiver.try_recv(), Ok(())))?;
+    is("try_recv of nothing left", receiver.try_recv(), Err(TryRecvError::Empty))?;
+    drop(sender);
+    is("recv", receiver.recv(), Err(RecvError))
+}
+
+/// Sends `message(number)` for each number from another thread; `check` looks at each that arrives, in order.
+fn pass<C: Channel, T: Send + 'static>(
+    capacity: Capacity,
+    messages: usize,
+    message: fn(usize) -> T,
+    mut check: impl FnMut(usize, &T) -> Checked,
+) -> Checked {
+    let (sender, receiver) = open::<C, T>(capacity)?;
+    let sending =
+        thread("producer", move || (0..messages).all(|number| sender.send(message(number)).is_ok()))?;
+    let mut arrived = 0;
+    while let Ok(message) = receiver.recv() {
+        check(arrived, &message)?;
+        arrived += 1;
+    }
+    is(
+        "messages that arrived, and whether every send succeeded",
+        (arrived, sending.result()?),
+        (messages, true),
+    )
+}
+
+fn passes_messages_without_size_between_threads<C: Channel>(capacity: Capacity) -> Checked {
+    let (sender, receiver) = open::<C, ()>(capacity)?;
+    let producing = (0..3).map(|place| {
+        let sender = sender.clone();
+        thread(format!("producer {place}"), move || (0..500).all(|_| sender.send(()).is_ok()))
+    });
+    let producing = producing.collect::<Checked<Vec<_>>>()?;
+    drop(sender);
+    let arrived = std::iter::from_fn(|| receiver.recv().ok()).count();
+    producing.into_iter().try_for_each(|thread| is("every send", thread.result()?, true))?;
+    is("messages that arrived", arrived, 1_500)
+}
+
+/// Starts a cache line.
+#[repr(align(64))]
+pub(super) struct Aligned(usize);
+
+/// What owns memory.
+pub(super) type Owning = Box<(Vec<usize>, String)>;
+
+/// A large message.
+pub(super) type Large = [u64; LARGE];
+
+const LARGE: usize = 4096 / size_of::<u64>();
+
+fn passes_large_messages_whole<C: Channel>(capacity: Capacity) -> Checked {
+    let message =
+        |number: usize| -> [u64; LARGE] { std::array::from_fn(|place| (number * LARGE + place) as u64) };
+    pass::<C, [u64; LARGE]>(capacity, 200, message, |number, arrived| {
+        holds(*arrived == message(number), "each word as it was sent", || format!("message {number} differs"))
+    })
+}
+
+fn keeps_messages_aligned<C: Channel>(capacity: Capacity) -> Checked {
+    pass::<C, Aligned>(capacity, 200, Aligned, |number, arrived| {
+        let place = (&raw const *arrived).addr();
+        holds(place.is_multiple_of(64) && arrived.0 == number, "aligned to 64 bytes, in order", || {
+            format!("message {number} came as {} at an address that is {} over", arrived.0, place % 64)
+        })
+    })
+}
+
+fn passes_what_owns_memory<C: Channel>(capacity: Capacity) -> Checked {
+    let message = |number: usize| Box::new((vec![number; number % 17], number.to_string()));
+    pass::<C, Box<(Vec<usize>, String)>>(capacity, 500, message, |number, arrived| {
+        holds(*arrived == message(number), "each as it was sent", || {
+            format!("message {number} came as {arrived:?}")
+        })
+    })
+}
+
+/// Asks for the answer through the sender that comes with the number.
+pub(super) type Request<C> = (u64, <C as Channel>::Sender<u64>);
+
+/// After crossbeam's `channel_through_channel`.
+fn passes_channels_through_channels<C: Channel>(capacity: Capacity) -> Checked {
+    let (requests, served) = open::<C, Request<C>>(capacity)?;
+    let serving = thread("server", move || {
+        while let Ok((number, answers)) = served.recv() {
+            // Whoever asked waits for it.
+            let _ = answers.send(number * 2);
+        }
+    })?;
+    let clients = (0..3).map(|client| {
+        let requests = requests.clone();
+        thread(format!("client {client}"), move || {
+            (0..60).try_for_each(|number| {
+                let (sender, receiver) = open::<C, u64>(capacity)?;
+                is("a request", requests.send((number, sender)).is_ok(), true)?;
+                is("the answer", receiver.recv(), Ok(number * 2))?;
+                is("recv after the answer", receiver.recv(), Err(RecvError))
+            })
+        })
+    });
+    let clients = clients.collect::<Checked<Vec<_>>>()?;
+    drop(requests);
+    clients.into_iter().try_for_each(|client| client.result()?)?;
+    Running::result(serving)
+}
+
+fn drops_each_delivered_message_once<C: Channel>(capacity: Capacity) -> Checked {
+    const MESSAGES: u64 = 500;
+    let counts = Counts::new(MESSAGES);
+    let (sender, receiver) = open::<C, Counted>(capacity)?;
+    let sending =
+        thread("producer", move || (0..MESSAGES).all(|number| sender.send(counts.message(number)).is_ok()))?;
+    for number in 0..MESSAGES {
+        let message = receiver.recv();
+        let came = message.as_ref().map(|message| message.number).map_err(|error| *error);
+        holds(came == Ok(number), "the messages come in order", || {
+            format!("message {number} came as {came:?}")
+        })?;
+        let before = counts.dropped(number);
+        drop(message);
+        holds(before == 0, "a message is not dropped before it is received", || {
+            format!("message {number} was dropped {before} times")
+        })?;
+    }
+    is("every send", sending.result()?, true)?;
+    drop(receiver);
+    counts.each_once(MESSAGES)
+}
+
+thread_local! {
+    /// Drops of [`Sizeless`].
+    static DROPPED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A message without size whose drop counts.
+pub(super) struct Sizeless;
+
+impl Drop for Sizeless {
+    fn drop(&mut self) {
+        DROPPED.set(DROPPED.get() + 1);
+    }
+}
+
+fn drops_messages_without_size_once<C: Channel>(capacity: Capacity) -> Checked {
+    DROPPED.set(0);
+    let (sender, receiver) = open::<C, Sizeless>(capacity)?;
+    let count = slots::<C>(capacity).min(100);
+    for _ in 0..count {
+        is("try_send", sender.try_send(Sizeless).is_ok(), true)?;
+    }
+    is("try_recv", receiver.try_recv().is_ok(), true)?;
+    is("drops after one receive", DROPPED.get(), 1)?;
+    drop(sender);
+    drop(receiver);
+    is("drops at the end", DROPPED.get(), count)
+}

@@ -1,0 +1,279 @@
+//! Select over receivers: whichever is ready, none starved, the disconnected left out, nothing lost beside other receivers.
+
+use super::payload::each_once;
+use super::scene::{Checked, Running, holds, is, note, thread, tries};
+use super::{ANY, QUEUED, Scenario, open, refused, table};
+use harness::channel::{Capacity, Channel, Receiver, RecvError, Selector, Sender};
+
+pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
+    table! { C:
+        selects_whichever_is_ready [Select] at QUEUED,
+            "a message in any of three inputs is received";
+        selects_past_a_disconnected_input [Select] at QUEUED,
+            "a disconnected input is drained and left out; the end comes with the last";
+        selects_from_one_input [Select] at QUEUED,
+            "one input is received in order to its end";
+        selects_from_a_receiver_and_its_clone [Select, MultiConsumer] at QUEUED,
+            "a channel that is there twice delivers each message once (Go's duplicate channel)";
+        merges_inputs_of_different_lengths [Select] at ANY,
+            "three producers of different lengths: everything once, each input in order";
+        starves_no_ready_input [Select] at &[None],
+            "of three inputs that are always ready each is chosen often (Go's select fairness)";
+        wakes_a_waiting_select_by_a_send [Select] at ANY,
+            "a waiting select ends with a send into any of its inputs";
+        wakes_a_waiting_select_by_the_last_disconnect [Select] at ANY,
+            "a waiting select goes on waiting when one input is disconnected, and ends when all are";
+        selects_in_two_threads [Select, MultiConsumer] at ANY,
+            "two threads that select over the same inputs get everything once (Go's doubleselect)";
+        selects_beside_a_receiver [Select, MultiConsumer] at ANY,
+            "a thread that selects and one that receives from one of the inputs get everything once";
+        leaves_receivers_as_they_were [Select] at QUEUED,
+            "after a select the receivers receive by themselves, and a new select goes on";
+    }
+}
+
+const INPUTS: usize = 3;
+
+/// Senders and receivers of three channels.
+#[expect(clippy::type_complexity, reason = "two lists of handles")]
+fn inputs<C: Channel>(capacity: Capacity) -> Checked<(Vec<C::Sender<u64>>, Vec<C::Receiver<u64>>)> {
+    let handles = (0..INPUTS).map(|_| open::<C, u64>(capacity)).collect::<Checked<Vec<_>>>()?;
+    Ok(handles.into_iter().unzip())
+}
+
+fn selects_whichever_is_ready<C: Channel>(capacity: Capacity) -> Checked {
+    let (senders, receivers) = inputs::<C>(capacity)?;
+    let mut selector = C::selector(&receivers).map_err(refused)?;
+    for turn in 0..30 {
+        let input = (turn * 7 + turn / 3) % INPUTS;
+        is(format_args!("send into input {input}"), senders[input].send(turn as u64), Ok(()))?;
+        is("select", selector.recv(), Ok(turn as u64))?;
+    }
+    Ok(())
+}
+
+fn selects_past_a_disconnected_input<C: Channel>(capacity: Capacity) -> Checked {
+    for last in 0..INPUTS {
+        let (senders, receivers) = inputs::<C>(capacity)?;
+        let mut selector = C::selector(&receivers).map_err(refused)?;
+        let mut senders: Vec<_> = senders.into_iter().map(Some).collect();
+        for input in (0..INPUTS).filter(|&input| input != last) {
+            if let Some(sender) = senders[input].take() {
+                is("send into an input", sender.send(input as u64), Ok(()))?;
+            }
+            note(format!("input {input} is disconnected with a message queued"));
+            is("select of what was queued", selector.recv(), Ok(input as u64))?;
+        }
+        if let Some(sender) = senders[last].take() {
+            is("send into the last input", sender.send(77), Ok(()))?;
+            is("select", selector.recv(), Ok(77))?;
+        }
+        is("select without senders", selector.recv(), Err(RecvError))?;
+        is("select without senders, again", selector.recv(), Err(RecvError))?;
+    }
+    Ok(())
+}
+
+fn selects_from_one_input<C: Channel>(capacity: Capacity) -> Checked {
+    let (sender, receiver) = open::<C, u64>(capacity)?;
+    let sending = thread("producer", move || (0..200).all(|number| sender.send(number).is_ok()))?;
+    let mut selector = C::selector([&receiver]).map_err(refused)?;
+    let received: Vec<u64> = std::iter::from_fn(|| selector.recv().ok()).collect();
+    is("every send", sending.result()?, true)?;
+    holds(received.iter().copied().eq(0..200), "all in order", || format!("{received:?}"))
+}
+
+fn selects_from_a_receiver_and_its_clone<C: Channel>(capacity: Capacity) -> Checked {
+    let (sender, receiver) = open::<C, u64>(capacity)?;
+    let (other_sender, other) = open::<C, u64>(capacity)?;
+    let clone = receiver.try_clone().map_err(refused)?;
+    let sending = thread("producer", move || {
+        (0..200).all(|number| match number % 3 {
+            0 => other_sender.send(number).is_ok(),
+            _ => sender.send(number).is_ok(),
+        })
+    })?;
+    let both = [receiver, other, clone];
+    let mut selector = C::selector(&both).map_err(refused)?;
+    let received: Vec<u64> = std::iter::from_fn(|| selector.recv().ok()).collect();
+    is("every send", sending.result()?, true)?;
+    each_once(received, 0..200)
+}
+
+/// The message at `place` of an input.
+fn message(input: usize, place: u64) -> u64 {
+    input as u64 * 1_000_000 + place
+}
+
+/// A producer for each input; the inputs have different lengths, so that some are disconnected while others still send.
+fn produce<C: Channel>(senders: Vec<C::Sender<u64>>) -> Checked<Vec<Running<bool>>> {
+    let producers = senders.into_iter().enumerate().map(|(input, sender)| {
+        thread(format!("producer {input}"), move || {
+            (0..length(input)).all(|place| sender.send(message(input, place)).is_ok())
+        })
+    });
+    producers.collect()
+}
+
+fn length(input: usize) -> u64 {
+    100 * (input as u64 + 1)
+}
+
+fn everything() -> impl Iterator<Item = u64> {
+    (0..INPUTS).flat_map(|input| (0..length(input)).map(move |place| message(input, place)))
+}
+
+fn ended(producers: Vec<Running<bool>>) -> Checked {
+    producers.into_iter().try_for_each(|producer| is("every send", producer.result()?, true))
+}
+
+fn in_order(received: &[u64]) -> Checked {
+    (0..INPUTS as u64).try_for_each(|input| {
+        let of_it = received.iter().filter(|&&message| message / 1_000_000 == input);
+        holds(of_it.is_sorted(), "each input in order", || format!("input {input} is out of order"))
+    })
+}
+
+fn merges_inputs_of_different_lengths<C: Channel>(capacity: Capacity) -> Checked {
+    tries(5, |_| {
+        let (senders, receivers) = inputs::<C>(capacity)?;
+        let producers = produce::<C>(senders)?;
+        let mut selector = C::selector(&receivers).map_err(refused)?;
+        let received: Vec<u64> = std::iter::from_fn(|| selector.recv().ok()).collect();
+        ended(producers)?;
+        in_order(&received)?;
+        each_once(received, everything())
+    })
+}
+
+fn starves_no_ready_input<C: Channel>(capacity: Capacity) -> Checked {
+    /// Chosen so often in all; an even share would be a third.
+    const TURNS: u64 = 3_000;
+    /// So small a share that chance does not explain it.
+    const LEAST: u64 = TURNS / 3 / 10;
+    let (senders, receivers) = inputs::<C>(capacity)?;
+    for (input, sender) in senders.iter().enumerate() {
+        for place in 0..TURNS {
+            let sent = sender.send(message(input, place));
+            holds(sent == Ok(()), "an unbounded send succeeds", || format!("{sent:?}"))?;
+        }
+    }
+    let mut selector = C::selector(&receivers).map_err(refused)?;
+    let mut chosen = [0; INPUTS];
+    for _ in 0..TURNS {
+        match selector.recv() {
+            Ok(message) => chosen[(message / 1_000_000) as usize] += 1,
+            Err(RecvError) => return is("select", "a disconnect", "a message"),
+        }
+    }
+    note(format!("chosen {chosen:?}"));
+    holds(
+        chosen.iter().all(|&times| times >= LEAST),
+        "each input is chosen a tenth of its share at least",
+        || format!("chosen {chosen:?} of {TURNS}"),
+    )
+}
+
+/// A thread that selects so often and returns what came.
+fn selecting<C: Channel>(
+    receivers: Vec<C::Receiver<u64>>,
+    times: usize,
+) -> Checked<Running<Vec<Option<u64>>>> {
+    thread("selector", move || match C::selector(&receivers) {
+        Ok(mut selector) => (0..times).map(|_| selector.recv().ok()).collect(),
+        Err(_) => Vec::new(),
+    })
+}
+
+fn wakes_a_waiting_select_by_a_send<C: Channel>(capacity: Capacity) -> Checked {
+    tries(45, |attempt| {
+        let (senders, receivers) = inputs::<C>(capacity)?;
+        let running = selecting::<C>(receivers, 2)?;
+        for number in 0..2 {
+            if attempt % 2 == 0 {
+                running.until_waiting();
+            }
+            let input = (attempt + number) % INPUTS;
+            is(format_args!("send into input {input}"), senders[input].send(number as u64), Ok(()))?;
+        }
+        let mut came = running.result()?;
+        came.sort_unstable();
+        is("two selects", came, vec![Some(0), Some(1)])
+    })
+}
+
+fn wakes_a_waiting_select_by_the_last_disconnect<C: Channel>(capacity: Capacity) -> Checked {
+    tries(30, |attempt| {
+        let (senders, receivers) = inputs::<C>(capacity)?;
+        let running = selecting::<C>(receivers, 2)?;
+        let mut senders: Vec<_> = senders.into_iter().map(Some).collect();
+        running.until_waiting();
+        senders[attempt % INPUTS] = None;
+        note("one input is disconnected");
+        running.until_waiting();
+        if let Some(sender) = &senders[(attempt + 1) % INPUTS] {
+            is("send into another", sender.send(1), Ok(()))?;
+        }
+        if attempt % 2 == 0 {
+            running.until_waiting();
+        }
+        note("all inputs are disconnected");
+        senders.clear();
+        is("two selects", running.result()?, vec![Some(1), None])
+    })
+}
+
+fn clones<C: Channel>(receivers: &[C::Receiver<u64>]) -> Checked<Vec<C::Receiver<u64>>> {
+    receivers.iter().map(|receiver| receiver.try_clone().map_err(refused)).collect()
+}
+
+/// A thread that selects to the end.
+fn selecting_all<C: Channel>(name: &str, receivers: Vec<C::Receiver<u64>>) -> Checked<Running<Vec<u64>>> {
+    thread(name, move || match C::selector(&receivers) {
+        Ok(mut selector) => std::iter::from_fn(|| selector.recv().ok()).collect(),
+        Err(_) => Vec::new(),
+    })
+}
+
+fn selects_in_two_threads<C: Channel>(capacity: Capacity) -> Checked {
+    tries(5, |_| {
+        let (senders, receivers) = inputs::<C>(capacity)?;
+        let one = selecting_all::<C>("selector", clones::<C>(&receivers)?)?;
+        let other = selecting_all::<C>("other selector", receivers)?;
+        let producers = produce::<C>(senders)?;
+        ended(producers)?;
+        let (one, other) = (one.result()?, other.result()?);
+        in_order(&one)?;
+        in_order(&other)?;
+        each_once([one, other].concat(), everything())
+    })
+}
+
+fn selects_beside_a_receiver<C: Channel>(capacity: Capacity) -> Checked {
+    tries(5, |attempt| {
+        let (senders, receivers) = inputs::<C>(capacity)?;
+        let own = receivers[attempt % INPUTS].try_clone().map_err(refused)?;
+        let one = selecting_all::<C>("selector", receivers)?;
+        let other = thread("receiver", move || std::iter::from_fn(|| own.recv().ok()).collect::<Vec<u64>>())?;
+        let producers = produce::<C>(senders)?;
+        ended(producers)?;
+        let (one, other) = (one.result()?, other.result()?);
+        in_order(&one)?;
+        in_order(&other)?;
+        each_once([one, other].concat(), everything())
+    })
+}
+
+fn leaves_receivers_as_they_were<C: Channel>(capacity: Capacity) -> Checked {
+    let (senders, receivers) = inputs::<C>(capacity)?;
+    for round in 0..10 {
+        let input = round as usize % INPUTS;
+        let mut selector = C::selector(&receivers).map_err(refused)?;
+        is("send", senders[input].send(round), Ok(()))?;
+        is("select", selector.recv(), Ok(round))?;
+        drop(selector);
+        is("send", senders[input].send(round + 100), Ok(()))?;
+        is("recv of the same input", receivers[input].recv(), Ok(round + 100))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! The bad patterns by hand, and the fast checker beside the general one.
+
+use super::*;
+use crate::linearizability::dice::Dice;
+use crate::linearizability::general;
+use crate::linearizability::history::Operation;
+
+/// More random histories than [`HISTORIES`]: `CHANLAB_HISTORIES=10000000 cargo test -p harness --release fast_and_general`.
+const VARIABLE: &str = "CHANLAB_HISTORIES";
+const HISTORIES: u64 = 120_000;
+
+fn violation(lines: &str) -> Option<(Violation, Vec<usize>)> {
+    let history: History =
+        format!("capacity unbounded, senders 1, receivers 1\n{lines}").parse().expect("a history");
+    let violation = check(&history).err()?;
+    // What makes the violation makes it without the rest.
+    let small = history.only(&violation.operations());
+    assert!(check(&small).is_err(), "{violation}: {small}");
+    assert!(!general::check(&small).is_legal(), "{violation}: {small}");
+    let places = violation.operations();
+    assert!(places.contains(&violation.offending()));
+    Some((violation, places))
+}
+
+#[test]
+fn each_bad_pattern_is_named() {
+    assert!(matches!(violation("0 1..2 recv -> 1"), Some((Violation::NeverSent(0), _))));
+    assert!(matches!(violation("0 1..2 recv -> damaged"), Some((Violation::Damaged(0), _))));
+    let dropped = |at: &str| violation(&format!("0 {at} drop_sender -> ok\n1 3..4 recv -> disconnected"));
+    assert_eq!(dropped("1..2"), None);
+    assert_eq!(dropped("4..5"), None);
+    assert!(matches!(dropped("5..6"), Some((Violation::Connected(1), _))));
+    assert!(matches!(violation("0 1..2 send 1 -> disconnected"), Some((Violation::Connected(0), _))));
+    assert!(matches!(
+        violation("0 1..2 send 1 -> ok\n1 3..4 recv -> 1\n1 5..6 recv -> 1"),
+        Some((Violation::Twice(1, 2), _))
+    ));
+    assert!(matches!(
+        violation("1 1..2 recv -> 1\n0 3..4 send 1 -> ok"),
+        Some((Violation::TooEarly { send: 1, receive: 0 }, _))
+    ));
+    assert!(matches!(
+        violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n1 7..8 recv -> 1"),
+        Some((Violation::Overtaken { send: 0, receive: Some(3), later_send: 1, earlier_receive: 2 }, _))
+    ));
+    assert!(matches!(
+        violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2"),
+        Some((Violation::Overtaken { receive: None, .. }, _))
+    ));
+    let covered = "0 1..2 send 1 -> ok\n0 4..5 send 2 -> ok\n1 6..7 recv -> 1\n2 3..9 try_recv -> empty\n\
+                   1 10..11 recv -> 2\n0 20..21 send 3 -> ok\n1 22..23 recv -> 3";
+    let (found, places) = violation(covered).expect("never empty");
+    assert!(matches!(found, Violation::NotEmpty { says: 3, .. }));
+    assert_eq!(places, [0, 1, 2, 3, 4]);
+}
+
+/// A message that a send gave back was not sent; whether pending sends happened follows from what was received.
+#[test]
+fn failed_and_pending_operations_are_told_apart() {
+    assert!(violation("0 1..2 try_send 1 -> full\n1 3..4 recv -> 1").is_some());
+    assert_eq!(violation("0 1.. send 1\n1 3..4 recv -> 1"), None);
+    assert_eq!(violation("0 1.. send 1\n1 3..4 try_recv -> empty"), None);
+    assert_eq!(violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n2 4.. recv"), None);
+    assert!(violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n2 7.. recv").is_some());
+}
+
+/// A random history: legal by construction, or spoiled a little, or wild.
+fn random(dice: &mut Dice) -> History {
+    let threads = 2 + dice.below(3);
+    let count = 3 + dice.below(8);
+    // Operations take effect one after the other, at the moments 10, 20, 30 and so on.
+    let mut operations: Vec<Operation> = Vec::new();
+    let (mut queue, mut sent) = (std::collections::VecDeque::new(), 0);
+    for moment in (1..=count as u64).map(|turn| 10 * turn) {
+        let (action, answer) = if dice.percent(50) {
+            sent += 1;
+            queue.push_back(sent);
+            (Action::Send(sent), Answer::Done)
+        } else {
+            let answer = queue.pop_front().map_or(Answer::Empty, Answer::Received);
+            (Action::TryRecv, answer)
+        };
+        let thread = dice.below(threads);
+        // From some moment since the thread's last operation until some moment later.
+        let free = operations.iter().rev().find(|operation| operation.thread == thread);
+        let free = free.map_or(0, |operation| operation.returned + 1);
+        let reach = dice.pick(&[1, 10, 25, 40]);
+        let invoked = moment.saturating_sub(dice.below(reach) as u64).max(free);
+        if invoked > moment {
+            // The thread is still busy: then this one takes effect when it is free again, which may spoil the history.
+            operations.push(Operation { thread, action, answer: Some(answer), invoked, returned: invoked });
+            continue;
+        }
+        let returned = moment + dice.below(reach) as u64;
+        operations.push(Operation { thread, action, answer: Some(answer), invoked, returned });
+    }
+    for _ in 0..dice.pick(&[0, 0, 1, 1, 2, 8]) {
+        spoil(&mut operations, dice);
+    }
+    History { slots: None, senders: 1, receivers: 1, operations }
+}
+
+/// Changes an answer, or makes two trade theirs, or moves an end of an operation.
+fn spoil(operations: &mut [Operation], dice: &mut Dice) {
+    let (one, other) = (dice.below(operations.len()), dice.below(operations.len()));
+    match dice.below(5) {
+        0 if operations[one].action.receives() => {
+            operations[one].answer =
+                Some(dice.pick(&[Answer::Empty, Answer::Received(1), Answer::Received(2)]));
+        }
+        1 | 2 if operations[one].action.receives() && operations[other].action.receives() => {
+            let answer = operations[one].answer;
+            operations[one].answer = operations[other].answer;
+            operations[other].answer = answer;
+        }
+        3 => operations[one].invoked = operations[one].returned,
+        _ => operations[one].returned = operations[one].invoked,
+    }
+}
+
+/// Makes the last operation of some threads pending.
+fn interrupt(history: &mut History, dice: &mut Dice) {
+    for places in history.by_thread() {
+        if let Some(&last) = places.last()
+            && dice.percent(10)
+            && history.operations[last].action.sends().is_some()
+        {
+            history.operations[last].answer = None;
+            history.operations[last].returned = NEVER;
+        }
+    }
+}
+
+#[test]
+fn fast_and_general_checker_agree_on_random_histories() {
+    let histories = std::env::var(VARIABLE).ok().map_or(HISTORIES, |count| count.parse().expect("a number"));
+    let mut dice = Dice::new(4);
+    let (mut legal, mut kinds) = (0, std::collections::BTreeMap::<&str, u64>::new());
+    let mut compared = 0;
+    while compared < histories {
+        let mut history = random(&mut dice);
+        interrupt(&mut history, &mut dice);
+        if history.well_formed().is_err() {
+            continue;
+        }
+        compared += 1;
+        let fast = check(&history);
+        let verdict = general::check(&history);
+        assert_eq!(fast.is_ok(), verdict.is_legal(), "{fast:?}, {verdict:?}\n{history}");
+        match fast {
+            Ok(()) => legal += 1,
+            Err(violation) => {
+                let kind = match violation {
+                    Violation::Damaged(_) | Violation::Connected(_) => unreachable!("{violation}"),
+                    Violation::NeverSent(_) => "never sent",
+                    Violation::Twice(..) => "twice",
+                    Violation::TooEarly { .. } => "too early",
+                    Violation::Overtaken { receive: Some(_), .. } => "overtaken",
+                    Violation::Overtaken { .. } => "lost",
+                    Violation::NotEmpty { .. } => "not empty",
+                };
+                *kinds.entry(kind).or_default() += 1;
+                let small = history.only(&violation.operations());
+                assert!(!general::check(&small).is_legal(), "{violation}\n{small}of\n{history}");
+            }
+        }
+    }
+    println!("{histories} histories: {legal} legal, {kinds:?}");
+    // All of it happened, and often.
+    assert!(legal > histories / 10 && legal < histories / 10 * 9, "{legal}");
+    for kind in ["never sent", "twice", "too early", "overtaken", "lost", "not empty"] {
+        assert!(kinds.get(kind).is_some_and(|&count| count > histories / 1000), "{kind}: {kinds:?}");
+    }
+}

@@ -1,0 +1,143 @@
+//! Recording: what is written down is what was done.
+
+use super::*;
+use crate::linearizability::dice::Dice;
+use crate::linearizability::general;
+use harness::channel::Capacity;
+use harness::channels::mutex_deque::MutexDeque;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn step(action: Action) -> Step {
+    Step { action, timeout: Duration::ZERO, pause: Pause::Turns(0) }
+}
+
+fn script(senders: usize, receivers: usize, actions: &[Action]) -> Script {
+    Script { senders, receivers, steps: actions.iter().copied().map(step).collect() }
+}
+
+fn ended(scenario: &Scenario, repetitions: usize) -> Vec<History> {
+    match record::<MutexDeque>(scenario, repetitions, DEADLINE) {
+        Recorded::Ended(histories) => histories,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// On one thread there is one schedule.
+#[test]
+fn answers_are_those_of_the_channel() {
+    let actions = [
+        Action::TryRecv,
+        Action::SendTimeout(1),
+        Action::TrySend(2),
+        Action::CloneReceiver,
+        Action::DropReceiver,
+        Action::RecvTimeout,
+        Action::RecvTimeout,
+        Action::TrySend(3),
+        Action::DropReceiver,
+        Action::Send(4),
+        Action::DropSender,
+    ];
+    for long in [false, true] {
+        let scenario = Scenario { capacity: Capacity::of(1), long, scripts: vec![script(1, 1, &actions)] };
+        for history in ended(&scenario, 3) {
+            let answers: Vec<Answer> =
+                history.operations.iter().filter_map(|operation| operation.answer).collect();
+            assert_eq!(
+                answers,
+                [
+                    Answer::Empty,
+                    Answer::Done,
+                    Answer::Full,
+                    Answer::Done,
+                    Answer::Done,
+                    Answer::Received(1),
+                    Answer::Timeout,
+                    Answer::Done,
+                    Answer::Done,
+                    Answer::Disconnected,
+                    Answer::Done,
+                ]
+            );
+            let stamps =
+                history.operations.iter().flat_map(|operation| [operation.invoked, operation.returned]);
+            assert!(stamps.eq(1..=2 * actions.len() as u64));
+            assert!(general::check(&history).is_legal());
+        }
+    }
+}
+
+/// What one thread passed on to another is before what that one did then.
+#[test]
+fn an_order_that_the_channel_made_is_seen() {
+    let sends = script(1, 0, &[Action::Send(1), Action::Send(2), Action::DropSender]);
+    let receives = script(0, 1, &[Action::Recv, Action::Recv, Action::Recv, Action::DropReceiver]);
+    let scenario = Scenario { capacity: Capacity::of(1), long: false, scripts: vec![sends, receives] };
+    for history in ended(&scenario, 50) {
+        assert_eq!(history.well_formed(), Ok(()));
+        let at = |thread: usize, index: usize| history.operations[history.by_thread()[thread][index]];
+        assert_eq!(at(1, 2).answer, Some(Answer::Disconnected));
+        // A message cannot have been received before its send began, and the disconnect not before the drop did.
+        assert!(!at(1, 0).before(&at(0, 0)) && !at(1, 1).before(&at(0, 1)) && !at(1, 2).before(&at(0, 2)));
+        assert!(general::check(&history).is_legal(), "{history}");
+    }
+}
+
+/// Threads do meet: a recorder that ran one after the other would never see anything.
+#[test]
+fn operations_overlap() {
+    let scripts = vec![
+        script(1, 0, &[Action::TrySend(1), Action::TrySend(2), Action::TrySend(3), Action::DropSender]),
+        script(0, 1, &[Action::TryRecv, Action::TryRecv, Action::TryRecv, Action::DropReceiver]),
+    ];
+    let scenario = Scenario { capacity: Capacity::of(2), long: false, scripts };
+    let overlapping = |history: &History| {
+        let all = &history.operations;
+        all.iter().any(|one| {
+            all.iter().any(|other| one.thread < other.thread && !one.before(other) && !other.before(one))
+        })
+    };
+    // On a busy machine a thread may come to its end before the other is on a processor: until they do meet.
+    let began = std::time::Instant::now();
+    while !ended(&scenario, 50).iter().any(overlapping) {
+        assert!(began.elapsed() < DEADLINE, "no two operations met");
+    }
+}
+
+/// A receiver that keeps a sender itself waits for ever: no scenario of ours, and found with what is pending.
+#[test]
+fn a_hang_is_cut_and_tells_what_is_pending() {
+    let scenario = Scenario {
+        capacity: Capacity::of(1),
+        long: false,
+        scripts: vec![
+            script(1, 0, &[Action::Send(1), Action::DropSender]),
+            script(1, 1, &[Action::Recv, Action::Recv]),
+        ],
+    };
+    match record::<MutexDeque>(&scenario, 3, Duration::from_millis(300)) {
+        Recorded::Cut(history, CrewError::Hung { threads, .. }) => {
+            let pending: Vec<Operation> =
+                history.operations.iter().copied().filter(|operation| operation.answer.is_none()).collect();
+            assert_eq!(pending.len(), 1, "{history}");
+            assert_eq!((pending[0].thread, pending[0].action, pending[0].returned), (1, Action::Recv, NEVER));
+            assert!(threads.contains(&"thread 1".to_owned()));
+            // It is a legal history all the same: nothing obliges a channel to answer soon.
+            assert!(general::check(&history).is_legal());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn random_scenarios_end_and_are_legal_over_the_baseline() {
+    let capacities = [Capacity::Rendezvous, Capacity::of(1), Capacity::of(2), Capacity::Unbounded];
+    for seed in 0..300 {
+        let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut Dice::new(seed));
+        for history in ended(&scenario, 4) {
+            assert_eq!(history.well_formed(), Ok(()));
+            assert!(general::check(&history).is_legal(), "{scenario}\n{history}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Random scenarios: what each of a few threads does with its handles.
+//!
+//! A scenario ends by construction, whatever the schedule, unless the channel is wrong. Every thread drops all its handles in the
+//! end, and no thread waits without bound while it holds a handle of the other side. So of the threads that wait for ever, senders
+//! alone see no receiver left, receivers alone see no sender left, and both together would serve each other.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::dice::Dice;
+use super::history::Action;
+use harness::channel::{Capability, Capacity, Info};
+
+/// Threads of a scenario at most.
+pub const THREADS: usize = 4;
+/// Operations of a thread at most, the drops of its handles in the end not counted.
+pub const STEPS: usize = 5;
+
+/// What happens before an operation, so that the threads meet in different ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// So many idle turns, of some nanoseconds each.
+    Turns(usize),
+    /// The processor is given to another thread, if one wants it.
+    Yield,
+}
+
+/// One operation of a script.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// What is asked.
+    pub action: Action,
+    /// How long an operation with a timeout waits.
+    pub timeout: Duration,
+    /// What happens before.
+    pub pause: Pause,
+}
+
+/// What one thread does.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Senders that it begins with.
+    pub senders: usize,
+    /// Receivers that it begins with.
+    pub receivers: usize,
+    /// Its operations. In the end it has no handle.
+    pub steps: Vec<Step>,
+}
+
+/// What some threads do with one channel.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The channel's capacity, as asked for.
+    pub capacity: Capacity,
+    /// Whether the messages are some words long instead of one: channels move them in other ways.
+    pub long: bool,
+    /// One for each thread.
+    pub scripts: Vec<Script>,
+}
+
+impl Scenario {
+    /// A random scenario that a channel can do; `capacities` are those that it has.
+    pub fn random(info: &Info, capacities: &[Capacity], dice: &mut Dice) -> Self {
+        let threads = 2 + dice.below(THREADS - 1);
+        let several = info.require(Capability::MultiConsumer).is_ok();
+        let mut handles: Vec<(usize, usize)> = (0..threads)
+            .map(|_| match dice.below(5) {
+                0 | 1 => (1, 0),
+                2 | 3 => (0, 1),
+                _ => (1, 1),
+            })
+            .collect();
+        if !several {
+            // One thread has the only receiver, and maybe a sender.
+            let only = dice.below(threads);
+            handles.fill((1, 0));
+            handles[only] = (usize::from(dice.percent(20)), 1);
+        }
+        if handles.iter().all(|(senders, _)| *senders == 0) {
+            handles[0] = (1, 0);
+        }
+        if handles.iter().all(|(_, receivers)| *receivers == 0) {
+            handles[threads - 1] = (0, 1);
+        }
+        let capacity = dice.pick(capacities);
+        let long = dice.percent(30);
+        let mut messages = 0;
+        let mut scripts = Vec::with_capacity(threads);
+        for (senders, receivers) in handles {
+            let mut author = Author { info, held: (senders, receivers), messages, dice: &mut *dice };
+            let steps = author.steps();
+            messages = author.messages;
+            scripts.push(Script { senders, receivers, steps });
+        }
+        Scenario { capacity, long, scripts }
+    }
+
+    /// Handles of both sides at the beginning: senders, receivers.
+    pub fn handles(&self) -> (usize, usize) {
+        self.scripts.iter().fold((0, 0), |(senders, receivers), script| {
+            (senders + script.senders, receivers + script.receivers)
+        })
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "capacity {}", self.capacity)?;
+        if self.long {
+            f.write_str(", long messages")?;
+        }
+        for (thread, script) in self.scripts.iter().enumerate() {
+            write!(f, "; thread {thread}: ")?;
+            let actions: Vec<String> = script.steps.iter().map(|step| step.action.to_string()).collect();
+            f.write_str(&actions.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes one thread's script.
+struct Author<'a> {
+    info: &'a Info,
+    /// Senders and receivers that the thread has at this place.
+    held: (usize, usize),
+    /// Messages in the scenario so far.
+    messages: u64,
+    dice: &'a mut Dice,
+}
+
+impl Author<'_> {
+    fn steps(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for _ in 0..1 + self.dice.below(STEPS) {
+            let Some(action) = self.action() else { break };
+            steps.push(self.step(action));
+        }
+        while self.held != (0, 0) {
+            let sender = self.held.1 == 0 || (self.held.0 > 0 && self.dice.percent(50));
+            let action = if sender { Action::DropSender } else { Action::DropReceiver };
+            self.hold(action);
+            steps.push(self.step(action));
+        }
+        steps
+    }
+
+    fn step(&mut self, action: Action) -> Step {
+        let timeout = Duration::from_micros(self.dice.pick(&[0, 1, 5, 60]));
+        let pause = match self.dice.below(10) {
+            0..=5 => Pause::Turns(0),
+            6..=8 => Pause::Turns(self.dice.below(200)),
+            _ => Pause::Yield,
+        };
+        Step { action, timeout, pause }
+    }
+
+    /// An operation on a handle that the thread has; `None` when it has none.
+    fn action(&mut self) -> Option<Action> {
+        let message = self.messages + 1;
+        let able = |capability| self.info.require(capability).is_ok();
+        let (senders, receivers) = self.held;
+        let mut choice = Vec::new();
+        let mut offer = |times: usize, action: Action, possible: bool| {
+            choice.extend(std::iter::repeat_n(action, if possible { times } else { 0 }));
+        };
+        // Without bound only beside no handle of the other side, or the scenario might not end.
+        offer(6, Action::Send(message), senders > 0 && receivers == 0);
+        offer(4, Action::TrySend(message), senders > 0);
+        offer(3, Action::SendTimeout(message), senders > 0 && able(Capability::SendTimeout));
+        offer(6, Action::Recv, receivers > 0 && senders == 0);
+        offer(4, Action::TryRecv, receivers > 0);
+        offer(3, Action::RecvTimeout, receivers > 0 && able(Capability::RecvTimeout));
+        offer(1, Action::CloneSender, senders > 0);
+        offer(1, Action::DropSender, senders > 0);
+        offer(1, Action::CloneReceiver, receivers > 0 && able(Capability::MultiConsumer));
+        offer(1, Action::DropReceiver, receivers > 0);
+        if choice.is_empty() {
+            return None;
+        }
+        let action = self.dice.pick(&choice);
+        self.messages += u64::from(action.sends().is_some());
+        self.hold(action);
+        Some(action)
+    }
+
+    fn hold(&mut self, action: Action) {
+        match action {
+            Action::CloneSender => self.held.0 += 1,
+            Action::DropSender => self.held.0 -= 1,
+            Action::CloneReceiver => self.held.1 += 1,
+            Action::DropReceiver => self.held.1 -= 1,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::channel::Channel;
+    use harness::channels::mutex_deque::MutexDeque;
+    use harness::channels::std::Std;
+
+    fn random(info: &Info, seed: u64) -> Scenario {
+        Scenario::random(info, &[Capacity::Rendezvous, Capacity::of(2)], &mut Dice::new(seed))
+    }
+
+    /// No thread waits without bound while it could be the one that is waited for, and none keeps a handle.
+    #[test]
+    fn scenarios_end_by_construction() {
+        for info in [&MutexDeque::INFO, &Std::INFO] {
+            for seed in 0..2_000 {
+                let scenario = random(info, seed);
+                let (senders, receivers) = scenario.handles();
+                assert!(senders > 0 && receivers > 0, "{scenario}");
+                let mut messages = Vec::new();
+                for script in &scenario.scripts {
+                    let mut held = (script.senders, script.receivers);
+                    for step in &script.steps {
+                        let (senders, receivers) = held;
+                        let allowed = match step.action {
+                            Action::Send(_) => senders > 0 && receivers == 0,
+                            Action::Recv => receivers > 0 && senders == 0,
+                            action if action.sends().is_some() => senders > 0,
+                            Action::CloneSender | Action::DropSender => senders > 0,
+                            _ => receivers > 0,
+                        };
+                        assert!(allowed, "{scenario}");
+                        match step.action {
+                            Action::CloneSender => held.0 += 1,
+                            Action::DropSender => held.0 -= 1,
+                            Action::CloneReceiver => held.1 += 1,
+                            Action::DropReceiver => held.1 -= 1,
+                            action => messages.extend(action.sends()),
+                        }
+                    }
+                    assert_eq!(held, (0, 0), "{scenario}");
+                }
+                let sent = messages.len();
+                messages.sort_unstable();
+                messages.dedup();
+                assert_eq!(messages.len(), sent, "{scenario}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_channel_is_asked_for_what_it_can_do() {
+        for seed in 0..2_000 {
+            let scenario = random(&Std::INFO, seed);
+            assert_eq!(scenario.handles().1, 1, "{scenario}");
+            let steps = scenario.scripts.iter().flat_map(|script| &script.steps);
+            for step in steps {
+                assert!(!matches!(step.action, Action::SendTimeout(_) | Action::CloneReceiver), "{scenario}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_the_scenario() {
+        let text = |seed| random(&MutexDeque::INFO, seed).to_string();
+        assert_eq!(text(7), text(7));
+        assert!((0..100).any(|seed| text(seed) != text(7)));
+    }
+}

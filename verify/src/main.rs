@@ -1,0 +1,79 @@
+//! `chanlab-verify`: looks at the cases of one method over one channel, as `chanlab verify` asks ([`harness::verify::cases`]).
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+use harness::machine::Machine;
+use harness::registry::{Registry, UsageError};
+use harness::verify::cases::{Asked, Told, end_with_the_input, look};
+
+fn main() -> ExitCode {
+    end_with_the_input();
+    match answer(env::args().nth(1).as_deref(), io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does what is asked; tells the channels where nothing is.
+fn answer(asked: Option<&str>, output: impl Write) -> Result<()> {
+    let Some(asked) = asked else {
+        return Ok(hello().write(output)?);
+    };
+    let Asked { channel, method, task } = serde_json::from_str(asked)
+        .with_context(|| format!("`{asked}` is no question of `chanlab verify`"))?;
+    let channels = verify::channels();
+    let found = channels.iter().find(|own| own.info.name == channel).ok_or_else(|| {
+        let known = channels.iter().map(|own| own.info.name).collect();
+        UsageError::UnknownChannel { name: channel, known }
+    })?;
+    let verify = found.by(method).ok_or_else(|| anyhow!("{method} does not look at a channel's own code"))?;
+    Ok(look(verify, &task, output)?)
+}
+
+fn hello() -> Told {
+    let registry = Registry::new();
+    let versions = Machine::current(&registry).channels;
+    let version = |name: &str| versions.get(name).cloned().unwrap_or_default();
+    Told::Hello {
+        channels: registry.channels().map(|info| (info.name.to_owned(), version(info.name))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use harness::verify::{Method, Shard, Task};
+
+    use super::*;
+
+    fn refusal(channel: &str, method: Method) -> String {
+        let task = Task { seed: 0, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
+        let asked = Asked { channel: channel.to_owned(), method, task }.word();
+        answer(Some(&asked), Vec::new()).expect_err("it is refused").to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_refused_in_words() {
+        let unknown = refusal("flum", Method::Rounds);
+        assert!(unknown.starts_with("unknown channel flum: expected one of mutex-deque, "), "{unknown}");
+        assert_eq!(refusal("std", Method::Loom), "loom does not look at a channel's own code");
+        let error = answer(Some("--help"), Vec::new()).expect_err("no question");
+        assert_eq!(error.to_string(), "`--help` is no question of `chanlab verify`");
+    }
+
+    #[test]
+    fn the_channels_are_told_with_their_versions() {
+        let mut output = Vec::new();
+        answer(None, &mut output).expect("memory does not fail");
+        let Ok(Told::Hello { channels }) = serde_json::from_slice(&output) else { panic!("{output:?}") };
+        assert_eq!(channels.len(), verify::channels().len());
+        assert!(channels.iter().all(|(_, version)| !version.is_empty()), "{channels:?}");
+    }
+}

@@ -1,0 +1,338 @@
+//! The model, and the channel beside it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
+
+use super::{Doing, Operation};
+use crate::erased::info;
+use harness::channel::{
+    Capability, Capacity, Channel, Difference, Handles, Receiver, RecvError, RecvTimeoutError,
+    SendTimeoutError, Sender, TryRecvError, TrySendError,
+};
+
+/// Short, since a wait that times out on one thread takes all of it.
+const TIMEOUT: Duration = Duration::from_micros(50);
+
+/// An answer that is not the model's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mismatch {
+    pub(super) expected: String,
+    pub(super) happened: String,
+}
+
+/// Holds an answer against the model's.
+fn is<T: PartialEq + Debug>(what: &str, happened: T, expected: T) -> Result<(), Mismatch> {
+    if happened == expected {
+        return Ok(());
+    }
+    Err(Mismatch { expected: format!("{what}: {expected:?}"), happened: format!("{what}: {happened:?}") })
+}
+
+thread_local! {
+    /// How often each message of this thread's sequence was dropped.
+    static DROPPED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A message whose drop is counted. It is plain data, so that one that is delivered twice does no more harm than being counted twice.
+#[derive(Debug)]
+pub(super) struct Counted {
+    number: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // Not there: of a sequence before this one.
+        DROPPED.with_borrow_mut(|dropped| {
+            if let Some(times) = dropped.get_mut(self.number) {
+                *times = times.saturating_add(1);
+            }
+        });
+    }
+}
+
+fn message(number: usize) -> Counted {
+    DROPPED.with_borrow_mut(|dropped| dropped.resize(dropped.len().max(number + 1), 0));
+    Counted { number }
+}
+
+/// What came of a send that did not send.
+struct Refused {
+    returned: Option<usize>,
+    disconnected: bool,
+}
+
+/// A channel with its handles and the model of its queue.
+struct Beside<'a, C: Channel> {
+    senders: Vec<C::Sender<Counted>>,
+    receivers: Vec<C::Receiver<Counted>>,
+    /// What is to be received.
+    queue: VecDeque<usize>,
+    slots: usize,
+    /// Messages that nobody can receive any more and that the channel may keep until its end.
+    kept: usize,
+    keeps: bool,
+    made: usize,
+    doing: &'a Doing,
+}
+
+/// Does the operations on the channel and on the model.
+pub(super) fn run<C: Channel>(
+    capacity: Capacity,
+    operations: &[Operation],
+    doing: &Doing,
+) -> Result<(), Mismatch> {
+    doing.begin(capacity);
+    DROPPED.with_borrow_mut(Vec::clear);
+    let (sender, receiver): Handles<C, Counted> = match C::open(capacity) {
+        Ok(handles) => handles,
+        Err(unsupported) => return is("open", Some(unsupported), None),
+    };
+    let difference = match capacity {
+        Capacity::Unbounded => Difference::UnboundedKeepsUndelivered,
+        _ => Difference::BoundedKeepsUndelivered,
+    };
+    let mut beside = Beside::<C> {
+        senders: vec![sender],
+        receivers: vec![receiver],
+        queue: VecDeque::new(),
+        slots: C::effective_capacity(capacity).slots().unwrap_or(usize::MAX),
+        kept: 0,
+        keeps: info().declares(difference),
+        made: 0,
+        doing,
+    };
+    for &operation in operations {
+        beside.operate(operation)?;
+        beside.alive(operation)?;
+    }
+    doing.step("every handle is dropped".to_owned());
+    let Beside { senders, receivers, made, .. } = beside;
+    drop((senders, receivers));
+    let dropped = DROPPED.with_borrow(|dropped| dropped.clone());
+    is("how often each message was dropped", dropped, vec![1; made])
+}
+
+impl<C: Channel> Beside<'_, C> {
+    fn operate(&mut self, operation: Operation) -> Result<(), Mismatch> {
+        match operation {
+            Operation::Send
+            | Operation::TrySend
+            | Operation::SendTimeout
+            | Operation::SendTimeoutOfNothing => self.send(operation)?,
+            Operation::Recv
+            | Operation::TryRecv
+            | Operation::RecvTimeout
+            | Operation::RecvTimeoutOfNothing => self.receive(operation)?,
+            Operation::Drain => {
+                while !self.receivers.is_empty() && !self.queue.is_empty() {
+                    self.receive(Operation::TryRecv)?;
+                }
+                self.receive(Operation::TryRecv)?;
+            }
+            Operation::Len => {
+                if let Some(Ok(len)) = self.receivers.last().map(Receiver::len) {
+                    self.doing.step(format!("len: {len}"));
+                    is("len", len, self.queue.len())?;
+                }
+            }
+            Operation::CloneSender => {
+                let clone = self.senders.last().cloned();
+                self.step_if(operation, clone.is_some());
+                self.senders.extend(clone);
+            }
+            Operation::CloneReceiver => {
+                let clone = self.receivers.last().and_then(|receiver| receiver.try_clone().ok());
+                self.step_if(operation, clone.is_some());
+                self.receivers.extend(clone);
+            }
+            Operation::DropSender | Operation::DropFirstSender | Operation::CloseSenders => {
+                self.step_if(operation, !self.senders.is_empty());
+                goes(&mut self.senders, operation);
+                if self.senders.is_empty() && self.receivers.is_empty() {
+                    self.kept = 0;
+                }
+            }
+            Operation::DropReceiver | Operation::DropFirstReceiver | Operation::CloseReceivers => {
+                let any = !self.receivers.is_empty();
+                self.step_if(operation, any);
+                goes(&mut self.receivers, operation);
+                if any && self.receivers.is_empty() {
+                    // Nobody can receive these any more.
+                    if self.keeps && !self.senders.is_empty() {
+                        self.kept = self.queue.len();
+                    }
+                    self.queue.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step_if(&self, operation: Operation, done: bool) {
+        if done {
+            self.doing.step(operation.to_string());
+        }
+    }
+
+    /// As many messages are alive as are queued, and none was dropped twice.
+    fn alive(&self, after: Operation) -> Result<(), Mismatch> {
+        let (alive, most) = DROPPED.with_borrow(|dropped| {
+            (dropped.iter().filter(|&&times| times == 0).count(), dropped.iter().copied().max().unwrap_or(0))
+        });
+        if most > 1 {
+            let happened = format!("after {after}: one was dropped {most} times");
+            return Err(Mismatch { expected: "no message is dropped twice".to_owned(), happened });
+        }
+        is(&format!("messages alive after {after}"), alive, self.queue.len() + self.kept)
+    }
+
+    fn send(&mut self, operation: Operation) -> Result<(), Mismatch> {
+        let Some(sender) = self.senders.last() else { return Ok(()) };
+        let (full, gone) = (self.queue.len() >= self.slots, self.receivers.is_empty());
+        let timed = matches!(operation, Operation::SendTimeout | Operation::SendTimeoutOfNothing);
+        let waits = operation == Operation::Send && full && !gone;
+        if waits || (timed && info().require(Capability::SendTimeout).is_err()) {
+            return Ok(());
+        }
+        let number = self.made;
+        self.made += 1;
+        let message = message(number);
+        self.doing.step(format!("{operation} of message {number}"));
+        let began = Instant::now();
+        let refused = match operation {
+            Operation::Send => sender.send(message).err().map(|error| Refused {
+                returned: error.message.map(|message| message.number),
+                disconnected: true,
+            }),
+            Operation::TrySend => sender.try_send(message).err().map(|error| match error {
+                TrySendError::Full(message) => {
+                    Refused { returned: Some(message.number), disconnected: false }
+                }
+                TrySendError::Disconnected(message) => {
+                    Refused { returned: Some(message.number), disconnected: true }
+                }
+            }),
+            _ => match sender.send_timeout(message, timeout(operation)) {
+                Ok(()) => None,
+                Err(SendTimeoutError::Timeout(message)) => {
+                    not_early(operation, began)?;
+                    Some(Refused { returned: Some(message.number), disconnected: false })
+                }
+                Err(SendTimeoutError::Disconnected(message)) => {
+                    Some(Refused { returned: Some(message.number), disconnected: true })
+                }
+                Err(SendTimeoutError::Unsupported(_, unsupported)) => {
+                    return is("send_timeout", Some(unsupported), None);
+                }
+            },
+        };
+        let what = format!("{operation} of message {number}");
+        let answer = match &refused {
+            None => "sent",
+            Some(Refused { disconnected: true, .. }) => "disconnected",
+            Some(Refused { disconnected: false, .. }) => "full",
+        };
+        self.doing.answered(format!("{what}: {answer}"));
+        let expected = match (gone, full) {
+            (true, _) => "disconnected",
+            (false, true) => "full",
+            (false, false) => "sent",
+        };
+        is(&what, answer, expected)?;
+        match refused {
+            None => self.queue.push_back(number),
+            Some(refused) => {
+                let dropped =
+                    operation == Operation::Send && info().require(Capability::MessageReturned).is_err();
+                is(
+                    &format!("the message that {operation} returns"),
+                    refused.returned,
+                    (!dropped).then_some(number),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, operation: Operation) -> Result<(), Mismatch> {
+        let Some(receiver) = self.receivers.last() else { return Ok(()) };
+        let gone = self.senders.is_empty();
+        let timed = matches!(operation, Operation::RecvTimeout | Operation::RecvTimeoutOfNothing);
+        let waits = operation == Operation::Recv && self.queue.is_empty() && !gone;
+        if waits || (timed && info().require(Capability::RecvTimeout).is_err()) {
+            return Ok(());
+        }
+        self.doing.step(operation.to_string());
+        let began = Instant::now();
+        // What came, or whether it is the disconnect that nothing came.
+        let received: Result<usize, bool> = match operation {
+            Operation::Recv => receiver.recv().map(|message| message.number).map_err(|RecvError| true),
+            Operation::TryRecv => receiver
+                .try_recv()
+                .map(|message| message.number)
+                .map_err(|error| error == TryRecvError::Disconnected),
+            _ => match receiver.recv_timeout(timeout(operation)) {
+                Ok(message) => Ok(message.number),
+                Err(RecvTimeoutError::Timeout) => {
+                    not_early(operation, began)?;
+                    Err(false)
+                }
+                Err(RecvTimeoutError::Disconnected) => Err(true),
+                Err(RecvTimeoutError::Unsupported(unsupported)) => {
+                    return is("recv_timeout", Some(unsupported), None);
+                }
+            },
+        };
+        let words = |received: Result<usize, bool>| match received {
+            Ok(number) => format!("message {number}"),
+            Err(true) => "disconnected".to_owned(),
+            Err(false) => "nothing".to_owned(),
+        };
+        self.doing.answered(format!("{operation}: {}", words(received)));
+        let expected = self.queue.pop_front().ok_or(gone);
+        // Its time is over at once, or was while this thread did not run.
+        if timed
+            && expected == Err(true)
+            && info().declares(Difference::TimesOutBeforeDisconnect)
+            && received == Err(false)
+        {
+            return Ok(());
+        }
+        is(&operation.to_string(), words(received), words(expected))
+    }
+}
+
+fn timeout(operation: Operation) -> Duration {
+    match operation {
+        Operation::SendTimeout | Operation::RecvTimeout => TIMEOUT,
+        _ => Duration::ZERO,
+    }
+}
+
+fn not_early(operation: Operation, began: Instant) -> Result<(), Mismatch> {
+    let (took, timeout) = (began.elapsed(), timeout(operation));
+    if took >= timeout {
+        return Ok(());
+    }
+    Err(Mismatch {
+        expected: format!("{operation} of {timeout:?} takes that long"),
+        happened: format!("it timed out after {took:?}"),
+    })
+}
+
+/// Drops what the operation says.
+fn goes<T>(handles: &mut Vec<T>, operation: Operation) {
+    match operation {
+        Operation::DropFirstSender | Operation::DropFirstReceiver => {
+            if !handles.is_empty() {
+                handles.remove(0);
+            }
+        }
+        Operation::CloseSenders | Operation::CloseReceivers => handles.clear(),
+        _ => {
+            handles.pop();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Every registered channel passes every method that verifies it in one process, within a small budget.
+//!
+//! That each of them catches what it is to catch is asserted in `tests/flawed.rs` and
+//! `tests/planted.rs`.
+//! loom explores the baseline's schedules exhaustively in `models/`; the methods here run on the real channels.
+
+use std::time::{Duration, Instant};
+
+use harness::verify::{Finding, Method, Outcome, Shard, Task};
+use verify::conformance;
+
+/// Cases of published channels that fail, each reported as found: the channel, and how the name of the scenario begins. They are left
+/// out here, and only here, so that any other failure is seen; `chanlab verify` shows them.
+const KNOWN_FINDINGS: &[(&str, &str)] = &[
+    // flume 0.12.0: a thread that selects can take the wake-up that another receiver of the same channel needs, which then waits
+    // for ever beside queued messages (flume's issue 135); and a receiver that waits is handed a message past one that is queued
+    // for a selector, so that it receives out of order.
+    ("flume", "selects_in_two_threads"),
+    ("flume", "selects_beside_a_receiver"),
+    // kanal 0.1.1 adds the timeout to the clock and unwraps: the longest Duration panics.
+    ("kanal", "takes_the_longest_timeout"),
+];
+
+/// A finding, for people.
+fn words(finding: &Finding) -> String {
+    let mut text = format!(
+        "case {}: {}\n  expected: {}\n  happened: {}\n",
+        finding.case, finding.scenario, finding.expected, finding.happened
+    );
+    let mut steps: Vec<_> = finding
+        .threads
+        .iter()
+        .flat_map(|thread| thread.steps.iter().map(move |(at, step)| (at, &thread.thread, step)))
+        .collect();
+    steps.sort_unstable();
+    for (at, thread, step) in steps {
+        text += &format!("  {at:4} {thread:16} {step}\n");
+    }
+    text
+}
+
+/// Runs a method over every channel; every one that fails is told.
+fn every_channel_passes(method: Method, budget: Duration) {
+    let mut failures = String::new();
+    for verified in verify::channels() {
+        let channel = verified.info;
+        let verify = verified.by(method).expect("a method that looks at a channel's own code");
+        let began = Instant::now();
+        let task = Task { seed: 1, shard: Shard::WHOLE, only: None, budget };
+        match verify(&task, &mut |_| {}) {
+            Outcome::Passed { bounds, .. } => {
+                println!("{}, {method}: {bounds}; {:.1?}", channel.name, began.elapsed());
+            }
+            Outcome::Failed(finding) => {
+                failures += &format!("{}, {method}: {}", channel.name, words(&finding))
+            }
+            other => failures += &format!("{}, {method}: {other:?}\n", channel.name),
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn every_channel_passes_conformance() {
+    let names = conformance::names();
+    let mut failures = String::new();
+    for verified in verify::channels() {
+        let channel = verified.info;
+        let verify = verified.by(Method::Conformance).expect("it looks at a channel's own code");
+        let (mut played, mut unsupported) = (0, 0);
+        for (case, name) in (0..).zip(&names) {
+            if KNOWN_FINDINGS.iter().any(|(own, known)| *own == channel.name && name.starts_with(known)) {
+                continue;
+            }
+            let task = Task { seed: 1, shard: Shard::WHOLE, only: Some(case), budget: Duration::ZERO };
+            match verify(&task, &mut |_| {}) {
+                Outcome::Passed { .. } => played += 1,
+                Outcome::Unsupported { .. } => unsupported += 1,
+                Outcome::Failed(finding) => failures += &format!("{}, {}", channel.name, words(&finding)),
+                other => failures += &format!("{}, {name}: {other:?}\n", channel.name),
+            }
+        }
+        println!("{}: {played} cases passed, {unsupported} unsupported", channel.name);
+        assert!(played >= 150, "{}: {played} cases, {unsupported} unsupported", channel.name);
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn known_findings_are_cases() {
+    let (names, channels) = (conformance::names(), verify::channels());
+    for (channel, known) in KNOWN_FINDINGS {
+        assert!(channels.iter().any(|verified| verified.info.name == *channel), "{channel}");
+        assert!(names.iter().any(|name| name.starts_with(known)), "{known}");
+    }
+}
+
+#[test]
+fn every_channel_passes_properties() {
+    every_channel_passes(Method::Properties, Duration::from_millis(700));
+}
+
+#[test]
+fn every_channel_passes_rounds() {
+    // Each cell at least once on a slow machine too.
+    every_channel_passes(Method::Rounds, Duration::from_secs(3));
+}
