@@ -33,7 +33,7 @@ pub struct ChannelEntry {
 }
 
 impl ChannelEntry {
-    /// The entry of the channel `C`.
+    /// The entry of the channel `C`, for every workload.
     pub fn of<C: Channel>() -> Self {
         struct Rounds<C>(Vec<RoundFn>, std::marker::PhantomData<C>);
         impl<C: Channel> workloads::Visitor for Rounds<C> {
@@ -43,7 +43,11 @@ impl ChannelEntry {
         }
         let mut rounds = Rounds::<C>(Vec::new(), std::marker::PhantomData);
         workloads::each(&mut rounds);
-        ChannelEntry { info: const { &C::INFO }, effective_capacity: C::effective_capacity, rounds: rounds.0 }
+        ChannelEntry::with::<C>(rounds.0)
+    }
+
+    fn with<C: Channel>(rounds: Vec<RoundFn>) -> Self {
+        ChannelEntry { info: const { &C::INFO }, effective_capacity: C::effective_capacity, rounds }
     }
 }
 
@@ -57,6 +61,10 @@ pub struct WorkloadEntry {
 }
 
 impl WorkloadEntry {
+    fn of<W: Workload>() -> Self {
+        WorkloadEntry { info: const { &W::INFO }, messages: W::messages, paced: W::paced }
+    }
+
     /// The messages of a round, where nobody asks for another number; at least `least`.
     fn messages(&self, params: &Params, least: u64) -> u64 {
         let messages = (self.messages)(params);
@@ -132,11 +140,15 @@ impl Registry {
         Registry::with_channels(channels.0)
     }
 
-    /// All workloads over one channel with a planted slowdown ([`crate::slowed`]), called `slowed`.
+    /// One channel with a planted slowdown ([`crate::slowed`]), called `slowed`, and the one workload that it is planted in.
     #[cfg(feature = "third-party")]
     pub fn slowed() -> Self {
+        use workloads::producer_consumer::ProducerConsumer;
         type Slowed = crate::slowed::Slowed<channels::crossbeam::Crossbeam>;
-        Registry::with_channels(vec![ChannelEntry::of::<Slowed>()])
+        Registry {
+            channels: vec![ChannelEntry::with::<Slowed>(vec![ProducerConsumer::round::<Slowed>])],
+            workloads: vec![WorkloadEntry::of::<ProducerConsumer>()],
+        }
     }
 
     /// All workloads over these channels and no others.
@@ -144,11 +156,7 @@ impl Registry {
         struct Workloads(Vec<WorkloadEntry>);
         impl workloads::Visitor for Workloads {
             fn visit<W: Workload>(&mut self) {
-                self.0.push(WorkloadEntry {
-                    info: const { &W::INFO },
-                    messages: W::messages,
-                    paced: W::paced,
-                });
+                self.0.push(WorkloadEntry::of::<W>());
             }
         }
         let mut workloads = Workloads(Vec::new());
