@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    benches::bench("open_loop")
+    suite::bench("open_loop")
 }

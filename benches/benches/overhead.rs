@@ -28,8 +28,6 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::paired::{Ratio, ratios, summary};
-use benches::{Arguments, Error, Mode, Settings, ended, list, words};
 use harness::channel::{Capacity, Channel, Handles, Info, Receiver, Sender, Unsupported};
 use harness::channels::crossbeam::Crossbeam;
 use harness::channels::flume::Flume;
@@ -44,6 +42,8 @@ use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now
 use harness::registry::Registry;
 use harness::workload::{Size, Workload, work};
 use harness::workloads::producer_consumer::ProducerConsumer;
+use suite::paired::{Ratio, ratios, summary};
+use suite::{Arguments, Error, Mode, Settings, ended, list, words};
 
 const CAPACITY: usize = 1024;
 

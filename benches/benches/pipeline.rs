@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    benches::bench("pipeline")
+    suite::bench("pipeline")
 }

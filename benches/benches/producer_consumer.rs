@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    benches::bench("producer_consumer")
+    suite::bench("producer_consumer")
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    benches::bench("worker_pool")
+    suite::bench("worker_pool")
 }

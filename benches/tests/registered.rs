@@ -32,6 +32,6 @@ fn every_workload_has_a_benchmark() {
     );
     for name in workloads {
         let source = fs::read_to_string(folder.join(format!("benches/{name}.rs"))).expect("its file");
-        assert!(source.contains(&format!("benches::bench(\"{name}\")")), "benches/{name}.rs benchmarks it");
+        assert!(source.contains(&format!("suite::bench(\"{name}\")")), "benches/{name}.rs benchmarks it");
     }
 }

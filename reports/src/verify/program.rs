@@ -24,8 +24,9 @@ pub fn program(say: impl FnMut(&str)) -> Result<PathBuf> {
         (Ok(project), _) => {
             let target = std::path::absolute(target_dir()).context("there is no target folder")?;
             let log = target.join("chanlab").join("verify-build.log");
-            // Optimised, whatever this program is: as users build their channels.
-            let arguments = ["--locked", "--package", "verify", "--bin", PROGRAM];
+            // Optimised, whatever this program is: as users build their channels. Beside this program's own package, so that cargo
+            // chooses the features that it chose for this one, and finds most of it built.
+            let arguments = ["--locked", "--package", "verify", "--package", "reports", "--bin", PROGRAM];
             cargo(&project, &arguments, &target, &log, say)
                 .with_context(|| format!("{PROGRAM} cannot be built; all of it is in {}", log.display()))
         }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use benches::{Arguments, Settings, Suite};
 use harness::channels::mutex_deque::MutexDeque;
 use harness::planted::{Double, Drop, Leak, Planted, Reorder};
 use harness::profile::Profile;
 use harness::registry::{ChannelEntry, Registry};
+use suite::{Arguments, Settings, Suite};
 
 use crate::fixture::{Fixture, words};
 
