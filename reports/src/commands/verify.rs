@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
@@ -29,6 +29,9 @@ use signal_hook::flag;
 
 use super::measure::seed;
 
+/// This part of the budget is there for the cases however long compiling has taken.
+const LEAST_LEFT: f64 = 0.2;
+
 /// The longest budget, in seconds: a week.
 const MOST_SECONDS: u64 = 7 * 86_400;
 
@@ -40,8 +43,8 @@ pub(crate) struct Arguments {
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<Method>,
-    /// Seconds to verify, about: what has a fixed number of cases takes what it needs
-    #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    /// Seconds to verify, about, compiling included: what has a fixed number of cases takes what it needs
+    #[arg(long, value_name = "SECONDS", default_value_t = 285, value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
     budget: u64,
     /// Decides the cases [default: another one each time]
     #[arg(long, value_name = "N")]
@@ -129,6 +132,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         }
     }
     let channels = chosen(known, &arguments.channels)?;
+    let (began, budget) = (Instant::now(), Duration::from_secs(arguments.budget));
     if matches!(by, By::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
         by = By::Own(Some(program(|line| eprintln!("{line}"))?));
     }
@@ -139,7 +143,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         seed: arguments.seed.unwrap_or_else(seed),
         shard: arguments.shard,
         only: arguments.case,
-        budget: Duration::from_secs(arguments.budget),
+        budget: budget.saturating_sub(began.elapsed()).max(budget.mul_f64(LEAST_LEFT)),
         deadline: Duration::from_secs(arguments.deadline),
         folder: record.parent().unwrap_or(Path::new("")).to_owned(),
         machine,

@@ -15,6 +15,10 @@ pub fn root(project: &str) -> Result<String> {
     let workspace = table(manifest.as_table_mut(), "workspace")?;
     workspace.insert("members", Item::Value(Value::Array(Array::from_iter(["harness", "runner"]))));
     workspace.remove("default-members");
+    // Cargo warns of profiles for packages that are not there.
+    if let Some(release) = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release")) {
+        release.as_table_like_mut().and_then(|release| release.remove("package"));
+    }
     Ok(manifest.to_string())
 }
 
@@ -174,6 +178,9 @@ renamed = { package = "crossfire", version = "3" }
 
 [profile.release]
 debug = "line-tables-only"
+
+[profile.release.package.reports]
+opt-level = 1
 "#;
 
     fn published(version: &str) -> Source {
@@ -188,6 +195,7 @@ debug = "line-tables-only"
         let expected = PROJECT
             .replace(r#"members = ["harness", "benches"]"#, r#"members = ["harness", "runner"]"#)
             .replace("default-members = [\"benches\"]\n", "")
+            .replace("\n[profile.release.package.reports]\nopt-level = 1\n", "")
             .replace(
                 r#"{ version = "0.12.0", default-features = false, features = ["async"] }"#,
                 r#"{ default-features = false, features = ["async"] , version = "=0.11.1" }"#,
