@@ -145,7 +145,9 @@ fn small(spoiled: bool) -> Vec<History> {
     for seed in 0.. {
         let mut dice = Dice::new(seed);
         let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut dice);
-        let Recorded::Ended(recorded) = record::<MutexDeque>(&scenario, 4, Duration::from_secs(60)) else {
+        let Recorded::Ended(recorded) =
+            record::<MutexDeque>(&MutexDeque::INFO, &scenario, 4, Duration::from_secs(60))
+        else {
             panic!("the baseline ends every scenario")
         };
         for mut history in recorded {

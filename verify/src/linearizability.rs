@@ -144,7 +144,7 @@ fn look(task: &Task, case: u64, capacities: &[Capacity], seen: &mut Seen) -> Res
         return flow(&stream, case, seen);
     }
     let scenario = Scenario::random(info(), capacities, &mut dice);
-    match record::record::<Erased>(&scenario, REPETITIONS, DEADLINE) {
+    match record::record::<Erased>(info(), &scenario, REPETITIONS, DEADLINE) {
         Recorded::NotRun(reason) => Err(Stop::NotRun(reason)),
         Recorded::Cut(history, error) => Err(Stop::Found(Box::new(cut(case, &scenario, &history, &error)))),
         Recorded::Ended(histories) => {

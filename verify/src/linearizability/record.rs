@@ -28,7 +28,8 @@ use std::time::Duration;
 use super::history::{Action, Answer, History, NEVER, Operation};
 use super::scenario::{Pause, Scenario, Script, Step};
 use harness::channel::{
-    Capability, Channel, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
+    Capability, Channel, Info, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError,
+    TrySendError,
 };
 use harness::crew::{Crew, CrewError};
 use harness::workload::Size;
@@ -179,20 +180,29 @@ pub enum Recorded {
 struct Hands<C: Channel, T: Send + 'static> {
     senders: Vec<C::Sender<T>>,
     receivers: Vec<C::Receiver<T>>,
+    /// Whether a failed send gives its message back.
+    gives_back: bool,
 }
 
-/// Runs the scenario `repetitions` times; all of them together may take until `deadline`.
-pub fn record<C: Channel>(scenario: &Scenario, repetitions: usize, deadline: Duration) -> Recorded {
+/// Runs the scenario `repetitions` times over the channel `C`, which says `info` of itself; all of them together may take until
+/// `deadline`.
+pub fn record<C: Channel>(
+    info: &Info,
+    scenario: &Scenario,
+    repetitions: usize,
+    deadline: Duration,
+) -> Recorded {
+    let gives_back = info.require(Capability::MessageReturned).is_ok();
     let recorded = if scenario.long {
-        run::<C, Long>(scenario, repetitions, deadline)
+        run::<C, Long>(gives_back, scenario, repetitions, deadline)
     } else {
-        run::<C, u64>(scenario, repetitions, deadline)
+        run::<C, u64>(gives_back, scenario, repetitions, deadline)
     };
     recorded.unwrap_or_else(Recorded::NotRun)
 }
 
 /// Opens a channel and gives each script its handles.
-fn hands<C: Channel, T: Carried>(scenario: &Scenario) -> Result<Vec<Hands<C, T>>, String> {
+fn hands<C: Channel, T: Carried>(gives_back: bool, scenario: &Scenario) -> Result<Vec<Hands<C, T>>, String> {
     let (sender, receiver) = C::open::<T>(scenario.capacity).map_err(|error| error.to_string())?;
     let mut hands = Vec::with_capacity(scenario.scripts.len());
     let (_, count) = scenario.handles();
@@ -201,12 +211,14 @@ fn hands<C: Channel, T: Carried>(scenario: &Scenario) -> Result<Vec<Hands<C, T>>
         hands.push(Hands {
             senders: (0..script.senders).map(|_| sender.clone()).collect(),
             receivers: receivers.split_off(receivers.len() - script.receivers),
+            gives_back,
         });
     }
     Ok(hands)
 }
 
 fn run<C: Channel, T: Carried>(
+    gives_back: bool,
     scenario: &Scenario,
     repetitions: usize,
     deadline: Duration,
@@ -224,7 +236,7 @@ fn run<C: Channel, T: Carried>(
     });
     let mut of_threads: Vec<Vec<Hands<C, T>>> = (0..threads).map(|_| Vec::new()).collect();
     for _ in 0..repetitions {
-        for (thread, hands) in of_threads.iter_mut().zip(hands::<C, T>(scenario)?) {
+        for (thread, hands) in of_threads.iter_mut().zip(hands::<C, T>(gives_back, scenario)?) {
             thread.push(hands);
         }
     }
@@ -301,7 +313,9 @@ impl<C: Channel, T: Carried> Hands<C, T> {
                 drop(self.receivers.pop());
                 Answer::Done
             }
-            action if action.sends().is_some() => send::<C, T>(self.senders.last().expect(HELD), step),
+            action if action.sends().is_some() => {
+                send::<C, T>(self.senders.last().expect(HELD), step, self.gives_back)
+            }
             action => receive::<C, T>(self.receivers.last().expect(HELD), action, step.timeout),
         }
     }
@@ -312,7 +326,7 @@ fn not_sent(answer: Answer, number: u64, returned: &impl Carried) -> Answer {
     if returned.number() == Some(number) { answer } else { Answer::Damaged }
 }
 
-fn send<C: Channel, T: Carried>(sender: &C::Sender<T>, step: &Step) -> Answer {
+fn send<C: Channel, T: Carried>(sender: &C::Sender<T>, step: &Step, gives_back: bool) -> Answer {
     let number = step.action.sends().unwrap_or_default();
     let message = T::of(number);
     match step.action {
@@ -331,7 +345,7 @@ fn send<C: Channel, T: Carried>(sender: &C::Sender<T>, step: &Step) -> Answer {
             Ok(()) => Answer::Done,
             Err(Some(message)) => not_sent(Answer::Disconnected, number, &message),
             // Declared: the channel drops the message.
-            Err(None) if C::INFO.require(Capability::MessageReturned).is_err() => Answer::Disconnected,
+            Err(None) if !gives_back => Answer::Disconnected,
             Err(None) => Answer::Damaged,
         },
     }

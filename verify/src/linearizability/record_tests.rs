@@ -17,7 +17,7 @@ fn script(senders: usize, receivers: usize, actions: &[Action]) -> Script {
 }
 
 fn ended(scenario: &Scenario, repetitions: usize) -> Vec<History> {
-    match record::<MutexDeque>(scenario, repetitions, DEADLINE) {
+    match record::<MutexDeque>(&MutexDeque::INFO, scenario, repetitions, DEADLINE) {
         Recorded::Ended(histories) => histories,
         other => panic!("{other:?}"),
     }
@@ -116,7 +116,7 @@ fn a_hang_is_cut_and_tells_what_is_pending() {
             script(1, 1, &[Action::Recv, Action::Recv]),
         ],
     };
-    match record::<MutexDeque>(&scenario, 3, Duration::from_millis(300)) {
+    match record::<MutexDeque>(&MutexDeque::INFO, &scenario, 3, Duration::from_millis(300)) {
         Recorded::Cut(history, CrewError::Hung { threads, .. }) => {
             let pending: Vec<Operation> =
                 history.operations.iter().copied().filter(|operation| operation.answer.is_none()).collect();

@@ -185,7 +185,8 @@ mod tests {
         let mut seen = HashSet::new();
         for seed in 0..400 {
             let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut Dice::new(seed));
-            let Recorded::Ended(histories) = record::<MutexDeque>(&scenario, 2, Duration::from_secs(60))
+            let Recorded::Ended(histories) =
+                record::<MutexDeque>(&MutexDeque::INFO, &scenario, 2, Duration::from_secs(60))
             else {
                 panic!("{scenario}")
             };
