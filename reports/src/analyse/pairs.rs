@@ -23,7 +23,7 @@ pub fn fewest_epochs(comparisons: usize) -> u32 {
     1 + (comparisons.max(1) as f64 / ALPHA).log2().ceil() as u32
 }
 
-/// The times of an entry in a group, in ns/op, by epoch and block.
+/// What is compared of an entry in a group, such as its times in ns/op, by epoch and block.
 pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
 
 /// Two entries of a group.

@@ -10,7 +10,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use harness::latency::{Percentiles, from_pairs};
 use harness::protocol::Measured;
+use harness::workload::RankedBy;
 use serde::{Deserialize, Serialize};
 
 /// The file of the rounds in the folder of a run.
@@ -90,6 +92,46 @@ pub struct RoundLine {
     pub measured: Measured,
 }
 
+/// What the channels of a group are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// The 99th percentile of a message's latency.
+    Latency,
+    /// Wall time for each message.
+    Throughput,
+    /// Processor time for each message.
+    Cpu,
+}
+
+impl By {
+    /// Everything that channels may be compared by.
+    pub const ALL: [By; 3] = [By::Latency, By::Throughput, By::Cpu];
+
+    /// What counts of a round, in nanoseconds and above 0; `None` where it was not told, as a percentile that has fewer than 10
+    /// messages beyond it.
+    pub fn of(self, round: &RoundLine) -> Option<f64> {
+        let measured = &round.measured;
+        let value = match self {
+            By::Latency => {
+                let histogram = from_pairs(measured.latency.as_ref()?).ok()?;
+                Percentiles::of(&histogram).p99? as f64
+            }
+            By::Throughput => measured.ns_per_op(),
+            By::Cpu => measured.cpu_ns_per_op()?,
+        };
+        (value > 0.0 && value.is_finite()).then_some(value)
+    }
+}
+
+impl From<RankedBy> for By {
+    fn from(by: RankedBy) -> By {
+        match by {
+            RankedBy::Time => By::Throughput,
+            RankedBy::Latency => By::Latency,
+        }
+    }
+}
+
 /// What became of a runner that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -136,9 +178,9 @@ pub struct Recorded {
     pub closed: BTreeSet<(usize, usize)>,
     /// Messages of a round, by group.
     pub sizes: BTreeMap<usize, u64>,
-    /// Times in ns/op, warm-up left out: by group and entry, then by epoch and block.
-    pub times: BTreeMap<(usize, usize), BTreeMap<u32, BTreeMap<u32, f64>>>,
-    /// The effective capacities that were told.
+    /// What may be compared, warm-up left out: by group and entry, then by epoch and block.
+    pub times: BTreeMap<(By, usize, usize), BTreeMap<u32, BTreeMap<u32, f64>>>,
+    /// The cells whose channel really has another capacity than was asked for.
     pub capacities: BTreeSet<(usize, usize)>,
     /// The number of the next round.
     pub next_round: u64,
@@ -158,9 +200,11 @@ impl Recorded {
             }
             Line::Round(round) => {
                 self.rounds.insert((round.group, round.entry, round.epoch, round.block));
-                if let Some(block) = round.block {
-                    let cell = self.times.entry((round.group, round.entry)).or_default();
-                    cell.entry(round.epoch).or_default().insert(block, round.measured.ns_per_op());
+                for by in By::ALL {
+                    if let (Some(block), Some(value)) = (round.block, by.of(round)) {
+                        let cell = self.times.entry((by, round.group, round.entry)).or_default();
+                        cell.entry(round.epoch).or_default().insert(block, value);
+                    }
                 }
                 self.next_round = self.next_round.max(round.measured.round + 1);
                 self.at_ms = self.at_ms.max(round.at_ms);
@@ -262,6 +306,23 @@ mod tests {
             assert_eq!((recorded.next_round, recorded.at_ms), (6, 50));
             assert_eq!(std::fs::read(&path).expect("there"), whole);
         }
+    }
+
+    #[test]
+    fn a_latency_is_compared_where_messages_lie_beyond_it() {
+        let of = |by: By, latency: &str| {
+            let line = format!(
+                r#"{{"group":0,"entry":0,"epoch":0,"block":0,"at_ms":0,
+                    "cell":0,"round":0,"messages":1000,"wall_ns":10000000,"latency":{latency}}}"#
+            );
+            by.of(&serde_json::from_str(&line).expect("a round"))
+        };
+        assert_eq!(of(By::Throughput, "[[500,990],[90000,10]]"), Some(10_000.0));
+        let latency = of(By::Latency, "[[500,990],[90000,10]]").expect("10 messages lie beyond it");
+        assert!((500.0..510.0).contains(&latency), "{latency}");
+        // Of so few messages the 99th percentile would be an accident.
+        assert_eq!(of(By::Latency, "[[500,999]]"), None);
+        assert_eq!(of(By::Cpu, "[[500,999]]"), None);
     }
 
     #[test]
