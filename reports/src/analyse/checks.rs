@@ -119,6 +119,18 @@ pub fn workload_models(workload: &str, models: &[Model]) -> Option<Verdict> {
     })
 }
 
+/// How many of these models were explored in every schedule that there is, as a part of a sentence on them; empty when none was.
+pub fn exhausted(models: &[&Model]) -> String {
+    let exhausted = models.iter().filter(|model| model.exhausted).count();
+    let which = match exhausted {
+        0 => return String::new(),
+        1 if models.len() == 1 => String::new(),
+        all if all == models.len() => "all of them ".to_owned(),
+        some => format!("{} of them ", numbers::separated(some as u64)),
+    };
+    format!(", {which}exhausted (every schedule)")
+}
+
 fn of_models(models: &[&Model]) -> Verdict {
     let failed: Vec<_> =
         models.iter().filter(|model| !model.passed).map(|model| model.model.as_str()).collect();
@@ -142,7 +154,11 @@ fn of_models(models: &[&Model]) -> Verdict {
     };
     Verdict {
         kind: VerdictKind::Passed,
-        words: format!("{} passed: {bounds}", numbers::count(models.len() as u64, "model")),
+        words: format!(
+            "{} passed{}: {bounds}",
+            numbers::count(models.len() as u64, "model"),
+            exhausted(models)
+        ),
     }
 }
 
@@ -193,6 +209,21 @@ mod tests {
         );
         assert_eq!(verdict.kind, VerdictKind::Silent);
         assert_eq!(workload_models("pipeline", &models), None);
+    }
+
+    #[test]
+    fn only_models_that_were_exhausted_are_called_so() {
+        let said = |exhausted: &[bool]| {
+            let models: Vec<Model> = exhausted
+                .iter()
+                .map(|&exhausted| Model { exhausted, ..model("queue", BASELINE, true) })
+                .collect();
+            super::exhausted(&models.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(said(&[false, false]), "");
+        assert_eq!(said(&[false, true, true]), ", 2 of them exhausted (every schedule)");
+        assert_eq!(said(&[true, true]), ", all of them exhausted (every schedule)");
+        assert_eq!(said(&[true]), ", exhausted (every schedule)");
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn model_row(model: &Model) -> Markup {
                 @if model.passed { span.good { "passed" } } @else { span.bad { "failed" } }
             }
             td.number { (numbers::separated(model.executions as u64)) }
-            td { (model.bounds) }
+            td { (model.bounds) @if model.exhausted { ": exhausted" } }
             td.number { (numbers::measured(model.seconds)) }
             td { (numbers::date(&model.at)) }
         }
