@@ -23,6 +23,16 @@ pub struct Records {
 }
 
 impl Records {
+    /// Adds those of another file.
+    pub fn add(&mut self, other: Records) {
+        let Records { runs, cells, overheads, models, problems } = other;
+        self.runs.extend(runs);
+        self.cells.extend(cells);
+        self.overheads.extend(overheads);
+        self.models.extend(models);
+        self.problems.extend(problems);
+    }
+
     /// Reads a file of records. Lines that cannot be read are one [`Problem`], whose line is the first of them: another
     /// version's records may be many.
     ///
