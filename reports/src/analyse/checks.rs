@@ -59,12 +59,12 @@ fn newest<T: Clone>(records: &[T], same_subject: impl Fn(&T, &T) -> bool) -> Vec
 
 /// The verification of a channel's own rounds, over all cells of the page.
 pub fn rounds(channel: &str, workloads: &[WorkloadPage]) -> Verdict {
-    let mut verified = 0;
+    let mut verified: u64 = 0;
     let mut failed = Vec::new();
     for workload in workloads {
         for params in &workload.params {
             for cell in params.cells.iter().filter(|cell| cell.channel == channel) {
-                verified += cell.rounds;
+                verified = verified.saturating_add(cell.rounds);
                 if matches!(cell.outcome, Outcome::Failed(_)) {
                     failed.push(format!("{} with {}", workload.name, params.record.id));
                 }

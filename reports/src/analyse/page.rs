@@ -272,7 +272,7 @@ impl Page {
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for cell in self.cells() {
-            totals.rounds += cell.rounds;
+            totals.rounds = totals.rounds.saturating_add(cell.rounds);
             *match cell.outcome {
                 Outcome::Measured(_) => &mut totals.measured,
                 Outcome::Unsupported(_) => &mut totals.unsupported,

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use harness::latency::{Percentiles, from_pairs};
+use harness::latency::{Histogram, Percentiles, from_pairs};
 use harness::protocol::Measured;
 use harness::workload::RankedBy;
 use serde::{Deserialize, Serialize};
@@ -112,15 +112,20 @@ impl By {
     pub fn of(self, round: &RoundLine) -> Option<f64> {
         let measured = &round.measured;
         let value = match self {
-            By::Latency => {
-                let histogram = from_pairs(measured.latency.as_ref()?).ok()?;
-                Percentiles::of(&histogram).p99? as f64
-            }
+            By::Latency => Percentiles::of(&latency(measured)?).p99? as f64,
             By::Throughput => measured.ns_per_op(),
             By::Cpu => measured.cpu_ns_per_op()?,
         };
         (value > 0.0 && value.is_finite()).then_some(value)
     }
+}
+
+/// How long the messages of a round took; `None` where it was not told, or makes no sense: times that do not rise, or more of them than
+/// can be counted.
+pub fn latency(round: &Measured) -> Option<Histogram<u64>> {
+    let pairs = round.latency.as_ref()?;
+    pairs.iter().try_fold(0_u64, |all, [_, count]| all.checked_add(*count))?;
+    from_pairs(pairs).ok()
 }
 
 impl From<RankedBy> for By {
@@ -206,7 +211,7 @@ impl Recorded {
                         cell.entry(round.epoch).or_default().insert(block, value);
                     }
                 }
-                self.next_round = self.next_round.max(round.measured.round + 1);
+                self.next_round = self.next_round.max(round.measured.round.saturating_add(1));
                 self.at_ms = self.at_ms.max(round.at_ms);
             }
             Line::Unsupported { group, entry, .. } | Line::Failed { group, entry, .. } => {
@@ -277,7 +282,12 @@ impl Rounds {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
+    use crate::any;
 
     fn round(epoch: u32, number: u64) -> Line {
         Line::Round(RoundLine {
@@ -323,6 +333,8 @@ mod tests {
         // Of so few messages the 99th percentile would be an accident.
         assert_eq!(of(By::Latency, "[[500,999]]"), None);
         assert_eq!(of(By::Cpu, "[[500,999]]"), None);
+        // Their sum is beyond what is counted.
+        assert_eq!(of(By::Latency, "[[500,18446744073709551615],[600,1]]"), None);
     }
 
     #[test]
@@ -336,5 +348,45 @@ mod tests {
         std::fs::write(&path, text).expect("written");
         let error = Rounds::open(folder.path()).expect_err("damaged");
         assert!(error.to_string().ends_with("rounds.jsonl:2: not a line of a run"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_read_as_it_was_written(line in any::line()) {
+            let text = serde_json::to_string(&line).expect("plain data");
+            prop_assert!(!text.contains('\n'), "{}", text);
+            prop_assert_eq!(serde_json::from_str::<Line>(&text).expect("a line"), line);
+        }
+
+        #[test]
+        fn a_run_that_was_cut_off_anywhere_goes_on_from_its_last_whole_line(
+            lines in vec(any::line(), 1..6),
+            cut in any::<Index>(),
+            added in any::line(),
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join(ROUNDS_FILE);
+            let texts: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).expect("plain data") + "\n").collect();
+            let all = texts.concat();
+            let cut = cut.index(all.len() + 1);
+            std::fs::write(&path, &all.as_bytes()[..cut]).expect("written");
+            let (mut rounds, _) = Rounds::open(folder.path()).expect("repaired");
+            rounds.append(&added).expect("written");
+            let read = std::fs::read_to_string(&path).expect("text");
+            let read: Vec<Line> = read.lines().map(|line| serde_json::from_str(line).expect("whole")).collect();
+            let whole = all.as_bytes()[..cut].iter().filter(|byte| **byte == b'\n').count();
+            prop_assert_eq!(&read[..whole], &lines[..whole]);
+            prop_assert_eq!(&read[whole..], [added]);
+        }
+
+        #[test]
+        fn what_is_compared_is_above_nothing(line in any::line()) {
+            let mut recorded = Recorded::default();
+            recorded.add(&line);
+            let values = recorded.times.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+            for value in values {
+                prop_assert!(*value > 0.0 && value.is_finite(), "{}", value);
+            }
+        }
     }
 }
