@@ -1,7 +1,5 @@
 //! For the tests: records that anything might have left behind, whatever is in them.
 
-use std::collections::BTreeMap;
-
 use harness::machine::Machine;
 use harness::protocol::{Measured, NamedFigure};
 use harness::record::{
@@ -14,7 +12,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::run::record::{Failure, Line, RoundLine, Why};
+use crate::run::record::{Failure, Line, RoundLine, Times, Why};
 
 /// Text of any characters, such as end lines among them.
 pub(crate) fn text() -> impl Strategy<Value = String> + Clone {
@@ -261,7 +259,7 @@ pub(crate) fn line() -> impl Strategy<Value = Line> {
 }
 
 /// Times of some entries by epoch and block, of which some may be missing.
-pub(crate) fn times() -> impl Strategy<Value = Vec<BTreeMap<u32, BTreeMap<u32, f64>>>> {
+pub(crate) fn times() -> impl Strategy<Value = Vec<Times>> {
     let blocks = btree_map(0..3_u32, 1.0..1e6, 0..3);
     vec(btree_map(0..14_u32, blocks, 0..14), 1..4)
 }

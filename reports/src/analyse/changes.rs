@@ -4,12 +4,12 @@
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
 
 use super::cells::Outcome;
-use super::pairs::{ALPHA, LEVEL, Times, log_ratios};
+use super::pairs::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
 use crate::collect::runs::{Place, RunData};
 use crate::run::plan::Plan;
-use crate::run::record::{By, Recorded};
+use crate::run::record::{By, Recorded, Times};
 
 /// What became of one side of a comparison.
 #[derive(Clone, Debug, PartialEq)]

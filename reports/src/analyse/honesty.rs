@@ -13,11 +13,11 @@ use std::ops::Range;
 use harness::machine::Machine;
 use harness::record::Overhead;
 
-use super::pairs::{Pair, Pairs, Times};
+use super::pairs::{Pair, Pairs};
 use crate::numbers;
 use crate::run::child::Launch;
 use crate::run::plan::{Entry, Plan};
-use crate::run::record::{By, Recorded};
+use crate::run::record::{By, Recorded, Times};
 
 /// The second name of a channel in an A/A run.
 const AGAIN: &str = " again";

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::costs::median;
 use super::statistics::{holm, signed_rank};
+use crate::run::record::Times;
 
 /// The level of every interval of a ratio.
 pub const LEVEL: f64 = 0.99;
@@ -22,9 +23,6 @@ pub const ALPHA: f64 = 0.01;
 pub fn fewest_epochs(comparisons: usize) -> u32 {
     1 + (comparisons.max(1) as f64 / ALPHA).log2().ceil() as u32
 }
-
-/// What is compared of an entry in a group, such as its times in ns/op, by epoch and block.
-pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
 
 /// Two entries of a group.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,14 +8,14 @@ use harness::workload::{RankedBy, WorkloadInfo};
 use super::cells::{Cell, Outcome};
 use super::costs::{Costs, median};
 use super::page::{ParamsPage, WorkloadPage, is_prominent};
-use super::pairs::{Pairs, Times};
+use super::pairs::Pairs;
 use super::ranking::Ranked;
 use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;
 use crate::collect::runs::{Place, RunData};
 use crate::run::child::Launch;
 use crate::run::plan::Plan;
-use crate::run::record::{By, Recorded, without_prefix};
+use crate::run::record::{By, Recorded, Times, without_prefix};
 
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;

@@ -120,6 +120,9 @@ impl By {
     }
 }
 
+/// What is compared of an entry in a group, such as its times in ns/op, by epoch and block.
+pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
+
 /// How long the messages of a round took; `None` where it was not told, or makes no sense: times that do not rise, or more of them than
 /// can be counted.
 pub fn latency(round: &Measured) -> Option<Histogram<u64>> {
@@ -183,8 +186,8 @@ pub struct Recorded {
     pub closed: BTreeSet<(usize, usize)>,
     /// Messages of a round, by group.
     pub sizes: BTreeMap<usize, u64>,
-    /// What may be compared, warm-up left out: by group and entry, then by epoch and block.
-    pub times: BTreeMap<(By, usize, usize), BTreeMap<u32, BTreeMap<u32, f64>>>,
+    /// What may be compared, warm-up left out, by group and entry.
+    pub times: BTreeMap<(By, usize, usize), Times>,
     /// The cells whose channel really has another capacity than was asked for.
     pub capacities: BTreeSet<(usize, usize)>,
     /// The number of the next round.
