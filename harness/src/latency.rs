@@ -55,9 +55,9 @@ impl Percentiles {
     /// Those of a histogram of one round, or of several added up.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let at = |thousandths: u64| {
-            // In whole numbers, since the number of times beyond decides.
-            let beyond = histogram.len() * (1_000 - thousandths) / 1_000;
-            (beyond >= BEYOND).then(|| histogram.value_at_quantile(thousandths as f64 / 1_000.0))
+            // In whole numbers, since the number of times beyond decides; wide ones, since a runner may tell of any number of times.
+            let beyond = u128::from(histogram.len()) * u128::from(1_000 - thousandths) / 1_000;
+            (beyond >= BEYOND.into()).then(|| histogram.value_at_quantile(thousandths as f64 / 1_000.0))
         };
         Percentiles {
             p50: at(500),

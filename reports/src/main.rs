@@ -89,8 +89,12 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 }
 
 fn print_error(message: &str) {
-    let words: Vec<_> = message.split_whitespace().collect();
-    let _ = writeln!(std::io::stderr(), "error: {}", words.join(" "));
+    let _ = writeln!(std::io::stderr(), "error: {}", one_line(message));
+}
+
+/// A message without the ends of lines that somebody's input brought into it.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whoever read the output (`chanlab list | head`) had enough of it: no failure.
@@ -100,11 +104,39 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     #[test]
     fn without_arguments_everything_is_measured_for_some_minutes() {
         let arguments = Arguments::try_parse_from(FIRST_LOOK).expect("a command line");
         assert!(matches!(arguments.command, Command::Run(_)));
+    }
+
+    proptest! {
+        /// Words that commands know, and any others.
+        #[test]
+        fn any_command_line_is_read_or_refused(
+            words in vec(
+                prop_oneof![
+                    vec(any::<char>(), 0..8).prop_map(String::from_iter),
+                    select(vec!["run", "verify", "choose", "ab", "report", "round", "runner", "check", "list", "honesty"])
+                        .prop_map(str::to_owned),
+                    select(vec!["--seed", "--shard", "--case", "--budget", "--epochs", "--precision", "--threshold", "--method"])
+                        .prop_map(str::to_owned),
+                    "[0-9/.+-]{1,9}",
+                ],
+                0..6,
+            ),
+        ) {
+            let line = ["chanlab".to_owned()].into_iter().chain(words);
+            if let Err(error) = Arguments::try_parse_from(line) {
+                let line = one_line(&error.to_string());
+                prop_assert!(!line.is_empty() && line.lines().count() == 1, "{:?}", line);
+            }
+        }
     }
 }

@@ -1,14 +1,21 @@
 //! Numbers and dates as the page and the terminal print them.
 
 use std::iter;
+use std::ops::Range;
 
 /// Digits of a measured number that are worth reading.
 const SIGNIFICANT: i32 = 3;
 
-/// A measured number with three significant digits and separated thousands: `0.94`, `68.4`, `2,310`.
+/// Numbers that are told digit by digit. Of others nobody counts the digits: they are told by their power of ten.
+const PLAIN: Range<f64> = 1e-9..1e15;
+
+/// A measured number with three significant digits and separated thousands: `0.94`, `68.4`, `2,310`, `1.21e21`.
 pub fn measured(number: f64) -> String {
     if !number.is_finite() || number <= 0.0 {
         return "0".to_owned();
+    }
+    if !PLAIN.contains(&number) {
+        return format!("{number:.2e}");
     }
     let mut magnitude = number.log10().floor() as i32;
     let unit = 10f64.powi(magnitude + 1 - SIGNIFICANT);
@@ -107,13 +114,20 @@ pub fn date(moment: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::num::f64::{ANY, NORMAL, SUBNORMAL};
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::any;
 
     #[test]
     fn measured_numbers_keep_three_digits() {
         let texts = [0.0423, 0.94, 9.996, 68.44, 99.96, 231.4, 2_314.0, 999_600.0].map(measured);
         assert_eq!(texts, ["0.0423", "0.940", "10.0", "68.4", "100", "231", "2,310", "1,000,000"]);
         assert_eq!(measured(f64::NAN), "0");
+        // Beyond what a whole number holds, and where a power of ten is 0.
+        assert_eq!([1.2345e21, 5e-324].map(measured), ["1.23e21", "4.94e-324"]);
+        assert_eq!(figure(-3e25), "-3.00e25");
     }
 
     #[test]
@@ -138,5 +152,44 @@ mod tests {
         assert_eq!(date("2026-11-24T03:58:12Z"), "24 November 2026, 03:58 UTC");
         assert_eq!(date("2026-13-24T03:58:12Z"), "2026-13-24T03:58:12Z");
         assert_eq!(date("yesterday"), "yesterday");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_was_printed(number: u64) {
+            let text = separated(number);
+            prop_assert_eq!(text.replace(',', "").parse(), Ok(number));
+            prop_assert!(text.split(',').skip(1).all(|group| group.len() == 3), "{}", text);
+        }
+
+        #[test]
+        fn a_measured_number_is_read_to_three_digits(number in NORMAL | SUBNORMAL) {
+            let read = |text: &str| text.replace(',', "").parse::<f64>().expect(text);
+            let text = measured(number.abs());
+            prop_assert!((read(&text) / number.abs() - 1.0).abs() < 0.005_000_1, "{} for {}", text, number);
+            let text = figure(number);
+            prop_assert!((read(&text) / number - 1.0).abs() < 0.005_000_1, "{} for {}", text, number);
+        }
+
+        #[test]
+        fn a_larger_number_reads_no_smaller(numbers in [1e-6..1e12, 1e-6..1e12]) {
+            let [one, other] = numbers.map(|number| measured(number).replace(',', "").parse::<f64>().expect("a number"));
+            prop_assert_eq!(one < other, one < other && numbers[0] < numbers[1], "{} and {}", one, other);
+        }
+
+        #[test]
+        fn any_number_and_any_moment_have_a_form(number in ANY, moment in any::text()) {
+            for text in [measured(number), figure(number)] {
+                prop_assert!(!text.is_empty() && !text.contains("NaN") && !text.contains("inf"), "{}", text);
+            }
+            date(&moment);
+        }
+
+        #[test]
+        fn a_moment_of_a_record_is_in_words(month in 1..=12_u32, day in 1..=31_u32, hour in 0..24_u32, minute in 0..60_u32) {
+            let words = date(&format!("2026-{month:02}-{day:02}T{hour:02}:{minute:02}:59Z"));
+            prop_assert!(words.starts_with(&format!("{day} ")), "{}", words);
+            prop_assert!(words.ends_with(&format!(" 2026, {hour:02}:{minute:02} UTC")), "{}", words);
+        }
     }
 }

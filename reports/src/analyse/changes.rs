@@ -3,15 +3,13 @@
 //! Each group is one comparison, and the question is whether any of them changed: so the p-values of all are adjusted together,
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
 
-use harness::workload::RankedBy;
-
 use super::cells::Outcome;
-use super::pairs::{ALPHA, LEVEL, Times, log_ratios};
+use super::pairs::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
 use crate::collect::runs::{Place, RunData};
 use crate::run::plan::Plan;
-use crate::run::record::Recorded;
+use crate::run::record::{By, Recorded, Times};
 
 /// What became of one side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +27,7 @@ pub enum Side {
 impl Side {
     /// Of a cell of a run.
     pub fn of(run: &RunData, place: Place) -> Self {
-        match cell(run, place, RankedBy::Time).outcome {
+        match cell(run, place, &times(run, place, By::Throughput)).outcome {
             Outcome::Measured(measurement) => Side::Measured(measurement.median),
             Outcome::Failed(how) => Side::Failed(how),
             Outcome::Unsupported(why) => Side::Unsupported(why),
@@ -209,7 +207,10 @@ impl Changes {
         let all = plan.groups.iter().enumerate().map(|(group, of)| {
             let [before, after] = [(group, old), (group, new)];
             let same_work = run.capacities.get(&before) == run.capacities.get(&after);
-            let shift = || Shift::paired(&times(run, before), &times(run, after));
+            let shift = || {
+                let [old, new] = [before, after].map(|place| times(run, place, By::Throughput));
+                Shift::paired(&old, &new)
+            };
             Change {
                 name: of.name(),
                 old: Side::of(run, before),
@@ -256,7 +257,7 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
     let Some([old, new]) = plan.versions else {
         return super::runs::settled(plan, recorded, group);
     };
-    let [old, new] = [old, new].map(|entry| recorded.times.get(&(group, entry)));
+    let [old, new] = [old, new].map(|entry| recorded.times.get(&(By::Throughput, group, entry)));
     let closed = |place: Option<[usize; 2]>| {
         place.is_some_and(|places| places.iter().any(|entry| recorded.closed.contains(&(group, *entry))))
     };

@@ -10,8 +10,8 @@ use crate::numbers;
 /// The channel that the models of workloads run over.
 pub const BASELINE: &str = "mutex-deque";
 
-/// The script that runs the models.
-const MODELS_SCRIPT: &str = "scripts/loom";
+/// The scripts that run the models.
+const MODELS_SCRIPTS: &str = "scripts/loom, scripts/shuttle";
 
 /// What a check says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +59,12 @@ fn newest<T: Clone>(records: &[T], same_subject: impl Fn(&T, &T) -> bool) -> Vec
 
 /// The verification of a channel's own rounds, over all cells of the page.
 pub fn rounds(channel: &str, workloads: &[WorkloadPage]) -> Verdict {
-    let mut verified = 0;
+    let mut verified: u64 = 0;
     let mut failed = Vec::new();
     for workload in workloads {
         for params in &workload.params {
             for cell in params.cells.iter().filter(|cell| cell.channel == channel) {
-                verified += cell.rounds;
+                verified = verified.saturating_add(cell.rounds);
                 if matches!(cell.outcome, Outcome::Failed(_)) {
                     failed.push(format!("{} with {}", workload.name, params.record.id));
                 }
@@ -86,7 +86,7 @@ pub fn rounds(channel: &str, workloads: &[WorkloadPage]) -> Verdict {
     }
 }
 
-/// What loom says of a channel's own code. `info` is what this build knows of the channel.
+/// What the models say of a channel's own code. `info` is what this build knows of the channel.
 pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> Verdict {
     let own: Vec<_> = models.iter().filter(|model| model.subject == channel).collect();
     if !own.is_empty() {
@@ -99,13 +99,13 @@ pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> V
         Some(info) if info.name == "std" => {
             "not instrumentable: the standard library is not written on loom's types".to_owned()
         }
-        Some(_) => format!("not run ({MODELS_SCRIPT})"),
+        Some(_) => format!("not run ({MODELS_SCRIPTS})"),
         None => "not run: not known to this build".to_owned(),
     };
     Verdict { kind: VerdictKind::Silent, words }
 }
 
-/// What loom says of a workload's protocol; `None` when no model explores it.
+/// What the models say of a workload's protocol; `None` when no model explores it.
 pub fn workload_models(workload: &str, models: &[Model]) -> Option<Verdict> {
     let own: Vec<_> = models.iter().filter(|model| model.subject == workload).collect();
     let found = (!own.is_empty()).then(|| of_models(&own))?;
@@ -119,31 +119,51 @@ pub fn workload_models(workload: &str, models: &[Model]) -> Option<Verdict> {
     })
 }
 
+/// How many of these models were explored in every schedule that there is, as a part of a sentence on them; empty when none was.
+pub fn exhausted(models: &[&Model]) -> String {
+    let exhausted = models.iter().filter(|model| model.exhausted).count();
+    let which = match exhausted {
+        0 => return String::new(),
+        1 if models.len() == 1 => String::new(),
+        all if all == models.len() => "all of them ".to_owned(),
+        some => format!("{} of them ", numbers::separated(some as u64)),
+    };
+    format!(", {which}exhausted (every schedule)")
+}
+
+/// What these models say, each explorer for itself: what one of them tries says nothing of what another one does.
 fn of_models(models: &[&Model]) -> Verdict {
+    let mut explorers: Vec<&str> = models.iter().map(|model| model.method.as_str()).collect();
+    explorers.sort_unstable();
+    explorers.dedup();
+    let words = explorers.iter().map(|explorer| {
+        let own: Vec<&Model> = models.iter().copied().filter(|model| model.method == *explorer).collect();
+        format!("{explorer}: {}", of_explorer(&own))
+    });
+    let words = words.collect::<Vec<_>>().join("; ");
+    let kind = match models.iter().all(|model| model.passed) {
+        true => VerdictKind::Passed,
+        false => VerdictKind::Failed,
+    };
+    Verdict { kind, words }
+}
+
+/// What models that have the same explorer say, in words.
+fn of_explorer(models: &[&Model]) -> String {
     let failed: Vec<_> =
         models.iter().filter(|model| !model.passed).map(|model| model.model.as_str()).collect();
+    let count = numbers::count(models.len() as u64, "model");
     if !failed.is_empty() {
-        return Verdict {
-            kind: VerdictKind::Failed,
-            words: format!(
-                "{} of {} failed: {}",
-                failed.len(),
-                numbers::count(models.len() as u64, "model"),
-                failed.join(", ")
-            ),
-        };
+        return format!("{} of {count} failed: {}", failed.len(), failed.join(", "));
     }
     let mut bounds: Vec<_> = models.iter().map(|model| model.bounds.as_str()).collect();
     bounds.sort_unstable();
     bounds.dedup();
     let bounds = match bounds[..] {
-        [only] => only.to_owned(),
-        _ => "within bounds that differ, see the table of models".to_owned(),
+        [only] => only,
+        _ => "within bounds that differ, see the table of models",
     };
-    Verdict {
-        kind: VerdictKind::Passed,
-        words: format!("{} passed: {bounds}", numbers::count(models.len() as u64, "model")),
-    }
+    format!("{count} passed{}: {bounds}", exhausted(models))
 }
 
 #[cfg(test)]
@@ -189,10 +209,38 @@ mod tests {
         let verdict = workload_models("worker_pool", &models).expect("it has a model");
         assert_eq!(
             verdict.words,
-            "protocol only, over mutex-deque: 1 model passed: all schedules of at most 2 preemptions"
+            "protocol only, over mutex-deque: loom: 1 model passed: all schedules of at most 2 preemptions"
         );
         assert_eq!(verdict.kind, VerdictKind::Silent);
         assert_eq!(workload_models("pipeline", &models), None);
+    }
+
+    #[test]
+    fn only_models_that_were_exhausted_are_called_so() {
+        let said = |exhausted: &[bool]| {
+            let models: Vec<Model> = exhausted
+                .iter()
+                .map(|&exhausted| Model { exhausted, ..model("queue", BASELINE, true) })
+                .collect();
+            super::exhausted(&models.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(said(&[false, false]), "");
+        assert_eq!(said(&[false, true, true]), ", 2 of them exhausted (every schedule)");
+        assert_eq!(said(&[true, true]), ", all of them exhausted (every schedule)");
+        assert_eq!(said(&[true]), ", exhausted (every schedule)");
+    }
+
+    #[test]
+    fn each_explorer_speaks_for_itself() {
+        let by_shuttle = |passed| Model { method: "shuttle".to_owned(), ..model("queue", BASELINE, passed) };
+        // The same model by another explorer is no newer record of it.
+        let models = newest_models(&[model("queue", BASELINE, true), by_shuttle(false)]);
+        let verdict = channel_models(BASELINE, None, &models);
+        assert_eq!(
+            verdict.words,
+            "loom: 1 model passed: all schedules of at most 2 preemptions; shuttle: 1 of 1 model failed: queue"
+        );
+        assert_eq!(verdict.kind, VerdictKind::Failed);
     }
 
     #[test]
@@ -205,7 +253,7 @@ mod tests {
         let newest = newest_models(&models);
         assert_eq!(newest.len(), 2);
         let verdict = channel_models(BASELINE, None, &newest);
-        assert_eq!(verdict.words, "1 of 2 models failed: queue");
+        assert_eq!(verdict.words, "loom: 1 of 2 models failed: queue");
         assert_eq!(verdict.kind, VerdictKind::Failed);
     }
 }

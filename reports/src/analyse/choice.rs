@@ -6,41 +6,18 @@ use harness::workload::RankedBy;
 
 use super::cells::Cell;
 use super::costs::{Costs, median};
-use super::pairs::{Pair, Pairs};
-use super::runs::{cell, p99, pairs_by};
+use super::pairs::Pair;
+use super::runs::{cell, of_entries, pairs, times};
 use crate::collect::runs::RunData;
 use crate::numbers;
-use crate::run::record::RoundLine;
+use crate::run::record::By;
 
-/// What counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// The 99th percentile of a message's latency.
-    Latency,
-    /// Wall time for each message.
-    Throughput,
-    /// Processor time for each message.
-    Cpu,
-}
-
-impl By {
-    /// What counts of a round; `None` where it was not told.
-    fn of(self, round: &RoundLine) -> Option<f64> {
-        let measured = &round.measured;
-        match self {
-            By::Throughput => Some(measured.ns_per_op()),
-            By::Cpu => measured.cpu_ns_per_op().filter(|cpu| *cpu > 0.0),
-            By::Latency => p99(measured.latency.as_ref()?),
-        }
-    }
-
-    /// What counts, in words, with its unit.
-    fn words(self) -> &'static str {
-        match self {
-            By::Latency => "ns latency at the 99th percentile of a round",
-            By::Throughput => "ns/op",
-            By::Cpu => "cpu-ns/op",
-        }
+/// What counts, in words, with its unit.
+fn words(by: By) -> &'static str {
+    match by {
+        By::Latency => "ns latency at the 99th percentile of a round",
+        By::Throughput => "ns/op",
+        By::Cpu => "cpu-ns/op",
     }
 }
 
@@ -71,25 +48,26 @@ struct Ranked {
 /// Ranks the channels of a run's only group; `None` when none has a time.
 pub fn choose(run: &RunData, by: By) -> Option<Choice> {
     let group = 0;
-    let pairs: Pairs = pairs_by(run, group, &|round| by.of(round));
+    let counted = of_entries(run, group, by);
+    let pairs = pairs(run, group, &counted);
     let best = *pairs.order.first()?;
     let tied = pairs.tied();
+    let cell = |entry: usize| cell(run, (group, entry), &times(run, (group, entry), By::Throughput));
     let ranked = pairs.order.iter().map(|&entry| {
-        let values = run.measured((group, entry)).into_iter().filter_map(|round| by.of(round)).collect();
+        let values = counted[entry].values().flat_map(|blocks| blocks.values().copied()).collect();
         Ranked {
             name: run.plan.entries[entry].name.clone(),
             version: run.plan.entries[entry].version.clone(),
             value: median(values).unwrap_or(f64::NAN),
             pair: pairs.between(entry, best).filter(|_| entry != best),
             tied: tied.contains(&entry),
-            cell: cell(run, (group, entry), RankedBy::Time),
+            cell: cell(entry),
         }
     });
     let ranked: Vec<Ranked> = ranked.collect();
-    let others = (0..run.plan.entries.len()).filter(|entry| !pairs.order.contains(entry)).map(|entry| {
-        let cell = cell(run, (group, entry), RankedBy::Time);
-        (run.plan.entries[entry].name.clone(), why_not(&cell))
-    });
+    let others = (0..run.plan.entries.len())
+        .filter(|entry| !pairs.order.contains(entry))
+        .map(|entry| (run.plan.entries[entry].name.clone(), why_not(&cell(entry))));
     Some(Choice { name: run.plan.groups[group].name(), by, others: others.collect(), ranked })
 }
 
@@ -127,7 +105,7 @@ impl fmt::Display for Choice {
                 "  {:width$}  {:>9} {}  {beside}; {}; {rounds}",
                 ranked.name,
                 numbers::measured(ranked.value),
-                self.by.words(),
+                words(self.by),
                 costs_in_words(self.by, &ranked.cell),
             )?;
         }
@@ -169,7 +147,7 @@ impl Choice {
                     "it is ahead of every other, the next of which, {}, takes {} of its {}.",
                     next.name,
                     numbers::ratio(pair.ratio),
-                    self.by.words()
+                    words(self.by)
                 )),
                 None => text.push_str("no other has a time here."),
             }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use harness::latency::{self, Percentiles};
+use harness::latency::{Percentiles, histogram};
 use harness::protocol::Measured;
+
+use crate::run::record::latency;
 
 /// The costs of a cell. What its runner did not tell is `None`, and never a zero.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,10 +61,12 @@ impl Costs {
 
 /// Of all rounds together: a percentile of one round has too few messages beyond it.
 fn percentiles(rounds: &[&Measured]) -> Option<Percentiles> {
-    let mut all = latency::histogram();
+    let mut all = histogram();
     for round in rounds {
         // A runner whose pairs make no sense has no latency.
-        all += latency::from_pairs(round.latency.as_ref()?).ok()?;
+        let own = latency(round)?;
+        all.len().checked_add(own.len())?;
+        all += own;
     }
     (!all.is_empty()).then(|| Percentiles::of(&all))
 }
@@ -79,14 +83,17 @@ fn named(values: impl Iterator<Item = (String, f64)>) -> BTreeMap<String, f64> {
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
-    Some((values[last / 2] + values[values.len() / 2]) / 2.0)
+    Some(f64::midpoint(values[last / 2], values[values.len() / 2]))
 }
 
 #[cfg(test)]
 mod tests {
     use harness::protocol::NamedFigure;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::any;
 
     #[test]
     fn costs_are_medians_for_each_message_and_what_was_not_told_is_absent() {
@@ -110,5 +117,30 @@ mod tests {
         // 30 of 3,000 messages lie at 5 us: the 99th percentile has enough beyond it, the 99.9th has not.
         assert!(latency.p99.is_some() && latency.p99_9.is_none(), "{latency:?}");
         assert_eq!(Costs::of(&[]), Costs::default());
+        // The sum of the two in the middle would be infinite.
+        assert_eq!(median(vec![1.7e308, 1.7e308]), Some(1.7e308));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_runner_tells_has_costs_that_are_numbers(mut rounds in vec(any::measured(), 0..5)) {
+            // Rounds of nothing are left out when a run is read.
+            rounds.iter_mut().for_each(|round| round.messages = round.messages.max(1));
+            let costs = Costs::of(&rounds.iter().collect::<Vec<_>>());
+            let told = [costs.cpu_ns, costs.voluntary, costs.involuntary, costs.allocations, costs.allocated_bytes];
+            let told = told.into_iter().flatten().chain(costs.figures.into_values()).chain(costs.counters.into_values());
+            for cost in told {
+                prop_assert!(cost.is_finite(), "{}", cost);
+            }
+        }
+
+        #[test]
+        fn a_median_is_among_its_values_in_whatever_order(values in vec(-1e6..1e6, 1..20)) {
+            let middle = median(values.clone()).expect("there are values");
+            let no_more = values.iter().filter(|value| **value <= middle).count();
+            let no_less = values.iter().filter(|value| **value >= middle).count();
+            prop_assert!(2 * no_more >= values.len() && 2 * no_less >= values.len(), "{}", middle);
+            prop_assert_eq!(median(values.into_iter().rev().collect()), Some(middle));
+        }
     }
 }

@@ -13,11 +13,11 @@ use std::ops::Range;
 use harness::machine::Machine;
 use harness::record::Overhead;
 
-use super::pairs::{Pair, Pairs, Times};
+use super::pairs::{Pair, Pairs};
 use crate::numbers;
 use crate::run::child::Launch;
 use crate::run::plan::{Entry, Plan};
-use crate::run::record::Recorded;
+use crate::run::record::{By, Recorded, Times};
 
 /// The second name of a channel in an A/A run.
 const AGAIN: &str = " again";
@@ -50,8 +50,8 @@ pub fn compared(
     epochs: Range<u32>,
 ) -> Option<Pair> {
     let of = |entry: usize| -> Option<Times> {
-        let times =
-            recorded.times.get(&(group, entry)).filter(|_| !recorded.closed.contains(&(group, entry)))?;
+        let times = recorded.times.get(&(By::Throughput, group, entry));
+        let times = times.filter(|_| !recorded.closed.contains(&(group, entry)))?;
         Some(times.range(epochs.clone()).map(|(epoch, blocks)| (*epoch, blocks.clone())).collect())
     };
     Pairs::of(&[(one, &of(one)?), (other, &of(other)?)]).between(one, other)
@@ -391,7 +391,7 @@ mod tests {
                     (epoch, blocks)
                 })
                 .collect();
-            recorded.times.insert((0, entry as usize), times);
+            recorded.times.insert((By::Throughput, 0, entry as usize), times);
         }
         recorded
     }

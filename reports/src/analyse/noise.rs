@@ -18,7 +18,8 @@ const LITTLE_STEAL: f64 = 0.01;
 /// What has to be said of the machine; nothing when it was steady or when no runner told.
 pub fn warnings(run: &RunData) -> Vec<String> {
     let rounds = || run.rounds.values().flatten().map(|round| &round.measured);
-    let spins = rounds().filter_map(|round| round.spin_ns).map(|spin| spin as f64).collect();
+    let spins = rounds().filter_map(|round| round.spin_ns.filter(|spin| *spin > 0));
+    let spins = spins.map(|spin| spin as f64).collect();
     let stolen = rounds().filter_map(|round| Some((round.steal_ns?, round.wall_ns)));
     iter::empty().chain(unsteady(spins)).chain(steal(stolen)).collect()
 }
@@ -37,8 +38,10 @@ fn unsteady(mut spins: Vec<f64>) -> Option<String> {
 }
 
 fn steal(rounds: impl Iterator<Item = (u64, u64)>) -> Option<String> {
-    let (stolen, wall) = rounds.fold((0, 0), |(stolen, wall), (own, time)| (stolen + own, wall + time));
-    let share = stolen as f64 / wall as f64;
+    // Fractions cannot overflow, whatever a runner tells.
+    let sum = |(stolen, wall), (own, time)| (stolen + own as f64, wall + time as f64);
+    let (stolen, wall) = rounds.fold((0.0, 0.0), sum);
+    let share = stolen / wall;
     (share > LITTLE_STEAL).then(|| {
         format!(
             "A hypervisor took {:.1} % of the processors' time from this machine while rounds ran: its neighbours are in the times.",
@@ -68,5 +71,6 @@ mod tests {
         assert_eq!(steal([(0, 1_000), (5, 1_000)].into_iter()), None);
         assert!(steal([(0, 1_000), (100, 1_000)].into_iter()).is_some_and(|said| said.contains("5.0 %")));
         assert_eq!(steal(iter::empty()), None);
+        assert!(steal([(u64::MAX, 1), (u64::MAX, 1)].into_iter()).is_some());
     }
 }

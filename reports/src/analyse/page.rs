@@ -117,8 +117,8 @@ pub struct ChannelPage {
     pub versions: BTreeSet<String>,
     /// Whether its own rounds verified themselves.
     pub rounds: Verdict,
-    /// What loom says of its own code.
-    pub loom: Verdict,
+    /// What the models say of its own code.
+    pub models: Verdict,
 }
 
 /// How many cells of the page ended how.
@@ -272,7 +272,7 @@ impl Page {
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for cell in self.cells() {
-            totals.rounds += cell.rounds;
+            totals.rounds = totals.rounds.saturating_add(cell.rounds);
             *match cell.outcome {
                 Outcome::Measured(_) => &mut totals.measured,
                 Outcome::Unsupported(_) => &mut totals.unsupported,
@@ -363,7 +363,8 @@ impl Page {
             ));
         }
         for model in self.models.iter().filter(|model| !model.passed) {
-            warnings.push(format!("The model {} of {} failed.", model.model, model.subject));
+            warnings
+                .push(format!("The model {} of {} failed by {}.", model.model, model.subject, model.method));
         }
         let missed = || self.overheads.iter().filter(|overhead| overhead.meets_target() == Some(false));
         if missed().count() > 0 {
@@ -469,7 +470,7 @@ fn channels(
                     .filter_map(|fingerprint| fingerprint.machine.channels.get(&name).cloned())
                     .collect(),
                 rounds: checks::rounds(&name, workloads),
-                loom: checks::channel_models(&name, info, models),
+                models: checks::channel_models(&name, info, models),
                 info,
                 told: None,
                 name,

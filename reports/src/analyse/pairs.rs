@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::costs::median;
 use super::statistics::{holm, signed_rank};
+use crate::run::record::Times;
 
 /// The level of every interval of a ratio.
 pub const LEVEL: f64 = 0.99;
@@ -22,9 +23,6 @@ pub const ALPHA: f64 = 0.01;
 pub fn fewest_epochs(comparisons: usize) -> u32 {
     1 + (comparisons.max(1) as f64 / ALPHA).log2().ceil() as u32
 }
-
-/// The times of an entry in a group, in ns/op, by epoch and block.
-pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
 
 /// Two entries of a group.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +176,10 @@ pub(super) fn log_ratios(one: &Times, other: &Times) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::any;
 
     /// Times that drift from epoch to epoch by far more than the channels differ.
     fn times(factor: f64, epochs: u32) -> Times {
@@ -260,5 +261,43 @@ mod tests {
         assert_eq!(pairs.all()[0].epochs, 11);
         assert!((pairs.all()[0].ratio - 2.0).abs() < 0.01);
         assert_eq!(Pairs::of(&[]).order, Vec::<usize>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn a_pair_is_one_from_either_side_and_the_first_is_among_the_tied(times in any::times()) {
+            let entries: Vec<(usize, &Times)> = times.iter().enumerate().collect();
+            let pairs = Pairs::of(&entries);
+            let mut order = pairs.order.clone();
+            order.sort_unstable();
+            prop_assert_eq!(order, (0..times.len()).collect::<Vec<_>>());
+            prop_assert!(pairs.tied().contains(&pairs.order[0]));
+            for pair in pairs.all() {
+                let turned = pairs.between(pair.other, pair.one).expect("the same pair");
+                prop_assert!((turned.ratio * pair.ratio - 1.0).abs() < 1e-9);
+                prop_assert_eq!(turned.differs(), pair.differs());
+                for pair in [pair, &turned] {
+                    prop_assert!(pair.ratio > 0.0 && (0.0..=1.0).contains(&pair.p_value), "{pair:?}");
+                    if let Some([low, high]) = pair.interval {
+                        prop_assert!(low <= pair.ratio * (1.0 + 1e-9) && pair.ratio <= high * (1.0 + 1e-9), "{pair:?}");
+                    }
+                }
+            }
+        }
+
+        /// What hits a whole block, such as a neighbour on the machine, hits all entries alike: no ratio moves.
+        #[test]
+        fn a_drift_of_whole_blocks_moves_no_ratio(times in any::times(), precision in 0.01..1.0) {
+            let pairs = |times: &[Times]| Pairs::of(&times.iter().enumerate().collect::<Vec<_>>());
+            let mut drifted = times.clone();
+            for (epoch, blocks) in drifted.iter_mut().flatten() {
+                for (block, time) in blocks {
+                    *time *= f64::from(1 << ((epoch * 3 + *block) % 5));
+                }
+            }
+            let [before, after] = [pairs(&times), pairs(&drifted)];
+            prop_assert_eq!(before.all(), after.all());
+            prop_assert!(before.settled(2.0 * precision) || !before.settled(precision));
+        }
     }
 }

@@ -1,86 +1,78 @@
 //! From the rounds of a run to the cells and rankings of the page.
 
-use std::collections::BTreeMap;
-
 use harness::protocol::Measured;
 use harness::record::{Model, Run};
 use harness::registry::Registry;
-use harness::workload::RankedBy;
+use harness::workload::{RankedBy, WorkloadInfo};
 
 use super::cells::{Cell, Outcome};
 use super::costs::{Costs, median};
 use super::page::{ParamsPage, WorkloadPage, is_prominent};
-use super::pairs::{Pairs, Times};
+use super::pairs::Pairs;
 use super::ranking::Ranked;
 use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;
 use crate::collect::runs::{Place, RunData};
 use crate::run::child::Launch;
 use crate::run::plan::Plan;
-use crate::run::record::{Recorded, RoundLine, without_prefix};
+use crate::run::record::{By, Recorded, Times, without_prefix};
 
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
 
-/// Whether a group of a run that goes on is measured well enough: every ratio to the fastest as precisely as its plan asks. A
-/// precision of 0 is never reached, also where there is nothing to compare.
+/// Whether a group of a run that goes on is measured well enough: every ratio to the first of its ranking as precisely as its plan
+/// asks. A precision of 0 is never reached, also where there is nothing to compare.
 pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
+    let registry = Registry::new();
+    let by = ranked_by(registry.workload(&plan.groups[group].workload).ok());
+    settled_by(plan, recorded, group, by.into())
+}
+
+/// As [`settled`], for a ranking by something else than the workload's own.
+pub fn settled_by(plan: &Plan, recorded: &Recorded, group: usize, by: By) -> bool {
     if plan.precision == 0.0 {
         return false;
     }
+    let is_ranked = |entry: &usize| {
+        let place = (group, *entry);
+        !recorded.closed.contains(&place) && !recorded.capacities.contains(&place)
+    };
     let entries: Vec<(usize, &Times)> = (0..plan.entries.len())
-        .filter(|entry| !recorded.closed.contains(&(group, *entry)))
-        .filter_map(|entry| Some((entry, recorded.times.get(&(group, entry))?)))
+        .filter(is_ranked)
+        .filter_map(|entry| Some((entry, recorded.times.get(&(by, group, entry))?)))
         .collect();
     Pairs::of(&entries).settled(plan.precision)
 }
 
-/// What is compared of a round; `None` where it was not told.
-pub type Measure<'a> = &'a dyn Fn(&RoundLine) -> Option<f64>;
-
-/// What the channels of a workload are ranked by.
-fn ranked(by: RankedBy, round: &RoundLine) -> Option<f64> {
-    match by {
-        RankedBy::Time => wall(round),
-        RankedBy::Latency => p99(round.measured.latency.as_ref()?),
-    }
-}
-
-/// The 99th percentile of a round's latencies, where 10 messages lie beyond it.
-pub(super) fn p99(pairs: &[[u64; 2]]) -> Option<f64> {
-    let histogram = harness::latency::from_pairs(pairs).ok()?;
-    Some(harness::latency::Percentiles::of(&histogram).p99? as f64)
-}
-
-/// The times of a cell, by epoch and block.
-pub(super) fn times(run: &RunData, place: Place) -> Times {
-    times_by(run, place, &wall)
+/// What the channels of a workload are ranked by; wall time where this build does not know it.
+fn ranked_by(workload: Option<&WorkloadInfo>) -> RankedBy {
+    workload.map_or(RankedBy::Time, |info| info.ranked_by)
 }
 
 /// What is compared of a cell's rounds, by epoch and block.
-fn times_by(run: &RunData, place: Place, measure: Measure<'_>) -> Times {
+pub fn times(run: &RunData, place: Place, by: By) -> Times {
     let mut times = Times::new();
     for round in run.measured(place) {
-        if let (Some(block), Some(value)) = (round.block, measure(round)) {
+        if let (Some(block), Some(value)) = (round.block, by.of(round)) {
             times.entry(round.epoch).or_default().insert(block, value);
         }
     }
     times
 }
 
-/// Wall time for each message.
-fn wall(round: &RoundLine) -> Option<f64> {
-    Some(round.measured.ns_per_op())
+/// What is compared of each entry of a group.
+pub fn of_entries(run: &RunData, group: usize, by: By) -> Vec<Times> {
+    (0..run.plan.entries.len()).map(|entry| times(run, (group, entry), by)).collect()
 }
 
-/// The pairs of a group. Who has another capacity than asked for did other work, and is not among them.
-pub fn pairs_by(run: &RunData, group: usize, measure: Measure<'_>) -> Pairs {
-    let times: BTreeMap<usize, Times> = (0..run.plan.entries.len())
-        .filter(|entry| !run.capacities.contains_key(&(group, *entry)))
-        .map(|entry| (entry, times_by(run, (group, entry), measure)))
-        .filter(|(_, times)| !times.is_empty())
+/// The pairs of a group, whose entries have these `times`. Who has another capacity than asked for did other work, and is not among
+/// them.
+pub fn pairs(run: &RunData, group: usize, times: &[Times]) -> Pairs {
+    let times = times.iter().enumerate();
+    let ranked: Vec<(usize, &Times)> = times
+        .filter(|(entry, times)| !times.is_empty() && !run.capacities.contains_key(&(group, *entry)))
         .collect();
-    Pairs::of(&times.iter().map(|(entry, times)| (*entry, times)).collect::<Vec<_>>())
+    Pairs::of(&ranked)
 }
 
 /// The workloads of a run, in the order of its plan.
@@ -94,15 +86,20 @@ pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) ->
         .into_iter()
         .map(|name| {
             let info = registry.workload(name).ok();
-            let by = info.map_or(RankedBy::Time, |info| info.ranked_by);
+            let by = ranked_by(info);
             let groups = run.plan.groups.iter().enumerate().filter(|(_, group)| group.workload == name);
             let params: Vec<ParamsPage> = groups
                 .enumerate()
                 .map(|(index, (group, of))| {
-                    let cells: Vec<Cell> =
-                        (0..run.plan.entries.len()).map(|entry| cell(run, (group, entry), by)).collect();
+                    // Once for the cells and their pairs: a percentile takes a histogram of each round.
+                    let times = of_entries(run, group, by.into());
+                    let cells: Vec<Cell> = times
+                        .iter()
+                        .enumerate()
+                        .map(|(entry, times)| cell(run, (group, entry), times))
+                        .collect();
                     ParamsPage {
-                        ranking: ranking(&cells, &pairs_by(run, group, &|round| ranked(by, round))),
+                        ranking: ranking(&cells, &pairs(run, group, &times)),
                         unit: by.unit(),
                         prominent: is_prominent(info, &of.params, index),
                         cells,
@@ -126,12 +123,12 @@ pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) ->
         .collect()
 }
 
-/// What became of a cell; its samples are what its workload is ranked by.
-pub fn cell(run: &RunData, place: Place, by: RankedBy) -> Cell {
+/// What became of a cell; `times` are what its samples are.
+pub fn cell(run: &RunData, place: Place, times: &Times) -> Cell {
     let (group, entry) = place;
-    let rounds = run.measured(place);
-    let measured: Vec<&Measured> = rounds.iter().map(|round| &round.measured).collect();
-    let samples: Vec<f64> = rounds.iter().filter_map(|round| ranked(by, round)).collect();
+    let measured: Vec<&Measured> = run.measured(place).into_iter().map(|round| &round.measured).collect();
+    let epochs: Vec<Vec<f64>> = times.values().map(|blocks| blocks.values().copied().collect()).collect();
+    let samples = epochs.concat();
     let (mut costs, mut found) = (None, Vec::new());
     let outcome = if let Some(failure) = run.failed.get(&place) {
         Outcome::Failed(failure.to_string())
@@ -140,10 +137,6 @@ pub fn cell(run: &RunData, place: Place, by: RankedBy) -> Cell {
     } else if let Some(middle) = median(samples.clone()) {
         costs = Some(Costs::of(&measured));
         found = modes::find(&samples);
-        let epochs: Vec<Vec<f64>> = times_by(run, place, &|round| ranked(by, round))
-            .into_values()
-            .map(|blocks| blocks.into_values().collect())
-            .collect();
         // Without enough epochs for an interval all that is known is where the rounds lie.
         let interval = bootstrap::median(&epochs, LEVEL, run.plan.seed).unwrap_or_else(|| {
             let (least, most) = samples
@@ -230,23 +223,89 @@ fn ranking(cells: &[Cell], pairs: &Pairs) -> Vec<Ranked> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use harness::machine::Machine;
+    use harness::record::ParamsRecord;
 
-    fn round(latency: &str) -> RoundLine {
+    use super::*;
+    use crate::run::plan::{Entry, Group, VERSION};
+    use crate::run::record::Line;
+
+    /// A round of entry 0 or 1 whose wall time in ns/op and whose latency at the 99th percentile are about these.
+    fn round(entry: usize, epoch: u32, wall: u64, latency: u64) -> Line {
         let line = format!(
-            r#"{{"group":0,"entry":0,"epoch":0,"block":0,"at_ms":0,
-                "cell":0,"round":0,"messages":1000,"wall_ns":10000000,"latency":{latency}}}"#
+            r#"{{"kind":"round","group":0,"entry":{entry},"epoch":{epoch},"block":0,"at_ms":0,
+                "cell":0,"round":0,"messages":1000,"wall_ns":{wall}000,"latency":[[500,980],[{latency},20]]}}"#
         );
         serde_json::from_str(&line).expect("a round")
     }
 
+    fn plan(workload: &str) -> Plan {
+        let registry = Registry::new();
+        let info = registry.workload(workload).expect("a workload");
+        let entry = |name: &str| Entry {
+            name: name.to_owned(),
+            channel: name.to_owned(),
+            version: "1".to_owned(),
+            launch: Launch::Own,
+            about: None,
+        };
+        Plan {
+            version: VERSION,
+            began: "2026-01-02T03:04:05Z".to_owned(),
+            command: "chanlab run".to_owned(),
+            profile: "quick".to_owned(),
+            seed: 1,
+            machine: Machine::current(&registry),
+            entries: vec![entry("flume"), entry("kanal")],
+            groups: vec![Group {
+                workload: workload.to_owned(),
+                params: ParamsRecord::of(info, &registry.params(workload, "").expect("its defaults")),
+                deadline_ns: 1,
+                least_messages: 1,
+            }],
+            blocks: 1,
+            budget_seconds: 1,
+            fewest_epochs: 1,
+            most_epochs: 12,
+            precision: 0.05,
+            placement: "any".to_owned(),
+            allocations: false,
+            versions: None,
+            not_available: Vec::new(),
+        }
+    }
+
     #[test]
-    fn a_workload_at_a_rate_is_ranked_by_its_latency() {
-        let told = round("[[500,990],[90000,10]]");
-        assert_eq!(ranked(RankedBy::Time, &told), Some(10_000.0));
-        let latency = ranked(RankedBy::Latency, &told).expect("10 messages lie beyond it");
-        assert!((500.0..510.0).contains(&latency), "{latency}");
-        // Of so few messages the 99th percentile would be an accident.
-        assert_eq!(ranked(RankedBy::Latency, &round("[[500,999]]")), None);
+    fn a_group_is_settled_by_what_it_is_ranked_by() {
+        let recorded = |jump: &dyn Fn(u32) -> [u64; 2]| {
+            let mut recorded = Recorded::default();
+            for epoch in 0..12 {
+                let [wall, latency] = jump(epoch);
+                recorded.add(&round(0, epoch, 10_000, 90_000));
+                recorded.add(&round(1, epoch, wall, latency));
+            }
+            recorded
+        };
+        // At a rate all take the same time, and their latencies jump.
+        let latencies_jump = recorded(&|epoch| [10_010, 90_000 + 20_000 * u64::from(epoch % 5)]);
+        let times_jump = recorded(&|epoch| [10_000 + 2_000 * u64::from(epoch % 5), 99_000]);
+        let by_time = plan("producer_consumer");
+        assert!(settled(&by_time, &latencies_jump, 0) && !settled(&by_time, &times_jump, 0));
+        let by_latency = plan("open_loop");
+        assert!(!settled(&by_latency, &latencies_jump, 0) && settled(&by_latency, &times_jump, 0));
+    }
+
+    /// It is not among the pairs that are ranked, so nobody waits for its ratio.
+    #[test]
+    fn who_has_another_capacity_is_not_waited_for() {
+        let mut recorded = Recorded::default();
+        for epoch in 0..12 {
+            recorded.add(&round(0, epoch, 10_000, 90_000));
+            recorded.add(&round(1, epoch, 10_000 + 2_000 * u64::from(epoch % 5), 90_000));
+        }
+        let plan = plan("producer_consumer");
+        assert!(!settled(&plan, &recorded, 0));
+        recorded.add(&Line::Capacity { group: 0, entry: 1, effective: "1".to_owned() });
+        assert!(settled(&plan, &recorded, 0));
     }
 }

@@ -227,8 +227,7 @@ fn cell(
         group.into_iter().map(|record| (record.shard.index, record)).collect();
     let of = newest.shard.of;
     let there: BTreeSet<u32> = of_parts.iter().filter(in_group).map(|record| record.shard.index).collect();
-    let missing: Vec<String> =
-        (1..=of).filter(|index| !there.contains(index)).map(|index| index.to_string()).collect();
+    let missing = missing(of, &there);
     let parts: Vec<&Verified> = parts.into_values().collect();
 
     let failed = |record: &&Verified| matches!(record.answer, Answer::Ran(Outcome::Failed(_)));
@@ -266,7 +265,7 @@ fn cell(
         if missing.is_empty() {
             shards = format!("all {of} shards");
         } else {
-            shards = format!("{there} of {of} shards; missing: {}", missing.join(", "));
+            shards = format!("{there} of {of} shards; missing: {missing}");
             if standing == Standing::Passed {
                 standing = Standing::ShardsMissing;
             }
@@ -281,6 +280,18 @@ fn cell(
         shards,
         detail,
         failed_earlier: failed_earlier && standing != Standing::Failed,
+    }
+}
+
+/// The parts that are not there, in words: the first of them, and how many more; empty when all are.
+fn missing(of: u32, there: &BTreeSet<u32>) -> String {
+    const NAMED: usize = 8;
+    let mut missing = (1..=of).filter(|index| !there.contains(index)).map(|index| index.to_string());
+    let named: Vec<String> = missing.by_ref().take(NAMED).collect();
+    let all = (of as usize).saturating_sub(there.len());
+    match all.saturating_sub(named.len()) {
+        0 => named.join(", "),
+        more => format!("{} and {} more", named.join(", "), numbers::separated(more as u64)),
     }
 }
 
@@ -334,7 +345,7 @@ fn cases(parts: &[&Verified]) -> Option<u64> {
         Answer::Ran(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => Some(cases),
         _ => None,
     });
-    counted.fold(None, |all, cases| Some(all.unwrap_or(0) + cases))
+    counted.fold(None, |all: Option<u64>, cases| Some(all.unwrap_or(0).saturating_add(cases)))
 }
 
 #[cfg(test)]
@@ -394,6 +405,12 @@ mod tests {
         assert_eq!(two.detail, "2 of 3 shards; missing: 2; up to 20 operations");
         let (own, _) = of(&parts[..1], Scope::OneShard);
         assert_eq!((own.standing, own.cases), (Standing::Passed, Some(10)));
+        // Of many that are missing some are named.
+        let (one, _) = of(&[record("flume", "1/4000000000", 1, passed(1))], Scope::AllShards);
+        assert_eq!(
+            one.shards,
+            "1 of 4000000000 shards; missing: 2, 3, 4, 5, 6, 7, 8, 9 and 3,999,999,991 more"
+        );
         // Another seed is another verification: its part does not fill the gap.
         let mut other = parts.clone();
         other[2].seed = 8;

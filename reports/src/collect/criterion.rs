@@ -102,30 +102,35 @@ impl Benchmarks {
             };
             return Err(Problem { file: folder.join("benchmark.json"), line: None, what });
         }
+        if messages == 0 {
+            let what = "is of rounds that delivered nothing".to_owned();
+            return Err(Problem { file: folder.join("benchmark.json"), line: None, what });
+        }
 
         let estimates_path = folder.join("estimates.json");
         let estimates: EstimatesFile = read_json(&estimates_path)?;
         let sample_path = folder.join("sample.json");
         let sample: SampleFile = read_json(&sample_path)?;
 
-        let median = estimates.median;
-        let bounds = median.confidence_interval;
-        let sensible = [bounds.lower_bound, median.point_estimate, bounds.upper_bound]
-            .iter()
-            .all(|time| time.is_finite() && *time > 0.0)
-            && bounds.lower_bound <= bounds.upper_bound;
-        if !sensible {
+        // Checked after the division: of what is next to nothing, nothing may be left.
+        let per_message = |round: f64| round / messages as f64;
+        let positive = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite() && *number > 0.0);
+        let bounds = estimates.median.confidence_interval;
+        let [low, median, high] =
+            [bounds.lower_bound, estimates.median.point_estimate, bounds.upper_bound].map(per_message);
+        if !positive(&[low, median, high]) || low > high {
             return Err(Problem {
                 file: estimates_path,
                 line: None,
                 what: "holds a time that is none".to_owned(),
             });
         }
-        let positive = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite() && *number > 0.0);
+        let rounds = sample.iters.iter().zip(&sample.times);
+        let samples: Vec<f64> = rounds.map(|(rounds, time)| per_message(time / rounds)).collect();
         if sample.iters.is_empty()
             || sample.iters.len() != sample.times.len()
             || !positive(&sample.iters)
-            || !positive(&sample.times)
+            || !positive(&samples)
         {
             return Err(Problem {
                 file: sample_path,
@@ -134,17 +139,11 @@ impl Benchmarks {
             });
         }
 
-        let per_message = |round: f64| round / messages as f64;
         Ok(Measurement {
-            median: per_message(median.point_estimate),
-            interval: [per_message(bounds.lower_bound), per_message(bounds.upper_bound)],
+            median,
+            interval: [low, high],
             level: bounds.confidence_level,
-            samples: sample
-                .iters
-                .iter()
-                .zip(&sample.times)
-                .map(|(rounds, time)| per_message(time / rounds))
-                .collect(),
+            samples,
             rounds_per_sample: sample.iters.iter().copied().fold(1.0, f64::max) as u64,
             messages,
             epochs: None,
@@ -228,6 +227,11 @@ struct SampleFile {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::num::f64::ANY;
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -244,5 +248,47 @@ mod tests {
         assert_eq!(file.throughput.and_then(|throughput| throughput.elements), Some(7));
         let file = parse(r#"{"group_id":"g","function_id":"f","throughput":{"Bytes":7}}"#);
         assert_eq!(file.throughput.and_then(|throughput| throughput.elements), None);
+    }
+
+    proptest! {
+        /// Whatever numbers the files hold: a measurement has times, or there is a problem.
+        #[test]
+        fn what_is_read_are_times(
+            numbers in prop_oneof![Just([900.0, 1_000.0, 1_100.0]), [ANY, ANY, ANY]],
+            iters in vec(prop_oneof![ANY, 1.0..1e3], 0..4),
+            times in vec(prop_oneof![ANY, 1.0..1e9], 0..4),
+            messages in 0..3_u64,
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let new = folder.path().join("g").join("f").join(NEWEST);
+            fs::create_dir_all(&new).expect("made");
+            let [low, middle, high] = numbers;
+            let write = |file: &str, value: serde_json::Value| {
+                fs::write(new.join(file), value.to_string()).expect("written");
+            };
+            write("benchmark.json", json!({"group_id": "g", "function_id": "f", "throughput": {"Elements": messages}}));
+            let bounds = json!({"confidence_level": 0.95, "lower_bound": low, "upper_bound": high});
+            write("estimates.json", json!({"median": {"confidence_interval": bounds, "point_estimate": middle}}));
+            write("sample.json", json!({"iters": iters, "times": times}));
+            if let Ok(read) = Benchmarks::find(folder.path()).measurement("g", "f", messages) {
+                prop_assert!(read.interval[0] <= read.interval[1]);
+                let all = read.samples.into_iter().chain(read.interval).chain([read.median]);
+                for time in all {
+                    prop_assert!(time > 0.0 && time.is_finite(), "{}", time);
+                }
+            }
+        }
+
+        #[test]
+        fn files_of_any_bytes_are_a_problem(bytes in vec(any::<u8>(), 0..40)) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let new = folder.path().join("g").join("f").join(NEWEST);
+            fs::create_dir_all(&new).expect("made");
+            fs::write(new.join("benchmark.json"), &bytes).expect("written");
+            let found = Benchmarks::find(folder.path());
+            prop_assert_eq!(found.problems.len(), 1);
+            let problem = found.measurement("g", "f", 1).expect_err("it cannot be read");
+            prop_assert!(problem.what.starts_with("is damaged"), "{}", problem);
+        }
     }
 }

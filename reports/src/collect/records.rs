@@ -23,6 +23,16 @@ pub struct Records {
 }
 
 impl Records {
+    /// Adds those of another file.
+    pub fn add(&mut self, other: Records) {
+        let Records { runs, cells, overheads, models, problems } = other;
+        self.runs.extend(runs);
+        self.cells.extend(cells);
+        self.overheads.extend(overheads);
+        self.models.extend(models);
+        self.problems.extend(problems);
+    }
+
     /// Reads a file of records. Lines that cannot be read are one [`Problem`], whose line is the first of them: another
     /// version's records may be many.
     ///
@@ -65,7 +75,13 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
+    use harness::record::Recorder;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::any;
+    use crate::collect::verified::VerifiedRecords;
 
     #[test]
     fn a_broken_line_is_named_and_the_others_are_kept() {
@@ -79,5 +95,45 @@ mod tests {
         assert_eq!(lines, [Some(3)]);
         assert!(records.problems[0].to_string().contains("records.jsonl:3: not a record"));
         assert!(records.problems[0].to_string().ends_with("; later lines left out: 1"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(written in vec(any::record(), 0..6)) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("records.jsonl");
+            std::fs::write(&path, "").expect("written");
+            for record in &written {
+                Recorder::new(&path).append(record).expect("written");
+            }
+            let read = Records::read(&path).expect("readable");
+            let of = |wanted: fn(&Record) -> bool| written.iter().filter(move |record| wanted(record)).cloned();
+            prop_assert!(read.runs.into_iter().map(Record::Run).eq(of(|record| matches!(record, Record::Run(_)))));
+            prop_assert!(read.cells.into_iter().map(Record::Cell).eq(of(|record| matches!(record, Record::Cell(_)))));
+            prop_assert!(read.models.into_iter().map(Record::Model).eq(of(|record| matches!(record, Record::Model(_)))));
+            let overheads = of(|record| matches!(record, Record::Overhead(_)));
+            prop_assert!(read.overheads.into_iter().map(Record::Overhead).eq(overheads));
+            prop_assert_eq!(read.problems, []);
+            let verified = VerifiedRecords::read(&[path]).expect("readable").records.into_iter();
+            let verified = verified.map(|verified| Record::Verified(Box::new(verified)));
+            prop_assert!(verified.eq(of(|record| matches!(record, Record::Verified(_)))));
+        }
+
+        #[test]
+        fn damage_of_any_kind_is_one_problem_and_hides_no_other_line(
+            record in any::record(),
+            damage in vec(any::<u8>().prop_filter("it ends the line", |byte| *byte != b'\n'), 1..40),
+        ) {
+            prop_assume!(!damage.iter().all(u8::is_ascii_whitespace));
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("records.jsonl");
+            let line = serde_json::to_vec(&record).expect("plain data");
+            std::fs::write(&path, [&damage[..], b"\n", &line, b"\n"].concat()).expect("written");
+            let read = Records::read(&path).expect("readable");
+            let kept = read.runs.len() + read.cells.len() + read.overheads.len() + read.models.len();
+            prop_assert_eq!(kept, usize::from(!matches!(record, Record::Verified(_))));
+            let lines: Vec<_> = read.problems.iter().map(|problem| problem.line).collect();
+            prop_assert_eq!(lines, [Some(1)]);
+        }
     }
 }

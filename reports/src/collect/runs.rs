@@ -54,16 +54,19 @@ impl RunData {
             problems: Vec::new(),
         };
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            match serde_json::from_slice(line) {
-                Ok(line) => run.add(line),
+            let left_out = match serde_json::from_slice(line) {
+                Ok(Line::Round(round)) if round.measured.messages == 0 || round.measured.wall_ns == 0 => {
+                    "a round of no messages or no time, so it was left out".to_owned()
+                }
+                Ok(line) => {
+                    run.add(line);
+                    continue;
+                }
                 // What a killed run left of the round in flight.
-                Err(_) if !line.ends_with(b"\n") => {}
-                Err(error) => run.problems.push(Problem {
-                    file: path.clone(),
-                    line: Some(index + 1),
-                    what: format!("not a line of a run, so it was left out ({error})"),
-                }),
-            }
+                Err(_) if !line.ends_with(b"\n") => continue,
+                Err(error) => format!("not a line of a run, so it was left out ({error})"),
+            };
+            run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what: left_out });
         }
         Ok(run)
     }
@@ -108,4 +111,111 @@ pub fn newest(runs: &Path) -> Option<PathBuf> {
     let folders = std::fs::read_dir(runs).ok()?.flatten().map(|entry| entry.path());
     // They are named by the moment they began.
     folders.filter(|folder| folder.join(ROUNDS_FILE).is_file()).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use harness::machine::Machine;
+    use harness::record::ParamsRecord;
+    use harness::registry::Registry;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::analyse::page::Page;
+    use crate::any;
+    use crate::collect::records::Records;
+    use crate::collect::verified::VerifiedRecords;
+    use crate::render;
+    use crate::run::child::Launch;
+    use crate::run::plan::{Entry, Group, VERSION};
+
+    /// A plan of two workloads, one ranked by time and one by latency, over two channels.
+    fn plan(registry: &Registry) -> Plan {
+        let group = |workload: &str| Group {
+            workload: workload.to_owned(),
+            params: ParamsRecord::of(
+                registry.workload(workload).expect("a workload"),
+                &registry.params(workload, "").expect("its defaults"),
+            ),
+            least_messages: 1,
+            deadline_ns: 1,
+        };
+        let entry = |name: &str| Entry {
+            name: name.to_owned(),
+            channel: name.to_owned(),
+            version: "1".to_owned(),
+            launch: Launch::Own,
+            about: None,
+        };
+        Plan {
+            version: VERSION,
+            began: "2026-01-02T03:04:05Z".to_owned(),
+            command: "chanlab run".to_owned(),
+            profile: "quick".to_owned(),
+            seed: 1,
+            machine: Machine::current(registry),
+            entries: vec![entry("flume"), entry("kanal")],
+            groups: vec![group("producer_consumer"), group("open_loop")],
+            blocks: 1,
+            budget_seconds: 1,
+            fewest_epochs: 1,
+            most_epochs: 12,
+            precision: 0.05,
+            placement: "any".to_owned(),
+            allocations: false,
+            versions: None,
+            not_available: Vec::new(),
+        }
+    }
+
+    /// The run of these bytes.
+    fn read(registry: &Registry, rounds: &[u8]) -> RunData {
+        let folder = tempfile::tempdir().expect("a folder");
+        plan(registry).write(folder.path()).expect("written");
+        std::fs::write(folder.path().join(ROUNDS_FILE), rounds).expect("written");
+        RunData::read(folder.path()).expect("there is a plan")
+    }
+
+    #[test]
+    fn a_round_of_nothing_is_a_problem_and_no_time() {
+        let line = r#"{"kind":"round","group":0,"entry":0,"epoch":0,"block":0,"at_ms":0}"#;
+        let run = read(&Registry::new(), format!("{line}\n").as_bytes());
+        assert_eq!(run.measured((0, 0)), [] as [&RoundLine; 0]);
+        let problem = run.problems[0].to_string();
+        assert!(
+            problem.ends_with("rounds.jsonl:1: a round of no messages or no time, so it was left out"),
+            "{problem}"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn whatever_was_recorded_the_page_is_drawn(lines in vec(any::line(), 0..12), verified in vec(any::verified(), 0..4)) {
+            let registry = Registry::new();
+            let bytes = lines.iter().flat_map(|line| serde_json::to_vec(line).expect("plain data").into_iter().chain(*b"\n"));
+            let run = read(&registry, &bytes.collect::<Vec<_>>());
+            let verified = VerifiedRecords { records: verified, problems: Vec::new() };
+            let page = Page::of_run(run, None, Records::default(), &registry).with_verification(verified, &registry);
+            let text = render::page::page(&page, "2026-01-02T03:04:05Z");
+            prop_assert!(text.ends_with("</html>") && !text.contains("NaN") && !text.contains("inf×"));
+        }
+
+        #[test]
+        fn damage_is_a_problem_and_hides_no_other_line(
+            before in any::line(),
+            damage in vec(any::<u8>().prop_filter("it ends the line", |byte| *byte != b'\n'), 1..40),
+            after in any::line(),
+        ) {
+            let registry = Registry::new();
+            let [before, after] = [before, after].map(|line| serde_json::to_vec(&line).expect("plain data"));
+            let whole = read(&registry, &[&before[..], b"\n", &after, b"\n"].concat());
+            let damaged = read(&registry, &[&before[..], b"\n", &damage, b"\n", &after, b"\n"].concat());
+            prop_assert_eq!(damaged.problems.len(), whole.problems.len() + 1);
+            prop_assert_eq!(damaged.rounds, whole.rounds);
+            prop_assert_eq!(damaged.failed, whole.failed);
+        }
+    }
 }

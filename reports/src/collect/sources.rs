@@ -1,4 +1,4 @@
-//! Where the data is: criterion's directory with the record of the benchmarks in it, the record of the models, and those of
+//! Where the data is: criterion's directory with the record of the benchmarks in it, the records of the models, and those of
 //! verifications.
 
 use std::io::ErrorKind;
@@ -35,8 +35,9 @@ pub struct Sources {
     pub benchmarks_only: bool,
     /// Criterion's directory.
     pub input: Option<PathBuf>,
-    /// The record of the models. Only a file that was named has to exist.
-    pub models: Option<PathBuf>,
+    /// The records of the models. Without any, those of each explorer in the target directory are taken. Only what was named has
+    /// to exist.
+    pub models: Vec<PathBuf>,
     /// Records of verifications: files, or folders of them. Without any, and without a directory of criterion's, all of the target
     /// directory are taken. Only what was named has to exist.
     pub verified: Vec<PathBuf>,
@@ -51,7 +52,7 @@ pub struct Collected {
     pub records: Records,
     /// What criterion measured.
     pub benchmarks: Benchmarks,
-    /// The record of the models; empty when no model was run.
+    /// The records of the models; empty when no model was run.
     pub models: Records,
 }
 
@@ -118,26 +119,29 @@ impl Sources {
         }
     }
 
-    /// Reads the record of the models.
+    /// Reads the records of the models.
     ///
     /// # Errors
     ///
-    /// When a file that was named is not there, or cannot be read.
+    /// When a file that was named is not there, or one cannot be read.
     pub fn models(&self) -> Result<Records> {
-        let path = match &self.models {
-            Some(path) => path.clone(),
-            None => default_models_file(),
-        };
-        match Records::read(&path) {
-            Err(error) if self.models.is_none() && error.kind() == ErrorKind::NotFound => {
-                Ok(Records::default())
+        let are_named = !self.models.is_empty();
+        let files = if are_named { self.models.clone() } else { default_models_files() };
+        let mut all = Records::default();
+        for file in files {
+            match Records::read(&file) {
+                Err(error) if !are_named && error.kind() == ErrorKind::NotFound => {}
+                records => all.add(
+                    records.with_context(|| format!("cannot read the models' record {}", file.display()))?,
+                ),
             }
-            result => result.with_context(|| format!("cannot read the models' record {}", path.display())),
         }
+        Ok(all)
     }
 }
 
-/// The models are built in a target directory of their own, inside the usual one: `--cfg loom` changes every crate.
-fn default_models_file() -> PathBuf {
-    target_dir().join("loom").join(MODELS_FILE)
+/// The models are built in a target directory of their own for each explorer, inside the usual one: `--cfg loom` and `--cfg shuttle`
+/// change every crate.
+fn default_models_files() -> Vec<PathBuf> {
+    ["loom", "shuttle"].map(|explorer| target_dir().join(explorer).join(MODELS_FILE)).into()
 }

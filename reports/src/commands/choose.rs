@@ -8,9 +8,10 @@ use harness::machine::Machine;
 use harness::profile::Profile;
 use harness::registry::Registry;
 use reports::Usage;
-use reports::analyse::choice::{By, choose};
-use reports::analyse::runs::settled;
+use reports::analyse::choice::choose;
+use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
+use reports::run::record::By;
 
 use super::measure::{Measuring, carry_out};
 
@@ -71,6 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
     let folder = measuring.folder(&plan, "choices");
     plan.write(&folder)?;
+    let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     carry_out(&plan, &folder, &settled, "chanlab run")?;
     let Some(choice) = choose(&RunData::read(&folder)?, by) else {
         bail!("no channel has a time: {} says why", folder.display());

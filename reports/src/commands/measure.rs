@@ -353,3 +353,27 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
     }
     Ok(groups)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::num::f64::ANY;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_percentage_is_from_0_to_100(number in ANY) {
+            let read = percent(&number.to_string());
+            prop_assert_eq!(read.ok(), Some(number).filter(|number| (0.0..=100.0).contains(number)));
+        }
+
+        #[test]
+        fn any_text_is_a_percentage_or_refused(text in vec(any::<char>(), 0..8).prop_map(String::from_iter)) {
+            if let Ok(number) = percent(&text) {
+                prop_assert!((0.0..=100.0).contains(&number), "{}", number);
+            }
+        }
+    }
+}

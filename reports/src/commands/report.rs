@@ -27,9 +27,10 @@ pub(crate) struct Arguments {
     /// Criterion's directory, with the benchmarks' record in it [default: criterion in the target directory]
     #[arg(long, value_name = "DIR")]
     input: Option<PathBuf>,
-    /// The models' record [default: loom/chanlab-models.jsonl in the target directory, if it is there]
+    /// Records of the models to show [default: loom/chanlab-models.jsonl and shuttle/chanlab-models.jsonl in the target directory,
+    /// where they are there]
     #[arg(long, value_name = "FILE")]
-    models: Option<PathBuf>,
+    models: Vec<PathBuf>,
     /// Records of chanlab verify to show: a file, or a folder of them, as of several shards [default: all in chanlab/verify in the
     /// target directory, unless --input is given]
     #[arg(long, value_name = "PATH")]

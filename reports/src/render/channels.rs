@@ -21,7 +21,7 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                             th scope="col" { "what it is" }
                             th scope="col" { "lacks, and other notes" }
                             th scope="col" { "its own rounds" }
-                            th scope="col" { "loom on its own code" }
+                            th scope="col" { "models of its own code" }
                         }
                     }
                     tbody {
@@ -31,7 +31,8 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
             }
             p.quiet {
                 "A lack is declared by the channel's file and is no failure. Verified rounds show that nothing went wrong in the "
-                "runs that were made, not that nothing can; loom tries every schedule within its bounds, where it can run at all."
+                "runs that were made, not that nothing can; loom tries every schedule of its models within their bounds, and shuttle a "
+                "number of random ones, where they can run at all."
             }
         }
     }
@@ -63,7 +64,7 @@ fn row(channel: &ChannelPage, colours: &Colours) -> Markup {
             }
             // The labels stand in for the head where the table is too narrow to have columns.
             td data-label="its own rounds" { (verdict(&channel.rounds)) }
-            td data-label="loom on its own code" { (verdict(&channel.loom)) }
+            td data-label="models of its own code" { (verdict(&channel.models)) }
         }
     }
 }

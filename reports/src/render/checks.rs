@@ -93,11 +93,13 @@ pub fn models(page: &Page) -> Markup {
         section #models {
             h2 { "Models" }
             p {
-                "Loom runs a small program in every schedule within its bounds, weak memory included. It needs code that is written "
-                "on its types: the baseline, and the workloads' protocols over the baseline. Of the other channels it says nothing."
+                "Loom runs a small program in every schedule within its bounds, weak memory included; it has exhausted a model where "
+                "these were all schedules that there are. Shuttle runs a larger one in a number of random and PCT schedules, without "
+                "weak memory. Both need code that is written on their types: the baseline, and the workloads' protocols over the "
+                "baseline. Of the other channels they say nothing."
             }
             @if page.models.is_empty() {
-                p.quiet { "Not run (" code { "scripts/loom" } ")." }
+                p.quiet { "Not run (" code { "scripts/loom" } ", " code { "scripts/shuttle" } ")." }
             } @else {
                 div.scroll {
                     table {
@@ -133,7 +135,7 @@ fn model_row(model: &Model) -> Markup {
                 @if model.passed { span.good { "passed" } } @else { span.bad { "failed" } }
             }
             td.number { (numbers::separated(model.executions as u64)) }
-            td { (model.bounds) }
+            td { (model.bounds) @if model.exhausted { ": exhausted" } }
             td.number { (numbers::measured(model.seconds)) }
             td { (numbers::date(&model.at)) }
         }

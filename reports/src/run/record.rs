@@ -10,7 +10,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use harness::latency::{Histogram, Percentiles, from_pairs};
 use harness::protocol::Measured;
+use harness::workload::RankedBy;
 use serde::{Deserialize, Serialize};
 
 /// The file of the rounds in the folder of a run.
@@ -90,6 +92,54 @@ pub struct RoundLine {
     pub measured: Measured,
 }
 
+/// What the channels of a group are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// The 99th percentile of a message's latency.
+    Latency,
+    /// Wall time for each message.
+    Throughput,
+    /// Processor time for each message.
+    Cpu,
+}
+
+impl By {
+    /// Everything that channels may be compared by.
+    pub const ALL: [By; 3] = [By::Latency, By::Throughput, By::Cpu];
+
+    /// What counts of a round, in nanoseconds and above 0; `None` where it was not told, as a percentile that has fewer than 10
+    /// messages beyond it.
+    pub fn of(self, round: &RoundLine) -> Option<f64> {
+        let measured = &round.measured;
+        let value = match self {
+            By::Latency => Percentiles::of(&latency(measured)?).p99? as f64,
+            By::Throughput => measured.ns_per_op(),
+            By::Cpu => measured.cpu_ns_per_op()?,
+        };
+        (value > 0.0 && value.is_finite()).then_some(value)
+    }
+}
+
+/// What is compared of an entry in a group, such as its times in ns/op, by epoch and block.
+pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
+
+/// How long the messages of a round took; `None` where it was not told, or makes no sense: times that do not rise, or more of them than
+/// can be counted.
+pub fn latency(round: &Measured) -> Option<Histogram<u64>> {
+    let pairs = round.latency.as_ref()?;
+    pairs.iter().try_fold(0_u64, |all, [_, count]| all.checked_add(*count))?;
+    from_pairs(pairs).ok()
+}
+
+impl From<RankedBy> for By {
+    fn from(by: RankedBy) -> By {
+        match by {
+            RankedBy::Time => By::Throughput,
+            RankedBy::Latency => By::Latency,
+        }
+    }
+}
+
 /// What became of a runner that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -136,9 +186,9 @@ pub struct Recorded {
     pub closed: BTreeSet<(usize, usize)>,
     /// Messages of a round, by group.
     pub sizes: BTreeMap<usize, u64>,
-    /// Times in ns/op, warm-up left out: by group and entry, then by epoch and block.
-    pub times: BTreeMap<(usize, usize), BTreeMap<u32, BTreeMap<u32, f64>>>,
-    /// The effective capacities that were told.
+    /// What may be compared, warm-up left out, by group and entry.
+    pub times: BTreeMap<(By, usize, usize), Times>,
+    /// The cells whose channel really has another capacity than was asked for.
     pub capacities: BTreeSet<(usize, usize)>,
     /// The number of the next round.
     pub next_round: u64,
@@ -158,11 +208,13 @@ impl Recorded {
             }
             Line::Round(round) => {
                 self.rounds.insert((round.group, round.entry, round.epoch, round.block));
-                if let Some(block) = round.block {
-                    let cell = self.times.entry((round.group, round.entry)).or_default();
-                    cell.entry(round.epoch).or_default().insert(block, round.measured.ns_per_op());
+                for by in By::ALL {
+                    if let (Some(block), Some(value)) = (round.block, by.of(round)) {
+                        let cell = self.times.entry((by, round.group, round.entry)).or_default();
+                        cell.entry(round.epoch).or_default().insert(block, value);
+                    }
                 }
-                self.next_round = self.next_round.max(round.measured.round + 1);
+                self.next_round = self.next_round.max(round.measured.round.saturating_add(1));
                 self.at_ms = self.at_ms.max(round.at_ms);
             }
             Line::Unsupported { group, entry, .. } | Line::Failed { group, entry, .. } => {
@@ -233,7 +285,12 @@ impl Rounds {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
+    use crate::any;
 
     fn round(epoch: u32, number: u64) -> Line {
         Line::Round(RoundLine {
@@ -265,6 +322,25 @@ mod tests {
     }
 
     #[test]
+    fn a_latency_is_compared_where_messages_lie_beyond_it() {
+        let of = |by: By, latency: &str| {
+            let line = format!(
+                r#"{{"group":0,"entry":0,"epoch":0,"block":0,"at_ms":0,
+                    "cell":0,"round":0,"messages":1000,"wall_ns":10000000,"latency":{latency}}}"#
+            );
+            by.of(&serde_json::from_str(&line).expect("a round"))
+        };
+        assert_eq!(of(By::Throughput, "[[500,990],[90000,10]]"), Some(10_000.0));
+        let latency = of(By::Latency, "[[500,990],[90000,10]]").expect("10 messages lie beyond it");
+        assert!((500.0..510.0).contains(&latency), "{latency}");
+        // Of so few messages the 99th percentile would be an accident.
+        assert_eq!(of(By::Latency, "[[500,999]]"), None);
+        assert_eq!(of(By::Cpu, "[[500,999]]"), None);
+        // Their sum is beyond what is counted.
+        assert_eq!(of(By::Latency, "[[500,18446744073709551615],[600,1]]"), None);
+    }
+
+    #[test]
     fn a_whole_line_that_is_none_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut rounds, _) = Rounds::open(folder.path()).expect("a new one");
@@ -275,5 +351,45 @@ mod tests {
         std::fs::write(&path, text).expect("written");
         let error = Rounds::open(folder.path()).expect_err("damaged");
         assert!(error.to_string().ends_with("rounds.jsonl:2: not a line of a run"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_read_as_it_was_written(line in any::line()) {
+            let text = serde_json::to_string(&line).expect("plain data");
+            prop_assert!(!text.contains('\n'), "{}", text);
+            prop_assert_eq!(serde_json::from_str::<Line>(&text).expect("a line"), line);
+        }
+
+        #[test]
+        fn a_run_that_was_cut_off_anywhere_goes_on_from_its_last_whole_line(
+            lines in vec(any::line(), 1..6),
+            cut in any::<Index>(),
+            added in any::line(),
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join(ROUNDS_FILE);
+            let texts: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).expect("plain data") + "\n").collect();
+            let all = texts.concat();
+            let cut = cut.index(all.len() + 1);
+            std::fs::write(&path, &all.as_bytes()[..cut]).expect("written");
+            let (mut rounds, _) = Rounds::open(folder.path()).expect("repaired");
+            rounds.append(&added).expect("written");
+            let read = std::fs::read_to_string(&path).expect("text");
+            let read: Vec<Line> = read.lines().map(|line| serde_json::from_str(line).expect("whole")).collect();
+            let whole = all.as_bytes()[..cut].iter().filter(|byte| **byte == b'\n').count();
+            prop_assert_eq!(&read[..whole], &lines[..whole]);
+            prop_assert_eq!(&read[whole..], [added]);
+        }
+
+        #[test]
+        fn what_is_compared_is_above_nothing(line in any::line()) {
+            let mut recorded = Recorded::default();
+            recorded.add(&line);
+            let values = recorded.times.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+            for value in values {
+                prop_assert!(*value > 0.0 && value.is_finite(), "{}", value);
+            }
+        }
     }
 }

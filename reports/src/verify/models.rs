@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use harness::record::{Answer, MODELS_FILE, Model, now, target_dir};
 use harness::verify::{Finding, Method, Outcome, Shard, Task};
 
-use crate::analyse::checks::{BASELINE, newest_models};
+use crate::analyse::checks::{BASELINE, exhausted, newest_models};
 use crate::collect::records::Records;
 use crate::numbers;
 use crate::run::process::{kill, status_words, wait};
@@ -246,12 +246,13 @@ fn finding(model: &Model, said: &str) -> Finding {
     }
 }
 
-/// How far the models go: how many there are, and their different bounds.
+/// How far the models go: how many there are, how many of them were exhausted, and their different bounds.
 fn bounds(models: &[&Model]) -> String {
     let mut bounds: Vec<&str> = models.iter().map(|model| model.bounds.as_str()).collect();
     bounds.sort_unstable();
     bounds.dedup();
-    format!("{}: {}", numbers::count(models.len() as u64, "model"), bounds.join("; or "))
+    let count = numbers::count(models.len() as u64, "model");
+    format!("{count}{}: {}", exhausted(models), bounds.join("; or "))
 }
 
 #[cfg(test)]
@@ -312,6 +313,19 @@ mod tests {
         assert!(finding.happened.starts_with("model quit of worker_pool failed in execution 7"));
         assert!(finding.happened.ends_with("to replay:\n  scripts/loom quit"), "{}", finding.happened);
         assert_eq!(replay, "scripts/loom --small quit -- --exact");
+    }
+
+    #[test]
+    fn bounds_say_how_many_models_were_exhausted() {
+        let exhausted = |name| Model { exhausted: true, ..model(name, BASELINE, true) };
+        let bounded = Model {
+            bounds: "all schedules of at most 2 preemptions".to_owned(),
+            ..model("many", BASELINE, true)
+        };
+        let models = vec![exhausted("queue"), exhausted("hand_off"), bounded];
+        let answers = answers(Method::Loom, &TASK, &explored(models, Some(0), ""));
+        let bounds = "3 models, 2 of them exhausted (every schedule): all schedules of at most 2 preemptions; or every schedule";
+        assert_eq!(answers[0].1, Answer::Ran(Outcome::Passed { cases: 3_000, bounds: bounds.to_owned() }));
     }
 
     #[test]

@@ -135,7 +135,10 @@ fn commit(folder: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::any;
 
     fn refused(text: &str) -> String {
         let error = Source::parse("flume", text).expect_err(text);
@@ -170,5 +173,30 @@ mod tests {
         assert_eq!(source.name(), asked.trim_end_matches('/'));
         assert_eq!(source.recorded("flume 0.12.0"), format!("flume 0.12.0 ({})", source.name()));
         assert_ne!(source.slug(), Source::Published("0.12.0".to_owned()).slug());
+    }
+
+    proptest! {
+        #[test]
+        fn a_published_version_is_called_what_it_is(
+            numbers in any::<[u32; 3]>(),
+            more in prop_oneof![Just(String::new()), "[-+][0-9a-zA-Z.-]{1,9}"],
+        ) {
+            let [major, minor, patch] = numbers;
+            let text = format!("{major}.{minor}.{patch}{more}");
+            prop_assert_eq!(Source::parse("flume", &text).expect("a version"), Source::Published(text));
+        }
+
+        #[test]
+        fn any_text_is_a_version_or_refused(text in prop_oneof![any::text(), "[0-9a-z.+-]{0,12}", "[0-9]\\.[0-9]\\.[0-9][-+][a-z ./+-]{1,6}"]) {
+            match Source::parse("flume", &text) {
+                // It is a part of names of folders and of a manifest.
+                Ok(source) => {
+                    prop_assert_eq!(source.name(), &text);
+                    let slug = source.slug();
+                    prop_assert!(slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)), "{}", slug);
+                }
+                Err(error) => prop_assert!(error.is::<Usage>(), "{}", error),
+            }
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use harness::machine::Machine;
-use harness::record::{BENCH_FILE, CellRecord, Model, ParamsRecord, Record, Recorder, Run, Status};
+use harness::record::{
+    BENCH_FILE, CellRecord, MODELS_FILE, Model, ParamsRecord, Record, Recorder, Run, Status,
+};
 use harness::registry::Registry;
 use serde_json::json;
 use tempfile::TempDir;
@@ -20,7 +22,8 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        Fixture { folder: tempfile::tempdir().expect("a folder") }
+        // On the file system of the command, so that a link to it can be made.
+        Fixture { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder") }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -125,21 +128,35 @@ impl Fixture {
         folder
     }
 
-    /// A model that passed on the machine that `kernel` names.
+    /// A model that loom passed on the machine that `kernel` names.
     pub(crate) fn model(&self, model: &str, subject: &str, kernel: &str) {
-        let record = Record::Model(Model {
-            at: "2026-01-02T03:04:05Z".to_owned(),
-            model: model.to_owned(),
-            subject: subject.to_owned(),
-            method: "loom".to_owned(),
-            passed: true,
-            executions: 1_234,
-            exhausted: false,
-            bounds: "all schedules of at most 2 preemptions".to_owned(),
-            seconds: 1.5,
-            machine: machine(kernel),
-        });
-        Recorder::new(self.models_file()).append(&record).expect("written");
+        append_model(&self.models_file(), "loom", model, subject, kernel);
+    }
+
+    /// A model that `explorer` passed, recorded in the folder's target directory.
+    pub(crate) fn model_by(&self, explorer: &str, model: &str, subject: &str, kernel: &str) {
+        append_model(&self.target().join(explorer).join(MODELS_FILE), explorer, model, subject, kernel);
+    }
+
+    fn target(&self) -> PathBuf {
+        self.path().join("target")
+    }
+
+    /// The page that the command draws when it was built into this folder's target directory, and is told of no models.
+    pub(crate) fn page_of_its_target(&self) -> String {
+        // What makes a folder one of cargo's.
+        fs::write(self.target().join(".rustc_info.json"), "{}").expect("written");
+        let command = self.target().join("chanlab");
+        // No copy: while another test starts a process, a file that is being written cannot be started.
+        fs::hard_link(env!("CARGO_BIN_EXE_chanlab"), &command).expect("linked");
+        let paths = [self.input(), self.page_file()].map(|path| path.display().to_string());
+        let [input, output] = paths.each_ref().map(String::as_str);
+        let output = Command::new(command)
+            .args(["report", "--input", input, "--output", output])
+            .output()
+            .expect("the command starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        fs::read_to_string(self.page_file()).expect("the page")
     }
 
     /// Runs `chanlab report` over this folder.
@@ -163,6 +180,22 @@ impl Fixture {
         assert!(output.status.success(), "{}", text(&output.stderr));
         fs::read_to_string(self.page_file()).expect("the page")
     }
+}
+
+fn append_model(file: &Path, explorer: &str, model: &str, subject: &str, kernel: &str) {
+    let record = Record::Model(Model {
+        at: "2026-01-02T03:04:05Z".to_owned(),
+        model: model.to_owned(),
+        subject: subject.to_owned(),
+        method: explorer.to_owned(),
+        passed: true,
+        executions: 1_234,
+        exhausted: false,
+        bounds: "all schedules of at most 2 preemptions".to_owned(),
+        seconds: 1.5,
+        machine: machine(kernel),
+    });
+    Recorder::new(file).append(&record).expect("written");
 }
 
 /// A machine with this kernel.

@@ -162,6 +162,27 @@ fn models_of_another_machine_are_no_silent_part_of_the_page() {
     assert!(words(&fixture.page()).contains(said));
 }
 
+/// The scripts leave one record for each explorer, in the target directory of the command.
+#[test]
+fn models_of_every_explorer_are_shown() {
+    let fixture = every_kind();
+    fixture.model_by("loom", "hand_off", "mutex-deque", KERNEL);
+    fixture.model_by("shuttle", "hand_off", "mutex-deque", KERNEL);
+    fixture.model_by("shuttle", "protocol", WORKLOAD, KERNEL);
+    let page = words(&fixture.page_of_its_target());
+    let section = page.split("Models Loom runs").nth(1).expect("the section");
+    for row in [
+        "hand_off mutex-deque loom passed",
+        "hand_off mutex-deque shuttle passed",
+        "protocol producer_consumer shuttle passed",
+    ] {
+        assert!(section.contains(row), "{row} is not in: {section}");
+    }
+    let bounds = "1 model passed: all schedules of at most 2 preemptions";
+    assert!(page.contains(&format!("✓ loom: {bounds}; shuttle: {bounds}")), "{page}");
+    assert!(page.contains(&format!("protocol only, over mutex-deque: shuttle: {bounds}")), "{page}");
+}
+
 #[test]
 fn no_check_passes_on_code_that_it_did_not_run_on() {
     let fixture = every_kind();
@@ -175,7 +196,7 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
         let found = rows.iter().find(|row| row.contains(&format!("{channel} {channel} 1.2.3")));
         found.unwrap_or_else(|| panic!("no {channel} in {rows:?}"))
     };
-    assert!(row("mutex-deque").ends_with("✓ 1 model passed: all schedules of at most 2 preemptions"));
+    assert!(row("mutex-deque").ends_with("✓ loom: 1 model passed: all schedules of at most 2 preemptions"));
     assert!(row("crossbeam").contains("✓ 120 rounds verified, none failed"));
     assert!(
         row("crossbeam").ends_with("not instrumentable: its published source is not written on loom's types")
@@ -184,7 +205,7 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
     assert!(row("kanal").contains("✗ failed in 1 cell: producer_consumer with capacity=0"));
     // Three channels with verified rounds, and the models of one.
     assert_eq!(table.matches('✓').count(), 4);
-    assert!(words(&page).contains("protocol only, over mutex-deque: 1 model passed"));
+    assert!(words(&page).contains("protocol only, over mutex-deque: loom: 1 model passed"));
 }
 
 #[test]

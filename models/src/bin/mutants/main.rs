@@ -12,11 +12,12 @@
 mod builds;
 mod runs;
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 use harness::mutants::Mutant;
@@ -157,13 +158,10 @@ fn in_parallel<J: Sync + std::fmt::Debug, R: Send + std::fmt::Debug>(
                     .and_then(|index| Some((index, jobs.get(index)?)))
                 {
                     let result = run(job);
-                    println!(
-                        "{:>5.0} s  {}/{}  {job:?}: {result:?}",
-                        began.elapsed().as_secs_f64(),
-                        index + 1,
-                        jobs.len()
-                    );
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    let text = format!("{job:?}: {result:?}");
+                    results.push((index, result));
+                    println!("{}  {text}", how_far(began.elapsed(), results.len(), jobs.len()));
                 }
             });
         }
@@ -171,4 +169,14 @@ fn in_parallel<J: Sync + std::fmt::Debug, R: Send + std::fmt::Debug>(
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_unstable_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// How far the jobs are: for whoever waits at a terminal also about how long it will take, if the others take as long as those before.
+fn how_far(elapsed: Duration, done: usize, all: usize) -> String {
+    let far = format!("{:>5.0} s  {done} of {all}", elapsed.as_secs_f64());
+    if !io::stdout().is_terminal() {
+        return far;
+    }
+    let left = elapsed.as_secs_f64() * (all - done) as f64 / done as f64;
+    format!("{far}, about {:.0} min {:02.0} s left", (left / 60.0).floor(), (left % 60.0).floor())
 }

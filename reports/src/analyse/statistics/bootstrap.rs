@@ -90,7 +90,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analyse::statistics::reference::{Draws, reference};
+    use crate::analyse::statistics::reference::{Draws, EXACT, close, reference, rising_levels};
 
     const SEED: u64 = 20_241_124;
 
@@ -188,6 +188,32 @@ mod tests {
             let mut generator = Xoshiro256PlusPlus::seed_from_u64(SEED);
             let resampled = Ordered::of(std::slice::from_ref(&rounds)).resampled(&[rounds.len()], &mut generator);
             prop_assert_eq!(resampled, crate::analyse::statistics::quantiles::median(&sorted));
+        }
+
+        #[test]
+        fn a_higher_level_gives_a_wider_interval(
+            clusters in vec(vec(-1e3..1e3, 1..6), 12),
+            levels in rising_levels(),
+            seed: u64,
+        ) {
+            let [inner, outer] = levels.map(|level| median(&clusters, level, seed).expect("enough clusters"));
+            prop_assert!(outer[0] <= inner[0] && inner[1] <= outer[1], "{inner:?} and {outer:?}");
+        }
+
+        #[test]
+        fn the_interval_goes_with_the_observations_in_whatever_order(
+            clusters in vec(vec(-1e3..1e3, 1..6), 6..12),
+            shift in -1e3..1e3,
+            seed: u64,
+        ) {
+            let [low, high] = median(&clusters, 0.95, seed).expect("enough clusters");
+            // A factor of two and a shift that may lose the last bits; and each epoch's rounds the other way round.
+            let moved: Vec<Vec<f64>> = clusters
+                .iter()
+                .map(|rounds| rounds.iter().rev().map(|value| 2.0 * value + shift).collect())
+                .collect();
+            let [moved_low, moved_high] = median(&moved, 0.95, seed).expect("as many");
+            prop_assert!(close(moved_low, 2.0 * low + shift, EXACT) && close(moved_high, 2.0 * high + shift, EXACT));
         }
     }
 }

@@ -166,7 +166,11 @@ fn weights(sorted: &[f64], origin: f64, step: f64, cells: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::analyse::statistics::reference::sorted;
 
     #[test]
     fn two_heaps_have_one_valley_between_them() {
@@ -191,5 +195,27 @@ mod tests {
         let density = Density::of(&mirrored, 4.0);
         assert!(density.heights.iter().take(30).eq(density.heights.iter().take(49).rev().take(30)));
         assert_eq!(density.valleys().count(), 1);
+    }
+
+    proptest! {
+        /// The grid reaches so far beyond the sample that nothing of a kernel is cut off.
+        #[test]
+        fn every_observation_has_a_whole_kernel(sorted in sorted(vec(-50.0..50.0, 2..60)), resolution in 0.01..1.0) {
+            let density = Density::of(&sorted, resolution);
+            let kernel: f64 = (-(REACH * CELLS_IN_BANDWIDTH) as i32..=(REACH * CELLS_IN_BANDWIDTH) as i32)
+                .map(|cell| (-0.5 * (f64::from(cell) / CELLS_IN_BANDWIDTH).powi(2)).exp())
+                .sum();
+            let all: f64 = density.heights.iter().sum();
+            prop_assert!((all / (kernel * sorted.len() as f64) - 1.0).abs() < 1e-9, "{all}");
+            prop_assert!(density.heights.iter().all(|height| *height >= 0.0));
+        }
+
+        #[test]
+        fn a_valley_is_within_the_sample(sorted in sorted(vec(prop_oneof![0.0..1.0, 5.0..6.0], 2..60))) {
+            for valley in Density::of(&sorted, 0.01).valleys() {
+                prop_assert!(sorted[0] < valley.place && valley.place < sorted[sorted.len() - 1], "{valley:?}");
+                prop_assert!(valley.evidence >= 0.0 && valley.evidence.is_finite(), "{valley:?}");
+            }
+        }
     }
 }

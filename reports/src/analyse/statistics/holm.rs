@@ -69,5 +69,16 @@ mod tests {
                 prop_assert!(*all >= fewer);
             }
         }
+
+        #[test]
+        fn each_p_value_is_adjusted_alike_wherever_it_stands(
+            (p_values, order) in vec(0.0..=1.0, 0..40)
+                .prop_flat_map(|p_values| (Just(p_values.clone()), Just((0..p_values.len()).collect::<Vec<_>>()).prop_shuffle())),
+        ) {
+            let adjusted = adjust(&p_values);
+            let shuffled: Vec<f64> = order.iter().map(|place| p_values[*place]).collect();
+            let expected: Vec<f64> = order.iter().map(|place| adjusted[*place]).collect();
+            prop_assert_eq!(adjust(&shuffled), expected);
+        }
     }
 }

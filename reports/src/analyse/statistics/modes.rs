@@ -118,7 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analyse::statistics::reference::Draws;
+    use crate::analyse::statistics::reference::{Draws, shuffled};
 
     /// Random samples for each shape and number of rounds.
     const TRIALS: usize = 1_000;
@@ -247,6 +247,21 @@ mod tests {
             let doubled: Vec<f64> = times.iter().map(|time| time * 2.0).collect();
             let shares = |times: &[f64]| find(times).iter().map(|mode| mode.share).collect::<Vec<_>>();
             prop_assert_eq!(shares(&times), shares(&doubled));
+        }
+
+        #[test]
+        fn the_order_of_measurement_is_no_matter(
+            (times, shuffled) in shuffled(vec(1e-2..1e6, 1..80)),
+        ) {
+            prop_assert_eq!(find(&times), find(&shuffled));
+        }
+
+        #[test]
+        fn a_mode_has_its_least_share(near in vec(100.0..110.0, 1..60), far in vec(1_000.0..1_100.0, 1..60)) {
+            let modes = find(&[near, far].concat());
+            for mode in &modes {
+                prop_assert!(modes.len() == 1 || mode.share >= LEAST_SHARE, "{modes:?}");
+            }
         }
     }
 }

@@ -37,12 +37,37 @@ pub(super) fn midpoint(one: f64, other: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::analyse::statistics::reference::{EXACT, close, sorted};
 
     #[test]
     fn quantiles_interpolate_and_end_at_the_ends() {
         let sorted = [1.0, 2.0, 4.0, 8.0];
         assert_eq!([0.0, 0.25, 0.5, 1.0].map(|share| quantile(&sorted, share)), [1.0, 1.75, 3.0, 8.0]);
         assert_eq!([median(&sorted), median(&sorted[1..]), median(&sorted[..1])], [3.0, 4.0, 1.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_quantile_rises_with_its_share_from_the_least_to_the_largest(
+            sorted in sorted(vec(-1e6..1e6, 1..40)),
+            shares in [0.0..=1.0, 0.0..=1.0],
+        ) {
+            let [one, other] = shares.map(|share| quantile(&sorted, share));
+            prop_assert!(sorted[0] <= one && one <= sorted[sorted.len() - 1]);
+            prop_assert!(shares[0] > shares[1] || one <= other, "{one} and {other}");
+            prop_assert!(close(quantile(&sorted, 0.5), median(&sorted), EXACT));
+        }
+
+        #[test]
+        fn a_quantile_goes_with_its_sample(sorted in sorted(vec(-1e6..1e6, 1..40)), share in 0.0..=1.0, shift in -1e6..1e6) {
+            let moved: Vec<f64> = sorted.iter().map(|value| 2.0 * value + shift).collect();
+            prop_assert!(close(quantile(&moved, share), 2.0 * quantile(&sorted, share) + shift, EXACT));
+            let mirrored: Vec<f64> = sorted.iter().rev().map(|value| -value).collect();
+            prop_assert!(close(quantile(&mirrored, 1.0 - share), -quantile(&sorted, share), EXACT));
+        }
     }
 }

@@ -173,7 +173,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analyse::statistics::reference::{EXACT, assert_same_interval, close, reference};
+    use crate::analyse::statistics::reference::{
+        EXACT, assert_same_interval, close, reference, rising_levels, shuffled,
+    };
 
     #[test]
     fn the_reference_agrees() {
@@ -227,10 +229,15 @@ mod tests {
         }
     }
 
+    /// Units with ties: whole numbers of a sixteenth.
+    fn units() -> impl Strategy<Value = Vec<f64>> {
+        vec((-40..40i32).prop_map(|unit| f64::from(unit) / 16.0), 1..40)
+    }
+
     proptest! {
         #[test]
         fn the_other_way_round_everything_mirrors(
-            one in vec((-40..40i32).prop_map(|unit| f64::from(unit) / 16.0), 1..40),
+            one in units(),
             other in vec(-3.0..3.0, 1..40),
             level in 0.5..0.999,
         ) {
@@ -250,6 +257,45 @@ mod tests {
                 prop_assert_eq!(low > 0.0 || high < 0.0, found.p_value <= 0.05, "{:?}", found);
             }
             prop_assert!(found.p_value <= 1.0 && found.p_value >= found.least_p_value * (1.0 - EXACT));
+        }
+
+        #[test]
+        fn a_shift_of_one_sample_is_found_and_one_of_both_is_nothing(
+            one in units(),
+            other in units(),
+            shift in -20..20i32,
+            level in 0.5..0.999,
+        ) {
+            let found = compare(&one, &other, level);
+            // Whole numbers of a sixteenth: no bit is lost, and ties stay ties.
+            let moved = |sample: &[f64]| sample.iter().map(|unit| 2.0 * (unit + f64::from(shift))).collect::<Vec<_>>();
+            let both = compare(&moved(&one), &moved(&other), level);
+            prop_assert_eq!(both.estimate, 2.0 * found.estimate);
+            prop_assert_eq!(both.interval, found.interval.map(|interval| interval.map(|end| 2.0 * end)));
+            prop_assert_eq!(both.p_value, found.p_value);
+            let alone: Vec<f64> = one.iter().map(|unit| unit + f64::from(shift)).collect();
+            let alone = compare(&alone, &other, level);
+            prop_assert_eq!(alone.estimate, found.estimate + f64::from(shift));
+            prop_assert_eq!(alone.interval, found.interval.map(|interval| interval.map(|end| end + f64::from(shift))));
+        }
+
+        #[test]
+        fn a_higher_level_gives_a_wider_interval_in_whatever_order_the_units_are(
+            (one, shuffled) in shuffled(units()),
+            other in units(),
+            levels in rising_levels(),
+        ) {
+            let [inner, outer] = levels.map(|level| compare(&one, &other, level));
+            prop_assert_eq!(&compare(&shuffled, &other, levels[1]), &outer);
+            prop_assert!((0.0..=1.0).contains(&outer.p_value));
+            let end = |sample: &[f64], better: fn(f64, f64) -> f64| sample.iter().copied().reduce(better).expect("units");
+            let least = end(&one, f64::min) - end(&other, f64::max);
+            let largest = end(&one, f64::max) - end(&other, f64::min);
+            prop_assert!(least <= outer.estimate && outer.estimate <= largest);
+            if let Some([low, high]) = outer.interval {
+                let [inner_low, inner_high] = inner.interval.expect("a lower level needs no more units");
+                prop_assert!(least <= low && low <= inner_low && inner_high <= high && high <= largest);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
-//! For the tests: what SciPy and others say of the same inputs, and random draws of known shapes.
+//! For the tests: what SciPy and others say of the same inputs, random draws of known shapes, and inputs of properties.
 
+use proptest::prelude::*;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
@@ -104,4 +105,24 @@ impl Draws {
         let squares: f64 = (0..3).map(|_| self.normal().powi(2)).sum();
         self.normal() / (squares / 3.0).sqrt()
     }
+}
+
+/// Two levels of an interval, the lower one first.
+pub(super) fn rising_levels() -> impl Strategy<Value = [f64; 2]> {
+    [0.01..0.99, 0.01..0.99].prop_map(|[one, other]: [f64; 2]| [one.min(other), one.max(other)])
+}
+
+/// A sample, and the same in another order.
+pub(super) fn shuffled(
+    sample: impl Strategy<Value = Vec<f64>>,
+) -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
+    sample.prop_flat_map(|sample| (Just(sample.clone()), Just(sample).prop_shuffle()))
+}
+
+/// A sample in ascending order.
+pub(super) fn sorted(sample: impl Strategy<Value = Vec<f64>>) -> impl Strategy<Value = Vec<f64>> {
+    sample.prop_map(|mut sample| {
+        sample.sort_by(f64::total_cmp);
+        sample
+    })
 }

@@ -166,7 +166,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analyse::statistics::reference::{EXACT, assert_same_interval, close, reference};
+    use crate::analyse::statistics::reference::{
+        EXACT, assert_same_interval, close, reference, rising_levels, shuffled,
+    };
 
     #[test]
     fn the_reference_agrees() {
@@ -290,6 +292,38 @@ mod tests {
             let found = compare(&sample, level);
             let outside = found.interval.is_some_and(|[low, high]| low > 0.0 || high < 0.0);
             prop_assert_eq!(outside, found.p_value <= 1.0 - level, "{:?}", found);
+        }
+
+        #[test]
+        fn another_unit_and_another_order_change_nothing_else(
+            (sample, shuffled) in shuffled(samples()),
+            level in 0.5..0.999,
+        ) {
+            let found = compare(&sample, level);
+            // A factor of two keeps every bit.
+            let doubled: Vec<f64> = shuffled.iter().map(|unit| 2.0 * unit).collect();
+            let expected = Comparison {
+                estimate: 2.0 * found.estimate,
+                interval: found.interval.map(|interval| interval.map(|end| 2.0 * end)),
+                ..found
+            };
+            prop_assert_eq!(compare(&doubled, level), expected);
+        }
+
+        #[test]
+        fn a_higher_level_gives_a_wider_interval_within_the_sample(
+            sample in samples(),
+            levels in rising_levels(),
+        ) {
+            let [inner, outer] = levels.map(|level| compare(&sample, level));
+            let least = sample.iter().copied().fold(f64::INFINITY, f64::min);
+            let largest = sample.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            prop_assert!(least <= inner.estimate && inner.estimate <= largest);
+            if let Some([low, high]) = outer.interval {
+                let [inner_low, inner_high] = inner.interval.expect("a lower level needs no more units");
+                prop_assert!(low <= inner_low && inner_high <= high, "{:?} and {:?}", inner, outer);
+                prop_assert!(least <= low && high <= largest);
+            }
         }
     }
 }

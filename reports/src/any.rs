@@ -1,0 +1,265 @@
+//! For the tests: records that anything might have left behind, whatever is in them.
+
+use harness::machine::Machine;
+use harness::protocol::{Measured, NamedFigure};
+use harness::record::{
+    Answer, CellRecord, Model, Overhead, ParamsRecord, Record, Remains, Run, Status, Verified,
+};
+use harness::verify::{Finding, Method, Outcome, Shard, ThreadSteps};
+use proptest::collection::{btree_map, vec};
+use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::run::record::{Failure, Line, RoundLine, Times, Why};
+
+/// Text of any characters, such as end lines among them.
+pub(crate) fn text() -> impl Strategy<Value = String> + Clone {
+    vec(any::<char>(), 0..8).prop_map(String::from_iter)
+}
+
+/// A number that JSON has.
+fn number() -> impl Strategy<Value = f64> + Clone {
+    POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
+}
+
+/// A count: of those that are usual, and of those that nobody counts to.
+fn count() -> impl Strategy<Value = u64> + Clone {
+    prop_oneof![Just(0), Just(u64::MAX), 0..10_u64, 0..10_000_000_000_u64, any::<u64>()]
+}
+
+fn machine() -> impl Strategy<Value = Machine> {
+    let channels = btree_map(text(), text(), 0..3);
+    (text(), any::<usize>(), text(), text(), text(), channels).prop_map(
+        |(cpu, cores, kernel, system, rustc, channels)| Machine {
+            cpu,
+            cores,
+            kernel,
+            system,
+            rustc,
+            channels,
+        },
+    )
+}
+
+fn params() -> impl Strategy<Value = ParamsRecord> {
+    (text(), btree_map(text(), text(), 0..3), vec(text(), 0..2), option::of(text()))
+        .prop_map(|(id, values, threads, capacity)| ParamsRecord { id, values, threads, capacity })
+}
+
+fn run() -> impl Strategy<Value = Run> {
+    let texts = [text(), text(), text(), text(), text()];
+    (texts, vec(params(), 0..3), vec(text(), 0..3), machine()).prop_map(
+        |([run, began, command, profile, workload], grid, channels, machine)| Run {
+            run,
+            began,
+            command,
+            profile,
+            workload,
+            grid,
+            channels,
+            machine,
+        },
+    )
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![
+        (count(), count(), any::<bool>()).prop_map(|(rounds, messages, beside_abandoned_threads)| {
+            Status::Measured { rounds, messages, beside_abandoned_threads }
+        }),
+        text().prop_map(|reason| Status::Unsupported { reason }),
+        text().prop_map(|reason| Status::Failed { reason }),
+    ]
+}
+
+fn cell() -> impl Strategy<Value = CellRecord> {
+    let texts = [text(), text(), text(), text(), text()];
+    (texts, status(), option::of(text())).prop_map(
+        |([run, workload, params, channel, replay], status, effective_capacity)| CellRecord {
+            run,
+            workload,
+            params,
+            channel,
+            status,
+            effective_capacity,
+            replay,
+        },
+    )
+}
+
+fn overhead() -> impl Strategy<Value = Overhead> {
+    let numbers = [number(), number(), number()];
+    ([text(), text(), text()], any::<[usize; 2]>(), numbers, machine()).prop_map(
+        |([at, channel, against], [processes, pairs], [ratio, low, high], machine)| Overhead {
+            at,
+            channel,
+            against,
+            processes,
+            pairs,
+            ratio,
+            interval: [low, high],
+            machine,
+        },
+    )
+}
+
+fn model() -> impl Strategy<Value = Model> {
+    let texts = [text(), text(), text(), text(), text()];
+    (texts, any::<[bool; 2]>(), any::<usize>(), number(), machine()).prop_map(
+        |([at, model, subject, method, bounds], [passed, exhausted], executions, seconds, machine)| Model {
+            at,
+            model,
+            subject,
+            method,
+            passed,
+            executions,
+            exhausted,
+            bounds,
+            seconds,
+            machine,
+        },
+    )
+}
+
+fn finding() -> impl Strategy<Value = Finding> {
+    let thread =
+        (text(), vec((any::<u64>(), text()), 0..3)).prop_map(|(thread, steps)| ThreadSteps { thread, steps });
+    (count(), [text(), text(), text()], vec(thread, 0..3), option::of(text())).prop_map(
+        |(case, [scenario, expected, happened], threads, picture)| Finding {
+            case,
+            scenario,
+            expected,
+            happened,
+            threads,
+            picture,
+        },
+    )
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let ran = prop_oneof![
+        (count(), text()).prop_map(|(cases, bounds)| Outcome::Passed { cases, bounds }),
+        finding().prop_map(|finding| Outcome::Failed(Box::new(finding))),
+        text().prop_map(|reason| Outcome::Unsupported { reason }),
+        (count(), option::of(count())).prop_map(|(cases, all)| Outcome::OutOfTime { cases, all }),
+    ];
+    prop_oneof![
+        ran.prop_map(Answer::Ran),
+        text().prop_map(|reason| Answer::NotInstrumentable { reason }),
+        text().prop_map(|reason| Answer::NotAvailable { reason }),
+    ]
+}
+
+fn remains() -> impl Strategy<Value = Remains> {
+    (option::of(text()), vec(text(), 0..3), option::of(text()))
+        .prop_map(|(ended, last_words, backtrace)| Remains { ended, last_words, backtrace })
+}
+
+/// What was found out of a few subjects, among them those that this build knows, in a few parts.
+pub(crate) fn verified() -> impl Strategy<Value = Verified> {
+    let subject = prop_oneof![select(vec!["flume", "worker_pool"]).prop_map(str::to_owned), text()];
+    let shard = (any::<u32>(), prop_oneof![1..4_u32, any::<u32>()])
+        .prop_map(|(index, of)| Shard { index: index % of.max(1) + 1, of: of.max(1) });
+    let about = (subject, [text(), text(), text()], select(&Method::ALL[..]), option::of(text()));
+    let cases = (0..3_u64, shard, option::weighted(0.2, count()), [number(), number()]);
+    (about, cases, answer(), option::of(remains()), machine()).prop_map(
+        |((subject, texts, method, replay), (seed, shard, only, seconds), answer, remains, machine)| {
+            let [at, command, version] = texts;
+            let [budget_seconds, seconds] = seconds;
+            Verified {
+                at,
+                command,
+                subject,
+                version,
+                method,
+                seed,
+                shard,
+                only,
+                budget_seconds,
+                seconds,
+                answer,
+                remains,
+                replay,
+                machine,
+            }
+        },
+    )
+}
+
+/// A line of any record.
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        run().prop_map(Record::Run),
+        cell().prop_map(Record::Cell),
+        overhead().prop_map(Record::Overhead),
+        model().prop_map(Record::Model),
+        verified().prop_map(|verified| Record::Verified(Box::new(verified))),
+    ]
+}
+
+/// What a runner says of a round, whether or not it makes sense.
+pub(crate) fn measured() -> impl Strategy<Value = Measured> {
+    let figure = (text(), number()).prop_map(|(name, value)| NamedFigure { name, value });
+    let latency = option::of(vec([count(), count()], 0..4));
+    let numbers = [count(), count(), count(), count()];
+    let meters = vec(option::of(count()), 10);
+    (numbers, meters, vec(figure, 0..3), latency, btree_map(text(), count(), 0..3)).prop_map(
+        |([cell, round, messages, wall_ns], meters, figures, latency, counters)| Measured {
+            cell,
+            round,
+            messages,
+            wall_ns,
+            user_ns: meters[0],
+            system_ns: meters[1],
+            voluntary: meters[2],
+            involuntary: meters[3],
+            allocations: meters[4],
+            allocated_bytes: meters[5],
+            peak_bytes: meters[6],
+            figures,
+            latency,
+            counters,
+            spin_ns: meters[7],
+            steal_ns: meters[8],
+            frequency_hz: meters[9],
+        },
+    )
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    (text(), remains()).prop_map(|(what, Remains { ended, last_words, backtrace })| Failure {
+        what,
+        ended,
+        last_words,
+        backtrace,
+    })
+}
+
+/// A line of a run of a few groups and entries.
+pub(crate) fn line() -> impl Strategy<Value = Line> {
+    let place = || (0..3_usize, 0..3_usize);
+    let round = (place(), 0..3_u32, option::weighted(0.9, 0..3_u32), count(), measured()).prop_map(
+        |((group, entry), epoch, block, at_ms, measured)| {
+            Line::Round(RoundLine { group, entry, epoch, block, at_ms, measured })
+        },
+    );
+    prop_oneof![
+        12 => round,
+        1 => (0..3_usize, count()).prop_map(|(group, messages)| Line::Sized { group, messages }),
+        1 => (place(), text())
+            .prop_map(|((group, entry), effective)| Line::Capacity { group, entry, effective }),
+        1 => (place(), text()).prop_map(|((group, entry), reason)| Line::Unsupported { group, entry, reason }),
+        1 => (place(), any::<u32>(), failure()).prop_map(|((group, entry), epoch, failure)| {
+            Line::Failed { group, entry, epoch, failure }
+        }),
+        1 => (text(), select(vec![Why::Done, Why::Interrupted])).prop_map(|(at, why)| Line::Ended { at, why }),
+    ]
+}
+
+/// Times of some entries by epoch and block, of which some may be missing.
+pub(crate) fn times() -> impl Strategy<Value = Vec<Times>> {
+    let blocks = btree_map(0..3_u32, 1.0..1e6, 0..3);
+    vec(btree_map(0..14_u32, blocks, 0..14), 1..4)
+}
