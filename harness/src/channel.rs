@@ -113,18 +113,15 @@ pub enum Difference {
     BoundedLeaksAfterPanic,
     /// When the `Drop` of a queued message of an unbounded channel panics, others are leaked.
     UnboundedLeaksAfterPanic,
-    /// A receive whose time is over says timeout, also when the channel is empty and every sender is gone.
-    TimesOutBeforeDisconnect,
 }
 
 impl Difference {
     /// Every difference, in the order in which tables show them.
-    pub const ALL: [Difference; 5] = [
+    pub const ALL: [Difference; 4] = [
         Difference::BoundedKeepsUndelivered,
         Difference::UnboundedKeepsUndelivered,
         Difference::BoundedLeaksAfterPanic,
         Difference::UnboundedLeaksAfterPanic,
-        Difference::TimesOutBeforeDisconnect,
     ];
 
     /// The difference in words.
@@ -141,9 +138,6 @@ impl Difference {
             }
             Difference::UnboundedLeaksAfterPanic => {
                 "unbounded, it leaks the messages behind one whose Drop panics"
-            }
-            Difference::TimesOutBeforeDisconnect => {
-                "a receive whose time is over, as with a timeout of 0, says timeout, not disconnected, when nothing is left"
             }
         }
     }

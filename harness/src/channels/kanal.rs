@@ -25,7 +25,6 @@ impl Channel for Kanal {
         differs: &[
             (Difference::BoundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
             (Difference::UnboundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
-            (Difference::TimesOutBeforeDisconnect, "it looks at the clock first"),
         ],
         notes: &["its close(), which the contract does not use, discards what is queued"],
     };

@@ -7,8 +7,8 @@ use super::scene::{Checked, Running, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, open, slots, table};
 use crate::erased::info;
 use harness::channel::{
-    Capability, Capacity, Channel, Difference, Receiver, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError, receivers,
+    Capability, Capacity, Channel, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
+    Sender, TryRecvError, TrySendError, receivers,
 };
 
 pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
@@ -136,10 +136,6 @@ fn drains_by_timed_receives<C: Channel>(capacity: Capacity) -> Checked {
     let disconnected = Err(RecvTimeoutError::Disconnected);
     let received = receiver.recv_timeout(Duration::from_secs(3600));
     is("recv_timeout of nothing left, with an hour of time", received, disconnected)?;
-    if info().declares(Difference::TimesOutBeforeDisconnect) {
-        let received = receiver.recv_timeout(Duration::ZERO);
-        return is("recv_timeout(0) of nothing left, as declared", received, Err(RecvTimeoutError::Timeout));
-    }
     for timeout in [Duration::ZERO, Duration::from_millis(1)] {
         is("recv_timeout of nothing left", receiver.recv_timeout(timeout), disconnected)?;
     }

@@ -292,14 +292,6 @@ impl<C: Channel> Beside<'_, C> {
         };
         self.doing.answered(format!("{operation}: {}", words(received)));
         let expected = self.queue.pop_front().ok_or(gone);
-        // Its time is over at once, or was while this thread did not run.
-        if timed
-            && expected == Err(true)
-            && info().declares(Difference::TimesOutBeforeDisconnect)
-            && received == Err(false)
-        {
-            return Ok(());
-        }
         is(&operation.to_string(), words(received), words(expected))
     }
 }

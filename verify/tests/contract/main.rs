@@ -19,7 +19,18 @@ const KNOWN_FINDINGS: &[(&str, &str)] = &[
     ("flume", "selects_beside_a_receiver"),
     // kanal 0.1.1 adds the timeout to the clock and unwraps: the longest Duration panics.
     ("kanal", "takes_the_longest_timeout"),
+    // kanal 0.1.1 looks at the time before it looks for senders: with no time left, an empty channel without senders says timeout.
+    ("kanal", "drains_by_timed_receives"),
 ];
+
+/// The last of these again, as `properties` finds it.
+fn is_known(channel: &str, finding: &Finding) -> bool {
+    let last = finding.threads.iter().flat_map(|thread| &thread.steps).next_back();
+    channel == "kanal"
+        && finding.happened.ends_with(": \"nothing\"")
+        && finding.expected.ends_with(": \"disconnected\"")
+        && last.is_some_and(|(_, step)| step.starts_with("recv_timeout"))
+}
 
 /// A finding, for people.
 fn words(finding: &Finding) -> String {
@@ -50,6 +61,9 @@ fn every_channel_passes(method: Method, budget: Duration) {
         match verify(&task, &mut |_| {}) {
             Outcome::Passed { bounds, .. } => {
                 println!("{}, {method}: {bounds}; {:.1?}", channel.name, began.elapsed());
+            }
+            Outcome::Failed(finding) if is_known(channel.name, &finding) => {
+                println!("{}, {method}: known: {}", channel.name, finding.happened);
             }
             Outcome::Failed(finding) => {
                 failures += &format!("{}, {method}: {}", channel.name, words(&finding))
