@@ -41,4 +41,4 @@ pub mod payload;
 mod runner;
 pub mod table;
 
-pub use self::runner::{Model, joined, model};
+pub use self::runner::{Model, joined, model, unsupported};
