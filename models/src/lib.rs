@@ -37,6 +37,7 @@
 
 pub mod bounds;
 mod failure;
+pub mod needs;
 pub mod payload;
 mod runner;
 pub mod table;

@@ -1,9 +1,10 @@
 //! Verification: every method over every channel, each in a process of its own, and what came of it recorded.
 //!
 //! [`cases`] is what that process does and tells, [`child`] is who listens to it, [`models`] runs the scripts of loom and shuttle,
-//! [`engine`] shares the budget out and records. What the records say together is for [`crate::analyse::verification`].
+//! [`instrumented`] their models over a published channel crate, [`engine`] shares the budget out and records. What the records say together is for [`crate::analyse::verification`].
 
 pub mod cases;
 pub mod child;
 pub mod engine;
+pub mod instrumented;
 pub mod models;

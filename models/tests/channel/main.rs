@@ -11,6 +11,7 @@ mod timeouts;
 use harness::channel::{Capability, Capacity, Channel, Handles, Receiver, Sender};
 use harness::sync::{Bounds, thread};
 use models::joined;
+use models::needs::lacking;
 use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
 use subject::Subject;
 
@@ -25,18 +26,8 @@ fn model(
     bounds: Bounds,
     body: impl Fn() + Sync + Send + 'static,
 ) {
-    let of_capacity = match capacity {
-        Capacity::Rendezvous => Some(Capability::Rendezvous),
-        Capacity::Bounded(_) => None,
-        Capacity::Unbounded => Some(Capability::Unbounded),
-    };
-    let lacking = of_capacity.iter().chain(needs).find_map(|need| Subject::INFO.require(*need).err());
-    let real = Subject::effective_capacity(capacity);
-    match lacking {
-        Some(unsupported) => models::unsupported(name, &unsupported.to_string()),
-        None if real != capacity => {
-            models::unsupported(name, &format!("unsupported: capacity {capacity}, which is {real}"));
-        }
+    match lacking(capacity, needs) {
+        Some(why) => models::unsupported(name, &why),
         None => models::model(name, Subject::INFO.name, bounds, body),
     }
 }
