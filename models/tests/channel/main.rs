@@ -8,15 +8,12 @@ mod many;
 mod rendezvous;
 mod timeouts;
 
-use harness::channel::{Capability, Capacity, Channel, Handles, Receiver, Sender};
+use harness::channel::{Capability, Capacity, Channel, Receiver, Sender};
 use harness::sync::{Bounds, thread};
 use models::joined;
 use models::needs::lacking;
 use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
 use subject::Subject;
-
-type PayloadSender = <Subject as Channel>::Sender<Payload>;
-type PayloadReceiver = <Subject as Channel>::Receiver<Payload>;
 
 /// Explores a model of the subject at this capacity, which needs what is named of it; else says that it is unsupported.
 fn model(
@@ -32,7 +29,8 @@ fn model(
     }
 }
 
-fn open(capacity: Capacity) -> Handles<Subject, Payload> {
+/// Opens the subject. Of its handles nothing is to be had but the contract: their own operations have the same names.
+fn open(capacity: Capacity) -> (impl Sender<Payload>, impl Receiver<Payload>) {
     Subject::open(capacity).expect("the model says what it needs")
 }
 
@@ -44,14 +42,14 @@ fn assert_returned(message: Option<Payload>, id: Id) {
 }
 
 /// Sends the first `count` messages of `producer`, and then lets go of the sender.
-fn send_all(sender: PayloadSender, payloads: &Payloads, producer: usize, count: usize) {
+fn send_all(sender: impl Sender<Payload>, payloads: &Payloads, producer: usize, count: usize) {
     for seq in 0..count {
         sender.send(payloads.make(producer, seq)).expect("a receiver is there until all senders are gone");
     }
 }
 
 /// Receives until every sender is gone.
-fn receive_all(receiver: &PayloadReceiver) -> Vec<Id> {
+fn receive_all(receiver: &impl Receiver<Payload>) -> Vec<Id> {
     let mut received = Vec::new();
     while let Ok(payload) = receiver.recv() {
         received.push(payload.id());
