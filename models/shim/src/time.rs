@@ -1,6 +1,6 @@
 //! `std::time`, on a clock that only the scheduler moves.
 //!
-//! The clock stands still. An [`Instant`] in the future is a *moment*: a task of the scheduler's, which sets the clock to it and wakes
+//! The clock stands still by itself. An [`Instant`] in the future is a *moment*: a task of the scheduler's, which sets the clock behind it and wakes
 //! whoever waits for it, when the scheduler happens to choose it. So a deadline passes at any step after it was made, early, late, or
 //! after everything else is done; a loop that looks at the clock ends, because the moment comes; and a replay of the same choices
 //! has the same times. Moments that lie apart may pass in either order, as threads that wait for them may in fact run.
@@ -12,6 +12,9 @@ pub use std::time::Duration;
 
 use crate::memory;
 use crate::tasks::{self, Waiter};
+
+/// So much time passes with each moment: a real clock never stands at one that was waited for.
+const TICK: Duration = Duration::from_nanos(1);
 
 /// What the clock shows first: enough that a time before it can be told.
 const FIRST: Duration = Duration::from_secs(1_000_000);
@@ -39,6 +42,7 @@ pub(crate) fn pass(time: Duration) {
 /// Makes `at` a moment, at which `waiter` is woken; it has passed already when the clock shows it.
 pub(crate) fn moment(at: Duration, waiter: Option<Waiter>) {
     if at <= NOW.get() {
+        pass(TICK);
         return waiter.into_iter().for_each(tasks::expire);
     }
     let is_new = memory::unwatched(|| {
@@ -60,6 +64,7 @@ pub(crate) fn moment(at: Duration, waiter: Option<Waiter>) {
 
 fn comes(at: Duration) {
     NOW.set(NOW.get().max(at));
+    pass(TICK);
     let waiters = memory::unwatched(|| {
         MOMENTS.with_borrow_mut(|moments| {
             let place = moments.iter().position(|(known, _)| *known == at);

@@ -2,7 +2,7 @@
 
 use harness::channel::{Capability, Capacity, Receiver, RecvError, Sender};
 use harness::sync::thread;
-use models::bounds::{EVERY_SCHEDULE, at_most};
+use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::joined;
 use models::payload::{Payloads, assert_each_once};
 
@@ -171,6 +171,39 @@ fn both_ends_go_at_capacity_1() {
 #[test]
 fn both_ends_go_unbounded() {
     both_ends_go("disconnect::both_ends_go_unbounded", Capacity::Unbounded);
+}
+
+/// The last receiver goes while two senders send the first messages that the channel ever has: what is made for them on first use is
+/// made once, and goes once.
+fn the_receiver_goes_while_two_send(name: &'static str, capacity: Capacity) {
+    model(name, capacity, &[], DEFAULT, move || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(capacity);
+        let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
+            let payload = payloads.make(producer, 0);
+            thread::spawn(move || sender.send(payload).is_ok())
+        });
+        drop(receiver);
+        // Either may be: the receiver went before or after.
+        producers.map(joined);
+        payloads.assert_each_dropped_once();
+    });
+}
+
+#[test]
+fn the_receiver_goes_while_two_send_at_capacity_2() {
+    the_receiver_goes_while_two_send(
+        "disconnect::the_receiver_goes_while_two_send_at_capacity_2",
+        Capacity::of(2),
+    );
+}
+
+#[test]
+fn the_receiver_goes_while_two_send_unbounded() {
+    the_receiver_goes_while_two_send(
+        "disconnect::the_receiver_goes_while_two_send_unbounded",
+        Capacity::Unbounded,
+    );
 }
 
 /// What is queued outlives the sender, and a clone keeps the channel connected.
