@@ -65,8 +65,7 @@ impl Manifest {
         }
         // A checkout may be the root of a workspace; the copy is in another.
         manifest.remove("workspace");
-        let mut tables = vec![manifest.entry("dependencies").or_insert(Item::Table(Table::new()))];
-        replace(tables.pop().expect("just pushed"), shim, &mut applied)?;
+        replace(manifest.entry("dependencies").or_insert(Item::Table(Table::new())), shim, &mut applied)?;
         if let Some(targets) = manifest.get_mut("target").and_then(Item::as_table_like_mut) {
             for (_, target) in targets.iter_mut() {
                 if let Some(table) = target.as_table_like_mut() {
