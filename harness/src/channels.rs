@@ -1,12 +1,12 @@
 //! The channels, one file each. To add one: write its file and name it here (`CONTRIBUTING.md` tells how).
 
-#[cfg(feature = "third-party")]
+#[cfg(feature = "crossbeam")]
 pub mod crossbeam;
-#[cfg(feature = "third-party")]
+#[cfg(feature = "crossfire")]
 pub mod crossfire;
-#[cfg(feature = "third-party")]
+#[cfg(feature = "flume")]
 pub mod flume;
-#[cfg(feature = "third-party")]
+#[cfg(feature = "kanal")]
 pub mod kanal;
 pub mod mutex_deque;
 pub mod std;
@@ -23,12 +23,12 @@ pub trait Visitor {
 pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<mutex_deque::MutexDeque>();
     visitor.visit::<std::Std>();
-    #[cfg(feature = "third-party")]
+    #[cfg(feature = "crossbeam")]
     visitor.visit::<crossbeam::Crossbeam>();
-    #[cfg(feature = "third-party")]
+    #[cfg(feature = "crossfire")]
     visitor.visit::<crossfire::Crossfire>();
-    #[cfg(feature = "third-party")]
+    #[cfg(feature = "flume")]
     visitor.visit::<flume::Flume>();
-    #[cfg(feature = "third-party")]
+    #[cfg(feature = "kanal")]
     visitor.visit::<kanal::Kanal>();
 }

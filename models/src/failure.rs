@@ -9,7 +9,8 @@ use std::panic;
 use std::sync::Once;
 use std::{process, thread};
 
-use harness::sync::{EXPLORER, Explorer, choices, schedule};
+use harness::sync::{EXPLORER, Explorer, choices};
+use subject::{REPLAY, schedule};
 
 use crate::bounds;
 use crate::runner::{Running, say};
@@ -44,8 +45,9 @@ pub(crate) fn watch(running: Running) -> Watch {
             Some(running) => {
                 let deadlock = panic.payload_as_str().is_some_and(|message| message.starts_with("deadlock"));
                 tell(running, panic.to_string());
-                if deadlock && EXPLORER == Explorer::Loom {
-                    // Unwinding would end in an abort, after pages about loom's own insides.
+                // Unwinding would end in an abort, after pages about loom's own insides; or in the destructors of a crate of which it is
+                // known by now that it is broken.
+                if deadlock && EXPLORER == Explorer::Loom || REPLAY.is_some() {
                     process::exit(FAILED);
                 }
             }
@@ -93,8 +95,12 @@ fn report(
     let (settings, name) = (bounds::settings(), model.name);
     report += &match choices {
         Some(choices) => format!(
-            "\nto replay this very schedule:\n  {}={choices} scripts/shuttle {name} -- --exact\n",
-            bounds::REPLAY
+            "\nto replay this very schedule:\n  {}={choices} {}\n",
+            bounds::REPLAY,
+            match REPLAY {
+                Some(command) => format!("{command} {name}"),
+                None => format!("scripts/shuttle {name} -- --exact"),
+            }
         ),
         None => format!(
             "\nto replay (the exploration is deterministic; loom then names the places where threads are blocked):\n  \

@@ -37,8 +37,9 @@
 
 pub mod bounds;
 mod failure;
+pub mod needs;
 pub mod payload;
 mod runner;
 pub mod table;
 
-pub use self::runner::{Model, joined, model};
+pub use self::runner::{Model, joined, model, unsupported};

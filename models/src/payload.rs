@@ -8,6 +8,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use harness::mutants::{Mutant, active};
+use subject::REPLAY;
 
 /// Who sent a message, and as which of its own: sortable, so that order for each producer is order of the pair.
 pub type Id = (usize, usize);
@@ -25,14 +26,27 @@ struct Count {
 /// A message.
 #[derive(Debug)]
 pub struct Payload {
+    /// [`WHOLE`] as long as it is one.
+    mark: u64,
     id: Id,
     payloads: Payloads,
 }
 
+/// What a payload is marked with. Memory that was freed, or never written, holds something else.
+const WHOLE: u64 = 0x5EED_0FA1_1E55_A6E5;
+
+/// So many second drops find the counts alive.
+const SECOND_DROPS: usize = 16;
+
 impl Payloads {
     /// No payload yet.
     pub fn new() -> Self {
-        Payloads::default()
+        let payloads = Payloads::default();
+        if REPLAY.is_some() {
+            // A channel that drops a message twice takes from these, which live as long as the process.
+            (0..SECOND_DROPS).for_each(|_| mem::forget(payloads.clone()));
+        }
+        payloads
     }
 
     /// The `seq`-th message of `producer`.
@@ -43,7 +57,7 @@ impl Payloads {
             // A second drop must find the counts alive, and be counted.
             mem::forget(self.clone());
         }
-        Payload { id, payloads: self.clone() }
+        Payload { mark: WHOLE, id, payloads: self.clone() }
     }
 
     /// Payloads that exist at this moment.
@@ -76,6 +90,10 @@ impl Payload {
 
 impl Drop for Payload {
     fn drop(&mut self) {
+        if self.mark != WHOLE {
+            // What it holds is no longer its own: nothing of it can be dropped.
+            panic!("a payload is dropped where none is: its mark is {:#x}", self.mark);
+        }
         self.payloads.counts().entry(self.id).or_default().dropped += 1;
     }
 }

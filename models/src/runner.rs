@@ -52,6 +52,11 @@ pub fn model(
     Model { name, subject, bounds }.run(recorder, body);
 }
 
+/// Says that a model asks for what the channel does not have, and why: it is neither explored nor recorded.
+pub fn unsupported(name: &str, reason: &str) {
+    say(&format!("{name:<75} {reason}"));
+}
+
 impl Model {
     /// As [`model`], with the record elsewhere.
     ///
@@ -76,10 +81,11 @@ impl Model {
             recorder,
         };
         let executions = Arc::clone(&running.executions);
+        let body: Arc<dyn Fn() + Send + Sync> = Arc::new(body);
         let counted = move || {
             // Relaxed: a count that no modelled thread reads.
             executions.fetch_add(1, Ordering::Relaxed);
-            body();
+            subject::execution(&body);
         };
         if EXPLORES {
             let watch = failure::watch(running.clone());

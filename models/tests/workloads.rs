@@ -1,10 +1,10 @@
-//! Models of every workload: its own round over the baseline, ledgers and all, with a few messages.
+//! Models of every workload: its own round over the [`Subject`], ledgers and all, with a few messages.
 //!
 //! A round verifies itself, so it is a model as it is: nothing lost, doubled, reordered, leaked, or told of a disconnect that is
 //! none. Its threads are modelled ones (`harness/src/crew/modelled.rs`). The files beside this one look closer at what coordinates
 //! `worker_pool` and `token_bucket`.
 
-use harness::channels::mutex_deque::MutexDeque;
+use harness::channel::{Capability, Capacity};
 use harness::params::Params;
 use harness::registry::Registry;
 use harness::sync::Bounds;
@@ -18,14 +18,21 @@ use harness::workloads::token_bucket::TokenBucket;
 use harness::workloads::worker_pool::WorkerPool;
 use models::bounds::{DEFAULT, at_most, sized};
 use models::model;
+use models::needs::lacking;
+use subject::Subject;
 
 /// A round of `messages` messages.
 fn round<W: Workload>(name: &'static str, bounds: Bounds, params: String, messages: usize) {
+    let params = Params::parse(W::INFO.params, &params).expect("the params are the workload's");
+    let capacity = params.capacity().unwrap_or(Capacity::Unbounded);
+    // Most of them share a channel's receivers among several threads.
+    if let Some(why) = lacking(capacity, &[Capability::MultiConsumer]) {
+        return models::unsupported(name, &why);
+    }
     model(name, W::INFO.name, bounds, move || {
-        let params = Params::parse(W::INFO.params, &params).expect("the params are the workload's");
         // A few less where the threads share them evenly; a pool that is told to quit does some of them.
-        let round = W::round::<MutexDeque>(&params, Size::of(messages as u64))
-            .unwrap_or_else(|error| panic!("{error}"));
+        let round =
+            W::round::<Subject>(&params, Size::of(messages as u64)).unwrap_or_else(|error| panic!("{error}"));
         assert!(round.messages > 0, "nothing was delivered");
     });
 }

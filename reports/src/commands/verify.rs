@@ -21,8 +21,10 @@ use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
 use reports::verify::child::By;
 use reports::verify::engine;
+use reports::verify::instrumented::{Crate, looks_at_crates};
 use reports::verify::models::has_models;
 use reports::verify::program::program;
+use reports::versions::source::{Source, package_name};
 use reports::{Usage, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -37,7 +39,7 @@ const MOST_SECONDS: u64 = 7 * 86_400;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only these channels
+    /// Only these channels; for shuttle also CHANNEL@VERSION, any published version of its crate
     #[arg(long = "channel", value_name = "CHANNEL")]
     channels: Vec<String>,
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
@@ -55,6 +57,15 @@ pub(crate) struct Arguments {
     /// Look at one case again, of one channel and one method
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
     case: Option<u64>,
+    /// The folder of a crate that is no channel of chanlab, for shuttle alone
+    #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
+    path: Option<PathBuf>,
+    /// The file that makes a channel of it: its `pub struct Subject` implements harness::channel::Channel
+    #[arg(long, value_name = "FILE", requires = "path")]
+    adapter: Option<PathBuf>,
+    /// Only this model, of instrumented crates
+    #[arg(long, value_name = "MODEL", requires = "methods")]
+    model: Option<String>,
     /// After so many seconds a case has hung
     #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = value_parser!(u64).range(1..=86_400))]
     deadline: u64,
@@ -131,14 +142,27 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
             .into());
         }
     }
-    let channels = chosen(known, &arguments.channels)?;
     let (began, budget) = (Instant::now(), Duration::from_secs(arguments.budget));
+    let crates = match by {
+        By::Own(_) => crates(arguments, &machine)?,
+        By::Command(_) => Vec::new(),
+    };
+    let named = crates.iter().filter(|of| of.is_named || of.adapter.is_some());
+    let versions = named.map(|of| (of.name(), format!("{} {}", of.package, of.source.name())));
+    let versions: Vec<_> = versions.collect();
+    let known = match arguments.path {
+        Some(_) => versions,
+        None => known.into_iter().chain(versions).collect(),
+    };
+    let channels = chosen(known, &arguments.channels)?;
     if matches!(by, By::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
         by = By::Own(Some(program(|line| eprintln!("{line}"))?));
     }
     Ok(engine::Verification {
         by,
         channels,
+        crates,
+        model: arguments.model.clone(),
         methods,
         seed: arguments.seed.unwrap_or_else(seed),
         shard: arguments.shard,
@@ -148,6 +172,63 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         folder: record.parent().unwrap_or(Path::new("")).to_owned(),
         machine,
     })
+}
+
+/// The crates that are asked for by name, and by a method that can only look at an instrumented copy of them.
+fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
+    let registry = Registry::new();
+    let mut crates = Vec::new();
+    let instrumented =
+        !arguments.methods.is_empty() && arguments.methods.iter().all(|method| looks_at_crates(*method));
+    if let (Some(path), Some(adapter)) = (&arguments.path, &arguments.adapter) {
+        if !instrumented {
+            return Err(Usage(
+                "--path is looked at by shuttle alone: give --method shuttle and no other".to_owned(),
+            )
+            .into());
+        }
+        crates.push(local(path, adapter)?);
+    }
+    for typed in &arguments.channels {
+        let (name, version) = match typed.split_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (typed.as_str(), None),
+        };
+        let package = registry.channels().find(|info| info.name == name).and_then(|info| info.package);
+        let Some(package) = package else {
+            match version {
+                Some(_) => {
+                    return Err(Usage(format!("{typed}: {name} is no channel of a published crate")).into());
+                }
+                None => continue,
+            }
+        };
+        let source = match (version, machine.channels.get(name).and_then(|known| known.split_once(' '))) {
+            (Some(_), _) if !instrumented => {
+                let why =
+                    "another version of a crate is looked at by shuttle alone, over its instrumented source";
+                return Err(Usage(format!("{typed}: {why}: add --method shuttle and no other")).into());
+            }
+            (Some(version), _) => Source::parse(package, version)?,
+            (None, Some((_, locked))) if arguments.methods.iter().any(|method| looks_at_crates(*method)) => {
+                Source::Published(locked.to_owned())
+            }
+            (None, _) => continue,
+        };
+        let (channel, package) = (name.to_owned(), package.to_owned());
+        crates.push(Crate { channel, package, source, is_named: version.is_some(), adapter: None });
+    }
+    Ok(crates)
+}
+
+/// A crate in a folder, with its adapter.
+fn local(path: &Path, adapter: &Path) -> Result<Crate> {
+    let package = package_name(path)
+        .ok_or_else(|| Usage(format!("{}: no Cargo.toml of a crate in it", path.display())))?;
+    let adapter = fs::canonicalize(adapter)
+        .map_err(|error| Usage(format!("{}: there is no such file ({error})", adapter.display())))?;
+    let source = Source::parse(&package, &format!("path:{}", path.display()))?;
+    Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Some(adapter) })
 }
 
 /// Those of the `known` channels that are `wanted`; all when none is.

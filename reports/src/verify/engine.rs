@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use harness::machine::Machine;
 use harness::record::{Answer, Record, Recorder, Verified, now};
+use harness::registry::Registry;
 use harness::verify::{Method, Outcome, Shard, Task};
 
 use super::child::{By, Job};
+use super::instrumented::{self, Crate, Exploration};
 use super::models::{self, NotExplored};
 use crate::analyse::checks::BASELINE;
 use crate::run::progress::Progress;
@@ -26,9 +28,16 @@ const LEFT_BY_MODELS: f64 = 0.05;
 /// A job has this much time however little is left, so that it says something.
 const LEAST_SHARE: Duration = Duration::from_millis(200);
 
-/// Why a channel has no models: its sources would have to be built on what loom and shuttle watch.
+/// Why a channel that is no crate has no models.
 const NOT_INSTRUMENTABLE: &str =
     "its source is not written on chanlab's primitives, which are what the models can watch";
+
+/// Why loom looks at no crate.
+const NOT_BY_LOOM: &str =
+    "a crate's source is instrumented for shuttle alone; loom looks at chanlab's own code";
+
+/// Why a crate is not looked at unasked: it would have to be fetched, built and explored beside all else.
+const WHEN_ASKED: &str = "a crate is instrumented only when it is asked for: --method shuttle --channel NAME";
 
 /// What is to be verified.
 #[derive(Debug)]
@@ -37,6 +46,10 @@ pub struct Verification {
     pub by: By,
     /// The channels, each with its version.
     pub channels: Vec<(String, String)>,
+    /// Of those, the crates that are to be instrumented for a method that cannot watch them otherwise.
+    pub crates: Vec<Crate>,
+    /// One model alone of these.
+    pub model: Option<String>,
     /// The methods.
     pub methods: Vec<Method>,
     /// Decides the cases.
@@ -62,6 +75,8 @@ enum Work {
     Cases(usize, Method),
     /// The script of a method.
     Models(Method),
+    /// The models of a method over the instrumented crate of the channel at this place.
+    Instrumented(usize, Method),
     /// Nothing, but to say so of the channel at this place.
     NotInstrumentable(usize, Method),
 }
@@ -79,7 +94,12 @@ impl Verification {
         for method in [Method::Shuttle, Method::Loom].into_iter().filter(asked) {
             let (own, others): (Vec<_>, Vec<_>) =
                 channels.clone().partition(|&channel| self.has_models(channel));
-            work.extend(others.into_iter().map(|channel| Work::NotInstrumentable(channel, method)));
+            work.extend(others.into_iter().map(|channel| {
+                match instrumented::looks_at_crates(method) && self.crate_of(channel).is_some() {
+                    true => Work::Instrumented(channel, method),
+                    false => Work::NotInstrumentable(channel, method),
+                }
+            }));
             if !own.is_empty() {
                 work.push(Work::Models(method));
             }
@@ -89,6 +109,22 @@ impl Verification {
             work.extend(endless.map(|method| Work::Cases(channel, *method)));
         }
         work
+    }
+
+    fn crate_of(&self, channel: usize) -> Option<&Crate> {
+        self.crates.iter().find(|of| of.name() == self.channels[channel].0)
+    }
+
+    /// What is said of a channel that has no models and is not instrumented.
+    fn not_instrumented(&self, channel: usize, method: Method) -> Answer {
+        let name = &self.channels[channel].0;
+        let is_crate = matches!(self.by, By::Own(_))
+            && Registry::new().channels().any(|info| info.name == name && info.package.is_some());
+        match (is_crate, instrumented::looks_at_crates(method)) {
+            (true, true) => Answer::NotAvailable { reason: WHEN_ASKED.to_owned() },
+            (true, false) => Answer::NotInstrumentable { reason: NOT_BY_LOOM.to_owned() },
+            (false, _) => Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
+        }
     }
 
     fn has_models(&self, channel: usize) -> bool {
@@ -141,8 +177,30 @@ impl Verification {
         let show = |now: &str| progress.at(began.elapsed(), self.budget.max(began.elapsed()), now);
         match work {
             Work::NotInstrumentable(channel, method) => {
-                let answer = Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() };
+                let answer = self.not_instrumented(channel, method);
                 Some(vec![self.verified(channel, method, share, since, answer)])
+            }
+            Work::Instrumented(channel, method) => {
+                let of = self.crate_of(channel)?;
+                let name = of.name();
+                let exploration = Exploration {
+                    method,
+                    task: &self.task(share),
+                    model: self.model.as_deref(),
+                    log: &self.folder.join(format!("{}-{method}.log", name.replace(['@', '/', ':'], "-"))),
+                };
+                let answer = instrumented::explore(of, &exploration, stop, &mut |what| {
+                    show(&format!("{name} by {method}: {what}"));
+                });
+                let answer = match answer {
+                    Ok(answer) => answer,
+                    Err(NotExplored::Stopped) => return None,
+                    Err(NotExplored::NotAvailable(reason)) => Answer::NotAvailable { reason },
+                    Err(NotExplored::NotInstrumentable(reason)) => Answer::NotInstrumentable { reason },
+                };
+                let replay = matches!(answer, Answer::Ran(Outcome::Failed(_)))
+                    .then(|| format!("chanlab verify {} --method {method} --seed {}", of.asked(), self.seed));
+                Some(vec![Verified { replay, ..self.verified(channel, method, share, since, answer) }])
             }
             Work::Cases(channel, method) => {
                 let name = &self.channels[channel].0;
@@ -179,7 +237,7 @@ impl Verification {
                 let verified = |answer| self.verified(baseline, method, share, since, answer);
                 match explored {
                     Err(NotExplored::Stopped) => None,
-                    Err(NotExplored::NotAvailable(reason)) => {
+                    Err(NotExplored::NotAvailable(reason) | NotExplored::NotInstrumentable(reason)) => {
                         Some(vec![verified(Answer::NotAvailable { reason })])
                     }
                     Ok(explored) => Some(
@@ -253,14 +311,14 @@ fn is_endless(method: Method) -> bool {
 /// How long the first of the `work` may take, of what is `left` of the budget.
 fn share(left: Duration, budget: Duration, work: &[Work]) -> Duration {
     let endless = |work: &&Work| matches!(work, Work::Cases(_, method) if is_endless(*method));
-    let models = |work: &&Work| matches!(work, Work::Models(_));
+    let models = |work: &&Work| matches!(work, Work::Models(_) | Work::Instrumented(..));
     let count = |of: &dyn Fn(&&Work) -> bool| work.iter().filter(of).count().max(1) as u32;
     let share = match work.first() {
         Some(first) if endless(&first) => left / count(&endless),
-        Some(Work::Models(_)) if work.iter().any(|work| endless(&work)) => {
+        Some(first) if models(&first) && work.iter().any(|work| endless(&work)) => {
             left.saturating_sub(budget.mul_f64(LEFT_BY_MODELS)) / count(&models)
         }
-        Some(Work::Models(_)) => left / count(&models),
+        Some(first) if models(&first) => left / count(&models),
         _ => left,
     };
     share.max(LEAST_SHARE)
@@ -274,6 +332,8 @@ mod tests {
         Verification {
             by: By::Own(None),
             channels: channels.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
+            crates: Vec::new(),
+            model: None,
             methods: methods.to_vec(),
             seed: 1,
             shard: Shard::WHOLE,
@@ -281,7 +341,7 @@ mod tests {
             budget: Duration::from_secs(100),
             deadline: Duration::from_secs(20),
             folder: PathBuf::new(),
-            machine: Machine::current(&harness::registry::Registry::new()),
+            machine: Machine::current(&Registry::new()),
         }
     }
 

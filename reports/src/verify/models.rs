@@ -25,8 +25,8 @@ use crate::versions::workspace::project;
 const SMALL: &str = "--small";
 
 /// The environment variables that the scripts take the seed and the part from.
-const SEED: &str = "CHANLAB_SHUTTLE_SEED";
-const SHARD: &str = "CHANLAB_SHARD";
+pub(crate) const SEED: &str = "CHANLAB_SHUTTLE_SEED";
+pub(crate) const SHARD: &str = "CHANLAB_SHARD";
 
 /// How often it is looked whether the script has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -51,8 +51,10 @@ pub struct Explored {
 /// Why there is nothing.
 #[derive(Debug)]
 pub enum NotExplored {
-    /// In words, why it cannot be.
+    /// In words, why it cannot be here and now.
     NotAvailable(String),
+    /// In words, why it cannot be for this channel.
+    NotInstrumentable(String),
     /// Somebody asked to stop.
     Stopped,
 }

@@ -26,8 +26,20 @@ pub fn program(say: impl FnMut(&str)) -> Result<PathBuf> {
             let log = target.join("chanlab").join("verify-build.log");
             // Optimised, whatever this program is: as users build their channels. Beside this program's own package, so that cargo
             // chooses the features that it chose for this one, and finds most of it built.
-            let arguments = ["--locked", "--package", "verify", "--package", "reports", "--bin", PROGRAM];
-            cargo(&project, &arguments, &target, &log, say)
+            let words = [
+                "build",
+                "--release",
+                "--locked",
+                "--package",
+                "verify",
+                "--package",
+                "reports",
+                "--bin",
+                PROGRAM,
+            ];
+            let built = cargo(&project, &words, "", &target, &log, say);
+            built
+                .and_then(|mut programs| programs.pop().context("cargo names no program"))
                 .with_context(|| format!("{PROGRAM} cannot be built; all of it is in {}", log.display()))
         }
         (Err(_), Some(beside)) => Ok(beside),

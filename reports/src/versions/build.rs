@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs, thread};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use harness::record::target_dir;
 use serde::Deserialize;
 
@@ -32,7 +32,10 @@ pub fn runner(package: &str, source: &Source, say: impl FnMut(&str)) -> Result<P
     let log = folder.join(LOG);
     // A target directory for each: in a shared one cargo takes the harnesses' build scripts for one and the same, and builds anew
     // whatever was built before the last.
-    cargo(&folder, &["--package", &program], &folder.join("target"), &log, say).with_context(|| {
+    let built =
+        cargo(&folder, &["build", "--release", "--package", &program], "", &folder.join("target"), &log, say);
+    let built = built.and_then(|mut programs| programs.pop().context("cargo names no program"));
+    built.with_context(|| {
         format!(
             "{package} {} cannot be built with this harness; all of it is in {}",
             source.name(),
@@ -41,25 +44,26 @@ pub fn runner(package: &str, source: &Source, say: impl FnMut(&str)) -> Result<P
     })
 }
 
-/// Builds a program of the workspace in `folder`, named by `arguments`, and returns it. What cargo says goes to the file `log`, and to
-/// `say` line by line.
+/// Runs cargo in a workspace, with `flags` for the compiler beside the environment's; returns the programs that it names, in their order.
 ///
 /// # Errors
 ///
-/// When it cannot be built: the first error of the compiler.
-pub fn cargo(
+/// When it fails: its first error, or the compiler's.
+pub(crate) fn cargo(
     folder: &Path,
-    arguments: &[&str],
+    words: &[&str],
+    flags: &str,
     target: &Path,
     log: &Path,
     mut say: impl FnMut(&str),
-) -> Result<PathBuf> {
+) -> Result<Vec<PathBuf>> {
+    let environment = env::var("RUSTFLAGS").unwrap_or_default();
     let mut process = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--release"])
-        .args(arguments)
+        .args(words)
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])
         .arg(target)
         .current_dir(folder)
+        .envs((!flags.is_empty()).then(|| ("RUSTFLAGS", format!("{environment} {flags}"))))
         .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -67,7 +71,7 @@ pub fn cargo(
         .spawn()
         .context("cannot start cargo")?;
     let messages = process.stdout.take().context("cargo has no output")?;
-    let reading = thread::spawn(move || executable(messages));
+    let reading = thread::spawn(move || executables(messages));
     let mut lines = Vec::new();
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -79,11 +83,11 @@ pub fn cargo(
         say(&line);
         lines.push(line);
     }
-    let built = reading.join().ok().flatten();
+    let built = reading.join().unwrap_or_default();
     if !process.wait().context("cannot wait for cargo")?.success() {
         bail!("{}", first_error(&lines));
     }
-    built.ok_or_else(|| anyhow!("cargo names no program"))
+    Ok(built)
 }
 
 #[derive(Deserialize)]
@@ -91,14 +95,14 @@ struct Message {
     executable: Option<PathBuf>,
 }
 
-/// The last program that cargo's messages name.
-fn executable(messages: impl Read) -> Option<PathBuf> {
+/// The programs that cargo's messages name.
+fn executables(messages: impl Read) -> Vec<PathBuf> {
     let lines = BufReader::new(messages).lines().map_while(Result::ok);
-    lines.filter_map(|line| serde_json::from_str::<Message>(&line).ok()?.executable).last()
+    lines.filter_map(|line| serde_json::from_str::<Message>(&line).ok()?.executable).collect()
 }
 
 /// The first error of cargo or the compiler, in one line, with the place in the source and the reason that cargo puts below.
-fn first_error(lines: &[String]) -> String {
+pub(crate) fn first_error(lines: &[String]) -> String {
     let Some(first) = lines.iter().position(|line| line.starts_with("error")) else {
         return lines.last().cloned().unwrap_or_else(|| "cargo said nothing".to_owned());
     };
@@ -146,6 +150,6 @@ mod tests {
     fn the_program_is_the_one_that_cargo_names() {
         let messages =
             "{\"reason\":\"compiler-artifact\",\"executable\":null}\n{\"executable\":\"/a/b\"}\nno JSON\n";
-        assert_eq!(executable(messages.as_bytes()), Some(PathBuf::from("/a/b")));
+        assert_eq!(executables(messages.as_bytes()), [PathBuf::from("/a/b")]);
     }
 }

@@ -5,20 +5,35 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
 use super::source::Source;
 
-/// The root manifest: the project's, with the harness and the runner as members.
+/// The members of a version's workspace.
+pub const MEMBERS: [&str; 2] = ["harness", "runner"];
+
+/// The root manifest: the project's, with other members.
 ///
 /// # Errors
 ///
 /// When `project` is no manifest of a workspace.
-pub fn root(project: &str) -> Result<String> {
+pub fn root(project: &str, members: &[&str]) -> Result<String> {
     let mut manifest = parsed(project)?;
     let workspace = table(manifest.as_table_mut(), "workspace")?;
-    workspace.insert("members", Item::Value(Value::Array(Array::from_iter(["harness", "runner"]))));
+    workspace.insert("members", Item::Value(Value::Array(members.iter().copied().collect::<Array>())));
     workspace.remove("default-members");
     // Cargo warns of profiles for packages that are not there.
     if let Some(release) = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release")) {
         release.as_table_like_mut().and_then(|release| release.remove("package"));
     }
+    Ok(manifest.to_string())
+}
+
+/// A root manifest of a workspace that leaves out these folders.
+///
+/// # Errors
+///
+/// When `root` is no manifest of a workspace.
+pub fn excluding(root: &str, folders: &[&str]) -> Result<String> {
+    let mut manifest = parsed(root)?;
+    let workspace = table(manifest.as_table_mut(), "workspace")?;
+    workspace.insert("exclude", Item::Value(Value::Array(folders.iter().copied().collect::<Array>())));
     Ok(manifest.to_string())
 }
 
@@ -189,7 +204,7 @@ opt-level = 1
 
     #[test]
     fn one_dependency_is_replaced_and_the_rest_is_kept() {
-        let found = root(PROJECT)
+        let found = root(PROJECT, &MEMBERS)
             .and_then(|root| with_version(&root, "flume", &published("0.11.1")))
             .expect("a manifest");
         let expected = PROJECT
@@ -231,7 +246,8 @@ opt-level = 1
         let locked = include_str!("../../../Cargo.lock");
         for info in harness::registry::Registry::new().channels() {
             let Some(package) = info.package else { continue };
-            with_version(&root(project).expect("a manifest"), package, &published("0.0.1")).expect(package);
+            with_version(&root(project, &MEMBERS).expect("a manifest"), package, &published("0.0.1"))
+                .expect(package);
             let lock = lock(locked, package, &published("0.0.1")).expect(package);
             assert!(
                 lock.contains(&format!("name = \"{package}\"\nversion = \"0.0.1\"\nsource")),

@@ -108,8 +108,8 @@ fn is_version(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte))
 }
 
-/// The name of the crate in a folder.
-fn package_name(folder: &Path) -> Option<String> {
+/// The name of the crate in a folder; `None` when there is none.
+pub fn package_name(folder: &Path) -> Option<String> {
     let text = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
     let manifest: DocumentMut = text.parse().ok()?;
     Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())

@@ -15,15 +15,15 @@ use super::source::Source;
 const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
 
 /// Of the harness, neither is part of a runner.
-const LEFT_OUT: [&str; 3] = ["tests", "runners", "Cargo.toml"];
+pub(crate) const LEFT_OUT: [&str; 3] = ["tests", "runners", "Cargo.toml"];
 
 /// The workspace of the versions that the project has anyway.
 const AS_LOCKED: &str = "as-locked";
 
 /// The project's files, in its folder.
-const MANIFEST: &str = "Cargo.toml";
-const LOCK: &str = "Cargo.lock";
-const HARNESS_MANIFEST: &str = "harness/Cargo.toml";
+pub(crate) const MANIFEST: &str = "Cargo.toml";
+pub(crate) const LOCK: &str = "Cargo.lock";
+pub(crate) const HARNESS_MANIFEST: &str = "harness/Cargo.toml";
 
 /// This project's folder, whose harness is built.
 ///
@@ -61,7 +61,7 @@ pub fn name(project: &Path, package: &str, source: &Source) -> Result<String> {
 /// When something of the project cannot be read, or something in the folder not be written.
 pub fn generate(project: &Path, folder: &Path, package: &str, source: &Source, program: &str) -> Result<()> {
     let lock = read(project, LOCK)?;
-    let root = manifest::root(&read(project, MANIFEST)?).and_then(|root| {
+    let root = manifest::root(&read(project, MANIFEST)?, &manifest::MEMBERS).and_then(|root| {
         match manifest::is_locked(&lock, package, source)? {
             true => Ok(root),
             false => manifest::with_version(&root, package, source),
@@ -73,21 +73,26 @@ pub fn generate(project: &Path, folder: &Path, package: &str, source: &Source, p
         .with_context(|| cannot_make(project, HARNESS_MANIFEST))?;
 
     let changed = write(&folder.join(MANIFEST), root.as_bytes())?;
-    let made_from = folder.join(LOCK_MADE_FROM);
-    let made = folder.join(LOCK);
-    // Cargo's own changes are kept as long as nothing else changed: the harness is built anew with its lock file.
-    if changed || !made.exists() || fs::read_to_string(&made_from).ok().as_ref() != Some(&begin) {
-        write(&made, begin.as_bytes())?;
-        write(&made_from, begin.as_bytes())?;
-    }
+    write_lock(folder, &begin, changed)?;
     write(&folder.join(HARNESS_MANIFEST), harness.as_bytes())?;
-    copy(&project.join("harness"), &folder.join("harness"))?;
+    copy(&project.join("harness"), &folder.join("harness"), &LEFT_OUT)?;
     write(&folder.join("runner/Cargo.toml"), manifest::runner(program).as_bytes())?;
     write(&folder.join("runner/src/main.rs"), manifest::RUNNER.as_bytes())?;
     Ok(())
 }
 
-fn read(project: &Path, name: &str) -> Result<String> {
+/// Writes the lock file to begin with, where something `changed` since cargo made its own changes to it: these are kept otherwise, since
+/// the harness is built anew with its lock file.
+pub(crate) fn write_lock(folder: &Path, begin: &str, changed: bool) -> Result<()> {
+    let (made, made_from) = (folder.join(LOCK), folder.join(LOCK_MADE_FROM));
+    if changed || !made.exists() || fs::read_to_string(&made_from).ok().as_deref() != Some(begin) {
+        write(&made, begin.as_bytes())?;
+        write(&made_from, begin.as_bytes())?;
+    }
+    Ok(())
+}
+
+pub(crate) fn read(project: &Path, name: &str) -> Result<String> {
     let path = project.join(name);
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
@@ -96,12 +101,12 @@ fn cannot_make(project: &Path, name: &str) -> String {
     format!("cannot make a runner from {}", project.join(name).display())
 }
 
-/// Makes `to` hold what `from` holds, but for what is left out; files that are no longer there are removed.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Makes `to` hold what `from` holds, but for the entries that are left out; files that are no longer there are removed.
+pub(crate) fn copy(from: &Path, to: &Path, left_out: &[&str]) -> Result<()> {
     let files = |folder: &Path| -> Result<BTreeSet<PathBuf>> {
         let mut found = BTreeSet::new();
         let inner = |entry: &walkdir::DirEntry| {
-            entry.depth() != 1 || !LEFT_OUT.iter().any(|name| entry.file_name() == *name)
+            entry.depth() != 1 || !left_out.iter().any(|name| entry.file_name() == *name)
         };
         for entry in WalkDir::new(folder).into_iter().filter_entry(inner) {
             let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
@@ -125,7 +130,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Writes a file where it holds something else; returns whether it did. Cargo goes by the time of the last change.
-fn write(path: &Path, text: &[u8]) -> Result<bool> {
+pub(crate) fn write(path: &Path, text: &[u8]) -> Result<bool> {
     match fs::read(path) {
         Ok(known) if known == text => return Ok(false),
         Ok(_) => {}

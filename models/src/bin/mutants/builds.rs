@@ -23,7 +23,7 @@ impl Model {
         let has = |word| self.name.contains(word);
         match place {
             Place::HandOff => has("rendezvous") || has("meet"),
-            Place::Queue => self.subject == "baseline" && !has("rendezvous"),
+            Place::Queue => self.subject == "channel" && !has("rendezvous"),
             Place::WorkerPool => self.subject == "worker_pool" || has("pool"),
             Place::TokenBucket => self.subject == "token_bucket" || has("caller"),
             Place::FanIn => has("forwarder") || has("pipeline"),

@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
-use harness::channel::{Capacity, Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use harness::channel::{
+    Capability, Capacity, Channel, Receiver, RecvTimeoutError, SendTimeoutError, Sender,
+};
 use harness::sync::thread;
 use models::bounds::{EVERY_SCHEDULE, at_most};
+use models::joined;
 use models::payload::{Payloads, assert_each_once};
-use models::{joined, model};
+use subject::Subject;
 
-use super::{SUBJECT, open, receive_all};
+use super::{assert_returned, model, open, receive_all};
 
 /// A timeout: any moment under loom, and short where it is real.
 pub(crate) const SOON: Duration = Duration::from_millis(1);
@@ -20,7 +23,7 @@ pub(crate) const SOON: Duration = Duration::from_millis(1);
 #[test]
 fn recv_timeout_against_send_buffered() {
     const NAME: &str = "timeouts::recv_timeout_against_send_buffered";
-    model(NAME, SUBJECT, EVERY_SCHEDULE, || {
+    model(NAME, Capacity::of(1), &[Capability::RecvTimeout, Capability::Len], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
         let producer = {
@@ -46,7 +49,7 @@ fn recv_timeout_against_send_buffered() {
 #[test]
 fn recv_timeout_against_send_rendezvous() {
     const NAME: &str = "timeouts::recv_timeout_against_send_rendezvous";
-    model(NAME, SUBJECT, EVERY_SCHEDULE, || {
+    model(NAME, Capacity::Rendezvous, &[Capability::RecvTimeout], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::Rendezvous);
         let producer = {
@@ -58,7 +61,7 @@ fn recv_timeout_against_send_rendezvous() {
         match (received, joined(producer)) {
             (Ok(payload), Ok(())) => assert_eq!(payload.id(), (0, 0)),
             (Err(RecvTimeoutError::Timeout), Err(error)) => {
-                assert_eq!(error.message.expect("the baseline returns it").id(), (0, 0));
+                assert_returned(error.message, (0, 0));
             }
             other => panic!("delivered or returned, never both or neither: {other:?}"),
         }
@@ -67,7 +70,7 @@ fn recv_timeout_against_send_rendezvous() {
 }
 
 fn recv_timeout_against_disconnect(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[Capability::RecvTimeout], EVERY_SCHEDULE, move || {
         let (sender, receiver) = open(capacity);
         let going = thread::spawn(move || drop(sender));
         // Either is right when both come; the next call has only one answer.
@@ -93,7 +96,7 @@ fn recv_timeout_against_disconnect_rendezvous() {
 
 /// A message that timed out comes back and is not delivered; one that did not is delivered.
 fn send_timeout_against_recv(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[Capability::SendTimeout], EVERY_SCHEDULE, move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let queued = capacity.slots().expect("a bounded channel");
@@ -130,7 +133,7 @@ fn send_timeout_against_recv_rendezvous() {
 
 /// However the wait ends, the message comes back.
 fn send_timeout_against_disconnect(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[Capability::SendTimeout], EVERY_SCHEDULE, move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         for seq in 0..capacity.slots().expect("a bounded channel") {
@@ -168,33 +171,39 @@ fn send_timeout_against_disconnect_rendezvous() {
 #[test]
 fn send_timeout_against_recv_timeout() {
     const NAME: &str = "timeouts::send_timeout_against_recv_timeout";
-    model(NAME, SUBJECT, EVERY_SCHEDULE, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::Rendezvous);
-        let producer = {
-            let payload = payloads.make(0, 0);
-            thread::spawn(move || sender.send_timeout(payload, SOON))
-        };
-        let received = receiver.recv_timeout(SOON);
-        match (joined(producer), received) {
-            (Ok(()), Ok(payload)) | (Err(SendTimeoutError::Timeout(payload)), Err(_)) => {
-                assert_eq!(payload.id(), (0, 0));
+    model(
+        NAME,
+        Capacity::Rendezvous,
+        &[Capability::SendTimeout, Capability::RecvTimeout],
+        EVERY_SCHEDULE,
+        || {
+            let payloads = Payloads::new();
+            let (sender, receiver) = open(Capacity::Rendezvous);
+            let producer = {
+                let payload = payloads.make(0, 0);
+                thread::spawn(move || sender.send_timeout(payload, SOON))
+            };
+            let received = receiver.recv_timeout(SOON);
+            match (joined(producer), received) {
+                (Ok(()), Ok(payload)) | (Err(SendTimeoutError::Timeout(payload)), Err(_)) => {
+                    assert_eq!(payload.id(), (0, 0));
+                }
+                other => panic!("delivered or returned, never both or neither: {other:?}"),
             }
-            other => panic!("delivered or returned, never both or neither: {other:?}"),
-        }
-        drop(receiver);
-        payloads.assert_each_dropped_once();
-    });
+            drop(receiver);
+            payloads.assert_each_dropped_once();
+        },
+    );
 }
 
 /// A receiver that gives up takes no notification away from one that waits on: the message is received before anything is
 /// disconnected. The deadline wakes both, so this is also a wait that ends without cause.
 fn a_receiver_gives_up_beside_one_that_waits(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, at_most(4), move || {
+    model(name, capacity, &[Capability::MultiConsumer, Capability::RecvTimeout], at_most(4), move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let impatient = {
-            let receiver = receiver.try_clone().expect("the baseline has several consumers");
+            let receiver = receiver.try_clone().expect("the channel has several consumers");
             thread::spawn(move || receiver.recv_timeout(SOON).map(|payload| payload.id()))
         };
         let patient = thread::spawn(move || receiver.recv().map(|payload| payload.id()));
@@ -232,7 +241,7 @@ fn a_receiver_gives_up_beside_one_that_waits_rendezvous() {
 
 /// The same for senders: the one that waits on gets the place.
 fn a_sender_gives_up_beside_one_that_waits(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, at_most(4), move || {
+    model(name, capacity, &[Capability::SendTimeout], at_most(4), move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let queued = capacity.slots().expect("a bounded channel");

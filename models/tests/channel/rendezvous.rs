@@ -1,13 +1,15 @@
 //! Messages through the rendezvous flavour: a send and a receive that meet.
 
-use harness::channel::{Capacity, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
+use harness::channel::{
+    Capability, Capacity, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError,
+};
 use harness::sync::{Arc, AtomicBool, Ordering, thread};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
+use models::joined;
 use models::payload::{Payloads, assert_each_once};
-use models::{joined, model};
 
 use super::timeouts::SOON;
-use super::{SUBJECT, open, receive_all, send_all};
+use super::{assert_returned, model, open, receive_all, send_all};
 
 #[test]
 fn two_producers() {
@@ -22,24 +24,30 @@ fn two_consumers() {
 /// A send returns only once a receive has begun that may take the message.
 #[test]
 fn a_send_does_not_return_before_a_receive_begins() {
-    model("rendezvous::a_send_does_not_return_before_a_receive_begins", SUBJECT, EVERY_SCHEDULE, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::Rendezvous);
-        let begun = Arc::new(AtomicBool::new(false));
-        let consumer = {
-            let begun = Arc::clone(&begun);
-            thread::spawn(move || {
-                // Release: pairs with the Acquire load after the send. So does the channel, which is what is asked.
-                begun.store(true, Ordering::Release);
-                receiver.recv().expect("the message was sent").id()
-            })
-        };
-        sender.send(payloads.make(0, 0)).expect("the receiver is there");
-        assert!(begun.load(Ordering::Acquire), "nobody was there to take the message");
-        assert_eq!(joined(consumer), (0, 0));
-        drop(sender);
-        payloads.assert_each_dropped_once();
-    });
+    model(
+        "rendezvous::a_send_does_not_return_before_a_receive_begins",
+        Capacity::Rendezvous,
+        &[],
+        EVERY_SCHEDULE,
+        || {
+            let payloads = Payloads::new();
+            let (sender, receiver) = open(Capacity::Rendezvous);
+            let begun = Arc::new(AtomicBool::new(false));
+            let consumer = {
+                let begun = Arc::clone(&begun);
+                thread::spawn(move || {
+                    // Release: pairs with the Acquire load after the send. So does the channel, which is what is asked.
+                    begun.store(true, Ordering::Release);
+                    receiver.recv().expect("the message was sent").id()
+                })
+            };
+            sender.send(payloads.make(0, 0)).expect("the receiver is there");
+            assert!(begun.load(Ordering::Acquire), "nobody was there to take the message");
+            assert_eq!(joined(consumer), (0, 0));
+            drop(sender);
+            payloads.assert_each_dropped_once();
+        },
+    );
 }
 
 /// A receive that begins when the send has returned does not get its message, though the receiver that the send met may be
@@ -47,66 +55,78 @@ fn a_send_does_not_return_before_a_receive_begins() {
 #[test]
 fn a_receive_that_begins_after_a_send_does_not_get_its_message() {
     const NAME: &str = "rendezvous::a_receive_that_begins_after_a_send_does_not_get_its_message";
-    model(NAME, SUBJECT, at_most(4), || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::Rendezvous);
-        let sent = Arc::new(AtomicBool::new(false));
-        let impatient = {
-            let receiver = receiver.try_clone().expect("the baseline has several consumers");
-            thread::spawn(move || receiver.recv_timeout(SOON).is_ok())
-        };
-        let late = {
-            let sent = Arc::clone(&sent);
-            thread::spawn(move || {
-                // Pairs with the Release store after the send.
-                let after = sent.load(Ordering::Acquire);
-                let received = receiver.recv().is_ok();
-                assert!(!(after && received), "the send had returned before this receive began");
-                received
-            })
-        };
-        let delivered = sender.try_send(payloads.make(0, 0)).is_ok();
-        // Pairs with the Acquire load before the late receive.
-        sent.store(delivered, Ordering::Release);
-        drop(sender);
-        let received = [joined(impatient), joined(late)];
-        assert_eq!(
-            received.iter().filter(|&&received| received).count(),
-            usize::from(delivered),
-            "delivered to one if sent, else to none"
-        );
-        payloads.assert_each_dropped_once();
-    });
+    model(
+        NAME,
+        Capacity::Rendezvous,
+        &[Capability::MultiConsumer, Capability::RecvTimeout],
+        at_most(4),
+        || {
+            let payloads = Payloads::new();
+            let (sender, receiver) = open(Capacity::Rendezvous);
+            let sent = Arc::new(AtomicBool::new(false));
+            let impatient = {
+                let receiver = receiver.try_clone().expect("the channel has several consumers");
+                thread::spawn(move || receiver.recv_timeout(SOON).is_ok())
+            };
+            let late = {
+                let sent = Arc::clone(&sent);
+                thread::spawn(move || {
+                    // Pairs with the Release store after the send.
+                    let after = sent.load(Ordering::Acquire);
+                    let received = receiver.recv().is_ok();
+                    assert!(!(after && received), "the send had returned before this receive began");
+                    received
+                })
+            };
+            let delivered = sender.try_send(payloads.make(0, 0)).is_ok();
+            // Pairs with the Acquire load before the late receive.
+            sent.store(delivered, Ordering::Release);
+            drop(sender);
+            let received = [joined(impatient), joined(late)];
+            assert_eq!(
+                received.iter().filter(|&&received| received).count(),
+                usize::from(delivered),
+                "delivered to one if sent, else to none"
+            );
+            payloads.assert_each_dropped_once();
+        },
+    );
 }
 
 /// Against a receiver that looks once and goes, a message is either delivered or returned.
 #[test]
 fn a_send_against_a_receiver_that_goes() {
-    model("rendezvous::a_send_against_a_receiver_that_goes", SUBJECT, EVERY_SCHEDULE, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::Rendezvous);
-        let producer = {
-            let payloads = payloads.clone();
-            thread::spawn(move || sender.send(payloads.make(0, 0)))
-        };
-        let received = receiver.try_recv();
-        drop(receiver);
-        match (joined(producer), received) {
-            (Ok(()), Ok(payload)) => assert_eq!(payload.id(), (0, 0)),
-            (Err(error), Err(TryRecvError::Empty)) => {
-                assert_eq!(error.message.expect("the baseline returns it").id(), (0, 0));
+    model(
+        "rendezvous::a_send_against_a_receiver_that_goes",
+        Capacity::Rendezvous,
+        &[],
+        EVERY_SCHEDULE,
+        || {
+            let payloads = Payloads::new();
+            let (sender, receiver) = open(Capacity::Rendezvous);
+            let producer = {
+                let payloads = payloads.clone();
+                thread::spawn(move || sender.send(payloads.make(0, 0)))
+            };
+            let received = receiver.try_recv();
+            drop(receiver);
+            match (joined(producer), received) {
+                (Ok(()), Ok(payload)) => assert_eq!(payload.id(), (0, 0)),
+                (Err(error), Err(TryRecvError::Empty)) => {
+                    assert_returned(error.message, (0, 0));
+                }
+                other => panic!("delivered or returned, never both or neither: {other:?}"),
             }
-            other => panic!("delivered or returned, never both or neither: {other:?}"),
-        }
-        payloads.assert_each_dropped_once();
-    });
+            payloads.assert_each_dropped_once();
+        },
+    );
 }
 
 /// As above, with a receiver that waits a while and a sender that is not the only one.
 #[test]
 fn two_sends_against_a_receiver_that_takes_one_and_goes() {
     const NAME: &str = "rendezvous::two_sends_against_a_receiver_that_takes_one_and_goes";
-    model(NAME, SUBJECT, at_most(4), || {
+    model(NAME, Capacity::Rendezvous, &[], at_most(4), || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::Rendezvous);
         let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
@@ -118,10 +138,7 @@ fn two_sends_against_a_receiver_that_takes_one_and_goes() {
         let sent = producers.map(joined);
         assert!(sent[received].is_ok(), "its message was delivered");
         let returned = sent.into_iter().nth(1 - received).expect("there are two");
-        assert_eq!(
-            returned.expect_err("one is delivered").expect("the baseline returns it").id(),
-            (1 - received, 0)
-        );
+        assert_returned(returned.expect_err("one is delivered"), (1 - received, 0));
         payloads.assert_each_dropped_once();
     });
 }
@@ -130,7 +147,7 @@ fn two_sends_against_a_receiver_that_takes_one_and_goes() {
 /// them never meet.
 #[test]
 fn try_send_against_try_recv() {
-    model("rendezvous::try_send_against_try_recv", SUBJECT, EVERY_SCHEDULE, || {
+    model("rendezvous::try_send_against_try_recv", Capacity::Rendezvous, &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::Rendezvous);
         let sending = {
@@ -147,7 +164,7 @@ fn try_send_against_try_recv() {
 
 #[test]
 fn try_send_against_recv() {
-    model("rendezvous::try_send_against_recv", SUBJECT, EVERY_SCHEDULE, || {
+    model("rendezvous::try_send_against_recv", Capacity::Rendezvous, &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::Rendezvous);
         let consumer = thread::spawn(move || receive_all(&receiver));
@@ -168,7 +185,7 @@ fn try_send_against_recv() {
 
 #[test]
 fn send_against_try_recv() {
-    model("rendezvous::send_against_try_recv", SUBJECT, EVERY_SCHEDULE, || {
+    model("rendezvous::send_against_try_recv", Capacity::Rendezvous, &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::Rendezvous);
         let producer = {
@@ -187,7 +204,7 @@ fn send_against_try_recv() {
 #[test]
 fn try_send_against_a_receive_that_gives_up() {
     const NAME: &str = "rendezvous::try_send_against_a_receive_that_gives_up";
-    model(NAME, SUBJECT, EVERY_SCHEDULE, || {
+    model(NAME, Capacity::Rendezvous, &[Capability::RecvTimeout], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::Rendezvous);
         let consumer = thread::spawn(move || receiver.recv_timeout(SOON).map(|payload| payload.id()));

@@ -1,12 +1,12 @@
 //! Messages through the buffered flavour, bounded and unbounded, while both ends are there.
 
-use harness::channel::{Capacity, Receiver, Sender, TryRecvError, TrySendError};
+use harness::channel::{Capability, Capacity, Receiver, Sender, TryRecvError, TrySendError};
 use harness::sync::thread;
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
+use models::joined;
 use models::payload::{Payloads, assert_each_once, assert_in_order};
-use models::{joined, model};
 
-use super::{SUBJECT, open, receive_all, send_all, two_consumers, two_producers};
+use super::{model, open, receive_all, send_all, two_consumers, two_producers};
 
 #[test]
 fn two_producers_at_capacity_1() {
@@ -37,10 +37,10 @@ fn two_consumers_unbounded() {
 #[test]
 fn two_producers_and_two_consumers_at_capacity_1() {
     const NAME: &str = "buffered::two_producers_and_two_consumers_at_capacity_1";
-    model(NAME, SUBJECT, at_most(2), || {
+    model(NAME, Capacity::of(1), &[Capability::MultiConsumer], at_most(2), || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
-        let other = receiver.try_clone().expect("the baseline has several consumers");
+        let other = receiver.try_clone().expect("the channel has several consumers");
         let producer = {
             let (sender, payloads) = (sender.clone(), payloads.clone());
             thread::spawn(move || send_all(sender, &payloads, 1, 1))
@@ -57,27 +57,33 @@ fn two_producers_and_two_consumers_at_capacity_1() {
 
 #[test]
 fn it_never_holds_more_than_its_capacity() {
-    model("buffered::it_never_holds_more_than_its_capacity", SUBJECT, EVERY_SCHEDULE, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
-        let attempts = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
-            let payload = payloads.make(producer, 0);
-            thread::spawn(move || sender.try_send(payload))
-        });
-        assert!(receiver.len().expect("the baseline tells its length") <= 1);
-        let attempts = attempts.map(joined);
-        let sent = attempts.iter().filter(|attempt| attempt.is_ok()).count();
-        assert_eq!(sent, 1, "one message fits, and nobody took it: {attempts:?}");
-        assert_eq!(receiver.len(), Ok(1));
-        drop((attempts, receiver));
-        payloads.assert_each_dropped_once();
-    });
+    model(
+        "buffered::it_never_holds_more_than_its_capacity",
+        Capacity::of(1),
+        &[Capability::Len],
+        EVERY_SCHEDULE,
+        || {
+            let payloads = Payloads::new();
+            let (sender, receiver) = open(Capacity::of(1));
+            let attempts = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
+                let payload = payloads.make(producer, 0);
+                thread::spawn(move || sender.try_send(payload))
+            });
+            assert!(receiver.len().expect("the channel tells its length") <= 1);
+            let attempts = attempts.map(joined);
+            let sent = attempts.iter().filter(|attempt| attempt.is_ok()).count();
+            assert_eq!(sent, 1, "one message fits, and nobody took it: {attempts:?}");
+            assert_eq!(receiver.len(), Ok(1));
+            drop((attempts, receiver));
+            payloads.assert_each_dropped_once();
+        },
+    );
 }
 
 /// What `try_send` and `try_recv` say agrees with what happens, at each moment of the other's operation.
 #[test]
 fn try_send_against_try_recv() {
-    model("buffered::try_send_against_try_recv", SUBJECT, EVERY_SCHEDULE, || {
+    model("buffered::try_send_against_try_recv", Capacity::of(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
         let sending = {
@@ -111,7 +117,7 @@ fn try_send_against_try_recv() {
 
 #[test]
 fn send_against_try_recv() {
-    model("buffered::send_against_try_recv", SUBJECT, EVERY_SCHEDULE, || {
+    model("buffered::send_against_try_recv", Capacity::of(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
         let producer = {
@@ -130,7 +136,7 @@ fn send_against_try_recv() {
 
 #[test]
 fn try_send_against_recv() {
-    model("buffered::try_send_against_recv", SUBJECT, EVERY_SCHEDULE, || {
+    model("buffered::try_send_against_recv", Capacity::of(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
         let consumer = thread::spawn(move || receive_all(&receiver));
@@ -148,50 +154,62 @@ fn try_send_against_recv() {
 /// Two receivers wait and each wants one message: the second message wakes the second receiver, though the first is still there.
 #[test]
 fn two_waiting_receivers_get_a_message_each() {
-    model("buffered::two_waiting_receivers_get_a_message_each", SUBJECT, DEFAULT, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(2));
-        let other = receiver.try_clone().expect("the baseline has several consumers");
-        let consumers = [receiver, other]
-            .map(|receiver| thread::spawn(move || receiver.recv().expect("the sender is there").id()));
-        for seq in 0..2 {
-            sender.send(payloads.make(0, seq)).expect("a receiver is there");
-        }
-        assert_each_once(consumers.map(joined), &[2]);
-        drop(sender);
-        payloads.assert_each_dropped_once();
-    });
+    model(
+        "buffered::two_waiting_receivers_get_a_message_each",
+        Capacity::of(2),
+        &[Capability::MultiConsumer],
+        DEFAULT,
+        || {
+            let payloads = Payloads::new();
+            let (sender, receiver) = open(Capacity::of(2));
+            let other = receiver.try_clone().expect("the channel has several consumers");
+            let consumers = [receiver, other]
+                .map(|receiver| thread::spawn(move || receiver.recv().expect("the sender is there").id()));
+            for seq in 0..2 {
+                sender.send(payloads.make(0, seq)).expect("a receiver is there");
+            }
+            assert_each_once(consumers.map(joined), &[2]);
+            drop(sender);
+            payloads.assert_each_dropped_once();
+        },
+    );
 }
 
 /// Two senders wait in a full channel: one place lets one of them in, and the other looks again and waits on.
 #[test]
 fn a_woken_sender_looks_for_room_again() {
-    model("buffered::a_woken_sender_looks_for_room_again", SUBJECT, DEFAULT, || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
-        sender.send(payloads.make(0, 0)).expect("the channel has room");
-        let producers = [(1, sender.clone()), (2, sender)].map(|(producer, sender)| {
-            let payload = payloads.make(producer, 0);
-            thread::spawn(move || sender.send(payload).expect("the receiver is there"))
-        });
-        let mut received = Vec::new();
-        while let Ok(payload) = receiver.recv() {
-            assert!(
-                receiver.len().expect("the baseline tells its length") <= 1,
-                "it holds more than its capacity"
-            );
-            received.push(payload.id());
-        }
-        producers.into_iter().for_each(joined);
-        assert_each_once(received, &[1, 1, 1]);
-        payloads.assert_each_dropped_once();
-    });
+    model(
+        "buffered::a_woken_sender_looks_for_room_again",
+        Capacity::of(1),
+        &[Capability::Len],
+        DEFAULT,
+        || {
+            let payloads = Payloads::new();
+            let (sender, receiver) = open(Capacity::of(1));
+            sender.send(payloads.make(0, 0)).expect("the channel has room");
+            let producers = [(1, sender.clone()), (2, sender)].map(|(producer, sender)| {
+                let payload = payloads.make(producer, 0);
+                thread::spawn(move || sender.send(payload).expect("the receiver is there"))
+            });
+            let mut received = Vec::new();
+            while let Ok(payload) = receiver.recv() {
+                assert!(
+                    receiver.len().expect("the channel tells its length") <= 1,
+                    "it holds more than its capacity"
+                );
+                received.push(payload.id());
+            }
+            producers.into_iter().for_each(joined);
+            assert_each_once(received, &[1, 1, 1]);
+            payloads.assert_each_dropped_once();
+        },
+    );
 }
 
 /// The ring wraps around, and the order stays.
 #[test]
 fn order_at_the_wrap_around() {
-    model("buffered::order_at_the_wrap_around", SUBJECT, EVERY_SCHEDULE, || {
+    model("buffered::order_at_the_wrap_around", Capacity::of(2), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(2));
         let producer = {

@@ -1,15 +1,15 @@
 //! One side goes while the other is there: whoever waits is woken, and no message is lost or dropped twice.
 
-use harness::channel::{Capacity, Receiver, RecvError, Sender};
+use harness::channel::{Capability, Capacity, Receiver, RecvError, Sender};
 use harness::sync::thread;
-use models::bounds::{EVERY_SCHEDULE, at_most};
+use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
+use models::joined;
 use models::payload::{Payloads, assert_each_once};
-use models::{joined, model};
 
-use super::{SUBJECT, open, receive_all, send_all};
+use super::{assert_returned, model, open, receive_all, send_all};
 
 fn last_sender_goes_while_a_receiver_waits(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[], EVERY_SCHEDULE, move || {
         let (sender, receiver) = open(capacity);
         let consumer = thread::spawn(move || receiver.recv().map(|payload| payload.id()));
         drop(sender);
@@ -35,7 +35,7 @@ fn last_sender_goes_while_a_receiver_waits_rendezvous() {
 
 /// Two senders go at once, one of them after a message: the receiver gets it and then the disconnect.
 fn two_senders_go(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[], EVERY_SCHEDULE, move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let producer = {
@@ -63,9 +63,9 @@ fn two_senders_go_rendezvous() {
 
 /// Every receiver that waits is woken by the disconnect, not only one.
 fn last_sender_goes_while_two_receivers_wait(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[Capability::MultiConsumer], EVERY_SCHEDULE, move || {
         let (sender, receiver) = open(capacity);
-        let other = receiver.try_clone().expect("the baseline has several consumers");
+        let other = receiver.try_clone().expect("the channel has several consumers");
         let consumers = [receiver, other]
             .map(|receiver| thread::spawn(move || receiver.recv().map(|payload| payload.id())));
         drop(sender);
@@ -93,7 +93,7 @@ fn last_sender_goes_while_two_receivers_wait_rendezvous() {
 #[test]
 fn last_receiver_goes_while_a_sender_waits() {
     const NAME: &str = "disconnect::last_receiver_goes_while_a_sender_waits";
-    model(NAME, SUBJECT, EVERY_SCHEDULE, || {
+    model(NAME, Capacity::of(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
         sender.send(payloads.make(0, 0)).expect("the channel has room");
@@ -103,7 +103,7 @@ fn last_receiver_goes_while_a_sender_waits() {
         };
         drop(receiver);
         let returned = joined(blocked).expect_err("nobody received").message;
-        assert_eq!(returned.expect("the baseline returns it").id(), (0, 1));
+        assert_returned(returned, (0, 1));
         assert_eq!(payloads.alive(), 0, "the queued message went with the receiver");
         payloads.assert_each_dropped_once();
     });
@@ -111,7 +111,7 @@ fn last_receiver_goes_while_a_sender_waits() {
 
 /// All of them do.
 fn last_receiver_goes_while_two_senders_wait(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[], EVERY_SCHEDULE, move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         for seq in 0..capacity.slots().expect("a bounded channel") {
@@ -124,7 +124,7 @@ fn last_receiver_goes_while_two_senders_wait(name: &'static str, capacity: Capac
         drop(receiver);
         for (producer, sending) in blocked.into_iter().enumerate() {
             let returned = joined(sending).expect_err("nobody received").message;
-            assert_eq!(returned.expect("the baseline returns it").id(), (producer, 0));
+            assert_returned(returned, (producer, 0));
         }
         payloads.assert_each_dropped_once();
     });
@@ -148,7 +148,7 @@ fn last_receiver_goes_while_two_senders_wait_rendezvous() {
 
 /// Both ends go at once: what was sent and not received is dropped once, what was refused comes back.
 fn both_ends_go(name: &'static str, capacity: Capacity) {
-    model(name, SUBJECT, EVERY_SCHEDULE, move || {
+    model(name, capacity, &[], EVERY_SCHEDULE, move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let producer = {
@@ -173,11 +173,44 @@ fn both_ends_go_unbounded() {
     both_ends_go("disconnect::both_ends_go_unbounded", Capacity::Unbounded);
 }
 
+/// The last receiver goes while two senders send the first messages that the channel ever has: what is made for them on first use is
+/// made once, and goes once.
+fn the_receiver_goes_while_two_send(name: &'static str, capacity: Capacity) {
+    model(name, capacity, &[], DEFAULT, move || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(capacity);
+        let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
+            let payload = payloads.make(producer, 0);
+            // Either may be: the receiver went before or after.
+            thread::spawn(move || drop(sender.send(payload)))
+        });
+        drop(receiver);
+        producers.into_iter().for_each(joined);
+        payloads.assert_each_dropped_once();
+    });
+}
+
+#[test]
+fn the_receiver_goes_while_two_send_at_capacity_2() {
+    the_receiver_goes_while_two_send(
+        "disconnect::the_receiver_goes_while_two_send_at_capacity_2",
+        Capacity::of(2),
+    );
+}
+
+#[test]
+fn the_receiver_goes_while_two_send_unbounded() {
+    the_receiver_goes_while_two_send(
+        "disconnect::the_receiver_goes_while_two_send_unbounded",
+        Capacity::Unbounded,
+    );
+}
+
 /// What is queued outlives the sender, and a clone keeps the channel connected.
 #[test]
 fn a_clone_sends_after_its_original_is_gone() {
     const NAME: &str = "disconnect::a_clone_sends_after_its_original_is_gone";
-    model(NAME, SUBJECT, EVERY_SCHEDULE, || {
+    model(NAME, Capacity::of(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
         let producer = {
@@ -199,10 +232,10 @@ fn a_clone_sends_after_its_original_is_gone() {
 #[test]
 fn a_receiver_goes_while_another_stays() {
     const NAME: &str = "disconnect::a_receiver_goes_while_another_stays";
-    model(NAME, SUBJECT, at_most(4), || {
+    model(NAME, Capacity::of(1), &[Capability::MultiConsumer], at_most(4), || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(Capacity::of(1));
-        let other = receiver.try_clone().expect("the baseline has several consumers");
+        let other = receiver.try_clone().expect("the channel has several consumers");
         let going = thread::spawn(move || {
             other.try_recv().map(|payload| payload.id()).into_iter().collect::<Vec<_>>()
         });

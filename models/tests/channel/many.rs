@@ -1,22 +1,22 @@
 //! Many threads and messages: sizes that loom cannot finish are shuttle's part, and loom has the same models in small.
 
-use harness::channel::{Capacity, Receiver, Sender, receivers};
+use harness::channel::{Capability, Capacity, Receiver, Sender, receivers};
 use harness::sync::thread;
 use models::bounds::{at_most, sized};
+use models::joined;
 use models::payload::{Payloads, assert_each_once, assert_in_order};
-use models::{joined, model};
 
 use super::timeouts::SOON;
-use super::{SUBJECT, open, receive_all, send_all};
+use super::{model, open, receive_all, send_all};
 
 /// Producers send all their messages, consumers receive until the disconnect, which wakes all that wait.
 fn many_to_many(name: &'static str, capacity: Capacity) {
     let (producers, consumers, each) = (sized(1, 4), sized(2, 4), sized(2, 6));
-    model(name, SUBJECT, at_most(2), move || {
+    model(name, capacity, &[Capability::MultiConsumer], at_most(2), move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let consumers: Vec<_> = receivers(receiver, consumers)
-            .expect("the baseline has several consumers")
+            .expect("the channel has several consumers")
             .into_iter()
             .map(|receiver| thread::spawn(move || receive_all(&receiver)))
             .collect();
@@ -59,7 +59,7 @@ fn many_to_many_rendezvous() {
 /// Everybody gives up now and then: what was not sent comes back, what was sent arrives, though its receiver gave up once.
 fn many_that_give_up(name: &'static str, capacity: Capacity) {
     let (producers, each) = (sized(1, 3), sized(1, 3));
-    model(name, SUBJECT, at_most(2), move || {
+    model(name, capacity, &[Capability::SendTimeout, Capability::RecvTimeout], at_most(2), move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let producers: Vec<_> = (0..producers)
@@ -100,7 +100,7 @@ fn many_that_give_up_rendezvous() {
 /// Every sender that waits gets its message back when the last receiver goes.
 fn many_senders_lose_their_receiver(name: &'static str, capacity: Capacity) {
     let producers = sized(2, 6);
-    model(name, SUBJECT, at_most(3), move || {
+    model(name, capacity, &[], at_most(3), move || {
         let payloads = Payloads::new();
         let (sender, receiver) = open(capacity);
         let producers: Vec<_> = (0..producers)

@@ -1,0 +1,261 @@
+//! The source rules, on the tokens of a file: what is in comments and text is left alone, and so is everything else that no rule names.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
+
+use crate::Applied;
+
+/// The rule that leads `std`, `core` and `alloc` to the shim.
+pub const STD: &str = "std";
+
+/// The rule that shortens loops that spin.
+pub const SPIN: &str = "spin";
+
+/// The shim's name in the source.
+const SHIM: &str = "chanlab_shim";
+
+/// What the shim stands in for.
+const SHADOWED: [&str; 3] = ["std", "core", "alloc"];
+
+/// How often a loop spins that spun more often.
+const SPINS: u64 = 2;
+
+/// What names a primitive that is watched.
+const PRIMITIVES: [&str; 8] =
+    ["Condvar", "Mutex", "RwLock", "Spinlock", "UnsafeCell", "atomic", "park", "thread"];
+
+/// A file after all rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// Its text.
+    pub text: String,
+    /// What was done.
+    pub applied: Vec<Applied>,
+    /// How often it names a primitive.
+    pub primitives: usize,
+}
+
+/// Applies the rules to the text of `file`; `is_root`: it is the root of the crate.
+///
+/// # Errors
+///
+/// When the file is no Rust, or holds what the checker could not see: the message names the line.
+pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten> {
+    // An editor's mark at the beginning is no token, and counted by nobody.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let tokens: TokenStream =
+        text.parse().map_err(|error| anyhow!("{}: it is no Rust ({error})", file.display()))?;
+    let mut file = File {
+        path: file.to_owned(),
+        edits: Vec::new(),
+        applied: Vec::new(),
+        primitives: 0,
+        named: Vec::new(),
+    };
+    file.look(tokens, is_root)?;
+    let mut new = text.to_owned();
+    file.edits.sort_by_key(|(range, _)| range.start);
+    for (range, with) in file.edits.iter().rev() {
+        new.replace_range(range.clone(), with);
+    }
+    if is_root {
+        if !new.ends_with('\n') {
+            new.push('\n');
+        }
+        for name in SHADOWED.into_iter().filter(|name| !file.named.iter().any(|named| named == name)) {
+            new.push_str(&format!("#[allow(unused_imports, unused_extern_crates)]\n#[macro_use]\nextern crate {SHIM} as {name};\n"));
+            file.applied.push(Applied {
+                rule: STD,
+                file: file.path.clone(),
+                line: 0,
+                what: format!("at its end, {name} is the shim"),
+            });
+        }
+    }
+    Ok(Rewritten { text: new, applied: file.applied, primitives: file.primitives })
+}
+
+struct File {
+    path: PathBuf,
+    edits: Vec<(Range<usize>, String)>,
+    applied: Vec<Applied>,
+    primitives: usize,
+    /// Those of the shadowed that the root names itself.
+    named: Vec<String>,
+}
+
+impl File {
+    /// Looks at the tokens of the file's own level, when `is_root` the crate's, and then at those of the groups in them.
+    fn look(&mut self, tokens: TokenStream, is_root: bool) -> Result<()> {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        for place in 0..tokens.len() {
+            let here = &tokens[place..];
+            self.refuse(here)?;
+            self.extern_crate(here, is_root);
+            self.spinning_loop(here);
+            match &tokens[place] {
+                TokenTree::Ident(ident) => {
+                    self.primitives += usize::from(PRIMITIVES.iter().any(|name| ident == name));
+                }
+                TokenTree::Group(group) => self.look(group.stream(), false)?,
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the checker could not see.
+    fn refuse(&self, tokens: &[TokenTree]) -> Result<()> {
+        let words = words(tokens, 4);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let what = match words.as_slice() {
+            ["asm" | "global_asm" | "naked_asm", "!", ..] => "assembly",
+            ["libc", ":", ":", ..] => "a call of the C library",
+            ["extern", abi, "{"] | ["extern", abi, "{", ..] if abi.starts_with('"') => "foreign functions",
+            ["arch", ":", ":", ..] => "instructions of a processor",
+            _ => return Ok(()),
+        };
+        bail!("{}:{}: it has {what}, which no checker sees", self.path.display(), line(&tokens[0]).line);
+    }
+
+    /// `extern crate std;`, which would lead past the shim.
+    fn extern_crate(&mut self, tokens: &[TokenTree], is_root: bool) {
+        let words = words(tokens, 5);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (of, name) = match words.as_slice() {
+            ["extern", "crate", of, ";", ..] => (*of, *of),
+            ["extern", "crate", of, "as", name, ..] => (*of, *name),
+            _ => return,
+        };
+        if !SHADOWED.contains(&of) {
+            return;
+        }
+        let with = if of == name && words[3] == ";" { format!("{SHIM} as {name}") } else { SHIM.to_owned() };
+        self.edit(&tokens[2], with, STD, format!("{name} is the shim"));
+        if is_root {
+            self.edits.push((start(&tokens[0]), "#[macro_use] ".to_owned()));
+            self.named.push(name.to_owned());
+        }
+    }
+
+    /// `for _ in 0..N { … spin … }`, with a number N.
+    fn spinning_loop(&mut self, tokens: &[TokenTree]) {
+        let [f, name, r#in, zero, dot, dots, count, TokenTree::Group(body), ..] = tokens else { return };
+        let head = [f, name, r#in, zero, dot, dots].map(ToString::to_string);
+        if head != ["for", "_", "in", "0", ".", "."] || body.delimiter() != Delimiter::Brace {
+            return;
+        }
+        let digits: String = count.to_string().chars().take_while(char::is_ascii_digit).collect();
+        let Ok(times) = digits.parse::<u64>() else { return };
+        if times > SPINS && spins(body.stream()) {
+            let suffix = count.to_string().split_off(digits.len());
+            self.edit(
+                count,
+                format!("{SPINS}{suffix}"),
+                SPIN,
+                format!("it spins {SPINS} times and not {times}"),
+            );
+        }
+    }
+
+    fn edit(&mut self, token: &TokenTree, with: String, rule: &'static str, what: String) {
+        self.edits.push((token.span().byte_range(), with));
+        self.applied.push(Applied { rule, file: self.path.clone(), line: line(token).line, what });
+    }
+}
+
+/// Whether some token names a spin or a yield.
+fn spins(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => {
+            let name = ident.to_string();
+            ["spin", "yield", "snooze"].iter().any(|part| name.contains(part))
+        }
+        TokenTree::Group(group) => spins(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// The first `count` tokens; of a group, how it begins.
+fn words(tokens: &[TokenTree], count: usize) -> Vec<String> {
+    let word = |token: &TokenTree| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => "{".to_owned(),
+        TokenTree::Group(_) => "(".to_owned(),
+        token => token.to_string(),
+    };
+    tokens.iter().take(count).map(word).collect()
+}
+
+fn line(token: &TokenTree) -> LineColumn {
+    token.span().start()
+}
+
+/// The empty place before a token.
+fn start(token: &TokenTree) -> Range<usize> {
+    let start = token.span().byte_range().start;
+    start..start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(text: &str, is_root: bool) -> Rewritten {
+        instrumented(text, Path::new("src/a.rs"), is_root).expect("it can be instrumented")
+    }
+
+    #[test]
+    fn the_root_names_the_shim_where_it_names_std() {
+        let text = "//! A crate.\n#![no_std]\n#[cfg(feature = \"std\")]\nextern crate std;\nmod a;";
+        let new = rewritten(text, true);
+        assert_eq!(
+            new.text,
+            "//! A crate.\n#![no_std]\n#[cfg(feature = \"std\")]\n#[macro_use] extern crate chanlab_shim as std;\nmod a;\n\
+             #[allow(unused_imports, unused_extern_crates)]\n#[macro_use]\nextern crate chanlab_shim as core;\n\
+             #[allow(unused_imports, unused_extern_crates)]\n#[macro_use]\nextern crate chanlab_shim as alloc;\n"
+        );
+        let lines: Vec<_> = new.applied.iter().map(|applied| (applied.rule, applied.line)).collect();
+        assert_eq!(lines, [(STD, 4), (STD, 0), (STD, 0)]);
+    }
+
+    #[test]
+    fn an_extern_crate_in_a_module_is_pointed_to_the_shim() {
+        let new = rewritten("mod a { extern crate alloc as x; extern crate other; }", false);
+        assert_eq!(new.text, "mod a { extern crate chanlab_shim as x; extern crate other; }");
+    }
+
+    #[test]
+    fn loops_that_spin_are_shortened_and_others_are_not() {
+        let text = "// for _ in 0..256 { spin(); }\nfn f() { for _ in 0..256u32 { backoff::yield_now(); }\n\
+                    for _ in 0..256 { count(); }\nfor i in 0..256 { spin_loop(); }\nfor _ in 0..2 { spin_loop(); } }";
+        let new = rewritten(text, false);
+        assert_eq!(new.text, text.replace("256u32", "2u32"));
+        assert_eq!(new.applied.len(), 1);
+        assert_eq!(new.applied[0].to_string(), "spin: src/a.rs:2: it spins 2 times and not 256");
+    }
+
+    #[test]
+    fn what_no_checker_sees_is_an_error_with_its_line() {
+        for (text, what) in [
+            ("fn f() {\n unsafe { asm!(\"nop\") } }", "assembly"),
+            ("\nextern \"C\" { fn futex(); }", "foreign functions"),
+            ("fn f() {\n libc::syscall(1) }", "a call of the C library"),
+            ("\nuse core::arch::x86_64;", "instructions of a processor"),
+        ] {
+            let error = instrumented(text, Path::new("src/a.rs"), false).expect_err(text).to_string();
+            assert_eq!(error, format!("src/a.rs:2: it has {what}, which no checker sees"));
+        }
+        // A function that others call from C is the crate's own code.
+        rewritten("extern \"C\" fn f() {}", false);
+        instrumented("fn (", Path::new("src/a.rs"), false).expect_err("no Rust");
+    }
+
+    #[test]
+    fn primitives_are_counted() {
+        assert_eq!(rewritten("use std::sync::{atomic, Mutex}; // Condvar", false).primitives, 2);
+        assert_eq!(rewritten("struct A;", false).primitives, 0);
+    }
+}

@@ -1,0 +1,128 @@
+//! One execution of a model: what it begins with, which steps it takes, and what it must not leave behind.
+//!
+//! Shuttle runs all threads of a model on the thread that explores it, so all of this is thread-local, and plain.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::life::Life;
+pub use crate::tasks::TimedWaits;
+use crate::{memory, tasks, thread, time};
+
+/// So many of the last steps are told.
+const STEPS_TOLD: usize = 400;
+
+/// What a thread did, and where.
+type Step = (usize, &'static str, &'static Location<'static>);
+
+/// A primitive of this execution, and where it was used first.
+type Used = (*const Life, &'static Location<'static>);
+
+thread_local! {
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
+    static STEPS: RefCell<(Vec<Step>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+    static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs one execution of `model`, on a thread of its own, and looks at what it left behind.
+///
+/// Called from the model's first thread, once for each execution. What the model leaves to its threads' locals is gone when their
+/// threads have ended: so it has to join them, and is itself a thread.
+///
+/// # Panics
+///
+/// When the model does, or when it left memory with a primitive in it, or freed memory twice.
+pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
+    NUMBER.set(NUMBER.get() + 1);
+    STEPS.with_borrow_mut(|(steps, taken)| {
+        steps.clear();
+        // Before anything is watched: the steps are not the model's memory.
+        steps.reserve(STEPS_TOLD);
+        *taken = 0;
+    });
+    USED.with_borrow_mut(Vec::clear);
+    tasks::begin();
+    thread::begin();
+    time::begin();
+    memory::begin();
+    let body = Arc::clone(model);
+    shuttle::thread::spawn(move || body()).join().expect("the model's thread panicked");
+    let left = left_behind();
+    memory::end();
+    if let Some(place) = left {
+        panic!("memory is left that nobody frees: it holds what was first used at {place}");
+    }
+}
+
+/// The number of the current execution.
+pub(crate) fn number() -> u64 {
+    NUMBER.get()
+}
+
+/// Where a primitive was used first that is still in memory of this execution.
+fn left_behind() -> Option<&'static Location<'static>> {
+    let blocks = memory::live_blocks();
+    let holds = |address: usize| {
+        let after = blocks.partition_point(|block| block.start <= address);
+        after > 0 && blocks[after - 1].contains(&address)
+    };
+    USED.with_borrow(|used| {
+        let is_left = |life: *const Life| {
+            // SAFETY: the pointer must be to a `Life`. It lies in a block that was not freed; since it was one at its first use, it is
+            // one still, or was dropped and holds what a dropped one does, or the place was written over with other plain bytes.
+            holds(life.addr()) && unsafe { &*life }.is_live(number())
+        };
+        used.iter().find(|(life, _)| is_left(*life)).map(|&(_, place)| place)
+    })
+}
+
+/// How the waits with a deadline ended, of all executions of this thread so far.
+pub fn timed_waits() -> TimedWaits {
+    tasks::timed_waits()
+}
+
+/// Notes the first use of a primitive in this execution.
+pub(crate) fn first_use(life: *const Life, place: &'static Location<'static>) {
+    memory::unwatched(|| USED.with_borrow_mut(|used| used.push((life, place))));
+}
+
+/// Lets other threads run, and then notes a step of this one.
+pub(crate) fn step(what: &'static str, place: &'static Location<'static>) {
+    memory::assert_sound();
+    // Shuttle knows no time: a sleep is a switch.
+    shuttle::thread::sleep(time::Duration::ZERO);
+    note(what, place);
+}
+
+/// Notes a step.
+pub(crate) fn note(what: &'static str, place: &'static Location<'static>) {
+    thread::acted();
+    let step = (tasks::me(), what, place);
+    STEPS.with_borrow_mut(|(steps, taken)| {
+        if steps.len() < STEPS_TOLD {
+            steps.push(step);
+        } else {
+            steps[*taken % STEPS_TOLD] = step;
+        }
+        *taken += 1;
+    });
+}
+
+/// A number below `count`, for what a crate draws at random: the scheduler's choices decide it, so a replay has the same.
+///
+/// # Panics
+///
+/// When `count` is 0.
+pub fn draw(count: usize) -> usize {
+    STEPS.with_borrow(|(_, taken)| taken % count)
+}
+
+/// The last steps of this execution, in their order, each with its thread and its place in the crate.
+pub fn schedule() -> Vec<String> {
+    STEPS.with_borrow(|(steps, taken)| {
+        let first = if *taken > STEPS_TOLD { *taken % STEPS_TOLD } else { 0 };
+        let ordered = steps[first..].iter().chain(&steps[..first]);
+        ordered.map(|(thread, what, place)| format!("ThreadId({thread}) {what} at {place}")).collect()
+    })
+}

@@ -1,0 +1,16 @@
+//! `std::sync`: locks and condition variables of the model, and what is the same in every model.
+//!
+//! `RwLock`, `Once`, `Barrier` and `mpsc` are shuttle's own; `Arc` is the real one.
+
+pub mod atomic;
+mod condvar;
+mod mutex;
+
+pub use std::sync::{Arc, LazyLock, LockResult, OnceLock, PoisonError, TryLockError, TryLockResult, Weak};
+
+pub use shuttle::sync::{
+    Barrier, BarrierWaitResult, Once, OnceState, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc,
+};
+
+pub use self::condvar::{Condvar, WaitTimeoutResult};
+pub use self::mutex::{Mutex, MutexGuard};

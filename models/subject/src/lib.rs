@@ -1,0 +1,18 @@
+//! The channel that the models of `models/tests` explore: here the baseline.
+//!
+//! For an instrumented channel, `chanlab verify` generates a workspace in which another crate of this name stands in this one's place
+//! (`reports/src/verify/instrumented/workspace.rs`). So the models are one source for all.
+
+use std::sync::Arc;
+
+pub use harness::channels::mutex_deque::MutexDeque as Subject;
+/// The steps of the execution that this thread explores.
+pub use harness::sync::schedule;
+
+/// A command line that runs a model again, but for the environment's settings before it and the name of the model behind it.
+pub const REPLAY: Option<&str> = None;
+
+/// Runs one execution of a model.
+pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
+    model();
+}
