@@ -5,14 +5,11 @@
 
 use std::time::Duration;
 
-use harness::channel::{
-    Capability, Capacity, Channel, Receiver, RecvTimeoutError, SendTimeoutError, Sender,
-};
+use harness::channel::{Capability, Capacity, Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use harness::sync::thread;
 use models::bounds::{EVERY_SCHEDULE, at_most};
 use models::joined;
 use models::payload::{Payloads, assert_each_once};
-use subject::Subject;
 
 use super::{assert_returned, model, open, receive_all};
 
