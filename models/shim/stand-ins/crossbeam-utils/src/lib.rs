@@ -1,6 +1,6 @@
 //! Stands in for `crossbeam-utils` under an instrumented channel crate: what crossbeam-channel takes from it.
 //!
-//! A [`Backoff`] lets others run at each of its steps, and is completed after one: so both what a channel does while it spins and what
+//! A `Backoff` lets others run at each of its steps, and is completed after one: so both what a channel does while it spins and what
 //! it does when it has spun enough are reached in a few steps.
 
 #![cfg(shuttle)]
