@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use harness::channel::Channel;
 use harness::planted::flawed::{
-    BoastsOfADifference, DropsTwice, DropsUnderTheLock, EarlyTimeout, EndsSelectEarly, FirstDropDisconnects,
-    ForgetsTheQueue, HidesACapability, HoldsOneLess, HoldsOneMore, KeepsTheQueue, LeaksAtTheEnd,
-    LifoAtWrapAround, LosesAtTheTimeout, MiscountsClones, MiscountsWhenFull, Plain, SendsToNobody, Sound,
-    SpuriouslyEmpty, SpuriouslyFull, StarvesInputs, SwallowsTheMessage, TimesOutAtOnce, TryWaits, WakesOne,
-    WakesOnlyTheFirst,
+    BoastsOfADifference, DropsATimedSend, DropsTwice, DropsUnderTheLock, EarlyTimeout, EndsSelectEarly,
+    FirstDropDisconnects, ForgetsTheQueue, HidesACapability, HoldsOneLess, HoldsOneMore, KeepsTheQueue,
+    LeaksAtTheEnd, LifoAtWrapAround, LosesAtTheTimeout, MiscountsClones, MiscountsWhenFull, Plain,
+    SendsToNobody, Sound, SpuriouslyEmpty, SpuriouslyFull, StarvesInputs, SwallowsTheMessage, TimesOutAtOnce,
+    TryWaits, WakesOne, WakesOnlyTheFirst,
 };
 use harness::verify::{Outcome, Shard, Task, Verify};
 use verify::{conformance, properties};
@@ -58,6 +58,7 @@ fn table() -> Vec<Caught> {
         caught::<Plain<KeepsTheQueue>>(Some("drops_the_queue_with_the_last_receiver"), true),
         caught::<Plain<DropsUnderTheLock>>(Some("may_discard_a_message_that_holds_a_sender"), false),
         caught::<Plain<DropsTwice>>(Some("drops_the_queue_with_the_last_receiver"), true),
+        caught::<Plain<DropsATimedSend>>(Some("drops_once_what_a_timed_send_waited_with"), false),
         caught::<Plain<LifoAtWrapAround>>(Some("holds_its_effective_capacity_and_no_more"), true),
         caught::<Plain<WakesOne>>(
             Some("drops_each_message_once_when|wakes_every_waiting_receiver_at"),

@@ -74,6 +74,8 @@ flaws! {
     DropsUnderTheLock = "planted-drops-under-the-lock";
     /// One of the messages queued when the last receiver goes is dropped twice.
     DropsTwice = "planted-drops-twice";
+    /// A message with which a timed send had to wait is dropped by the sender too.
+    DropsATimedSend = "planted-drops-a-timed-send";
     /// Takes the newest message instead of the oldest once each time the ring goes round.
     LifoAtWrapAround = "planted-lifo-at-wrap-around";
     /// A disconnect wakes one of those who wait.
@@ -340,7 +342,16 @@ impl<T: Send + 'static, F: Flawed> Sender<T> for PlainSender<T, F> {
         if F::FLAW == Flaw::TimesOutAtOnce && timeout.is_zero() {
             return Err(SendTimeoutError::Timeout(message));
         }
-        self.shared.send(message, until(timeout, F::FLAW), F::FLAW).map_err(|(message, ended)| match ended {
+        let waits = F::FLAW == Flaw::DropsATimedSend && {
+            let state = self.shared.lock();
+            state.queue.len() >= state.limit
+        };
+        let kept = if waits { duplicate(&message) } else { None };
+        let sent = self.shared.send(message, until(timeout, F::FLAW), F::FLAW);
+        if sent.is_err() {
+            mem::forget(kept);
+        }
+        sent.map_err(|(message, ended)| match ended {
             Ended::TimedOut => SendTimeoutError::Timeout(message),
             Ended::Disconnected => SendTimeoutError::Disconnected(message),
         })

@@ -1,10 +1,11 @@
 //! Messages of every kind: without size, large, aligned, owning memory, owning a channel.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use super::payload::{Counted, Counts};
-use super::scene::{Checked, Running, holds, is, thread};
-use super::{ANY, QUEUED, Scenario, open, slots, table};
+use super::scene::{Checked, Running, Wrong, holds, is, thread, tries};
+use super::{ANY, FULLABLE, QUEUED, Scenario, open, slots, table};
 use harness::channel::{Capacity, Channel, Receiver, RecvError, Sender, TryRecvError, TrySendError};
 
 pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
@@ -23,6 +24,8 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
             "a request holds the channel for its answer";
         drops_each_delivered_message_once [] at ANY,
             "a delivered message is dropped by who received it, and by nobody else";
+        drops_once_what_a_timed_send_waited_with [SendTimeout] at FULLABLE,
+            "a message that waited for room with a timeout is dropped by who received it, and by nobody else";
         drops_messages_without_size_once [] at QUEUED,
             "queued messages of size 0 are dropped once each when both ends go";
     }
@@ -76,6 +79,9 @@ fn passes_messages_without_size_between_threads<C: Channel>(capacity: Capacity) 
     producing.into_iter().try_for_each(|thread| is("every send", thread.result()?, true))?;
     is("messages that arrived", arrived, 1_500)
 }
+
+/// Longer than any test.
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Starts a cache line.
 #[repr(align(64))]
@@ -165,6 +171,28 @@ fn drops_each_delivered_message_once<C: Channel>(capacity: Capacity) -> Checked 
     is("every send", sending.result()?, true)?;
     drop(receiver);
     counts.each_once(MESSAGES)
+}
+
+fn drops_once_what_a_timed_send_waited_with<C: Channel>(capacity: Capacity) -> Checked {
+    let slots = slots::<C>(capacity);
+    tries(10, |_| {
+        let counts = Counts::new(slots + 1);
+        let (sender, receiver) = open::<C, Counted>(capacity)?;
+        for number in 0..slots {
+            is("try_send with room", sender.try_send(counts.message(number)).is_ok(), true)?;
+        }
+        let sending = thread("sender", move || sender.send_timeout(counts.message(slots), HOUR).is_ok())?;
+        sending.until_waiting();
+        for number in 0..=slots {
+            let message =
+                receiver.recv().map_err(|_| Wrong::new("a message", "the channel is disconnected"))?;
+            is("recv", message.number, number)?;
+            is("drops before the receiver's own", counts.dropped(number), 0)?;
+        }
+        is("the send", sending.result()?, true)?;
+        drop(receiver);
+        counts.each_once(slots + 1)
+    })
 }
 
 thread_local! {

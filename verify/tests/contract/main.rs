@@ -19,6 +19,8 @@ const KNOWN_FINDINGS: &[(&str, &str)] = &[
     ("flume", "selects_beside_a_receiver"),
     // kanal 0.1.1 adds the timeout to the clock and unwraps: the longest Duration panics.
     ("kanal", "takes_the_longest_timeout"),
+    // kanal 0.1.1: a timed send that had to wait takes its message out of its slot, and drops it though the receiver has it.
+    ("kanal", "drops_once_what_a_timed_send_waited_with"),
     // kanal 0.1.1 looks at the time before it looks for senders: with no time left, an empty channel without senders says timeout.
     ("kanal", "drains_by_timed_receives"),
 ];
