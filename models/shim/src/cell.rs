@@ -46,15 +46,6 @@ impl<T: ?Sized> UnsafeCell<T> {
         self.life.used(Location::caller());
         self.value.get_mut()
     }
-
-    /// As std's.
-    #[track_caller]
-    #[expect(clippy::not_unsafe_ptr_arg_deref, reason = "std's is no unsafe function")]
-    pub fn raw_get(this: *const Self) -> *mut T {
-        // SAFETY: a shared reference to memory that may be no cell any more, which is what is to be found out: `life` is read as plain
-        // bytes, of memory that the model's allocator has not given back, and the pointer is used by the caller alone.
-        unsafe { &*this }.get()
-    }
 }
 
 impl<T: ?Sized> Drop for UnsafeCell<T> {

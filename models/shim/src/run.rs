@@ -22,6 +22,8 @@ type Used = (*const Life, &'static Location<'static>);
 thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };
     static STEPS: RefCell<(Vec<Step>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+    /// What atomic pointers were given, and where.
+    static PUBLISHED: RefCell<Vec<(usize, &'static Location<'static>)>> = const { RefCell::new(Vec::new()) };
     static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -32,7 +34,7 @@ thread_local! {
 ///
 /// # Panics
 ///
-/// When the model does, or when it left memory with a primitive in it, or freed memory twice.
+/// When the model does, or when it freed memory twice, or left memory with a primitive in it or that an atomic pointer was given.
 pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     NUMBER.set(NUMBER.get() + 1);
     STEPS.with_borrow_mut(|(steps, taken)| {
@@ -42,6 +44,7 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
         *taken = 0;
     });
     USED.with_borrow_mut(Vec::clear);
+    PUBLISHED.with_borrow_mut(Vec::clear);
     tasks::begin();
     thread::begin();
     time::begin();
@@ -51,7 +54,7 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     let left = left_behind();
     memory::end();
     if let Some(place) = left {
-        panic!("memory is left that nobody frees: it holds what was first used at {place}");
+        panic!("memory is left that nobody frees: it was first used, or given to others, at {place}");
     }
 }
 
@@ -60,7 +63,7 @@ pub(crate) fn number() -> u64 {
     NUMBER.get()
 }
 
-/// Where a primitive was used first that is still in memory of this execution.
+/// Where memory of this execution that nobody freed was used first, by a primitive in it, or given to an atomic pointer.
 fn left_behind() -> Option<&'static Location<'static>> {
     let blocks = memory::live_blocks();
     let holds = |address: usize| {
@@ -75,6 +78,18 @@ fn left_behind() -> Option<&'static Location<'static>> {
         };
         used.iter().find(|(life, _)| is_left(*life)).map(|&(_, place)| place)
     })
+    .or_else(|| {
+        PUBLISHED.with_borrow(|published| {
+            published.iter().find(|(address, _)| holds(*address)).map(|&(_, place)| place)
+        })
+    })
+}
+
+/// Notes that an atomic pointer was given an address, for other threads to find.
+pub(crate) fn published(address: Option<usize>, place: &'static Location<'static>) {
+    if let Some(address) = address {
+        memory::unwatched(|| PUBLISHED.with_borrow_mut(|published| published.push((address, place))));
+    }
 }
 
 /// How the waits with a deadline ended, of all executions of this thread so far.

@@ -11,11 +11,27 @@ use crate::run;
 
 /// An atomic, of any type that std has one of. Zeroed memory is a valid one that holds 0.
 #[repr(C)]
-pub struct Atomic<T: Copy> {
+pub struct Atomic<T: Value> {
     life: Life,
     value: Cell<T>,
     /// What one that outlives an execution, in a `static`, begins the next one with.
     first: Cell<T>,
+}
+
+/// What an atomic holds.
+pub trait Value: Copy {
+    /// The address that it points to.
+    fn target(self) -> Option<usize> {
+        None
+    }
+}
+
+impl Value for bool {}
+
+impl<T> Value for *mut T {
+    fn target(self) -> Option<usize> {
+        (!self.is_null()).then(|| self.addr())
+    }
 }
 
 /// As std's.
@@ -25,10 +41,10 @@ pub type AtomicPtr<T> = Atomic<*mut T>;
 
 // SAFETY: the threads of a model run one at a time, on one thread of the system: none comes between the halves of what is done here.
 // (std's `AtomicPtr` is `Send` and `Sync` for every type as well.)
-unsafe impl<T: Copy> Send for Atomic<T> {}
+unsafe impl<T: Value> Send for Atomic<T> {}
 // SAFETY: as above.
-unsafe impl<T: Copy> Sync for Atomic<T> {}
-impl<T: Copy> RefUnwindSafe for Atomic<T> {}
+unsafe impl<T: Value> Sync for Atomic<T> {}
+impl<T: Value> RefUnwindSafe for Atomic<T> {}
 
 /// A step of its own for whatever is ordered: all is anyway.
 #[track_caller]
@@ -36,7 +52,7 @@ pub fn fence(_: Ordering) {
     run::step("fences", Location::caller());
 }
 
-impl<T: Copy> Atomic<T> {
+impl<T: Value> Atomic<T> {
     /// As std's.
     pub const fn new(value: T) -> Self {
         Atomic { life: Life::new(), value: Cell::new(value), first: Cell::new(value) }
@@ -64,13 +80,13 @@ impl<T: Copy> Atomic<T> {
     /// As std's.
     #[track_caller]
     pub fn store(&self, value: T, _: Ordering) {
-        self.reached("stores", Location::caller()).set(value);
+        self.replaced("stores", Location::caller(), value);
     }
 
     /// As std's.
     #[track_caller]
     pub fn swap(&self, value: T, _: Ordering) -> T {
-        self.reached("swaps", Location::caller()).replace(value)
+        self.replaced("swaps", Location::caller(), value)
     }
 
     /// As std's.
@@ -92,13 +108,19 @@ impl<T: Copy> Atomic<T> {
         self.now(Location::caller()).as_ptr()
     }
 
+    fn replaced(&self, what: &'static str, place: &'static Location<'static>, value: T) -> T {
+        let old = self.reached(what, place).replace(value);
+        run::published(value.target(), place);
+        old
+    }
+
     fn changed(&self, what: &'static str, place: &'static Location<'static>, to: impl FnOnce(T) -> T) -> T {
         let value = self.reached(what, place);
         value.replace(to(value.get()))
     }
 }
 
-impl<T: Copy + PartialEq> Atomic<T> {
+impl<T: Value + PartialEq> Atomic<T> {
     /// As std's.
     ///
     /// # Errors
@@ -114,7 +136,10 @@ impl<T: Copy + PartialEq> Atomic<T> {
     ) -> std::result::Result<T, T> {
         let value = self.reached("compares and exchanges", Location::caller());
         match value.get() {
-            found if found == current => Ok(value.replace(new)),
+            found if found == current => {
+                run::published(new.target(), Location::caller());
+                Ok(value.replace(new))
+            }
             found => Err(found),
         }
     }
@@ -158,13 +183,13 @@ impl<T: Copy + PartialEq> Atomic<T> {
     }
 }
 
-impl<T: Copy> Drop for Atomic<T> {
+impl<T: Value> Drop for Atomic<T> {
     fn drop(&mut self) {
         self.life.ends("an atomic");
     }
 }
 
-impl<T: Copy> From<T> for Atomic<T> {
+impl<T: Value> From<T> for Atomic<T> {
     fn from(value: T) -> Self {
         Atomic::new(value)
     }
@@ -176,7 +201,7 @@ impl<T> Default for Atomic<*mut T> {
     }
 }
 
-impl<T: Copy + fmt::Debug> fmt::Debug for Atomic<T> {
+impl<T: Value + fmt::Debug> fmt::Debug for Atomic<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.get().fmt(f)
     }
@@ -226,6 +251,8 @@ macro_rules! integers {
         $(
             /// As std's.
             pub type $name = Atomic<$type>;
+
+            impl Value for $type {}
 
             impl Atomic<$type> {
                 /// As std's.
