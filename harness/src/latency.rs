@@ -79,24 +79,34 @@ pub fn to_pairs(histogram: &Histogram<u64>) -> Vec<[u64; 2]> {
 
 /// Why pairs are no histogram.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("latency: the times do not rise at {after} ns, {time} ns")]
-pub struct NotRising {
-    after: u64,
-    time: u64,
+pub enum NoHistogram {
+    /// A time is not longer than the one before it.
+    #[error("latency: the times do not rise at {after} ns, {time} ns")]
+    NotRising {
+        /// The time before.
+        after: u64,
+        /// The time.
+        time: u64,
+    },
+    /// The messages of all pairs together.
+    #[error("latency: more messages than can be counted")]
+    TooMany,
 }
 
 /// The histogram of pairs as [`to_pairs`] makes them. Pairs of another writer may be finer: they are rounded.
 ///
 /// # Errors
 ///
-/// [`NotRising`] when a time is not longer than the one before it.
-pub fn from_pairs(pairs: &[[u64; 2]]) -> Result<Histogram<u64>, NotRising> {
+/// [`NoHistogram`] when a time is not longer than the one before it, or when the counts add up to more than 64 bits hold.
+pub fn from_pairs(pairs: &[[u64; 2]]) -> Result<Histogram<u64>, NoHistogram> {
     let mut histogram = histogram();
     let mut last = None;
     for &[time, count] in pairs {
         if let Some(after) = last.replace(time).filter(|&after| after >= time) {
-            return Err(NotRising { after, time });
+            return Err(NoHistogram::NotRising { after, time });
         }
+        // A histogram's own sum would stay at the largest number.
+        histogram.len().checked_add(count).ok_or(NoHistogram::TooMany)?;
         histogram.saturating_record_n(time, count);
     }
     Ok(histogram)
@@ -154,6 +164,13 @@ mod tests {
         assert_eq!(error.to_string(), "latency: the times do not rise at 130 ns, 130 ns");
         assert!(from_pairs(&[[140, 988], [130, 12]]).is_err());
         assert_eq!(from_pairs(&[]).map(|histogram| histogram.len()), Ok(0));
+    }
+
+    #[test]
+    fn more_than_can_be_counted_is_refused() {
+        assert_eq!(from_pairs(&[[500, u64::MAX]]).map(|histogram| histogram.len()), Ok(u64::MAX));
+        let error = from_pairs(&[[500, u64::MAX], [600, 1]]).expect_err("one more");
+        assert_eq!(error.to_string(), "latency: more messages than can be counted");
     }
 
     proptest! {

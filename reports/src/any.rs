@@ -258,8 +258,10 @@ pub(crate) fn line() -> impl Strategy<Value = Line> {
     ]
 }
 
-/// Times of some entries by epoch and block, of which some may be missing.
+/// Times of some entries by epoch and block, of which some may be missing; often enough are there for an interval.
 pub(crate) fn times() -> impl Strategy<Value = Vec<Times>> {
-    let blocks = btree_map(0..3_u32, 1.0..1e6, 0..3);
-    vec(btree_map(0..14_u32, blocks, 0..14), 1..4)
+    let blocks = vec(option::weighted(0.7, 1.0..1e6), 3);
+    let blocks = blocks
+        .prop_map(|blocks| (0..).zip(blocks).filter_map(|(block, time)| Some((block, time?))).collect());
+    vec(vec(blocks, 0..14).prop_map(|epochs| (0..).zip(epochs).collect()), 1..4)
 }

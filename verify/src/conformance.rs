@@ -15,6 +15,7 @@ mod declared;
 mod ends;
 mod kinds;
 mod payload;
+mod races;
 mod scene;
 mod selecting;
 mod waiting;
@@ -23,9 +24,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::payload::Counted;
-use self::scene::{Checked, HANG, Wrong, play};
+use self::scene::{Checked, HANG, Wrong, is, play};
 use super::erased::{Chosen, Erased, Kinds, info};
-use harness::channel::{Capability, Capacity, Channel, Handles, Unsupported};
+use harness::channel::{Capability, Capacity, Channel, Handles, Sender, Unsupported};
 use harness::verify::{Finding, Outcome, Task};
 
 /// Every kind of capacity. `None` is unbounded.
@@ -66,6 +67,7 @@ fn scenarios() -> Vec<Scenario> {
     all.extend(kinds::scenarios::<Erased>());
     all.extend(ends::scenarios::<Erased>());
     all.extend(waiting::scenarios::<Erased>());
+    all.extend(races::scenarios::<Erased>());
     all.extend(selecting::scenarios::<Erased>());
     all.extend(crowds::scenarios::<Erased>());
     all
@@ -101,6 +103,13 @@ fn refused(unsupported: Unsupported) -> Wrong {
 /// Messages held at this capacity; `u64::MAX` without a limit.
 fn slots<C: Channel>(capacity: Capacity) -> u64 {
     C::effective_capacity(capacity).slots().map_or(u64::MAX, |slots| slots as u64)
+}
+
+/// Fills a bounded channel; returns how many messages that took, numbered from 0.
+fn fill<C: Channel>(sender: &C::Sender<u64>, capacity: Capacity) -> Checked<u64> {
+    let slots = slots::<C>(capacity);
+    (0..slots).try_for_each(|number| is("try_send with room", sender.try_send(number), Ok(())))?;
+    Ok(slots)
 }
 
 /// A scenario at one capacity.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::scene::{Checked, holds, is, note, tries};
-use super::{FULLABLE, QUEUED, Scenario, open, slots, table};
+use super::{FULLABLE, QUEUED, Scenario, fill, open, slots, table};
 use harness::channel::{
     Capacity, Channel, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
 };
@@ -90,35 +90,40 @@ fn laps(slots: u64, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -
     (0..most).try_for_each(|_| drain())
 }
 
-fn keeps_the_order_round_and_round<C: Channel>(capacity: Capacity) -> Checked {
+/// Laps of numbers, each sent by `send` and received by `receive`, in their order.
+fn numbered_laps<C: Channel>(
+    capacity: Capacity,
+    send: fn(&C::Sender<u64>, u64) -> Checked,
+    receive: fn(&C::Receiver<u64>, u64) -> Checked,
+) -> Checked {
     let (sender, receiver) = open::<C, u64>(capacity)?;
     let (mut sent, mut received) = (0, 0);
     laps(
         slots::<C>(capacity),
         || {
             sent += 1;
-            is(format_args!("try_send({sent})"), sender.try_send(sent), Ok(()))
+            send(&sender, sent)
         },
         || {
             received += 1;
-            is("try_recv", receiver.try_recv(), Ok(received))
+            receive(&receiver, received)
         },
     )
 }
 
+fn keeps_the_order_round_and_round<C: Channel>(capacity: Capacity) -> Checked {
+    numbered_laps::<C>(
+        capacity,
+        |sender, number| is(format_args!("try_send({number})"), sender.try_send(number), Ok(())),
+        |receiver, number| is("try_recv", receiver.try_recv(), Ok(number)),
+    )
+}
+
 fn does_what_a_blocking_call_does_when_it_need_not_block<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let (mut sent, mut received) = (0, 0);
-    laps(
-        slots::<C>(capacity),
-        || {
-            sent += 1;
-            is(format_args!("send({sent})"), sender.send(sent), Ok(()))
-        },
-        || {
-            received += 1;
-            is("recv", receiver.recv(), Ok(received))
-        },
+    numbered_laps::<C>(
+        capacity,
+        |sender, number| is(format_args!("send({number})"), sender.send(number), Ok(())),
+        |receiver, number| is("recv", receiver.recv(), Ok(number)),
     )
 }
 
@@ -158,7 +163,7 @@ fn takes_a_timeout_of_nothing_when_it_need_not_wait_to_receive<C: Channel>(capac
 
 fn does_not_wait_with_a_timeout_of_nothing_to_send<C: Channel>(capacity: Capacity) -> Checked {
     let (sender, _receiver) = open::<C, u64>(capacity)?;
-    (0..slots::<C>(capacity)).try_for_each(|number| is("try_send", sender.try_send(number), Ok(())))?;
+    fill::<C>(&sender, capacity)?;
     is("send_timeout(77, 0)", sender.send_timeout(77, Duration::ZERO), Err(SendTimeoutError::Timeout(77)))
 }
 
@@ -195,7 +200,7 @@ fn is_never_early_with_a_receive_timeout<C: Channel>(capacity: Capacity) -> Chec
 
 fn is_never_early_with_a_send_timeout<C: Channel>(capacity: Capacity) -> Checked {
     let (sender, _receiver) = open::<C, u64>(capacity)?;
-    (0..slots::<C>(capacity)).try_for_each(|number| is("try_send", sender.try_send(number), Ok(())))?;
+    fill::<C>(&sender, capacity)?;
     tries(TIMEOUTS, |attempt| {
         let (timeout, began) = (timeout(attempt), Instant::now());
         let sent = sender.send_timeout(77, timeout);

@@ -235,17 +235,25 @@ fn selecting_all<C: Channel>(name: &str, receivers: Vec<C::Receiver<u64>>) -> Ch
     })
 }
 
+/// Produces for two threads that receive: together they get everything once, and either of them each input in order.
+fn share_everything<C: Channel>(
+    senders: Vec<C::Sender<u64>>,
+    one: Running<Vec<u64>>,
+    other: Running<Vec<u64>>,
+) -> Checked {
+    ended(produce::<C>(senders)?)?;
+    let (one, other) = (one.result()?, other.result()?);
+    in_order(&one)?;
+    in_order(&other)?;
+    each_once([one, other].concat(), everything())
+}
+
 fn selects_in_two_threads<C: Channel>(capacity: Capacity) -> Checked {
     tries(5, |_| {
         let (senders, receivers) = inputs::<C>(capacity)?;
         let one = selecting_all::<C>("selector", clones::<C>(&receivers)?)?;
         let other = selecting_all::<C>("other selector", receivers)?;
-        let producers = produce::<C>(senders)?;
-        ended(producers)?;
-        let (one, other) = (one.result()?, other.result()?);
-        in_order(&one)?;
-        in_order(&other)?;
-        each_once([one, other].concat(), everything())
+        share_everything::<C>(senders, one, other)
     })
 }
 
@@ -255,12 +263,7 @@ fn selects_beside_a_receiver<C: Channel>(capacity: Capacity) -> Checked {
         let own = receivers[attempt % INPUTS].try_clone().map_err(refused)?;
         let one = selecting_all::<C>("selector", receivers)?;
         let other = thread("receiver", move || std::iter::from_fn(|| own.recv().ok()).collect::<Vec<u64>>())?;
-        let producers = produce::<C>(senders)?;
-        ended(producers)?;
-        let (one, other) = (one.result()?, other.result()?);
-        in_order(&one)?;
-        in_order(&other)?;
-        each_once([one, other].concat(), everything())
+        share_everything::<C>(senders, one, other)
     })
 }
 

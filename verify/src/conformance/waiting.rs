@@ -1,12 +1,13 @@
-//! Blocking calls: they wait, they are woken, by what they wait for, by a disconnect and by their timeout, and nothing is lost between.
+//! Blocking calls: they wait, alone and several at once, and are woken by what they wait for and by a disconnect.
 
+use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::payload::each_once;
-use super::scene::{Checked, Running, holds, is, note, thread, tries};
-use super::{ANY, FULLABLE, RENDEZVOUS, Scenario, open, refused, slots, table};
+use super::scene::{Checked, Running, is, note, thread, tries};
+use super::{ANY, FULLABLE, RENDEZVOUS, Scenario, fill, open, refused, table};
 use crate::erased::info;
 use harness::channel::{
     Capability, Capacity, Channel, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender,
@@ -49,18 +50,6 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
             "a receive with an hour of time ends with a send, and the next with the disconnect";
         ends_a_timed_send_when_room_comes [SendTimeout] at FULLABLE,
             "a send with an hour of time ends with a receive";
-        loses_nothing_when_a_receive_times_out [RecvTimeout] at ANY,
-            "receives that time out while messages are sent lose none and double none";
-        loses_nothing_when_a_send_times_out [SendTimeout] at FULLABLE,
-            "a message of a send that timed out is returned and not delivered, any other is delivered";
-        loses_nothing_when_both_time_out [SendTimeout, RecvTimeout] at FULLABLE,
-            "each message is either returned to its sender or delivered";
-        has_room_after_a_receive [] at &[Some(1), Some(3)],
-            "try_send succeeds when so many receives have ended that there is room";
-        has_a_message_after_a_send [] at &[Some(1), Some(3), None],
-            "try_recv succeeds when a send of a message has ended that nobody else receives";
-        has_a_message_after_a_send_beside_others [] at &[Some(1), Some(3), None],
-            "try_recv of the only receiver succeeds when more sends have ended than it received, while others still send";
     }
 }
 
@@ -93,13 +82,6 @@ fn wakes_a_waiting_receiver<C: Channel>(capacity: Capacity) -> Checked {
     })
 }
 
-/// Fills a bounded channel; returns how many messages that took, numbered from 0.
-fn fill<C: Channel>(sender: &C::Sender<u64>, capacity: Capacity) -> Checked<u64> {
-    let slots = slots::<C>(capacity);
-    (0..slots).try_for_each(|number| is("try_send with room", sender.try_send(number), Ok(())))?;
-    Ok(slots)
-}
-
 fn wakes_a_waiting_sender<C: Channel>(capacity: Capacity) -> Checked {
     tries(TRIES, |attempt| {
         let (sender, receiver) = open::<C, u64>(capacity)?;
@@ -122,26 +104,36 @@ fn wakes_a_waiting_sender<C: Channel>(capacity: Capacity) -> Checked {
     })
 }
 
+/// Sends a message that somebody has to receive first, on a thread of its own: the send does not end before `receive` begins.
+fn ends_after<C: Channel>(
+    sender: C::Sender<u64>,
+    message: u64,
+    sender_first: bool,
+    receive: impl FnOnce() -> Checked,
+) -> Checked {
+    let begun = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&begun);
+    let sending = thread("sender", move || {
+        let sent = sender.send(message);
+        // Acquire: pairs with the store before the receive.
+        (sent, seen.load(Ordering::Acquire))
+    })?;
+    if sender_first {
+        sending.until_waiting();
+    }
+    // Release: pairs with the load after the send.
+    begun.store(true, Ordering::Release);
+    receive()?;
+    is("the send, and whether a receive had begun when it ended", sending.result()?, (Ok(()), true))
+}
+
 fn waits_for_room<C: Channel>(capacity: Capacity) -> Checked {
     tries(TRIES, |attempt| {
         let (sender, receiver) = open::<C, u64>(capacity)?;
         let slots = fill::<C>(&sender, capacity)?;
-        let begun = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&begun);
-        let sending = thread("sender", move || {
-            let sent = sender.send(slots);
-            // Acquire: pairs with the store before the receive.
-            (sent, seen.load(Ordering::Acquire))
-        })?;
-        if attempt % 2 == 0 {
-            sending.until_waiting();
-        }
-        // Release: pairs with the load after the send.
-        begun.store(true, Ordering::Release);
-        for number in 0..=slots {
-            is("recv", receiver.recv(), Ok(number))?;
-        }
-        is("the send, and whether a receive had begun when it ended", sending.result()?, (Ok(()), true))
+        ends_after::<C>(sender, slots, attempt % 2 == 0, || {
+            (0..=slots).try_for_each(|number| is("recv", receiver.recv(), Ok(number)))
+        })
     })
 }
 
@@ -150,18 +142,7 @@ fn ends_a_rendezvous_after_the_receiver_has_come<C: Channel>(capacity: Capacity)
         let (sender, receiver) = open::<C, u64>(capacity)?;
         is("try_send when nobody waits", sender.try_send(0), Err(TrySendError::Full(0)))?;
         is("try_recv when nobody waits", receiver.try_recv(), Err(TryRecvError::Empty))?;
-        let begun = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&begun);
-        let sending = thread("sender", move || {
-            let sent = sender.send(1);
-            // Acquire: pairs with the store before the receive.
-            (sent, seen.load(Ordering::Acquire))
-        })?;
-        sending.until_waiting();
-        // Release: pairs with the load after the send.
-        begun.store(true, Ordering::Release);
-        is("recv", receiver.recv(), Ok(1))?;
-        is("the send, and whether the receive had begun when it ended", sending.result()?, (Ok(()), true))
+        ends_after::<C>(sender, 1, true, || is("recv", receiver.recv(), Ok(1)))
     })
 }
 
@@ -214,13 +195,37 @@ fn is_empty_while_a_sender_waits_at_a_rendezvous<C: Channel>(capacity: Capacity)
     is("len at the end", receiver.len(), Ok(0))
 }
 
+/// Four threads with a sender and a message each, numbered from `first`.
+fn sending_crowd<C: Channel, T: Send + 'static>(
+    sender: &C::Sender<u64>,
+    first: u64,
+    send: fn(C::Sender<u64>, u64) -> T,
+) -> Checked<Vec<Running<T>>> {
+    let waiters = (0..CROWD as u64).map(|place| {
+        let sender = sender.clone();
+        thread(format!("waiter {place}"), move || send(sender, first + place))
+    });
+    waiters.collect()
+}
+
+/// Four threads with a receiver each.
+fn receiving_crowd<C: Channel, T: Send + 'static>(
+    receiver: C::Receiver<u64>,
+    receive: fn(C::Receiver<u64>) -> T,
+) -> Checked<Vec<Running<T>>> {
+    let handles = receivers(receiver, CROWD).map_err(refused)?;
+    let named = handles.into_iter().enumerate();
+    named.map(|(place, receiver)| thread(format!("waiter {place}"), move || receive(receiver))).collect()
+}
+
+fn results<T: 'static>(running: Vec<Running<T>>) -> Checked<Vec<T>> {
+    running.into_iter().map(Running::result).collect()
+}
+
 fn does_not_count_waiting_senders<C: Channel>(capacity: Capacity) -> Checked {
     let (sender, receiver) = open::<C, u64>(capacity)?;
     let slots = fill::<C>(&sender, capacity)?;
-    let sending = crowd(|place| {
-        let sender = sender.clone();
-        move || sender.send(slots + place as u64)
-    })?;
+    let sending = sending_crowd::<C, _>(&sender, slots, |sender, message| sender.send(message))?;
     sending.iter().for_each(Running::until_waiting);
     is("len while four senders wait", receiver.len(), Ok(slots as usize))?;
     for _ in 0..slots + CROWD as u64 {
@@ -230,82 +235,72 @@ fn does_not_count_waiting_senders<C: Channel>(capacity: Capacity) -> Checked {
     is("len at the end", receiver.len(), Ok(0))
 }
 
-/// Four threads, each of which does what `body` makes for its place.
-fn crowd<T: Send + 'static, B: FnOnce() -> T + Send + 'static>(
-    mut body: impl FnMut(usize) -> B,
-) -> Checked<Vec<Running<T>>> {
-    (0..CROWD).map(|place| thread(format!("waiter {place}"), body(place))).collect()
-}
-
-fn results<T: 'static>(running: Vec<Running<T>>) -> Checked<Vec<T>> {
-    running.into_iter().map(Running::result).collect()
-}
-
-/// Four threads with a receiver each.
-fn receiving_crowd<C: Channel, T: Send + 'static>(
-    receiver: C::Receiver<u64>,
-    body: fn(C::Receiver<u64>) -> T,
-) -> Checked<Vec<Running<T>>> {
-    let handles = receivers(receiver, CROWD).map_err(refused)?;
-    let named = handles.into_iter().enumerate();
-    named.map(|(place, receiver)| thread(format!("waiter {place}"), move || body(receiver))).collect()
-}
-
-fn wakes_every_waiting_receiver_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
+/// Lets four receivers wait by `receive` and the last sender go: each returns `told`.
+fn wakes_every_receiver<C: Channel, T: Clone + Debug + PartialEq + Send + 'static>(
+    capacity: Capacity,
+    what: &str,
+    receive: fn(C::Receiver<u64>) -> T,
+    told: T,
+) -> Checked {
     tries(CROWDED_TRIES, |_| {
         let (sender, receiver) = open::<C, u64>(capacity)?;
-        let receiving = receiving_crowd::<C, _>(receiver, |receiver| receiver.recv())?;
+        let receiving = receiving_crowd::<C, _>(receiver, receive)?;
         receiving.iter().for_each(Running::until_waiting);
         note("the last sender goes");
         drop(sender);
-        is("four receives", results(receiving)?, vec![Err(RecvError); CROWD])
+        is(what, results(receiving)?, vec![told.clone(); CROWD])
     })
 }
 
+fn wakes_every_waiting_receiver_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
+    wakes_every_receiver::<C, _>(capacity, "four receives", |receiver| receiver.recv(), Err(RecvError))
+}
+
 fn wakes_every_timed_receiver_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
+    wakes_every_receiver::<C, _>(
+        capacity,
+        "four timed receives",
+        |receiver| receiver.recv_timeout(HOUR),
+        Err(RecvTimeoutError::Disconnected),
+    )
+}
+
+/// Lets four senders wait by `send` and the last receiver go: each returns what `told` says of its message.
+fn wakes_every_sender<C: Channel, T: Debug + PartialEq + Send + 'static>(
+    capacity: Capacity,
+    what: &str,
+    send: fn(C::Sender<u64>, u64) -> T,
+    told: impl Fn(u64) -> T,
+) -> Checked {
     tries(CROWDED_TRIES, |_| {
         let (sender, receiver) = open::<C, u64>(capacity)?;
-        let receiving = receiving_crowd::<C, _>(receiver, |receiver| receiver.recv_timeout(HOUR))?;
-        receiving.iter().for_each(Running::until_waiting);
-        note("the last sender goes");
+        let slots = fill::<C>(&sender, capacity)?;
+        let sending = sending_crowd::<C, _>(&sender, slots, send)?;
         drop(sender);
-        is("four timed receives", results(receiving)?, vec![Err(RecvTimeoutError::Disconnected); CROWD])
+        sending.iter().for_each(Running::until_waiting);
+        note("the last receiver goes");
+        drop(receiver);
+        is(what, results(sending)?, (slots..slots + CROWD as u64).map(&told).collect())
     })
 }
 
 fn wakes_every_waiting_sender_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
-    tries(CROWDED_TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
-        let sending = crowd(|place| {
-            let sender = sender.clone();
-            move || sender.send(slots + place as u64).map_err(|error| error.message)
-        })?;
-        drop(sender);
-        sending.iter().for_each(Running::until_waiting);
-        note("the last receiver goes");
-        drop(receiver);
-        let returned = info().require(Capability::MessageReturned).is_ok();
-        let expected = |place| Err(returned.then_some(slots + place));
-        is("four sends", results(sending)?, (0..CROWD as u64).map(expected).collect())
-    })
+    let returned = info().require(Capability::MessageReturned).is_ok();
+    wakes_every_sender::<C, _>(
+        capacity,
+        "four sends",
+        |sender, message| sender.send(message).map_err(|error| error.message),
+        |message| Err(returned.then_some(message)),
+    )
 }
 
 fn wakes_every_timed_sender_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
-    tries(CROWDED_TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
-        let sending = crowd(|place| {
-            let sender = sender.clone();
-            move || sender.send_timeout(slots + place as u64, HOUR)
-        })?;
-        drop(sender);
-        sending.iter().for_each(Running::until_waiting);
-        note("the last receiver goes");
-        drop(receiver);
-        let expected = |place| Err(SendTimeoutError::Disconnected(slots + place));
-        is("four timed sends", results(sending)?, (0..CROWD as u64).map(expected).collect())
-    })
+    wakes_every_sender::<C, _>(
+        capacity,
+        "four timed sends",
+        |sender, message| sender.send_timeout(message, HOUR),
+        |message| Err(SendTimeoutError::Disconnected(message)),
+    )
 }
 
 fn gives_each_waiting_receiver_a_message<C: Channel>(capacity: Capacity) -> Checked {
@@ -329,10 +324,7 @@ fn lets_every_waiting_sender_through<C: Channel>(capacity: Capacity) -> Checked 
     tries(TRIES, |attempt| {
         let (sender, receiver) = open::<C, u64>(capacity)?;
         let slots = fill::<C>(&sender, capacity)?;
-        let sending = crowd(|place| {
-            let sender = sender.clone();
-            move || sender.send(slots + place as u64)
-        })?;
+        let sending = sending_crowd::<C, _>(&sender, slots, |sender, message| sender.send(message))?;
         if attempt % 3 == 0 {
             sending.iter().for_each(Running::until_waiting);
         }
@@ -390,143 +382,4 @@ fn ends_a_timed_send_when_room_comes<C: Channel>(capacity: Capacity) -> Checked 
         }
         is("a timed send", sending.result()?, Ok(()))
     })
-}
-
-/// Timeouts about as long as a hand-over takes, so that either comes first, often.
-fn short(number: u64) -> Duration {
-    Duration::from_micros(number % 40)
-}
-
-const RACES: u64 = 1_500;
-
-/// Receives all that comes, with short timeouts.
-fn receive_impatiently<C: Channel>(receiver: &C::Receiver<u64>) -> Checked<Vec<u64>> {
-    let mut received = Vec::new();
-    for number in 0.. {
-        match receiver.recv_timeout(short(number)) {
-            Ok(message) => received.push(message),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Unsupported(unsupported)) => return Err(refused(unsupported)),
-        }
-    }
-    Ok(received)
-}
-
-/// Sends all with short timeouts; returns those that came back.
-fn send_impatiently<C: Channel>(sender: &C::Sender<u64>) -> Checked<Vec<u64>> {
-    let mut returned = Vec::new();
-    for number in 0..RACES {
-        match sender.send_timeout(number, short(number / 3)) {
-            Ok(()) => {}
-            Err(SendTimeoutError::Timeout(message)) => {
-                is("the message that came back", message, number)?;
-                returned.push(message);
-            }
-            other => return is("send_timeout", other, Ok(())).map(|()| returned),
-        }
-    }
-    Ok(returned)
-}
-
-fn loses_nothing_when_a_receive_times_out<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let receiving = thread("receiver", move || receive_impatiently::<C>(&receiver))?;
-    for number in 0..RACES {
-        let sent = sender.send(number);
-        holds(sent == Ok(()), "a send while a receiver is there succeeds", || format!("{sent:?}"))?;
-        // The next wait of the receiver is about as long as this takes.
-        std::thread::yield_now();
-    }
-    drop(sender);
-    let received = receiving.result()??;
-    holds(received.is_sorted(), "the messages come in order", || "out of order".to_owned())?;
-    each_once(received, 0..RACES)
-}
-
-fn loses_nothing_when_a_send_times_out<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let sending = thread("sender", move || send_impatiently::<C>(&sender))?;
-    let received: Vec<u64> = std::iter::from_fn(|| {
-        std::thread::yield_now();
-        receiver.recv().ok()
-    })
-    .collect();
-    holds(received.is_sorted(), "the messages come in order", || "out of order".to_owned())?;
-    each_once([received, sending.result()??].concat(), 0..RACES)
-}
-
-fn loses_nothing_when_both_time_out<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let sending = thread("sender", move || send_impatiently::<C>(&sender))?;
-    let received = receive_impatiently::<C>(&receiver)?;
-    holds(received.is_sorted(), "the messages come in order", || "out of order".to_owned())?;
-    each_once([received, sending.result()??].concat(), 0..RACES)
-}
-
-const COUNTED: u64 = 3_000;
-
-/// A receive that has ended has made room; whoever knows that it has ended may count on it.
-fn has_room_after_a_receive<C: Channel>(capacity: Capacity) -> Checked {
-    let slots = slots::<C>(capacity);
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let received = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&received);
-    let receiving = thread("receiver", move || {
-        while receiver.recv().is_ok() {
-            // Release: pairs with the load of the only sender.
-            counted.fetch_add(1, Ordering::Release);
-        }
-    })?;
-    for number in 0..COUNTED {
-        // Acquire: pairs with the addition after a receive.
-        while number - received.load(Ordering::Acquire) >= slots {
-            std::thread::yield_now();
-        }
-        let sent = sender.try_send(number);
-        holds(
-            sent == Ok(()),
-            "the only sender's try_send succeeds, since receives that made room have ended",
-            || format!("try_send({number}): {sent:?}"),
-        )?;
-    }
-    drop(sender);
-    receiving.result()
-}
-
-fn has_a_message_after_a_send<C: Channel>(capacity: Capacity) -> Checked {
-    messages_after_sends::<C>(capacity, 1)
-}
-
-fn has_a_message_after_a_send_beside_others<C: Channel>(capacity: Capacity) -> Checked {
-    messages_after_sends::<C>(capacity, 3)
-}
-
-fn messages_after_sends<C: Channel>(capacity: Capacity, producers: u64) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let sent = Arc::new(AtomicU64::new(0));
-    let producing = (0..producers).map(|place| {
-        let (sender, counted) = (sender.clone(), Arc::clone(&sent));
-        thread(format!("producer {place}"), move || {
-            for number in 0..COUNTED / producers {
-                if sender.send(number).is_err() {
-                    return;
-                }
-                // Release: pairs with the load of the only receiver.
-                counted.fetch_add(1, Ordering::Release);
-            }
-        })
-    });
-    let producing = producing.collect::<Checked<Vec<_>>>()?;
-    for received in 0..COUNTED {
-        // Acquire: pairs with the addition after a send.
-        while sent.load(Ordering::Acquire) <= received {
-            std::thread::yield_now();
-        }
-        let message = receiver.try_recv();
-        holds(message.is_ok(), "the only receiver's try_recv succeeds, since more sends have ended", || {
-            format!("try_recv after {received} messages: {message:?}")
-        })?;
-    }
-    producing.into_iter().try_for_each(Running::result)
 }
