@@ -1,14 +1,18 @@
 //! One execution of a model: what it begins with, which steps it takes, and what it must not leave behind.
 //!
-//! Shuttle runs all threads of a model on the thread that explores it, so all of this is thread-local, and plain.
+//! All threads of a model run on the thread that explores it, so all of this is thread-local, and plain.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::explorer::Place;
 use crate::life::Life;
 pub use crate::tasks::TimedWaits;
-use crate::{memory, tasks, thread, time};
+use crate::{explorer, memory, tasks, thread, time};
+
+/// How the failure of a model begins that is larger than what explores it.
+pub const TOO_LARGE: &str = "too large for what explores it";
 
 /// So many of the last steps are told.
 const STEPS_TOLD: usize = 400;
@@ -21,16 +25,18 @@ type Used = (*const Life, &'static Location<'static>);
 
 thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };
+    /// The thread that took the last step, and how often that was another than before.
+    static TURNS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
     static STEPS: RefCell<(Vec<Step>, usize)> = const { RefCell::new((Vec::new(), 0)) };
     /// What atomic pointers were given, and where.
     static PUBLISHED: RefCell<Vec<(usize, &'static Location<'static>)>> = const { RefCell::new(Vec::new()) };
     static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs one execution of `model`, on a thread of its own, and looks at what it left behind.
+/// Runs one execution of `model`, under shuttle on a thread of its own, and looks at what it left behind.
 ///
 /// Called from the model's first thread, once for each execution. What the model leaves to its threads' locals is gone when their
-/// threads have ended: so it has to join them, and is itself a thread.
+/// threads have ended: so it has to join them, and is itself a thread. Loom has too few for that: there nothing is said of leaks.
 ///
 /// # Panics
 ///
@@ -45,13 +51,14 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     });
     USED.with_borrow_mut(Vec::clear);
     PUBLISHED.with_borrow_mut(Vec::clear);
+    TURNS.set((0, 0));
+    explorer::begin();
     tasks::begin();
     thread::begin();
     time::begin();
     memory::begin();
-    let body = Arc::clone(model);
-    shuttle::thread::spawn(move || body()).join().expect("the model's thread panicked");
-    let left = left_behind();
+    explorer::run(model);
+    let left = explorer::SEES_LEAKS.then(left_behind).flatten();
     memory::end();
     if let Some(place) = left {
         panic!("memory is left that nobody frees: it was first used, or given to others, at {place}");
@@ -102,18 +109,20 @@ pub(crate) fn first_use(life: *const Life, place: &'static Location<'static>) {
     memory::unwatched(|| USED.with_borrow_mut(|used| used.push((life, place))));
 }
 
-/// Lets other threads run, and then notes a step of this one.
-pub(crate) fn step(what: &'static str, place: &'static Location<'static>) {
+/// Lets other threads run, and then notes a step of this one, which is one of the primitive `on`.
+pub(crate) fn step(on: impl Into<Place>, what: &'static str, place: &'static Location<'static>) {
     memory::assert_sound();
-    // Shuttle knows no time: a sleep is a switch.
-    shuttle::thread::sleep(time::Duration::ZERO);
+    explorer::step(on.into());
     note(what, place);
 }
 
 /// Notes a step.
 pub(crate) fn note(what: &'static str, place: &'static Location<'static>) {
     thread::acted();
-    let step = (tasks::me(), what, place);
+    let me = explorer::me();
+    let (last, turns) = TURNS.get();
+    TURNS.set((me, turns + usize::from(last != me)));
+    let step = (me, what, place);
     STEPS.with_borrow_mut(|(steps, taken)| {
         if steps.len() < STEPS_TOLD {
             steps.push(step);
@@ -122,6 +131,12 @@ pub(crate) fn note(what: &'static str, place: &'static Location<'static>) {
         }
         *taken += 1;
     });
+}
+
+/// How often another thread than the one before took a step.
+#[cfg(loom)]
+pub(crate) fn turns() -> usize {
+    TURNS.get().1
 }
 
 /// A number below `count`, for what a crate draws at random: the scheduler's choices decide it, so a replay has the same.

@@ -1,6 +1,6 @@
 //! `std::sync`: locks and condition variables of the model, and what is the same in every model.
 //!
-//! `RwLock`, `Once`, `Barrier` and `mpsc` are shuttle's own; `Arc` is the real one.
+//! `RwLock`, `Once`, `Barrier` and `mpsc` are shuttle's own, and lacking under loom; `Arc` is the real one.
 
 pub mod atomic;
 mod condvar;
@@ -8,7 +8,8 @@ mod mutex;
 
 pub use std::sync::{Arc, LazyLock, LockResult, OnceLock, PoisonError, TryLockError, TryLockResult, Weak};
 
-pub use shuttle::sync::{
+#[cfg(shuttle)]
+pub use crate::explorer::{
     Barrier, BarrierWaitResult, Once, OnceState, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc,
 };
 

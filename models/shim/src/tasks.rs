@@ -1,11 +1,11 @@
-//! Shuttle's tasks: how one waits until another wakes it, or until a moment comes.
+//! The explorer's threads: how one waits until another wakes it, or until a moment comes.
 //!
-//! Shuttle's own parking may end without cause; so a task that waits here looks whether it was woken, and otherwise parks again.
+//! Shuttle's own parking may end without cause, and loom's ends whenever anything wakes the thread; so a task that waits here looks whether it was woken, and otherwise parks again.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::Ordering;
 
-use shuttle::thread::Thread;
-
+use crate::explorer::{self, Common, Thread, me};
 use crate::time::Duration;
 use crate::{memory, time};
 
@@ -48,11 +48,6 @@ thread_local! {
     static TIMED: Cell<TimedWaits> = const { Cell::new(TimedWaits { woken: 0, expired: 0 }) };
 }
 
-/// The number of the task that runs.
-pub(crate) fn me() -> usize {
-    shuttle::current::me().into()
-}
-
 pub(crate) fn begin() {
     TASKS.with_borrow_mut(Vec::clear);
 }
@@ -81,16 +76,17 @@ pub(crate) fn wait(timeout: Option<Duration>) -> Woken {
     let waiter = waiter();
     let me = waiter.task;
     with(me, |task| {
-        task.handle.get_or_insert_with(shuttle::thread::current);
+        task.handle.get_or_insert_with(explorer::current);
     });
     if let Some(timeout) = timeout {
         time::moment(time::now().saturating_add(timeout), Some(waiter));
     }
+    explorer::depends(Common::Wait(me).into(), Ordering::Relaxed);
     let woken = loop {
         if let Some(woken) = with(me, |task| task.over.take()) {
             break woken;
         }
-        shuttle::thread::park();
+        explorer::park();
     };
     with(me, |task| task.wait += 1);
     if timeout.is_some() {
@@ -115,6 +111,7 @@ pub(crate) fn expire(waiter: Waiter) {
 }
 
 fn end(waiter: Waiter, woken: Woken) {
+    explorer::depends(Common::Wait(waiter.task).into(), Ordering::Relaxed);
     let handle = with(waiter.task, |task| {
         let goes_on = task.wait == waiter.wait && task.over.is_none();
         // A task that has never waited finds it when it does.

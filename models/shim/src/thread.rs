@@ -1,15 +1,16 @@
-//! `std::thread`: shuttle's threads, with a parker whose token is kept and whose timeout is a moment of the model's clock.
+//! `std::thread`: the explorer's threads, with a parker whose token is kept and whose timeout is a moment of the model's clock.
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::Location;
 
-pub use shuttle::thread::{
-    AccessError, Builder, JoinHandle, LocalKey, Scope, ScopedJoinHandle, ThreadId, scope, spawn,
-};
 pub use std::thread::{Result, panicking};
 
+use crate::explorer::{self, Common};
+pub use crate::explorer::{AccessError, Builder, JoinHandle, LocalKey, ThreadId, spawn};
+#[cfg(shuttle)]
+pub use crate::explorer::{Scope, ScopedJoinHandle, scope};
 use crate::tasks::{self, Waiter, Woken};
 use crate::time::Duration;
 use crate::{memory, run, time};
@@ -47,7 +48,7 @@ fn parker<R>(task: usize, then: impl FnOnce(&mut Parker) -> R) -> R {
 
 /// As std's.
 #[derive(Clone, Debug)]
-pub struct Thread(shuttle::thread::Thread);
+pub struct Thread(explorer::Thread);
 
 impl Thread {
     /// As std's.
@@ -63,8 +64,8 @@ impl Thread {
     /// As std's.
     #[track_caller]
     pub fn unpark(&self) {
-        run::step("unparks a thread", Location::caller());
-        let task = self.0.id().into();
+        let task = explorer::number(&self.0);
+        run::step(Common::Parker(task), "unparks a thread", Location::caller());
         let parked = parker(task, |parker| {
             // A thread that is parked has no token; this one is used at once.
             parker.token = parker.parked.is_none();
@@ -78,7 +79,7 @@ impl Thread {
 
 /// As std's.
 pub fn current() -> Thread {
-    Thread(shuttle::thread::current())
+    Thread(explorer::current())
 }
 
 /// As std's, but that it never ends without cause.
@@ -94,8 +95,8 @@ pub fn park_timeout(timeout: Duration) {
 }
 
 fn park_for(timeout: Option<Duration>, place: &'static Location<'static>) {
-    run::step("parks", place);
     let waiter = tasks::waiter();
+    run::step(Common::Parker(waiter.task), "parks", place);
     let has_token = parker(waiter.task, |parker| {
         parker.parked = (!parker.token).then_some(waiter);
         std::mem::take(&mut parker.token)
@@ -125,7 +126,7 @@ pub fn sleep(time: Duration) {
 /// As std's.
 pub fn yield_now() {
     memory::assert_sound();
-    shuttle::thread::yield_now();
+    explorer::yield_now();
 }
 
 /// As std's, of a machine with two processors.
@@ -139,7 +140,7 @@ pub fn available_parallelism() -> io::Result<NonZeroUsize> {
 
 /// Lets others run, unless this thread has done nothing since it last did so for the same reason.
 pub(crate) fn spin() {
-    let me = Some(tasks::me());
+    let me = Some(explorer::me());
     if SPINS.get() != me {
         yield_now();
         SPINS.set(me);

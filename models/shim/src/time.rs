@@ -7,9 +7,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::sync::atomic::Ordering;
 
 pub use std::time::Duration;
 
+use crate::explorer::{self, Common};
 use crate::memory;
 use crate::tasks::{self, Waiter};
 
@@ -31,18 +33,26 @@ pub(crate) fn begin() {
 }
 
 pub(crate) fn now() -> Duration {
+    depends();
     NOW.get()
+}
+
+/// What is done with the clock comes before or after whatever else is, and orders nothing else.
+fn depends() {
+    explorer::depends(Common::Clock.into(), Ordering::Relaxed);
 }
 
 /// Lets so much time pass.
 pub(crate) fn pass(time: Duration) {
+    depends();
     NOW.set(NOW.get().saturating_add(time));
 }
 
 /// Makes `at` a moment, at which `waiter` is woken; it has passed already when the clock shows it.
 pub(crate) fn moment(at: Duration, waiter: Option<Waiter>) {
+    depends();
     if at <= NOW.get() {
-        pass(TICK);
+        tick();
         return waiter.into_iter().for_each(tasks::expire);
     }
     let is_new = memory::unwatched(|| {
@@ -58,13 +68,14 @@ pub(crate) fn moment(at: Duration, waiter: Option<Waiter>) {
         })
     });
     if is_new {
-        shuttle::thread::spawn(move || comes(at));
+        explorer::spawn(move || comes(at));
     }
 }
 
 fn comes(at: Duration) {
+    depends();
     NOW.set(NOW.get().max(at));
-    pass(TICK);
+    tick();
     let waiters = memory::unwatched(|| {
         MOMENTS.with_borrow_mut(|moments| {
             let place = moments.iter().position(|(known, _)| *known == at);
@@ -74,6 +85,10 @@ fn comes(at: Duration) {
     waiters.into_iter().flatten().for_each(tasks::expire);
 }
 
+fn tick() {
+    NOW.set(NOW.get().saturating_add(TICK));
+}
+
 /// As std's, of the model's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
@@ -81,8 +96,8 @@ pub struct Instant(Duration);
 impl Instant {
     /// As std's. Whoever looks at the clock lets others run: the moment that is waited for may come.
     pub fn now() -> Self {
-        shuttle::thread::yield_now();
-        Instant(NOW.get())
+        explorer::look();
+        Instant(now())
     }
 
     /// As std's.

@@ -1,8 +1,8 @@
-//! What the shim does under shuttle: each primitive as std's, each misuse told, each choice of the scheduler reached.
+//! What the shim does: each primitive as std's, each misuse told, each choice of the explorer reached.
 //!
-//! Only a build with `--cfg shuttle` has it (`scripts/shuttle` and `scripts/test` make one).
+//! Only a build with `--cfg shuttle` or `--cfg loom` has it (`scripts/test` makes both).
 
-#![cfg(shuttle)]
+#![cfg(any(loom, shuttle))]
 
 use std::any::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,23 +11,36 @@ use std::sync::Mutex as PlainMutex;
 
 use chanlab_shim::cell::UnsafeCell;
 use chanlab_shim::run::{execution, timed_waits};
-use chanlab_shim::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+#[cfg(shuttle)]
+use chanlab_shim::sync::atomic::AtomicPtr;
+use chanlab_shim::sync::atomic::{AtomicUsize, Ordering};
 use chanlab_shim::sync::{Arc, Condvar, Mutex};
 use chanlab_shim::thread;
 use chanlab_shim::time::{Duration, Instant};
-use shuttle::scheduler::RandomScheduler;
-use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
-const SCHEDULES: usize = 500;
-
-/// Runs so many schedules of a model.
+/// Runs some schedules of a model.
+#[cfg(shuttle)]
 fn explore(model: impl Fn() + Send + Sync + 'static) {
+    use shuttle::scheduler::RandomScheduler;
+    use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+
+    const SCHEDULES: usize = 500;
+
     let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
     let mut config = Config::new();
     config.failure_persistence = FailurePersistence::None;
     config.silence_warnings = true;
     config.max_steps = MaxSteps::FailAfter(10_000);
     Runner::new(RandomScheduler::new_from_seed(7, SCHEDULES), config).run(move || execution(&model));
+}
+
+/// Runs every schedule of a model that has few preemptions.
+#[cfg(loom)]
+fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(move || execution(&model));
 }
 
 /// What a model that has to fail says.
@@ -56,9 +69,12 @@ fn each_name_leads_where_it_should() {
     }
     assert!(!same::<chanlab_shim::sync::Mutex<u8>, std::sync::Mutex<u8>>());
     assert!(!same::<chanlab_shim::sync::Condvar, std::sync::Condvar>());
-    assert!(!same::<chanlab_shim::sync::RwLock<u8>, std::sync::RwLock<u8>>());
-    assert!(!same::<chanlab_shim::sync::Once, std::sync::Once>());
-    assert!(!same::<chanlab_shim::sync::mpsc::Sender<u8>, std::sync::mpsc::Sender<u8>>());
+    #[cfg(shuttle)]
+    {
+        assert!(!same::<chanlab_shim::sync::RwLock<u8>, std::sync::RwLock<u8>>());
+        assert!(!same::<chanlab_shim::sync::Once, std::sync::Once>());
+        assert!(!same::<chanlab_shim::sync::mpsc::Sender<u8>, std::sync::mpsc::Sender<u8>>());
+    }
     assert!(!same::<chanlab_shim::sync::atomic::AtomicBool, std::sync::atomic::AtomicBool>());
     assert!(!same::<chanlab_shim::sync::atomic::AtomicPtr<u8>, std::sync::atomic::AtomicPtr<u8>>());
     assert!(!same::<chanlab_shim::cell::UnsafeCell<u8>, std::cell::UnsafeCell<u8>>());
@@ -116,13 +132,17 @@ fn a_token_is_kept() {
         thread::park();
         other.join().expect("it does not panic");
     });
-    let said = failure(|| {
-        thread::current().unpark();
-        thread::current().unpark();
-        thread::park();
-        thread::park();
-    });
-    assert!(said.starts_with("deadlock"), "{said}");
+    // After a deadlock loom cannot unwind.
+    #[cfg(shuttle)]
+    {
+        let said = failure(|| {
+            thread::current().unpark();
+            thread::current().unpark();
+            thread::park();
+            thread::park();
+        });
+        assert!(said.starts_with("deadlock"), "{said}");
+    }
 }
 
 /// Either the token or the moment ends it, and which one is a choice of the scheduler's.
@@ -285,6 +305,7 @@ fn memory_that_is_freed_twice_is_told() {
     assert_eq!(said, "memory is freed twice");
 }
 
+#[cfg(shuttle)]
 #[test]
 fn memory_that_nobody_frees_is_told_when_it_holds_a_primitive() {
     let said = failure(|| {

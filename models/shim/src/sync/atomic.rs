@@ -1,37 +1,21 @@
-//! `std::sync::atomic`: other threads may run before each access; what it does is done at once, whatever its ordering.
+//! `std::sync::atomic`: other threads may run before each access. Under shuttle it is done at once, whatever its ordering; under loom a
+//! load shows any value that its ordering allows.
 
-use std::cell::Cell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe};
 
 pub use std::sync::atomic::{Ordering, compiler_fence};
 
+pub use crate::explorer::Value;
+use crate::explorer::{self, Native, Stored};
 use crate::life::Life;
-use crate::run;
+use crate::{memory, run};
 
 /// An atomic, of any type that std has one of. Zeroed memory is a valid one that holds 0.
 #[repr(C)]
 pub struct Atomic<T: Value> {
     life: Life,
-    value: Cell<T>,
-    /// What one that outlives an execution, in a `static`, begins the next one with.
-    first: Cell<T>,
-}
-
-/// What an atomic holds.
-pub trait Value: Copy {
-    /// The address that it points to.
-    fn target(self) -> Option<usize> {
-        None
-    }
-}
-
-impl Value for bool {}
-
-impl<T> Value for *mut T {
-    fn target(self) -> Option<usize> {
-        (!self.is_null()).then(|| self.addr())
-    }
+    stored: Stored<T>,
 }
 
 /// As std's.
@@ -46,77 +30,93 @@ unsafe impl<T: Value> Send for Atomic<T> {}
 unsafe impl<T: Value> Sync for Atomic<T> {}
 impl<T: Value> RefUnwindSafe for Atomic<T> {}
 
-/// A step of its own for whatever is ordered: all is anyway.
+/// As std's.
 #[track_caller]
-pub fn fence(_: Ordering) {
-    run::step("fences", Location::caller());
+pub fn fence(ordering: Ordering) {
+    memory::assert_sound();
+    explorer::fence(ordering);
+    run::note("fences", Location::caller());
 }
 
 impl<T: Value> Atomic<T> {
     /// As std's.
     pub const fn new(value: T) -> Self {
-        Atomic { life: Life::new(), value: Cell::new(value), first: Cell::new(value) }
+        Atomic { life: Life::new(), stored: Stored::new(value) }
     }
 
-    /// Notes an access, before it is done; returns the value.
-    fn reached(&self, what: &'static str, place: &'static Location<'static>) -> &Cell<T> {
-        run::step(what, place);
-        self.now(place)
+    /// Does an access, before which others may run: so it is looked before and after whether the atomic is there.
+    fn access<R>(
+        &self,
+        what: &'static str,
+        place: &'static Location<'static>,
+        then: impl FnOnce(&Stored<T>) -> R,
+    ) -> R {
+        memory::assert_sound();
+        explorer::before_access();
+        let done = then(self.now(place));
+        run::note(what, place);
+        self.life.used(place);
+        done
     }
 
-    fn now(&self, place: &'static Location<'static>) -> &Cell<T> {
+    fn now(&self, place: &'static Location<'static>) -> &Stored<T> {
         if self.life.used(place) {
-            self.value.set(self.first.get());
+            self.stored.renew();
         }
-        &self.value
+        &self.stored
     }
 
     /// As std's.
     #[track_caller]
-    pub fn load(&self, _: Ordering) -> T {
-        self.reached("loads", Location::caller()).get()
+    pub fn load(&self, ordering: Ordering) -> T {
+        self.access("loads", Location::caller(), |stored| stored.load(ordering))
     }
 
     /// As std's.
     #[track_caller]
-    pub fn store(&self, value: T, _: Ordering) {
-        self.replaced("stores", Location::caller(), value);
+    pub fn store(&self, value: T, ordering: Ordering) {
+        let place = Location::caller();
+        run::published(value.target(), place);
+        self.access("stores", place, |stored| stored.store(value, ordering));
     }
 
     /// As std's.
     #[track_caller]
-    pub fn swap(&self, value: T, _: Ordering) -> T {
-        self.replaced("swaps", Location::caller(), value)
+    pub fn swap(&self, value: T, ordering: Ordering) -> T {
+        let place = Location::caller();
+        run::published(value.target(), place);
+        self.access("swaps", place, |stored| stored.swap(value, ordering))
     }
 
     /// As std's.
     #[track_caller]
     pub fn get_mut(&mut self) -> &mut T {
         self.now(Location::caller());
-        self.value.get_mut()
+        self.stored.get_mut()
     }
 
     /// As std's.
     #[track_caller]
     pub fn into_inner(self) -> T {
-        self.now(Location::caller()).get()
+        self.now(Location::caller()).newest()
     }
 
     /// As std's; what is done with the pointer is not seen.
+    #[cfg(shuttle)]
     #[track_caller]
     pub fn as_ptr(&self) -> *mut T {
         self.now(Location::caller()).as_ptr()
     }
 
-    fn replaced(&self, what: &'static str, place: &'static Location<'static>, value: T) -> T {
-        let old = self.reached(what, place).replace(value);
-        run::published(value.target(), place);
-        old
-    }
-
-    fn changed(&self, what: &'static str, place: &'static Location<'static>, to: impl FnOnce(T) -> T) -> T {
-        let value = self.reached(what, place);
-        value.replace(to(value.get()))
+    fn changed(
+        &self,
+        what: &'static str,
+        place: &'static Location<'static>,
+        native: Native,
+        to: impl Fn(T) -> T,
+        ordering: Ordering,
+    ) -> T {
+        self.access(what, place, |stored| stored.change(native, to, ordering))
     }
 }
 
@@ -131,17 +131,17 @@ impl<T: Value + PartialEq> Atomic<T> {
         &self,
         current: T,
         new: T,
-        _: Ordering,
-        _: Ordering,
+        success: Ordering,
+        failure: Ordering,
     ) -> std::result::Result<T, T> {
-        let value = self.reached("compares and exchanges", Location::caller());
-        match value.get() {
-            found if found == current => {
-                run::published(new.target(), Location::caller());
-                Ok(value.replace(new))
-            }
-            found => Err(found),
+        let place = Location::caller();
+        let done = self.access("compares and exchanges", place, |stored| {
+            stored.compare_exchange(current, new, success, failure)
+        });
+        if done.is_ok() {
+            run::published(new.target(), place);
         }
+        done
     }
 
     /// As [`Atomic::compare_exchange`]: it does not fail without cause.
@@ -203,7 +203,7 @@ impl<T> Default for Atomic<*mut T> {
 
 impl<T: Value + fmt::Debug> fmt::Debug for Atomic<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.get().fmt(f)
+        self.stored.newest().fmt(f)
     }
 }
 
@@ -219,26 +219,26 @@ macro_rules! bits {
         impl Atomic<$type> {
             /// As std's.
             #[track_caller]
-            pub fn fetch_and(&self, value: $type, _: Ordering) -> $type {
-                self.changed("ands", Location::caller(), |old| old & value)
+            pub fn fetch_and(&self, value: $type, ordering: Ordering) -> $type {
+                self.changed("ands", Location::caller(), Native::And(value.bits()), |old| old & value, ordering)
             }
 
             /// As std's.
             #[track_caller]
-            pub fn fetch_nand(&self, value: $type, _: Ordering) -> $type {
-                self.changed("nands", Location::caller(), |old| !(old & value))
+            pub fn fetch_nand(&self, value: $type, ordering: Ordering) -> $type {
+                self.changed("nands", Location::caller(), Native::Other, |old| !(old & value), ordering)
             }
 
             /// As std's.
             #[track_caller]
-            pub fn fetch_or(&self, value: $type, _: Ordering) -> $type {
-                self.changed("ors", Location::caller(), |old| old | value)
+            pub fn fetch_or(&self, value: $type, ordering: Ordering) -> $type {
+                self.changed("ors", Location::caller(), Native::Or(value.bits()), |old| old | value, ordering)
             }
 
             /// As std's.
             #[track_caller]
-            pub fn fetch_xor(&self, value: $type, _: Ordering) -> $type {
-                self.changed("xors", Location::caller(), |old| old ^ value)
+            pub fn fetch_xor(&self, value: $type, ordering: Ordering) -> $type {
+                self.changed("xors", Location::caller(), Native::Xor(value.bits()), |old| old ^ value, ordering)
             }
         }
     )*};
@@ -252,31 +252,41 @@ macro_rules! integers {
             /// As std's.
             pub type $name = Atomic<$type>;
 
-            impl Value for $type {}
+            impl Value for $type {
+                const IS_WIDE: bool = size_of::<$type>() == size_of::<u64>();
+
+                fn bits(self) -> u64 {
+                    self as u64
+                }
+
+                fn of_bits(bits: u64) -> Self {
+                    bits as $type
+                }
+            }
 
             impl Atomic<$type> {
                 /// As std's.
                 #[track_caller]
-                pub fn fetch_add(&self, value: $type, _: Ordering) -> $type {
-                    self.changed("adds", Location::caller(), |old| old.wrapping_add(value))
+                pub fn fetch_add(&self, value: $type, ordering: Ordering) -> $type {
+                    self.changed("adds", Location::caller(), Native::Add(value.bits()), |old| old.wrapping_add(value), ordering)
                 }
 
                 /// As std's.
                 #[track_caller]
-                pub fn fetch_sub(&self, value: $type, _: Ordering) -> $type {
-                    self.changed("subtracts", Location::caller(), |old| old.wrapping_sub(value))
+                pub fn fetch_sub(&self, value: $type, ordering: Ordering) -> $type {
+                    self.changed("subtracts", Location::caller(), Native::Add(value.bits().wrapping_neg()), |old| old.wrapping_sub(value), ordering)
                 }
 
                 /// As std's.
                 #[track_caller]
-                pub fn fetch_max(&self, value: $type, _: Ordering) -> $type {
-                    self.changed("takes the larger", Location::caller(), |old| old.max(value))
+                pub fn fetch_max(&self, value: $type, ordering: Ordering) -> $type {
+                    self.changed("takes the larger", Location::caller(), Native::Other, |old| old.max(value), ordering)
                 }
 
                 /// As std's.
                 #[track_caller]
-                pub fn fetch_min(&self, value: $type, _: Ordering) -> $type {
-                    self.changed("takes the smaller", Location::caller(), |old| old.min(value))
+                pub fn fetch_min(&self, value: $type, ordering: Ordering) -> $type {
+                    self.changed("takes the smaller", Location::caller(), Native::Other, |old| old.min(value), ordering)
                 }
             }
         )*

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
+use std::sync::atomic::Ordering;
 
 use super::{LockResult, MutexGuard, PoisonError};
+use crate::explorer::{self, Object};
 use crate::life::Life;
 use crate::tasks::{self, Waiter, Woken};
 use crate::time::{self, Duration, Instant};
@@ -13,6 +15,7 @@ use crate::{memory, run};
 /// As std's, but that no wait ends without cause.
 pub struct Condvar {
     life: Life,
+    object: Object,
     state: RefCell<State>,
 }
 
@@ -65,6 +68,7 @@ impl Condvar {
     pub const fn new() -> Self {
         Condvar {
             life: Life::new(),
+            object: Object::new(),
             state: RefCell::new(State { waiting: Vec::new(), notified: Vec::new() }),
         }
     }
@@ -145,8 +149,7 @@ impl Condvar {
     /// As std's.
     #[track_caller]
     pub fn notify_one(&self) {
-        run::step("notifies one", Location::caller());
-        self.used(Location::caller());
+        self.step("notifies one", Location::caller());
         let waiting = memory::unwatched(|| {
             let mut state = self.state.borrow_mut();
             if !state.waiting.is_empty() {
@@ -163,8 +166,7 @@ impl Condvar {
     /// As std's.
     #[track_caller]
     pub fn notify_all(&self) {
-        run::step("notifies all", Location::caller());
-        self.used(Location::caller());
+        self.step("notifies all", Location::caller());
         let waiting = memory::unwatched(|| {
             let mut state = self.state.borrow_mut();
             let waiting = state.waiting.clone();
@@ -177,8 +179,16 @@ impl Condvar {
 
     fn used(&self, place: &'static Location<'static>) {
         if self.life.used(place) {
+            self.object.renew();
             self.state.take();
         }
+    }
+
+    fn step(&self, what: &'static str, place: &'static Location<'static>) {
+        self.used(place);
+        run::step(self.object.place(), what, place);
+        // It may have been dropped meanwhile, by mistake.
+        self.used(place);
     }
 
     /// Is among those that wait, with the wait that comes next.
@@ -200,9 +210,8 @@ impl Condvar {
         timeout: Option<Duration>,
         place: &'static Location<'static>,
     ) -> Woken {
-        run::step("waits", place);
-        self.used(place);
-        let (me, mutex) = (tasks::me(), guard.mutex());
+        self.step("waits", place);
+        let (me, mutex) = (explorer::me(), guard.mutex());
         self.enrol();
         let end = timeout.map(|timeout| time::now().saturating_add(timeout));
         drop(guard);
@@ -210,6 +219,7 @@ impl Condvar {
             let left = end.map(|end| end.saturating_sub(time::now()));
             let woken = tasks::wait(left);
             self.used(place);
+            explorer::depends(self.object.place(), Ordering::Relaxed);
             let notified = self.state.borrow_mut().leaves(me);
             match woken {
                 _ if notified => break Woken::ByAnother,
@@ -219,8 +229,7 @@ impl Condvar {
             }
         };
         memory::unwatched(|| self.state.borrow_mut().forget(me));
-        run::step("is woken and locks", place);
-        mutex.acquire(place);
+        mutex.relock(place);
         woken
     }
 }

@@ -5,8 +5,10 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
+use std::sync::atomic::Ordering;
 
 use super::{LockResult, PoisonError, TryLockError, TryLockResult};
+use crate::explorer::{self, Object};
 use crate::life::Life;
 use crate::tasks::{self, Waiter};
 use crate::{memory, run};
@@ -15,6 +17,7 @@ use crate::{memory, run};
 #[repr(C)]
 pub struct Mutex<T: ?Sized> {
     life: Life,
+    object: Object,
     locked: Cell<bool>,
     poisoned: Cell<bool>,
     waiting: RefCell<Vec<Waiter>>,
@@ -47,6 +50,7 @@ impl<T> Mutex<T> {
     pub const fn new(value: T) -> Self {
         Mutex {
             life: Life::new(),
+            object: Object::new(),
             locked: Cell::new(false),
             poisoned: Cell::new(false),
             waiting: RefCell::new(Vec::new()),
@@ -78,7 +82,8 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let place = Location::caller();
-        run::step("locks", place);
+        self.used(place);
+        run::step(self.object.place(), "locks", place);
         self.acquire(place);
         self.guard()
     }
@@ -91,7 +96,8 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         let place = Location::caller();
-        run::step("tries to lock", place);
+        self.used(place);
+        run::step(self.object.place(), "tries to lock", place);
         self.used(place);
         if self.locked.replace(true) {
             return Err(TryLockError::WouldBlock);
@@ -125,20 +131,28 @@ impl<T: ?Sized> Mutex<T> {
     fn used(&self, place: &'static Location<'static>) {
         if self.life.used(place) {
             // In a `static`: whoever held it is gone with its execution.
+            self.object.renew();
             self.locked.set(false);
             self.poisoned.set(false);
             self.waiting.borrow_mut().clear();
         }
     }
 
+    /// Takes the lock again, after a wait.
+    pub(super) fn relock(&self, place: &'static Location<'static>) {
+        run::step(self.object.place(), "is woken and locks", place);
+        self.acquire(place);
+    }
+
     /// Takes the lock, and waits for it before.
-    pub(super) fn acquire(&self, place: &'static Location<'static>) {
+    fn acquire(&self, place: &'static Location<'static>) {
         self.used(place);
         while self.locked.replace(true) {
             memory::unwatched(|| self.waiting.borrow_mut().push(tasks::waiter()));
             tasks::wait(None);
             // It may have been dropped meanwhile, by mistake.
             self.used(place);
+            explorer::depends(self.object.place(), Ordering::AcqRel);
         }
     }
 
@@ -152,6 +166,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn release(&self) {
+        explorer::depends(self.object.place(), Ordering::AcqRel);
         self.locked.set(false);
         // All of them look again: whom the scheduler lets look first has it.
         let waiting = memory::unwatched(|| self.waiting.take());

@@ -3,7 +3,7 @@
 //! A `Backoff` lets others run at each of its steps, and is completed after one: so both what a channel does while it spins and what
 //! it does when it has spun enough are reached in a few steps.
 
-#![cfg(shuttle)]
+#![cfg(any(loom, shuttle))]
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};

@@ -1,6 +1,6 @@
 //! Stands in for `fastrand` under an instrumented channel crate: numbers that are the same in every replay.
 
-#![cfg(shuttle)]
+#![cfg(any(loom, shuttle))]
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! Stands in for `spin` under an instrumented channel crate: its lock, whose waiting the scheduler sees.
 
-#![cfg(shuttle)]
+#![cfg(any(loom, shuttle))]
 
 use chanlab_shim::sync;
 
