@@ -12,7 +12,9 @@
 //!   a wait is a thread of its own that fires at *any* moment, so that the races between a timeout and a notification are
 //!   explored like all others.
 //! - [`explore`] runs a model: every schedule within bounds under loom, random ones under shuttle, and a short stress on real
-//!   threads otherwise. [`schedule`] and [`choices`] tell of the execution that failed.
+//!   threads otherwise. [`schedule`] and [`choices`] tell of the execution that failed, and [`reached`] how far it had come.
+
+use std::time::Duration;
 
 #[cfg(loom)]
 mod exhaustive;
@@ -27,11 +29,11 @@ mod real;
 compile_error!("a build explores with loom or with shuttle: give one of --cfg loom and --cfg shuttle");
 
 #[cfg(loom)]
-pub use self::exhaustive::{EXPLORER, choices, explore};
+pub use self::exhaustive::{EXPLORER, choices, explore, reached};
 #[cfg(any(loom, shuttle))]
 pub use self::modelled::*;
 #[cfg(shuttle)]
-pub use self::random::{EXPLORER, choices, explore};
+pub use self::random::{EXPLORER, choices, explore, reached};
 #[cfg(not(any(loom, shuttle)))]
 pub use self::real::*;
 use crate::shard::Shard;
@@ -85,6 +87,19 @@ pub struct Plan {
     pub shard: Shard,
     /// Shuttle: this one schedule, as [`choices`] told it, and no other.
     pub replay: Option<String>,
+    /// Loom: for at most so long, first the schedules of few preemptions and then those of more.
+    pub time: Option<Duration>,
+}
+
+/// What of its plan an exploration did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// All of it.
+    Plan,
+    /// Of loom's schedules all of so many preemptions at most, and some others.
+    Preemptions(usize),
+    /// Some of it.
+    Part,
 }
 
 /// How far an exploration went that found nothing.

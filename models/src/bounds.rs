@@ -7,9 +7,10 @@
 
 use std::env::{self, VarError};
 use std::str::FromStr;
+use std::time::Duration;
 
 use harness::shard::Shard;
-use harness::sync::{Bounds, EXPLORER, Explorer, Plan};
+use harness::sync::{Bounds, EXPLORER, Explorer, Plan, Reached};
 
 /// The environment variable that replaces loom's preemption bound of every model that has one: a number, or `all` for every
 /// schedule. A model that has none is small enough for every schedule at any time.
@@ -17,6 +18,9 @@ pub const PREEMPTIONS: &str = "CHANLAB_LOOM_PREEMPTIONS";
 
 /// The environment variable that replaces loom's limit of scheduling points of every model.
 pub const BRANCHES: &str = "CHANLAB_LOOM_BRANCHES";
+
+/// The environment variable that bounds loom's time for each model, in seconds: it begins with few preemptions and goes on to more.
+pub const TIME: &str = "CHANLAB_LOOM_SECONDS";
 
 /// The environment variable that replaces the number of shuttle's schedules of every model.
 pub const SCHEDULES: &str = "CHANLAB_SHUTTLE_ITERATIONS";
@@ -35,7 +39,7 @@ pub const REPLAY: &str = "CHANLAB_SHUTTLE_SCHEDULE";
 pub const SHARD: &str = "CHANLAB_SHARD";
 
 /// All settings that a failure repeats.
-const SETTINGS: [&str; 4] = [PREEMPTIONS, BRANCHES, DEPTH, SEED];
+const SETTINGS: [&str; 5] = [PREEMPTIONS, BRANCHES, TIME, DEPTH, SEED];
 
 /// Scheduling points of one of loom's executions. The longest model needs some hundred: one that reaches this spins for ever.
 const BRANCH_LIMIT: usize = 2_000;
@@ -73,8 +77,8 @@ pub const fn sized(few: usize, more: usize) -> usize {
     }
 }
 
-/// What is explored, in words.
-pub fn in_words(plan: &Plan) -> String {
+/// What is explored, in words, and of that what was `reached`.
+pub fn in_words(plan: &Plan, reached: Reached) -> String {
     let bounds = plan.bounds;
     if EXPLORER == Explorer::Shuttle {
         if plan.replay.is_some() {
@@ -87,13 +91,21 @@ pub fn in_words(plan: &Plan) -> String {
             bounds.schedules, bounds.depth, plan.seed
         );
     }
-    let schedules = match bounds.preemptions {
+    let schedules = match reached {
+        Reached::Plan => all_schedules(bounds.preemptions),
+        Reached::Preemptions(fewer) => format!("{} and some of more", all_schedules(Some(fewer))),
+        Reached::Part => format!("some of {}", all_schedules(bounds.preemptions)),
+    };
+    format!("{schedules}, {} branches at most", bounds.branches)
+}
+
+fn all_schedules(preemptions: Option<usize>) -> String {
+    match preemptions {
         None => "every schedule".to_owned(),
         Some(0) => "all schedules without a preemption".to_owned(),
         Some(1) => "all schedules of at most 1 preemption".to_owned(),
         Some(preemptions) => format!("all schedules of at most {preemptions} preemptions"),
-    };
-    format!("{schedules}, {} branches at most", bounds.branches)
+    }
 }
 
 /// A model's own bounds, or what the environment asks for instead.
@@ -161,12 +173,16 @@ fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<Pl
         number(SCHEDULES, own.schedules, variable(SCHEDULES), at_least_1, |&schedules| schedules > 0)?;
     let depth = number(DEPTH, own.depth, variable(DEPTH), "a depth, 1 or more", |&depth| depth > 0)?;
     let seed = number(SEED, DEFAULT_SEED, variable(SEED), "a number of 64 bits", |_| true)?;
+    let seconds = number(TIME, 0.0, variable(TIME), "a number of seconds above 0", |&seconds: &f64| {
+        seconds > 0.0 && seconds.is_finite()
+    })?;
+    let time = (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
     let shard = match variable(SHARD) {
         None => Shard::WHOLE,
         Some(text) => text.parse().map_err(|error| format!("{SHARD}: {error}"))?,
     };
     let bounds = Bounds { preemptions, branches, schedules, depth };
-    Ok(Plan { bounds, seed, shard, replay: variable(REPLAY) })
+    Ok(Plan { bounds, seed, shard, replay: variable(REPLAY), time })
 }
 
 #[cfg(test)]
@@ -188,6 +204,7 @@ mod tests {
         assert_eq!(bounds(DEFAULT, SCHEDULES, "7"), Ok(Bounds { schedules: 7, ..DEFAULT }));
         assert_eq!(bounds(DEFAULT, DEPTH, "7"), Ok(Bounds { depth: 7, ..DEFAULT }));
         assert_eq!(with(DEFAULT, SEED, "7").map(|plan| plan.seed), Ok(7));
+        assert_eq!(with(DEFAULT, TIME, "0.5").map(|plan| plan.time), Ok(Some(Duration::from_millis(500))));
         assert_eq!(with(DEFAULT, SHARD, "2/3").map(|plan| plan.shard), Ok(Shard { index: 2, of: 3 }));
     }
 
@@ -202,7 +219,9 @@ mod tests {
                 )
             );
         }
-        for (name, value) in [(BRANCHES, "0"), (SCHEDULES, "0"), (DEPTH, "0"), (SEED, "-1")] {
+        for (name, value) in
+            [(TIME, "0"), (TIME, "inf"), (BRANCHES, "0"), (SCHEDULES, "0"), (DEPTH, "0"), (SEED, "-1")]
+        {
             let wrong = with(DEFAULT, name, value).expect_err(name);
             assert!(wrong.starts_with(&format!("{name} is `{value}`: give a")), "{wrong}");
         }
@@ -213,8 +232,15 @@ mod tests {
     #[cfg(not(shuttle))]
     #[test]
     fn bounds_are_told_in_words() {
-        let words = |bounds| in_words(&replaced(bounds, |_| None).expect("no setting is wrong"));
+        let words =
+            |bounds| in_words(&replaced(bounds, |_| None).expect("no setting is wrong"), Reached::Plan);
         assert_eq!(words(EVERY_SCHEDULE), "every schedule, 2000 branches at most");
         assert_eq!(words(at_most(2)), "all schedules of at most 2 preemptions, 2000 branches at most");
+        let plan = replaced(EVERY_SCHEDULE, |_| None).expect("no setting is wrong");
+        assert_eq!(
+            in_words(&plan, Reached::Preemptions(1)),
+            "all schedules of at most 1 preemption and some of more, 2000 branches at most"
+        );
+        assert_eq!(in_words(&plan, Reached::Part), "some of every schedule, 2000 branches at most");
     }
 }

@@ -5,12 +5,12 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
-use std::panic;
+use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 use std::{process, thread};
 
-use harness::sync::{EXPLORER, Explorer, choices};
-use subject::{REPLAY, schedule};
+use harness::sync::{EXPLORER, Explored, Explorer, Reached, choices, reached};
+use subject::{REPLAY, TOO_LARGE, schedule};
 
 use crate::bounds;
 use crate::runner::{Running, say};
@@ -42,6 +42,14 @@ pub(crate) fn watch(running: Running) -> Watch {
     HOOK.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |panic| match WATCHED.take() {
+            Some(running) if REPLAY.is_some() && too_large(panic).is_some() => {
+                let why = too_large(panic).unwrap_or_default();
+                let bounds = format!("{}, until {why}", bounds::in_words(&running.plan, reached()));
+                let explored = Explored { executions: running.executions() as u64, exhausted: false };
+                // A modelled thread's stack is too small for what follows.
+                let told = thread::spawn(move || running.passed(explored, bounds)).join();
+                process::exit(if told.is_ok() { 0 } else { FAILED });
+            }
             Some(running) => {
                 let deadlock = panic.payload_as_str().is_some_and(|message| message.starts_with("deadlock"));
                 tell(running, panic.to_string());
@@ -58,13 +66,27 @@ pub(crate) fn watch(running: Running) -> Watch {
     Watch(())
 }
 
+/// Why an execution is more than loom can explore: no failure of a crate that was not written for it. Of chanlab's own code, whose models are as
+/// small as they have to be, it is one.
+fn too_large(panic: &PanicHookInfo<'_>) -> Option<&'static str> {
+    let message = panic.payload_as_str()?;
+    let known = [
+        ("Model exceeded maximum number of branches", "one spun past the last branch"),
+        ("assertion failed: self.threads.len() < self.max()", "one needed more threads than loom has"),
+        (TOO_LARGE, "one had more primitives than the models' shim has for loom"),
+    ];
+    let known =
+        known.into_iter().find(|(begins, _)| EXPLORER == Explorer::Loom && message.starts_with(begins));
+    known.map(|(_, why)| why)
+}
+
 fn tell(running: Running, panic: String) {
     let backtrace = Backtrace::capture();
     let (steps, choices) = (schedule(), choices());
     // A modelled thread's stack is too small for all that follows.
     let telling = thread::spawn(move || {
         say(&report(&running, &panic, &steps, choices, &backtrace));
-        running.record(None);
+        running.failed();
     });
     if telling.join().is_err() {
         say("the failure could not be recorded");
@@ -84,7 +106,7 @@ fn report(
         model.name,
         model.subject,
         running.executions(),
-        bounds::in_words(&running.plan),
+        bounds::in_words(&running.plan, Reached::Plan),
     );
     for step in steps {
         report += &format!("  {step}\n");
@@ -101,6 +123,10 @@ fn report(
                 Some(command) => format!("{command} {name}"),
                 None => format!("scripts/shuttle {name} -- --exact"),
             }
+        ),
+        None if REPLAY.is_some() => format!(
+            "\nto replay (the exploration is deterministic):\n  {settings}{} {name}\n",
+            REPLAY.unwrap_or_default()
         ),
         None => format!(
             "\nto replay (the exploration is deterministic; loom then names the places where threads are blocked):\n  \

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use harness::mutants::{Mutant, active};
 use subject::REPLAY;
 
+use self::written::Written;
+
 /// Who sent a message, and as which of its own: sortable, so that order for each producer is order of the pair.
 pub type Id = (usize, usize);
 
@@ -29,6 +31,7 @@ pub struct Payload {
     /// [`WHOLE`] as long as it is one.
     mark: u64,
     id: Id,
+    written: Written,
     payloads: Payloads,
 }
 
@@ -57,7 +60,7 @@ impl Payloads {
             // A second drop must find the counts alive, and be counted.
             mem::forget(self.clone());
         }
-        Payload { mark: WHOLE, id, payloads: self.clone() }
+        Payload { mark: WHOLE, id, written: Written::new(), payloads: self.clone() }
     }
 
     /// Payloads that exist at this moment.
@@ -83,7 +86,12 @@ impl Payloads {
 
 impl Payload {
     /// Which message it is.
+    ///
+    /// # Panics
+    ///
+    /// Under loom, when nothing orders its making before this: it might be read before it is written.
     pub fn id(&self) -> Id {
+        self.written.is_read();
         self.id
     }
 }
@@ -95,6 +103,37 @@ impl Drop for Payload {
             panic!("a payload is dropped where none is: its mark is {:#x}", self.mark);
         }
         self.payloads.counts().entry(self.id).or_default().dropped += 1;
+    }
+}
+
+/// That a message was written, as loom sees it: a channel moves messages as plain memory, of which loom knows nothing.
+mod written {
+    #[cfg(loom)]
+    #[derive(Debug)]
+    pub(super) struct Written(loom::cell::UnsafeCell<()>);
+
+    #[cfg(loom)]
+    impl Written {
+        pub(super) fn new() -> Self {
+            Written(loom::cell::UnsafeCell::new(()))
+        }
+
+        pub(super) fn is_read(&self) {
+            self.0.with(|_| ());
+        }
+    }
+
+    #[cfg(not(loom))]
+    #[derive(Debug)]
+    pub(super) struct Written(());
+
+    #[cfg(not(loom))]
+    impl Written {
+        pub(super) fn new() -> Self {
+            Written(())
+        }
+
+        pub(super) fn is_read(&self) {}
     }
 }
 

@@ -10,7 +10,7 @@ use harness::machine::Machine;
 use harness::record::{self, MODELS_FILE, Record, Recorder};
 use harness::registry::Registry;
 use harness::sync::thread::JoinHandle;
-use harness::sync::{Bounds, EXPLORER, EXPLORES, Explored, Plan, explore};
+use harness::sync::{Bounds, EXPLORER, EXPLORES, Explored, Plan, Reached, explore, reached};
 
 use crate::bounds;
 use crate::failure;
@@ -91,9 +91,7 @@ impl Model {
             let watch = failure::watch(running.clone());
             let explored = explore(&plan, counted);
             drop(watch);
-            running.record(Some(explored));
-            // Past the capture of the tests' output: how far a model went is worth a line also when it passes.
-            say(&running.line(explored));
+            running.passed(explored, bounds::in_words(&plan, reached()));
         } else {
             explore(&plan, counted);
             println!("{}: not explored, but run on real threads", self.name);
@@ -129,8 +127,20 @@ impl Running {
         self.began.elapsed()
     }
 
+    /// Writes and says how far the exploration went, within these bounds in words.
+    pub(crate) fn passed(&self, explored: Explored, bounds: String) {
+        // Past the capture of the tests' output: how far a model went is worth a line also when it passes.
+        say(&self.line(explored, &bounds));
+        self.record(Some(explored), bounds);
+    }
+
+    /// Writes that the model failed.
+    pub(crate) fn failed(&self) {
+        self.record(None, bounds::in_words(&self.plan, Reached::Plan));
+    }
+
     /// Writes what became of the model; `None`: it failed.
-    pub(crate) fn record(&self, explored: Option<Explored>) {
+    fn record(&self, explored: Option<Explored>, bounds: String) {
         let record = Record::Model(record::Model {
             at: record::now(),
             model: self.model.name.to_owned(),
@@ -139,7 +149,7 @@ impl Running {
             passed: explored.is_some(),
             executions: self.executions(),
             exhausted: explored.is_some_and(|explored| explored.exhausted),
-            bounds: bounds::in_words(&self.plan),
+            bounds,
             seconds: self.elapsed().as_secs_f64(),
             machine: Machine::current(&Registry::new()),
         });
@@ -149,14 +159,14 @@ impl Running {
     }
 
     /// How far the exploration went, in one line.
-    fn line(&self, explored: Explored) -> String {
+    fn line(&self, explored: Explored, bounds: &str) -> String {
         format!(
             "{:<17} {:<75} {:>9} executions {:>6.1} s  {}{}",
             self.model.subject,
             self.model.name,
             self.executions(),
             self.elapsed().as_secs_f64(),
-            bounds::in_words(&self.plan),
+            bounds,
             if explored.exhausted { ": exhausted" } else { "" },
         )
     }

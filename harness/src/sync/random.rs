@@ -12,7 +12,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Schedul
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use super::modelled::begin;
-use super::{Explored, Explorer, Plan};
+use super::{Explored, Explorer, Plan, Reached};
 use crate::shard::seed_of;
 
 /// What runs a model in this build.
@@ -101,6 +101,11 @@ fn run<M: Fn() + Sync + Send + 'static>(scheduler: impl Scheduler + 'static, mod
     config.silence_warnings = true;
     let model = Arc::clone(model);
     Runner::new(WritesDown(scheduler), config).run(move || model()) as u64
+}
+
+/// What of its plan the exploration of this thread has done: a number of schedules is done or not.
+pub fn reached() -> Reached {
+    Reached::Plan
 }
 
 /// The choices of the execution that this thread explores, to be replayed: the number of the thread that ran at each step, `NxM`

@@ -7,7 +7,7 @@ pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub use std::sync::{Arc, Condvar, Mutex, MutexGuard as Guard};
 pub use std::thread;
 
-use super::{Explored, Explorer, Plan};
+use super::{Explored, Explorer, Plan, Reached};
 
 /// What runs a model in this build.
 pub const EXPLORER: Explorer = Explorer::Threads;
@@ -77,4 +77,9 @@ pub fn schedule() -> Vec<String> {
 /// The choices of the execution that this thread explores: none, since nothing is explored.
 pub fn choices() -> Option<String> {
     None
+}
+
+/// What of its plan the exploration of this thread has done: it is short.
+pub fn reached() -> Reached {
+    Reached::Plan
 }

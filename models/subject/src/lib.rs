@@ -9,6 +9,9 @@ pub use harness::channels::mutex_deque::MutexDeque as Subject;
 /// The steps of the execution that this thread explores.
 pub use harness::sync::schedule;
 
+/// How a panic begins that is no failure of the model; the baseline has none.
+pub const TOO_LARGE: &str = "too large";
+
 /// A command line that runs a model again, but for the environment's settings before it and the name of the model behind it.
 pub const REPLAY: Option<&str> = None;
 

@@ -21,7 +21,7 @@ use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
 use reports::verify::child::By;
 use reports::verify::engine;
-use reports::verify::instrumented::{Crate, looks_at_crates};
+use reports::verify::instrumented::Crate;
 use reports::verify::models::has_models;
 use reports::verify::program::program;
 use reports::versions::source::{Source, package_name};
@@ -39,7 +39,7 @@ const MOST_SECONDS: u64 = 7 * 86_400;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only these channels; for shuttle also CHANNEL@VERSION, any published version of its crate
+    /// Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate
     #[arg(long = "channel", value_name = "CHANNEL")]
     channels: Vec<String>,
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     /// Look at one case again, of one channel and one method
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
     case: Option<u64>,
-    /// The folder of a crate that is no channel of chanlab, for shuttle alone
+    /// The folder of a crate that is no channel of chanlab, for loom and shuttle alone
     #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
     path: Option<PathBuf>,
     /// The file that makes a channel of it: its `pub struct Subject` implements harness::channel::Channel
@@ -179,11 +179,11 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
     let registry = Registry::new();
     let mut crates = Vec::new();
     let instrumented =
-        !arguments.methods.is_empty() && arguments.methods.iter().all(|method| looks_at_crates(*method));
+        !arguments.methods.is_empty() && arguments.methods.iter().all(|method| has_models(*method));
     if let (Some(path), Some(adapter)) = (&arguments.path, &arguments.adapter) {
         if !instrumented {
             return Err(Usage(
-                "--path is looked at by shuttle alone: give --method shuttle and no other".to_owned(),
+                "--path is looked at by loom and shuttle alone: give --method loom, --method shuttle or both, and no other".to_owned(),
             )
             .into());
         }
@@ -205,12 +205,14 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         };
         let source = match (version, machine.channels.get(name).and_then(|known| known.split_once(' '))) {
             (Some(_), _) if !instrumented => {
-                let why =
-                    "another version of a crate is looked at by shuttle alone, over its instrumented source";
-                return Err(Usage(format!("{typed}: {why}: add --method shuttle and no other")).into());
+                let why = "another version of a crate is looked at by loom and shuttle alone, over its instrumented source";
+                return Err(Usage(format!(
+                    "{typed}: {why}: add --method shuttle, --method loom or both, and no other"
+                ))
+                .into());
             }
             (Some(version), _) => Source::parse(package, version)?,
-            (None, Some((_, locked))) if arguments.methods.iter().any(|method| looks_at_crates(*method)) => {
+            (None, Some((_, locked))) if arguments.methods.iter().any(|method| has_models(*method)) => {
                 Source::Published(locked.to_owned())
             }
             (None, _) => continue,

@@ -32,12 +32,9 @@ const LEAST_SHARE: Duration = Duration::from_millis(200);
 const NOT_INSTRUMENTABLE: &str =
     "its source is not written on chanlab's primitives, which are what the models can watch";
 
-/// Why loom looks at no crate.
-const NOT_BY_LOOM: &str =
-    "a crate's source is instrumented for shuttle alone; loom looks at chanlab's own code";
-
 /// Why a crate is not looked at unasked: it would have to be fetched, built and explored beside all else.
-const WHEN_ASKED: &str = "a crate is instrumented only when it is asked for: --method shuttle --channel NAME";
+const WHEN_ASKED: &str =
+    "a crate is instrumented only when it is asked for: --method shuttle (or loom) --channel NAME";
 
 /// What is to be verified.
 #[derive(Debug)]
@@ -94,11 +91,9 @@ impl Verification {
         for method in [Method::Shuttle, Method::Loom].into_iter().filter(asked) {
             let (own, others): (Vec<_>, Vec<_>) =
                 channels.clone().partition(|&channel| self.has_models(channel));
-            work.extend(others.into_iter().map(|channel| {
-                match instrumented::looks_at_crates(method) && self.crate_of(channel).is_some() {
-                    true => Work::Instrumented(channel, method),
-                    false => Work::NotInstrumentable(channel, method),
-                }
+            work.extend(others.into_iter().map(|channel| match self.crate_of(channel).is_some() {
+                true => Work::Instrumented(channel, method),
+                false => Work::NotInstrumentable(channel, method),
             }));
             if !own.is_empty() {
                 work.push(Work::Models(method));
@@ -116,14 +111,13 @@ impl Verification {
     }
 
     /// What is said of a channel that has no models and is not instrumented.
-    fn not_instrumented(&self, channel: usize, method: Method) -> Answer {
+    fn not_instrumented(&self, channel: usize) -> Answer {
         let name = &self.channels[channel].0;
         let is_crate = matches!(self.by, By::Own(_))
             && Registry::new().channels().any(|info| info.name == name && info.package.is_some());
-        match (is_crate, instrumented::looks_at_crates(method)) {
-            (true, true) => Answer::NotAvailable { reason: WHEN_ASKED.to_owned() },
-            (true, false) => Answer::NotInstrumentable { reason: NOT_BY_LOOM.to_owned() },
-            (false, _) => Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
+        match is_crate {
+            true => Answer::NotAvailable { reason: WHEN_ASKED.to_owned() },
+            false => Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
         }
     }
 
@@ -177,7 +171,7 @@ impl Verification {
         let show = |now: &str| progress.at(began.elapsed(), self.budget.max(began.elapsed()), now);
         match work {
             Work::NotInstrumentable(channel, method) => {
-                let answer = self.not_instrumented(channel, method);
+                let answer = self.not_instrumented(channel);
                 Some(vec![self.verified(channel, method, share, since, answer)])
             }
             Work::Instrumented(channel, method) => {

@@ -21,7 +21,7 @@ use harness::record::{Answer, MODELS_FILE, now, target_dir};
 use harness::verify::{Method, Task};
 
 pub use self::told::Ran;
-use super::models::{NotExplored, SEED, SHARD};
+use super::models::{NotExplored, SECONDS, SEED, SHARD};
 use crate::collect::records::Records;
 use crate::run::process::{kill, wait};
 use crate::versions::build::cargo;
@@ -71,7 +71,7 @@ impl Crate {
 /// How a model is to be explored.
 #[derive(Clone, Copy, Debug)]
 pub struct Exploration<'a> {
-    /// By shuttle.
+    /// By loom or shuttle.
     pub method: Method,
     /// Which schedules, and for how long.
     pub task: &'a Task,
@@ -79,11 +79,6 @@ pub struct Exploration<'a> {
     pub model: Option<&'a str>,
     /// Where all that is said goes.
     pub log: &'a Path,
-}
-
-/// Whether the method can look at an instrumented crate.
-pub fn looks_at_crates(method: Method) -> bool {
-    method == Method::Shuttle
 }
 
 /// Explores the models over `of`. `shows` is told what is being done, now and then.
@@ -128,7 +123,12 @@ pub fn explore(
             break;
         }
         let mut shows_model = || shows(&format!("{name}, {} of {count}", ran.len() + 1));
-        let one = run(&program, &name, exploration, left, stop, &mut shows_model).map_err(unavailable)?;
+        let limit = match exploration.method {
+            // Loom goes on as long as it may: what one leaves is for the others.
+            Method::Loom => left / (count - ran.len()) as u32,
+            _ => left,
+        };
+        let one = run(&program, &name, exploration, limit, stop, &mut shows_model).map_err(unavailable)?;
         let Some(one) = one else { return Err(NotExplored::Stopped) };
         log.say(&one.said).map_err(unavailable)?;
         let is_over = one.ended.is_none();
@@ -184,6 +184,12 @@ fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
     Ok(own.map(|name| (program.to_owned(), name.to_owned())).collect())
 }
 
+/// Loom has at least so much time for a model, since it has to have some.
+const LEAST: Duration = Duration::from_millis(10);
+
+/// A model that goes by the clock itself ends so long after its time.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// A test beside the models.
 const NO_MODEL: &str = "every_registered_workload_has_a_model";
 
@@ -199,7 +205,11 @@ fn run(
     let (began, since) = (now(), Instant::now());
     let said = program.with_extension("said");
     let output = fs::File::create(&said).with_context(|| format!("cannot write {}", said.display()))?;
-    let mut process = Command::new(program)
+    let mut process = Command::new(program);
+    if exploration.method == Method::Loom {
+        process.env(SECONDS, limit.max(LEAST).as_secs_f64().to_string());
+    }
+    let mut process = process
         .args([name, "--exact", "--nocapture"])
         .env(SEED, exploration.task.seed.to_string())
         .env(SHARD, exploration.task.shard.to_string())
@@ -221,7 +231,7 @@ fn run(
         if let Some(status) = wait(&mut process, LOOK) {
             break Some(status);
         }
-        if since.elapsed() >= limit {
+        if since.elapsed() >= limit + GRACE {
             kill(&mut process);
             break None;
         }

@@ -28,6 +28,9 @@ const SMALL: &str = "--small";
 pub(crate) const SEED: &str = "CHANLAB_SHUTTLE_SEED";
 pub(crate) const SHARD: &str = "CHANLAB_SHARD";
 
+/// The environment variable that bounds loom's time for a model.
+pub(crate) const SECONDS: &str = "CHANLAB_LOOM_SECONDS";
+
 /// How often it is looked whether the script has ended.
 const LOOK: Duration = Duration::from_millis(100);
 

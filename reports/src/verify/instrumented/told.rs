@@ -56,15 +56,12 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
         return Answer::Ran(Outcome::OutOfTime { cases: executions, all: None });
     }
     let explored: Vec<&Model> = ran.iter().filter_map(|ran| ran.record.as_ref()).collect();
-    let mut bounds: Vec<&str> = explored.iter().map(|model| model.bounds.as_str()).collect();
-    bounds.sort_unstable();
-    bounds.dedup();
     let seconds: f64 = explored.iter().map(|model| model.seconds).sum();
     let mut words = format!(
         "{} of its instrumented source ({}): {}; {} a second",
         numbers::count(explored.len() as u64, "model"),
         numbers::count(applied as u64, "change"),
-        bounds.join("; or "),
+        bounds_in_words(&explored),
         numbers::separated((executions as f64 / seconds.max(f64::MIN_POSITIVE)) as u64),
     );
     let mut reasons: Vec<&str> = ran.iter().filter_map(Ran::unsupported).collect();
@@ -78,6 +75,24 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
         true => Answer::Ran(Outcome::Unsupported { reason: words }),
         false => Answer::Ran(Outcome::Passed { cases: executions, bounds: words }),
     }
+}
+
+/// The different bounds, each with how many models have it when there are several: the most frequent first.
+fn bounds_in_words(explored: &[&Model]) -> String {
+    let mut bounds: Vec<(&str, u64)> = Vec::new();
+    for model in explored {
+        match bounds.iter_mut().find(|(known, _)| *known == model.bounds) {
+            Some((_, count)) => *count += 1,
+            None => bounds.push((&model.bounds, 1)),
+        }
+    }
+    if let [(only, _)] = bounds[..] {
+        return only.to_owned();
+    }
+    bounds.sort_by_key(|&(words, count)| (std::cmp::Reverse(count), words));
+    let each =
+        bounds.into_iter().map(|(words, count)| format!("{}: {words}", numbers::count(count, "model")));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn finding(first: &Ran, others: &[&Ran]) -> Finding {

@@ -122,7 +122,7 @@ fn subject(of: &Crate, method: Method) -> String {
     format!(
         r#"//! The channel that the models explore: an instrumented one.
 
-pub use chanlab_shim::run::{{execution, schedule}};
+pub use chanlab_shim::run::{{TOO_LARGE, execution, schedule}};
 {named}
 
 /// A command line that runs a model again, but for its name.
