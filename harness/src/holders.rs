@@ -7,7 +7,7 @@
 use std::ops::Deref;
 
 use crate::fault::Fault;
-use crate::sync::{Arc, AtomicUsize, Ordering};
+use crate::sync::{Arc, AtomicUsize, Ordering, fence};
 
 /// Counts the threads that hold one end of a channel.
 #[derive(Clone, Debug)]
@@ -33,8 +33,11 @@ impl Holders {
     /// [`Fault::EarlyDisconnect`] when a handle of the other end is still held.
     #[inline]
     pub(crate) fn disconnected(&self, thread: &'static str) -> Result<(), Fault> {
-        // Pairs with the Release in `Held::drop`. A handle is counted off before it is dropped, so a channel that orders the
-        // last drop before its report makes every count visible here.
+        // A handle is counted off before it is dropped, so what the drop wrote is the newest that the channel's report can be of. Few channels
+        // promise that their report itself orders anything: crossbeam's (and std's) is a Relaxed load. The fence makes an Acquire of that,
+        // which pairs with the Release of the last drop in the channel, whatever it is there.
+        fence(Ordering::Acquire);
+        // Pairs with the Release in `Held::drop`, where the channel orders nothing.
         match self.0.load(Ordering::Acquire) {
             0 => Ok(()),
             _ => Err(Fault::EarlyDisconnect { thread }),
