@@ -3,11 +3,16 @@
 //! The ledgers see what arrived. When one of several receivers is told of a disconnect that is none, the others take the
 //! rest, nothing is missing in the end, and the ledgers are silent. So each end of a channel counts the threads that hold it,
 //! and whoever is told that the other end is gone asks whether it is. A message costs nothing.
+//!
+//! The count is of what has happened, not of what the channel lets a thread know: no channel promises that its report of a disconnect orders what
+//! the other side did before, and few do (crossbeam's and std's is a Relaxed load, and flume writes it Relaxed as well). So both sides have a fence of their own,
+//! and an explorer that shows older values does not see the count: its atomic is not modelled.
 
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use crate::fault::Fault;
-use crate::sync::{Arc, AtomicUsize, Ordering, fence};
 
 /// Counts the threads that hold one end of a channel.
 #[derive(Clone, Debug)]
@@ -33,12 +38,9 @@ impl Holders {
     /// [`Fault::EarlyDisconnect`] when a handle of the other end is still held.
     #[inline]
     pub(crate) fn disconnected(&self, thread: &'static str) -> Result<(), Fault> {
-        // A handle is counted off before it is dropped, so what the drop wrote is the newest that the channel's report can be of. Few channels
-        // promise that their report itself orders anything: crossbeam's (and std's) is a Relaxed load. The fence makes an Acquire of that,
-        // which pairs with the Release of the last drop in the channel, whatever it is there.
-        fence(Ordering::Acquire);
-        // Pairs with the Release in `Held::drop`, where the channel orders nothing.
-        match self.0.load(Ordering::Acquire) {
+        // Pairs with the fence in `Held::drop`: the channel's report, whatever its orderings are, was read before this one and written after that one.
+        fence(Ordering::SeqCst);
+        match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
             _ => Err(Fault::EarlyDisconnect { thread }),
         }
@@ -63,12 +65,13 @@ impl<H> Deref for Held<H> {
 
 impl<H> Drop for Held<H> {
     fn drop(&mut self) {
-        // Pairs with the Acquire in `Holders::disconnected`. The handle itself is dropped after this.
-        self.holders.0.fetch_sub(1, Ordering::Release);
+        self.holders.0.fetch_sub(1, Ordering::Relaxed);
+        // Pairs with the fence in `Holders::disconnected`. The handle itself is dropped after this.
+        fence(Ordering::SeqCst);
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -15,11 +15,11 @@ use ::shuttle::sync as modelled;
 #[cfg(loom)]
 pub use ::loom::sync::Arc;
 #[cfg(loom)]
-pub use ::loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+pub use ::loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 #[cfg(loom)]
 pub use ::loom::thread;
 #[cfg(shuttle)]
-pub use ::shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+pub use ::shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 #[cfg(shuttle)]
 pub use ::shuttle::thread;
 #[cfg(shuttle)]

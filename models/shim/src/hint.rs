@@ -2,9 +2,9 @@
 
 pub use std::hint::{assert_unchecked, black_box, unreachable_unchecked};
 
-use crate::thread;
+use crate::explorer;
 
 /// As std's: other threads run. Spinning on without looking at anything meanwhile does no more.
 pub fn spin_loop() {
-    thread::spin();
+    explorer::spin_hint();
 }

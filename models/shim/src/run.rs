@@ -114,12 +114,13 @@ pub(crate) fn step(on: impl Into<Place>, what: &'static str, place: &'static Loc
     memory::assert_sound();
     explorer::step(on.into());
     note(what, place);
+    explorer::progress();
 }
 
 /// Notes a step.
 pub(crate) fn note(what: &'static str, place: &'static Location<'static>) {
-    thread::acted();
     let me = explorer::me();
+    explorer::acted(me);
     let (last, turns) = TURNS.get();
     TURNS.set((me, turns + usize::from(last != me)));
     let step = (me, what, place);

@@ -1,6 +1,6 @@
 //! `std::thread`: the explorer's threads, with a parker whose token is kept and whose timeout is a moment of the model's clock.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::Location;
@@ -28,13 +28,10 @@ struct Parker {
 thread_local! {
     /// The parkers of this execution, by the number of their task.
     static PARKERS: RefCell<Vec<Parker>> = const { RefCell::new(Vec::new()) };
-    /// The task that spins, as long as nobody does anything else.
-    static SPINS: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 pub(crate) fn begin() {
     PARKERS.with_borrow_mut(Vec::clear);
-    SPINS.set(None);
 }
 
 fn parker<R>(task: usize, then: impl FnOnce(&mut Parker) -> R) -> R {
@@ -126,7 +123,7 @@ pub fn sleep(time: Duration) {
 /// As std's.
 pub fn yield_now() {
     memory::assert_sound();
-    explorer::yield_now();
+    explorer::spin();
 }
 
 /// As std's, of a machine with two processors.
@@ -136,18 +133,4 @@ pub fn yield_now() {
 /// None.
 pub fn available_parallelism() -> io::Result<NonZeroUsize> {
     Ok(PROCESSORS)
-}
-
-/// Lets others run, unless this thread has done nothing since it last did so for the same reason.
-pub(crate) fn spin() {
-    let me = Some(explorer::me());
-    if SPINS.get() != me {
-        yield_now();
-        SPINS.set(me);
-    }
-}
-
-/// Some thread does something.
-pub(crate) fn acted() {
-    SPINS.set(None);
 }

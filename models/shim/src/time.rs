@@ -75,6 +75,7 @@ pub(crate) fn moment(at: Duration, waiter: Option<Waiter>) {
 fn comes(at: Duration) {
     depends();
     NOW.set(NOW.get().max(at));
+    explorer::progress();
     tick();
     let waiters = memory::unwatched(|| {
         MOMENTS.with_borrow_mut(|moments| {

@@ -37,6 +37,9 @@ const NONE: usize = 0;
 /// The first place that a primitive may have.
 const FIRST_FREE: usize = 1 + 2 * MAX_THREADS;
 
+/// So often a thread that spins may look without a change: what it sees may be old, and each look shows something newer.
+const LOOKS: usize = 7;
+
 /// How far from all values of a primitive one is that is compared with to see the newest value: if it should be there, nothing changes.
 const NO_VALUE: u64 = 0x5EED_0FF5_E7AB_5E1F;
 
@@ -45,6 +48,8 @@ thread_local! {
     static TAKEN: Cell<usize> = const { Cell::new(0) };
     /// The numbers of the threads of this execution.
     static NUMBERS: RefCell<Vec<(ThreadId, usize)>> = const { RefCell::new(Vec::new()) };
+    /// For each thread: how often it has changed something, and how its spinning stands.
+    static SPINNING: RefCell<[Spinning; MAX_THREADS]> = RefCell::default();
     /// The thread that looked at the clock last, and the turns that had been taken then.
     static LOOKED: Cell<(usize, usize)> = const { Cell::new((usize::MAX, 0)) };
 }
@@ -88,6 +93,7 @@ pub(crate) fn begin() {
     TAKEN.set(FIRST_FREE);
     LOOKED.set((usize::MAX, 0));
     NUMBERS.with_borrow_mut(Vec::clear);
+    SPINNING.set(Default::default());
 }
 
 /// The place of a primitive, which takes one when it has none.
@@ -126,6 +132,59 @@ pub(crate) fn look() {
     if LOOKED.replace(now) == now {
         yield_now();
     }
+}
+
+/// A thread among those that spin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spinning {
+    /// How often it has changed something.
+    changes: u64,
+    /// How often the others had, when it last began to spin.
+    seen: u64,
+    /// How often it has looked since they did.
+    looks: usize,
+    /// Whether it has done nothing since it last let others run.
+    hinted: bool,
+}
+
+/// Lets others run.
+///
+/// Two threads that spin could let each other run for ever while a third one waits that would end it, and loom tries that. So a thread that
+/// has looked [`LOOKS`] times since any other changed anything looks again when one has.
+pub(crate) fn spin() {
+    let me = me();
+    let others = |all: &[Spinning]| all.iter().map(|one| one.changes).sum::<u64>() - all[me].changes;
+    let (looks, seen) = SPINNING.with_borrow_mut(|all| {
+        let (now, own) = (others(all), &mut all[me]);
+        if own.seen != now {
+            (own.seen, own.looks) = (now, 0);
+        }
+        own.looks += 1;
+        (own.looks, own.seen)
+    });
+    yield_now();
+    while looks > LOOKS && SPINNING.with_borrow(|all| others(all)) == seen {
+        yield_now();
+    }
+}
+
+/// As [`spin`], unless this thread has done nothing since it last did so for the same reason.
+pub(crate) fn spin_hint() {
+    let me = me();
+    if !SPINNING.with_borrow_mut(|all| std::mem::replace(&mut all[me].hinted, true)) {
+        spin();
+    }
+}
+
+/// A thread does something.
+pub(crate) fn acted(thread: usize) {
+    SPINNING.with_borrow_mut(|all| all[thread].hinted = false);
+}
+
+/// The thread that runs has changed something.
+pub(crate) fn progress() {
+    let me = me();
+    SPINNING.with_borrow_mut(|all| all[me].changes += 1);
 }
 
 pub(crate) fn fence(ordering: Ordering) {

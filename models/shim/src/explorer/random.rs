@@ -45,8 +45,15 @@ impl From<Common> for Place {
     }
 }
 
+thread_local! {
+    /// The thread that spins, as long as nobody does anything else.
+    static SPINS: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
 /// Begins an execution.
-pub(crate) fn begin() {}
+pub(crate) fn begin() {
+    SPINS.set(None);
+}
 
 /// Lets other threads run.
 pub(crate) fn step(_: Place) {
@@ -66,6 +73,28 @@ pub(crate) fn depends(_: Place, _: Ordering) {}
 pub(crate) fn look() {
     yield_now();
 }
+
+/// Lets others run.
+pub(crate) fn spin() {
+    yield_now();
+}
+
+/// Lets others run, unless this thread has done nothing since it last did so for the same reason.
+pub(crate) fn spin_hint() {
+    let me = Some(me());
+    if SPINS.get() != me {
+        yield_now();
+        SPINS.set(me);
+    }
+}
+
+/// A thread does something.
+pub(crate) fn acted(_: usize) {
+    SPINS.set(None);
+}
+
+/// The thread that runs has changed something.
+pub(crate) fn progress() {}
 
 /// A step of its own, whatever is ordered: all is anyway.
 pub(crate) fn fence(_: Ordering) {

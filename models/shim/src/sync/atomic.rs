@@ -78,6 +78,7 @@ impl<T: Value> Atomic<T> {
         let place = Location::caller();
         run::published(value.target(), place);
         self.access("stores", place, |stored| stored.store(value, ordering));
+        explorer::progress();
     }
 
     /// As std's.
@@ -85,7 +86,9 @@ impl<T: Value> Atomic<T> {
     pub fn swap(&self, value: T, ordering: Ordering) -> T {
         let place = Location::caller();
         run::published(value.target(), place);
-        self.access("swaps", place, |stored| stored.swap(value, ordering))
+        let old = self.access("swaps", place, |stored| stored.swap(value, ordering));
+        explorer::progress();
+        old
     }
 
     /// As std's.
@@ -116,7 +119,9 @@ impl<T: Value> Atomic<T> {
         to: impl Fn(T) -> T,
         ordering: Ordering,
     ) -> T {
-        self.access(what, place, |stored| stored.change(native, to, ordering))
+        let old = self.access(what, place, |stored| stored.change(native, to, ordering));
+        explorer::progress();
+        old
     }
 }
 
@@ -139,6 +144,7 @@ impl<T: Value + PartialEq> Atomic<T> {
             stored.compare_exchange(current, new, success, failure)
         });
         if done.is_ok() {
+            explorer::progress();
             run::published(new.target(), place);
         }
         done
