@@ -114,7 +114,6 @@ pub(crate) fn step(on: impl Into<Place>, what: &'static str, place: &'static Loc
     memory::assert_sound();
     explorer::step(on.into());
     note(what, place);
-    explorer::progress();
 }
 
 /// Notes a step.

@@ -45,6 +45,7 @@ fn depends() {
 /// Lets so much time pass.
 pub(crate) fn pass(time: Duration) {
     depends();
+    explorer::changed(Common::Clock.into());
     NOW.set(NOW.get().saturating_add(time));
 }
 
@@ -75,7 +76,6 @@ pub(crate) fn moment(at: Duration, waiter: Option<Waiter>) {
 fn comes(at: Duration) {
     depends();
     NOW.set(NOW.get().max(at));
-    explorer::progress();
     tick();
     let waiters = memory::unwatched(|| {
         MOMENTS.with_borrow_mut(|moments| {
@@ -87,6 +87,7 @@ fn comes(at: Duration) {
 }
 
 fn tick() {
+    explorer::changed(Common::Clock.into());
     NOW.set(NOW.get().saturating_add(TICK));
 }
 

@@ -342,3 +342,23 @@ fn a_loop_that_spins_lets_others_run() {
         other.join().expect("it does not panic");
     });
 }
+
+/// Two threads that spin do not keep a third one waiting, though each changes something that nobody looks at.
+#[test]
+fn a_third_thread_ends_the_spinning_of_two() {
+    explore(|| {
+        let shared = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let spinning = || {
+            let shared = Arc::clone(&shared);
+            move || {
+                while shared.0.compare_exchange(1, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+                    shared.1.fetch_add(1, Ordering::Relaxed);
+                    chanlab_shim::hint::spin_loop();
+                }
+            }
+        };
+        let threads = [thread::spawn(spinning()), thread::spawn(spinning())];
+        shared.0.store(1, Ordering::Release);
+        threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+    });
+}

@@ -38,7 +38,7 @@ const NONE: usize = 0;
 const FIRST_FREE: usize = 1 + 2 * MAX_THREADS;
 
 /// So often a thread that spins may look without a change: what it sees may be old, and each look shows something newer.
-const LOOKS: usize = 7;
+const LAPS: usize = 7;
 
 /// How far from all values of a primitive one is that is compared with to see the newest value: if it should be there, nothing changes.
 const NO_VALUE: u64 = 0x5EED_0FF5_E7AB_5E1F;
@@ -48,7 +48,9 @@ thread_local! {
     static TAKEN: Cell<usize> = const { Cell::new(0) };
     /// The numbers of the threads of this execution.
     static NUMBERS: RefCell<Vec<(ThreadId, usize)>> = const { RefCell::new(Vec::new()) };
-    /// For each thread: how often it has changed something, and how its spinning stands.
+    /// How often something has changed, by place.
+    static CHANGES: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    /// By thread.
     static SPINNING: RefCell<[Spinning; MAX_THREADS]> = RefCell::default();
     /// The thread that looked at the clock last, and the turns that had been taken then.
     static LOOKED: Cell<(usize, usize)> = const { Cell::new((usize::MAX, 0)) };
@@ -94,6 +96,7 @@ pub(crate) fn begin() {
     LOOKED.set((usize::MAX, 0));
     NUMBERS.with_borrow_mut(Vec::clear);
     SPINNING.set(Default::default());
+    CHANGES.set(vec![0; ATOMICS]);
 }
 
 /// The place of a primitive, which takes one when it has none.
@@ -124,6 +127,7 @@ pub(crate) fn before_access() {}
 /// A step that every other of the same place may come before or after; with `Relaxed` nothing happens before anything by it.
 pub(crate) fn depends(place: Place, ordering: Ordering) {
     at(place.0, |atomic| atomic.swap(0, ordering));
+    looked(place);
 }
 
 /// A look at the clock. A thread that looks again when nobody else has done anything lets others run: it may be waiting for the moment.
@@ -134,15 +138,13 @@ pub(crate) fn look() {
     }
 }
 
-/// A thread among those that spin.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a thread sees while it spins.
+#[derive(Debug, Default)]
 struct Spinning {
-    /// How often it has changed something.
-    changes: u64,
-    /// How often the others had, when it last began to spin.
-    seen: u64,
-    /// How often it has looked since they did.
-    looks: usize,
+    /// Where it has looked since it last let others run, and how often something had changed there.
+    looked: Vec<(usize, u64)>,
+    /// How often it has done that without a change.
+    laps: usize,
     /// Whether it has done nothing since it last let others run.
     hinted: bool,
 }
@@ -150,22 +152,25 @@ struct Spinning {
 /// Lets others run.
 ///
 /// Two threads that spin could let each other run for ever while a third one waits that would end it, and loom tries that. So a thread that
-/// has looked [`LOOKS`] times since any other changed anything looks again when one has.
+/// has looked [`LAPS`] times without seeing a change goes on when there is one, where it looked.
 pub(crate) fn spin() {
     let me = me();
-    let others = |all: &[Spinning]| all.iter().map(|one| one.changes).sum::<u64>() - all[me].changes;
-    let (looks, seen) = SPINNING.with_borrow_mut(|all| {
-        let (now, own) = (others(all), &mut all[me]);
-        if own.seen != now {
-            (own.seen, own.looks) = (now, 0);
-        }
-        own.looks += 1;
-        (own.looks, own.seen)
+    let has_changed = || {
+        CHANGES.with_borrow(|changes| {
+            SPINNING.with_borrow(|all| all[me].looked.iter().any(|&(place, seen)| changes[place] != seen))
+        })
+    };
+    let is_new = has_changed();
+    let waits = SPINNING.with_borrow_mut(|all| {
+        let own = &mut all[me];
+        own.laps = if is_new { 0 } else { own.laps + 1 };
+        own.laps > LAPS && !own.looked.is_empty()
     });
     yield_now();
-    while looks > LOOKS && SPINNING.with_borrow(|all| others(all)) == seen {
+    while waits && !has_changed() {
         yield_now();
     }
+    SPINNING.with_borrow_mut(|all| all[me].looked.clear());
 }
 
 /// As [`spin`], unless this thread has done nothing since it last did so for the same reason.
@@ -181,10 +186,22 @@ pub(crate) fn acted(thread: usize) {
     SPINNING.with_borrow_mut(|all| all[thread].hinted = false);
 }
 
-/// The thread that runs has changed something.
-pub(crate) fn progress() {
-    let me = me();
-    SPINNING.with_borrow_mut(|all| all[me].changes += 1);
+/// Something has changed there.
+pub(crate) fn changed(place: Place) {
+    CHANGES.with_borrow_mut(|changes| changes[place.0] += 1);
+}
+
+/// The thread that runs has looked there, and changed nothing.
+fn looked(place: Place) {
+    let (me, changes) = (me(), CHANGES.with_borrow(|changes| changes[place.0]));
+    memory::unwatched(|| {
+        SPINNING.with_borrow_mut(|all| {
+            match all[me].looked.iter_mut().find(|(known, _)| *known == place.0) {
+                Some((_, seen)) => *seen = changes,
+                None => all[me].looked.push((place.0, changes)),
+            }
+        });
+    });
 }
 
 pub(crate) fn fence(ordering: Ordering) {
@@ -236,16 +253,22 @@ impl<T: Value> Stored<T> {
         self.place.set(NONE);
     }
 
-    /// Does something with loom's atomic. The primitive may be gone when that is done, as other threads run before: it is looked at before.
-    fn at<R>(&self, then: impl FnOnce(&AtomicU64, Coding) -> R) -> R {
-        let coding = Coding { first: self.first.get().bits() };
-        at(taken(&self.place), |atomic| then(atomic, coding))
+    /// Does something with loom's atomic, and tells whether that changed it. The primitive may be gone when it is done, as other threads run
+    /// before: so it is looked at before.
+    fn looks<R>(&self, then: impl FnOnce(&AtomicU64, Coding) -> (R, bool)) -> R {
+        let (place, coding) = (taken(&self.place), Coding { first: self.first.get().bits() });
+        let (result, has_changed) = at(place, |atomic| then(atomic, coding));
+        match has_changed {
+            true => changed(Place(place)),
+            false => looked(Place(place)),
+        }
+        result
     }
 
     pub(crate) fn load(&self, ordering: Ordering) -> T {
         match ordering {
             Ordering::SeqCst => self.newest_by(Ordering::Acquire),
-            _ => self.at(|atomic, coding| coding.value(atomic.load(ordering))),
+            _ => self.looks(|atomic, coding| (coding.value(atomic.load(ordering)), false)),
         }
     }
 
@@ -254,12 +277,16 @@ impl<T: Value> Stored<T> {
             Ordering::SeqCst => {
                 self.swap(value, Ordering::Release);
             }
-            _ => self.at(|atomic, coding| atomic.store(coding.code(value), ordering)),
+            _ => self.looks(|atomic, coding| (atomic.store(coding.code(value), ordering), true)),
         }
     }
 
     pub(crate) fn swap(&self, value: T, ordering: Ordering) -> T {
-        self.at(|atomic, coding| coding.value(atomic.swap(coding.code(value), weaker(ordering))))
+        self.looks(|atomic, coding| {
+            let new = coding.code(value);
+            let old = atomic.swap(new, weaker(ordering));
+            (coding.value(old), old != new)
+        })
     }
 
     pub(crate) fn compare_exchange(
@@ -270,17 +297,18 @@ impl<T: Value> Stored<T> {
         failure: Ordering,
     ) -> Result<T, T> {
         let failure = if failure == Ordering::SeqCst { Ordering::Acquire } else { failure };
-        self.at(|atomic, coding| {
-            let found =
-                atomic.compare_exchange(coding.code(current), coding.code(new), weaker(success), failure);
-            found.map(|old| coding.value(old)).map_err(|found| coding.value(found))
+        self.looks(|atomic, coding| {
+            let (current, new) = (coding.code(current), coding.code(new));
+            let found = atomic.compare_exchange(current, new, weaker(success), failure);
+            let value = found.map(|old| coding.value(old)).map_err(|found| coding.value(found));
+            (value, found.is_ok() && current != new)
         })
     }
 
     /// Loom has what changes a value at once for some changes alone, and those that look at bits need them as they are. Others are loops.
     pub(crate) fn change(&self, native: Native, to: impl Fn(T) -> T, ordering: Ordering) -> T {
         let ordering = weaker(ordering);
-        self.at(|atomic, coding| {
+        self.looks(|atomic, coding| {
             let old = match native {
                 Native::Add(by) if T::IS_WIDE => atomic.fetch_add(by, ordering),
                 Native::And(with) if coding.first == 0 => atomic.fetch_and(with, ordering),
@@ -297,7 +325,8 @@ impl<T: Value> Stored<T> {
                     }
                 }
             };
-            coding.value(old)
+            let value = coding.value(old);
+            (value, coding.code(to(value)) != old)
         })
     }
 
@@ -307,7 +336,7 @@ impl<T: Value> Stored<T> {
     }
 
     fn newest_by(&self, ordering: Ordering) -> T {
-        self.at(|atomic, coding| coding.value(newest(atomic, ordering)))
+        self.looks(|atomic, coding| (coding.value(newest(atomic, ordering)), false))
     }
 
     /// The value, which begins anew with what is made of it: nobody else is there who could have seen another.

@@ -93,8 +93,8 @@ pub(crate) fn acted(_: usize) {
     SPINS.set(None);
 }
 
-/// The thread that runs has changed something.
-pub(crate) fn progress() {}
+/// Something has changed there.
+pub(crate) fn changed(_: Place) {}
 
 /// A step of its own, whatever is ordered: all is anyway.
 pub(crate) fn fence(_: Ordering) {

@@ -78,7 +78,6 @@ impl<T: Value> Atomic<T> {
         let place = Location::caller();
         run::published(value.target(), place);
         self.access("stores", place, |stored| stored.store(value, ordering));
-        explorer::progress();
     }
 
     /// As std's.
@@ -86,9 +85,7 @@ impl<T: Value> Atomic<T> {
     pub fn swap(&self, value: T, ordering: Ordering) -> T {
         let place = Location::caller();
         run::published(value.target(), place);
-        let old = self.access("swaps", place, |stored| stored.swap(value, ordering));
-        explorer::progress();
-        old
+        self.access("swaps", place, |stored| stored.swap(value, ordering))
     }
 
     /// As std's.
@@ -119,9 +116,7 @@ impl<T: Value> Atomic<T> {
         to: impl Fn(T) -> T,
         ordering: Ordering,
     ) -> T {
-        let old = self.access(what, place, |stored| stored.change(native, to, ordering));
-        explorer::progress();
-        old
+        self.access(what, place, |stored| stored.change(native, to, ordering))
     }
 }
 
@@ -144,7 +139,6 @@ impl<T: Value + PartialEq> Atomic<T> {
             stored.compare_exchange(current, new, success, failure)
         });
         if done.is_ok() {
-            explorer::progress();
             run::published(new.target(), place);
         }
         done

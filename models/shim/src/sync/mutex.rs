@@ -102,6 +102,7 @@ impl<T: ?Sized> Mutex<T> {
         if self.locked.replace(true) {
             return Err(TryLockError::WouldBlock);
         }
+        explorer::changed(self.object.place());
         Ok(self.guard()?)
     }
 
@@ -154,6 +155,7 @@ impl<T: ?Sized> Mutex<T> {
             self.used(place);
             explorer::depends(self.object.place(), Ordering::AcqRel);
         }
+        explorer::changed(self.object.place());
     }
 
     pub(super) fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
@@ -167,6 +169,7 @@ impl<T: ?Sized> Mutex<T> {
 
     fn release(&self) {
         explorer::depends(self.object.place(), Ordering::AcqRel);
+        explorer::changed(self.object.place());
         self.locked.set(false);
         // All of them look again: whom the scheduler lets look first has it.
         let waiting = memory::unwatched(|| self.waiting.take());
