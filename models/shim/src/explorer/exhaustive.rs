@@ -50,6 +50,8 @@ thread_local! {
     static NUMBERS: RefCell<Vec<(ThreadId, usize)>> = const { RefCell::new(Vec::new()) };
     /// How often something has changed, by place.
     static CHANGES: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    /// Whether the thread that runs now was let run by one that spins, and who was no choice.
+    static PAUSES: Cell<bool> = const { Cell::new(false) };
     /// By thread.
     static SPINNING: RefCell<[Spinning; MAX_THREADS]> = RefCell::default();
     /// The thread that looked at the clock last, and the turns that had been taken then.
@@ -97,6 +99,7 @@ pub(crate) fn begin() {
     NUMBERS.with_borrow_mut(Vec::clear);
     SPINNING.set(Default::default());
     CHANGES.set(vec![0; ATOMICS]);
+    PAUSES.set(false);
 }
 
 /// The place of a primitive, which takes one when it has none.
@@ -112,6 +115,7 @@ fn taken(place: &Cell<usize>) -> usize {
 
 /// Does something with the atomic of a place. Other threads may run meanwhile, so nothing is borrowed.
 fn at<R>(place: usize, then: impl FnOnce(&AtomicU64) -> R) -> R {
+    resume();
     let atomics = ATOMIC.with_borrow(Rc::clone);
     then(&atomics[place])
 }
@@ -151,8 +155,9 @@ struct Spinning {
 
 /// Lets others run.
 ///
-/// Two threads that spin could let each other run for ever while a third one waits that would end it, and loom tries that. So a thread that
-/// has looked [`LAPS`] times without seeing a change goes on when there is one, where it looked.
+/// Two threads that spin could let each other run for ever while a third one waits that would end it, and loom tries that. So who runs is no
+/// choice to be explored when a thread has looked before and nothing has changed where it did: it is the one that has spun least. A thread that
+/// has done so [`LAPS`] times looks again when something has changed there.
 pub(crate) fn spin() {
     let me = me();
     let has_changed = || {
@@ -161,16 +166,35 @@ pub(crate) fn spin() {
         })
     };
     let is_new = has_changed();
-    let waits = SPINNING.with_borrow_mut(|all| {
+    let laps = SPINNING.with_borrow_mut(|all| {
         let own = &mut all[me];
-        own.laps = if is_new { 0 } else { own.laps + 1 };
-        own.laps > LAPS && !own.looked.is_empty()
+        own.laps = if is_new || own.looked.is_empty() { 0 } else { own.laps + 1 };
+        own.laps
     });
-    yield_now();
-    while waits && !has_changed() {
+    if laps <= 1 {
         yield_now();
+    } else {
+        pause();
+    }
+    while laps > LAPS && !has_changed() {
+        pause();
     }
     SPINNING.with_borrow_mut(|all| all[me].looked.clear());
+}
+
+/// Lets others run, whom is not explored. Whoever it is explores again from its next step on.
+fn pause() {
+    if !PAUSES.replace(true) {
+        ::loom::stop_exploring();
+    }
+    yield_now();
+    resume();
+}
+
+fn resume() {
+    if PAUSES.replace(false) {
+        ::loom::explore();
+    }
 }
 
 /// As [`spin`], unless this thread has done nothing since it last did so for the same reason.
