@@ -77,22 +77,38 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
     }
 }
 
-/// The different bounds, each with how many models have it when there are several: the most frequent first.
+/// The different bounds, each with how many models have it when there are several: the most frequent first. The bound of branches, which all have,
+/// is told once.
 fn bounds_in_words(explored: &[&Model]) -> String {
-    let mut bounds: Vec<(&str, u64)> = Vec::new();
+    let mut bounds: Vec<(String, u64)> = Vec::new();
+    let mut branches = "";
     for model in explored {
-        match bounds.iter_mut().find(|(known, _)| *known == model.bounds) {
+        let (words, own) = without_branches(&model.bounds);
+        branches = own;
+        match bounds.iter_mut().find(|(known, _)| *known == words) {
             Some((_, count)) => *count += 1,
-            None => bounds.push((&model.bounds, 1)),
+            None => bounds.push((words, 1)),
         }
     }
-    if let [(only, _)] = bounds[..] {
-        return only.to_owned();
+    bounds.sort_by(|(words, count), (others, other)| other.cmp(count).then_with(|| words.cmp(others)));
+    let all = match &bounds[..] {
+        [(only, _)] => only.clone(),
+        several => {
+            let each = several.iter().map(|(words, count)| format!("{} {words}", numbers::separated(*count)));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    all + branches
+}
+
+/// Loom's bounds without how many branches an execution may have, and that.
+fn without_branches(bounds: &str) -> (String, &str) {
+    const BRANCHES: &str = " branches at most";
+    let found = bounds.find(BRANCHES).and_then(|at| Some((bounds[..at].rfind(", ")?, at + BRANCHES.len())));
+    match found {
+        Some((from, to)) => (format!("{}{}", &bounds[..from], &bounds[to..]), &bounds[from..to]),
+        None => (bounds.to_owned(), ""),
     }
-    bounds.sort_by_key(|&(words, count)| (std::cmp::Reverse(count), words));
-    let each =
-        bounds.into_iter().map(|(words, count)| format!("{}: {words}", numbers::count(count, "model")));
-    each.collect::<Vec<_>>().join("; ")
 }
 
 fn finding(first: &Ran, others: &[&Ran]) -> Finding {
@@ -245,6 +261,28 @@ mod tests {
                 ("ThreadId(1)", vec![(2, "parks context.rs:7".to_owned())]),
                 ("ThreadId(2)", vec![(1, "loads flavors/list.rs:12".to_owned())]),
             ]
+        );
+    }
+
+    #[test]
+    fn bounds_are_told_with_how_many_models_have_them() {
+        let with = |bounds: &[&str]| {
+            let models: Vec<Model> = bounds
+                .iter()
+                .map(|bounds| Model {
+                    bounds: (*bounds).to_owned(),
+                    ..ran("", 0, Some(true)).record.expect("one")
+                })
+                .collect();
+            bounds_in_words(&models.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(with(&["10 schedules", "10 schedules"]), "10 schedules");
+        let (every, some) =
+            ("every schedule, 9 branches at most", "some, 9 branches at most, until one spun");
+        assert_eq!(with(&[every]), every);
+        assert_eq!(
+            with(&[some, every, every]),
+            "2 every schedule; 1 some, until one spun, 9 branches at most"
         );
     }
 

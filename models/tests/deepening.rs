@@ -1,0 +1,60 @@
+//! How far loom says that it came when its time is bounded: from few preemptions to more.
+//!
+//! Only a build with `--cfg loom` has it (`scripts/loom`).
+
+#![cfg(loom)]
+
+use std::time::Duration;
+
+use harness::shard::Shard;
+use harness::sync::{Arc, AtomicUsize, Ordering, Plan, Reached, explore, reached, thread};
+use models::bounds::{EVERY_SCHEDULE, at_most};
+use models::joined;
+
+/// Threads that each add to a count so often.
+fn adding(threads: usize, times: usize) -> impl Fn() + Sync + Send + 'static {
+    move || {
+        let count = Arc::new(AtomicUsize::new(0));
+        let add = move |count: &AtomicUsize| {
+            for _ in 0..times {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let others: Vec<_> = (1..threads)
+            .map(|_| {
+                let count = Arc::clone(&count);
+                thread::spawn(move || add(&count))
+            })
+            .collect();
+        add(&count);
+        others.into_iter().for_each(joined);
+    }
+}
+
+fn plan(time: Option<Duration>) -> Plan {
+    Plan { bounds: EVERY_SCHEDULE, seed: 0, shard: Shard::WHOLE, replay: None, time }
+}
+
+#[test]
+fn time_that_is_enough_changes_nothing_but_the_order() {
+    let whole = explore(&plan(None), adding(2, 2));
+    assert!(whole.exhausted && reached() == Reached::Plan);
+    let deeper = explore(&plan(Some(Duration::MAX)), adding(2, 2));
+    assert!(deeper.exhausted && reached() == Reached::Plan);
+    assert!(
+        deeper.executions > whole.executions,
+        "those of few preemptions are explored before: {deeper:?} {whole:?}"
+    );
+    let bounded = explore(&Plan { bounds: at_most(2), ..plan(Some(Duration::MAX)) }, adding(2, 2));
+    assert!(!bounded.exhausted && reached() == Reached::Plan);
+}
+
+/// Nobody could wait for all of these.
+#[test]
+fn time_that_is_over_is_told() {
+    let cut = explore(&plan(Some(Duration::from_millis(1))), adding(4, 20));
+    assert!(!cut.exhausted && cut.executions > 0);
+    assert!(matches!(reached(), Reached::Part | Reached::Preemptions(_)), "{:?}", reached());
+    let none = explore(&plan(Some(Duration::from_nanos(1))), adding(4, 20));
+    assert_eq!((none.executions, reached()), (1, Reached::Part));
+}
