@@ -19,6 +19,11 @@
 //! | a message | it is the first of the queue |
 //! | empty, or a receive's timeout | a sender is there, and no message |
 //! | a receive's disconnect | no sender is there, and no message |
+//! | a length | so many messages are in the queue |
+//!
+//! A length is exact: the contract counts what is queued and nothing else. A message with which a sender still waits for room is not in the
+//! queue, so that no length is above the capacity, and a rendezvous, which holds nothing, has the length 0 always. Nor is
+//! a message counted that a receive already has, or one that nobody could receive yet.
 //!
 //! A rendezvous is no queue: a send and the receive of its message take effect at one moment that lies in both (the sets of
 //! operations of G. Neiger, "Set-linearizability", 1994). Full, empty and timeouts ask no more of it than that the other side has a
@@ -97,6 +102,13 @@ impl State {
                 Some(_) => false,
             };
         }
+        if action == Action::Len {
+            return match answer {
+                Some(Answer::Length(length)) => length == self.queued().len() as u64,
+                Some(_) => false,
+                None => true,
+            };
+        }
         if action.receives() {
             return match answer {
                 Some(Answer::Received(message)) => {
@@ -138,7 +150,7 @@ impl State {
             (action, Some(Answer::Done) | None) if action.sends().is_some() => {
                 self.sent.pop();
             }
-            (_, Some(Answer::Received(_)) | None) => self.first -= 1,
+            (action, Some(Answer::Received(_)) | None) if action.receives() => self.first -= 1,
             _ => {}
         }
     }

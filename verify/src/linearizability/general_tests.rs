@@ -165,6 +165,51 @@ fn a_rendezvous_is_an_exchange() {
     ));
 }
 
+/// A length is that of the queue at one moment, and what happens after it has to agree.
+#[test]
+fn a_length_is_that_of_one_moment() {
+    let sent = ["0 1..2 send 1 -> ok", "0 3..4 send 2 -> ok"];
+    for (length, verdict) in [(0, false), (1, false), (2, true), (3, false)] {
+        let told = format!("1 5..6 len -> {length}");
+        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), verdict, "{length}");
+        // Beside the second send there are two moments.
+        let told = format!("1 3..5 len -> {length}");
+        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), (1..=2).contains(&length), "{length}");
+    }
+    // It is counted as long as it can be received, and not before.
+    let pending = |lines: &[&str]| legal_with_pending(lines);
+    assert!(pending(&["0 1.. send 1", "1 2..3 len -> 1", "1 4..5 try_recv -> 1"]));
+    assert!(pending(&["0 1.. send 1", "1 2..3 len -> 0", "1 4..5 try_recv -> 1"]));
+    assert!(!pending(&["0 1.. send 1", "1 2..3 len -> 1", "1 4..5 try_recv -> empty"]));
+    assert!(pending(&["0 1..2 send 1 -> ok", "1 3.. recv", "2 4..5 try_recv -> empty", "2 6..7 len -> 0"]));
+    assert!(!pending(&["0 1..2 send 1 -> ok", "1 3.. recv", "2 4..5 try_recv -> empty", "2 6..7 len -> 1"]));
+    // Each of two lengths has its moment, but not in this order.
+    let two = |first: u64, second: u64| {
+        let lines = ["0 1.. send 1", &format!("1 2..3 len -> {first}"), &format!("1 4..5 len -> {second}")];
+        legal_with_pending(&lines)
+    };
+    assert!(two(0, 0) && two(0, 1) && two(1, 1) && !two(1, 0));
+    // Pending, it changes nothing.
+    assert!(pending(&["0 1..2 send 1 -> ok", "1 3.. len", "2 4..5 recv -> 1"]));
+    assert!(!legal(QUEUE, &["0 1..2 len -> damaged"]));
+}
+
+/// A sender that waits is not counted.
+#[test]
+fn a_length_is_never_above_the_capacity() {
+    let one = "capacity 1, senders 2, receivers 2";
+    let waits = ["0 1..2 send 1 -> ok", "0 3..8 send 2 -> ok"];
+    for (length, verdict) in [(0, false), (1, true), (2, false)] {
+        let told = format!("1 4..5 len -> {length}");
+        assert_eq!(legal(one, &[waits[0], waits[1], &told, "1 6..7 recv -> 1"]), verdict, "{length}");
+    }
+    let zero = "capacity 0, senders 2, receivers 2";
+    for (length, verdict) in [(0, true), (1, false)] {
+        let told = format!("2 3..4 len -> {length}");
+        assert_eq!(legal(zero, &["0 1..6 send 1 -> ok", "1 2..5 recv -> 1", &told]), verdict, "{length}");
+    }
+}
+
 #[test]
 fn what_cannot_be_next_is_named() {
     let text =
