@@ -27,13 +27,13 @@ const OPERATIONS: usize = 1_000_000;
 /// Operations of a spoiled history, at most.
 const SPOILED: usize = 12;
 
-/// A recorded history of about so many operations: half of them sends, half receives, one in twenty of those "empty" or so.
+/// A recorded history of about so many operations: sends and receives, a few of those "empty", and one length to some forty of them.
 fn recorded(operations: usize) -> History {
     let (producers, consumers) = (2, 2);
     let messages = operations / 2 / producers;
     let capacity = Capacity::Bounded(NonZeroUsize::new(64).expect("not zero"));
     let limit = Duration::from_secs(600);
-    let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, seed: 1 };
+    let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, asks: 5, seed: 1 };
     stream.record::<MutexDeque>(Duration::from_secs(600)).expect("it ends")
 }
 

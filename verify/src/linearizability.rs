@@ -2,7 +2,8 @@
 //!
 //! - [`history`] is what is recorded; [`scenario`] says what the threads do, [`record`] lets them do it and writes it down, [`stream`]
 //!   does so with many messages.
-//! - [`general`] looks for a legal order of any history; [`fifo`] refutes long ones quickly.
+//! - [`general`] looks for a legal order of any history: it has the word on every scenario. [`fifo`] refutes long ones quickly: streams go
+//!   to it alone, and what it does not see of them (that a channel was full, and lengths that are wrong only together) is seen in scenarios.
 //! - [`shrink`] makes an illegal history small; [`picture`] draws it.
 //!
 //! A case is one scenario, run some times over: the seed decides what the threads do, and not how they meet. So a case that is looked at
@@ -39,6 +40,9 @@ const STREAM_EVERY: u64 = 50;
 
 /// Messages of a long stream.
 const STREAM_MESSAGES: usize = 20_000;
+
+/// Operations of a stream that are drawn at most: of a wrong length, every message that may have been in the channel.
+const DRAWN: usize = 40;
 
 /// A scenario or a stream takes milliseconds, and some tenths of a second where many other processes want the processors; what has
 /// not ended after so long hangs.
@@ -127,7 +131,7 @@ fn bounds(seen: &Seen, capacities: &[Capacity]) -> String {
     );
     if seen.streams > 0 {
         let streams = format!(
-            "; {} streams of up to {} operations, order and loss only",
+            "; {} streams of up to {} operations, order, loss, and each length by itself",
             grouped(seen.streams),
             grouped(seen.longest as u64)
         );
@@ -183,11 +187,24 @@ fn flow(stream: &Stream, case: u64, seen: &mut Seen) -> Result<(), Stop> {
     seen.streams += 1;
     seen.longest = seen.longest.max(history.operations.len());
     let Err(violation) = fifo::check(&history) else { return Ok(()) };
-    let places = violation.operations();
+    let mut places = violation.operations();
+    let of_all = places.len();
+    if of_all > DRAWN {
+        // Those that were under way at the same time.
+        let says = &history.operations[violation.offending()];
+        places.retain(|&place| {
+            let other = &history.operations[place];
+            !other.before(says) && !says.before(other)
+        });
+    }
     let offending = places.iter().position(|&place| place == violation.offending()).unwrap_or(0);
     let operation = history.operations[violation.offending()];
     let small = history.only(&places);
-    let happened = format!("{violation}: thread {}: {operation}", operation.thread);
+    let mut happened = format!("{violation}: thread {}: {operation}", operation.thread);
+    if places.len() < of_all {
+        happened
+            .push_str(&format!(" (of {of_all} operations that it follows from, {} are drawn)", places.len()));
+    }
     let finding = Finding {
         case,
         scenario: stream.to_string(),
