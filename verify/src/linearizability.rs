@@ -22,6 +22,7 @@ pub mod stream;
 use std::time::{Duration, Instant};
 
 use self::dice::Dice;
+use self::fifo::Violation;
 use self::general::Verdict;
 use self::history::{Answer, History};
 use self::record::{Long, Recorded};
@@ -187,33 +188,35 @@ fn flow(stream: &Stream, case: u64, seen: &mut Seen) -> Result<(), Stop> {
     seen.streams += 1;
     seen.longest = seen.longest.max(history.operations.len());
     let Err(violation) = fifo::check(&history) else { return Ok(()) };
+    Err(Stop::Found(Box::new(out_of_order(case, stream.to_string(), &history, &violation))))
+}
+
+/// A stream with a bad pattern: what makes it, or of very much what was under way at the same time.
+fn out_of_order(case: u64, scenario: String, history: &History, violation: &Violation) -> Finding {
+    let offending = violation.offending();
+    let says = history.operations[offending];
     let mut places = violation.operations();
     let of_all = places.len();
-    if of_all > DRAWN {
-        // Those that were under way at the same time.
-        let says = &history.operations[violation.offending()];
+    if of_all > DRAWN && matches!(violation, Violation::Miscounted { .. }) {
         places.retain(|&place| {
             let other = &history.operations[place];
-            !other.before(says) && !says.before(other)
+            !other.before(&says) && !says.before(other)
         });
     }
-    let offending = places.iter().position(|&place| place == violation.offending()).unwrap_or(0);
-    let operation = history.operations[violation.offending()];
     let small = history.only(&places);
-    let mut happened = format!("{violation}: thread {}: {operation}", operation.thread);
+    let mut happened = format!("{violation}: thread {}: {says}", says.thread);
     if places.len() < of_all {
-        happened
-            .push_str(&format!(" (of {of_all} operations that it follows from, {} are drawn)", places.len()));
+        happened.push_str(&format!("; it follows from {of_all} operations, {} are drawn", places.len()));
     }
-    let finding = Finding {
+    let marked: Vec<usize> = places.iter().position(|&place| place == offending).into_iter().collect();
+    Finding {
         case,
-        scenario: stream.to_string(),
+        scenario,
         expected: EXPECTED.to_owned(),
-        picture: Some(picture::draw(&small, &happened, &[offending])),
+        picture: Some(picture::draw(&small, &happened, &marked)),
         happened,
         threads: small.steps(),
-    };
-    Err(Stop::Found(Box::new(finding)))
+    }
 }
 
 /// What every history is held to.
@@ -279,6 +282,37 @@ fn cut(case: u64, scenario: &Scenario, history: &History, error: &CrewError) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a wrong length among many messages what can be looked at is drawn, and the rest is told as a number.
+    #[test]
+    fn a_wrong_length_of_many_messages_is_drawn_small() {
+        let drawn = |messages: u64| {
+            let mut text = "capacity unbounded, senders 2, receivers 1\n".to_owned();
+            for message in 0..messages {
+                text += &format!("0 {}..{} send {message} -> ok\n", 2 * message, 2 * message + 1);
+            }
+            let end = 2 * messages;
+            text += &format!("1 {end}..{} send {messages} -> ok\n2 {end}..{} len -> 1", end + 2, end + 1);
+            let history: History = text.parse().expect("a history");
+            let violation = fifo::check(&history).expect_err("a wrong length");
+            out_of_order(7, "many".to_owned(), &history, &violation)
+        };
+        let steps =
+            |finding: &Finding| finding.threads.iter().map(|column| column.steps.len()).sum::<usize>();
+        let few = drawn(3);
+        assert!(
+            few.happened.ends_with("at least 3 and at most 4 in all of it: thread 2: len -> 1"),
+            "{few:?}"
+        );
+        // One of two steps, in which the length was told.
+        assert_eq!((few.case, few.scenario.as_str(), steps(&few)), (7, "many", 3 + 2 + 1));
+        let many = drawn(100);
+        assert!(many.happened.ends_with("; it follows from 102 operations, 2 are drawn"), "{many:?}");
+        assert_eq!(steps(&many), 2 + 1);
+        for finding in [few, many] {
+            assert_eq!(finding.picture.expect("a picture").matches("bar marked").count(), 1);
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

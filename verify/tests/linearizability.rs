@@ -98,6 +98,8 @@ trait Mistake: Send + Sync + 'static {
     const LOSES: bool = false;
     /// Makes the first drop of a sender look like the last.
     const COUNTS_TWICE: bool = false;
+    /// Makes a `try_send` wait a little while nobody is there to receive.
+    const LINGERS: bool = false;
     /// Makes a receive that should be told of the disconnect wait for ever.
     const SLEEPS: bool = false;
     /// Makes a receiver fetch two messages, and put the second one back too late for another receiver. Without a limit only,
@@ -178,6 +180,13 @@ impl<T: Send + 'static, B: Mistake> Sender<T> for BrokenSender<T, B> {
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         if B::full(self.1.turns.fetch_add(1, Ordering::SeqCst)) {
             return Err(TrySendError::Full(message));
+        }
+        if B::LINGERS {
+            return self.0.send_timeout(message, Duration::from_micros(100)).map_err(|error| match error {
+                SendTimeoutError::Timeout(message) => TrySendError::Full(message),
+                SendTimeoutError::Disconnected(message) => TrySendError::Disconnected(message),
+                SendTimeoutError::Unsupported(_, unsupported) => panic!("{unsupported}"),
+            });
         }
         self.0.try_send(message)
     }
@@ -287,6 +296,7 @@ mistakes! {
     Keeps: { const KEEPS: bool = true; }
     Loses: { const LOSES: bool = true; }
     CountsTwice: { const COUNTS_TWICE: bool = true; }
+    Lingers: { const LINGERS: bool = true; }
     Sleeps: { const SLEEPS: bool = true; }
     FetchesTwo: { const FETCHES_TWO: bool = true; }
 }
@@ -324,6 +334,14 @@ fn a_message_that_is_lost_or_not_given_back_is_caught() {
     let finding = illegal::<Broken<Keeps>>();
     assert!(finding.happened.contains("damaged"), "{finding:#?}");
     illegal::<Broken<Loses>>();
+}
+
+/// A `try_send` that waits meets a `try_recv`, which only a sender that waits may.
+#[test]
+fn a_try_that_waits_is_caught() {
+    let finding = illegal::<Broken<Lingers>>();
+    assert!(finding.happened.contains("capacity 0"), "{finding:#?}");
+    assert!(steps(&finding) <= 4, "{finding:#?}");
 }
 
 #[test]

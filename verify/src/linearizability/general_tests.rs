@@ -86,7 +86,11 @@ fn bad_patterns_of_a_queue() {
 
 /// As [`legal`], without the look at the order: pending operations may be missing in it.
 fn legal_with_pending(lines: &[&str]) -> bool {
-    let history: History = format!("{QUEUE}\n{}", lines.join("\n")).parse().expect("a history");
+    legal_of(QUEUE, lines)
+}
+
+fn legal_of(head: &str, lines: &[&str]) -> bool {
+    let history: History = format!("{head}\n{}", lines.join("\n")).parse().expect("a history");
     check(&history).is_legal()
 }
 
@@ -149,6 +153,17 @@ fn a_rendezvous_is_an_exchange() {
     // A message that nobody took was not sent.
     assert!(!legal(zero, &["0 1..2 try_send 1 -> ok"]));
     assert!(legal(zero, &["0 1..2 try_send 1 -> full", "1 1..2 try_recv -> empty"]));
+    // Neither waits in a try, so that two of them do not meet; a timeout of zero is a wait of no time.
+    let meet = |send: &str, receive: &str| {
+        legal(zero, &[&format!("0 1..3 {send} 1 -> ok"), &format!("1 2..4 {receive} -> 1")])
+    };
+    assert!(!meet("try_send", "try_recv"));
+    for (send, receive) in [("send", "try_recv"), ("send_timeout", "try_recv"), ("try_send", "recv")] {
+        assert!(meet(send, receive), "{send}, {receive}");
+    }
+    assert!(meet("try_send", "recv_timeout") && meet("send", "recv"));
+    assert!(!legal_of(zero, &["0 1.. try_send 1", "1 2..4 try_recv -> 1"]));
+    assert!(legal_of(zero, &["0 1.. send 1", "1 2..4 try_recv -> 1"]));
     // Two exchanges, of which the first has to lie before the second.
     let crossed = ["0 1..4 send 1 -> ok", "0 5..8 send 2 -> ok", "1 3..6 recv -> 2", "2 2..7 recv -> 1"];
     assert!(legal(zero, &crossed));

@@ -194,8 +194,37 @@ fn consume(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linearizability::fifo;
+    use crate::linearizability::fifo::{self, Violation};
     use harness::channels::mutex_deque::MutexDeque;
+    use harness::planted::flawed::{MiscountsWhenFull, Plain};
+
+    /// Sooner or later the channel is full when it is asked.
+    #[test]
+    fn a_wrong_length_is_seen_in_a_stream() {
+        let limit = Duration::from_secs(60);
+        let capacity = Capacity::of(2);
+        let stream = Stream {
+            capacity,
+            producers: 2,
+            consumers: 2,
+            messages: 500,
+            limit,
+            hasty: 10,
+            asks: 50,
+            seed: 1,
+        };
+        let began = Instant::now();
+        loop {
+            let history = stream.record::<Plain<MiscountsWhenFull>>(limit).expect("it ends");
+            match fifo::check(&history) {
+                Err(Violation::Miscounted { says, .. }) => {
+                    return assert_eq!(history.operations[says].answer, Some(Answer::Length(3)));
+                }
+                other => assert_eq!(other, Ok(())),
+            }
+            assert!(began.elapsed() < limit, "it was never full");
+        }
+    }
 
     #[test]
     fn a_stream_is_recorded_whole_and_is_legal() {
