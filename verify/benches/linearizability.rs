@@ -37,7 +37,8 @@ fn recorded(operations: usize) -> History {
     stream.record::<MutexDeque>(Duration::from_secs(600)).expect("it ends")
 }
 
-/// A legal history of exactly so many operations over eight threads, with much overlap: harder than what a channel leaves.
+/// A legal history of exactly so many operations over eight threads, with much overlap, one in ten of them a length: harder than what a
+/// channel leaves.
 fn made(operations: usize) -> History {
     let mut dice = Dice::new(7);
     let mut free = [0_u64; 8];
@@ -47,7 +48,9 @@ fn made(operations: usize) -> History {
         .map(|turn| {
             let thread = (0..free.len()).min_by_key(|&thread| free[thread]).expect("threads");
             let moment = 100 * turn;
-            let (action, answer) = if dice.percent(50) {
+            let (action, answer) = if dice.percent(10) {
+                (Action::Len, Answer::Length(queue.len() as u64))
+            } else if dice.percent(50) {
                 sent += 1;
                 queue.push_back(sent);
                 (Action::Send(sent), Answer::Done)

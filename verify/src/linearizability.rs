@@ -6,6 +6,9 @@
 //!   to it alone, and what it does not see of them (that a channel was full, and lengths that are wrong only together) is seen in scenarios.
 //! - [`shrink`] makes an illegal history small; [`picture`] draws it.
 //!
+//! Every operation of the contract is among those of a history but select, which is of several channels: its scenarios are in
+//! [`conformance`](crate::conformance).
+//!
 //! A case is one scenario, run some times over: the seed decides what the threads do, and not how they meet. So a case that is looked at
 //! again ([`Task::only`]) is run again and again until it fails or the budget is spent.
 

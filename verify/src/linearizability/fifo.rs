@@ -1,8 +1,8 @@
 //! The fast checker: a history of a queue without limit in which no message is sent twice, in O(n log n).
 //!
-//! Such a history, if nobody asks for the length, has a legal order if and only if it has none of a few bad patterns: T. Henzinger, A. Sezgin and V. Vafeiadis,
-//! "Aspect-oriented linearizability proofs" (2013); A. Bouajjani, M. Emmi, C. Enea and J. Hamza, "On reducing linearizability to state
-//! reachability" (2015). They are the variants of [`Violation`]. Each is found by one sweep over sorted stamps, as in
+//! Such a history, if nobody asks for the length, has a legal order if and only if it has none of a few bad patterns: T. Henzinger,
+//! A. Sezgin and V. Vafeiadis, "Aspect-oriented linearizability proofs" (2013); A. Bouajjani, M. Emmi, C. Enea and J. Hamza, "On reducing
+//! linearizability to state reachability" (2015). They are the variants of [`Violation`]. Each is found by one sweep over sorted stamps, as in
 //! U. Mathur and Z. Lee, "Efficient decrease-and-conquer linearizability monitoring" (2025), who reach the same bound in another way:
 //!
 //! - *Overtaken* is a statement about two messages: of all `a` that were sent before `b` was, the one that was asked for last

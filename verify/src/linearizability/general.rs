@@ -30,11 +30,11 @@
 //! not wait (a timeout of zero does, for no time). Full, empty and timeouts ask no more than that the other side has a handle.
 //!
 //! Nothing stricter is sound, though the contract says more: a rendezvous is full only while no receiver waits. But to have invoked a
-//! receive is not to wait in it: the thread may have been stopped before it came to that, and what a history shows of a wait is nothing but the
-//! exchange that ended it. Take an order that is legal here, and let one side of each exchange, which is no try, begin to wait just before the
-//! exchange, and nobody else at all. Then nobody waits at any other moment, and every full, empty and timeout of this order is true in the strict
-//! sense too. So the two accept the same histories, and a `try_send` that says "full" while a receiver does wait is not seen here: it is
-//! where one knows that the other waits, in the scenarios of `verify::conformance`.
+//! receive is not to wait in it: the thread may have been stopped before it came to that, until its time was over if it had one, and all
+//! that a history shows of a wait is the exchange that ended it. Take an order that is legal here. Let the side of each exchange that is no
+//! try begin to wait just before the exchange, and nobody else wait at all. Then nobody waits at the moment of a full, an empty or a timeout:
+//! each is true in the strict sense too, and the two accept the same histories. So a `try_send` that says "full" beside a receiver that
+//! does wait is not seen here. It is where one knows that the receiver waits, in the scenarios of `verify::conformance`.
 //!
 //! A pending operation may have taken effect or not, with any answer.
 

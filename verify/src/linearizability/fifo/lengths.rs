@@ -2,19 +2,18 @@
 //!
 //! At the moment `t` a message is *certainly* in the queue if its send returned before `t` and its receive was invoked after it, and it
 //! *may* be in the queue if its send was invoked by then and its receive had not returned before. In any legal order the operations
-//! take effect at moments that lie between their invocations and returns and do not go back (each at the latest invocation of those up to it in
-//! the order). So the length that is told at `t` is at least the number of messages that are certainly there, and at most the number of those that may
-//! be, and the limit. An answer that is outside of these bounds at every moment of its operation is in no legal order.
+//! take effect at moments that lie between their invocations and returns and do not go back (each at the latest invocation of those up to
+//! it in the order). So the length that is told at `t` is at least the number of messages that are certainly there, and at most the number
+//! of those that may be, and the limit. An answer that is outside of these bounds at every moment of its operation is in no legal order.
 //!
-//! The bounds change at few moments. The lower one falls when a receive is invoked, the upper one rises when a send is, and both turn the other
-//! way just after a return: an operation's own invocation and those of sends and receives during it are all that need be looked at. A
-//! message is looked up by bisection in sorted stamps, and an invocation lies in at most one length of each thread, so that
-//! all of it takes O(T n log n) for T threads that ask.
+//! The bounds change at few moments. The lower one falls when a receive is invoked, the upper one rises when a send is, and both turn the
+//! other way just after a return: an operation's own invocation and those of sends and receives during it are all that need be looked at.
+//! Each look is a bisection in sorted stamps, and an invocation lies in at most one length of each thread, so that all of it takes
+//! O(T n log n) for T threads that ask.
 //!
 //! What is not seen: two answers of which each has a moment, but not both in one order. With one send that never returns, the
 //! lengths 1 and then 0 pass here, though nobody received; the general checker refutes them. A history with lengths may therefore pass here
-//! though it has no legal order, never the other way. For an answer of 0 alone, as for "empty", the lower bound is all there is: the bad pattern *not
-//! empty* of the parent module.
+//! though it has no legal order, never the other way. Of an answer of 0 the lower bound asks what *not empty* of the parent module does.
 
 use super::{Life, Violation};
 use crate::linearizability::history::{Answer, History, NEVER};
