@@ -301,7 +301,8 @@ pub trait Receiver<T>: Sized + Send + 'static {
     /// [`Unsupported`] for a single-consumer channel.
     fn try_clone(&self) -> Result<Self, Unsupported>;
 
-    /// Messages queued at this moment.
+    /// Messages queued at this moment. One with which a sender still waits is not among them: the length is never above the capacity, and
+    /// that of a rendezvous is 0.
     ///
     /// # Errors
     ///

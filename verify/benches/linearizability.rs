@@ -27,17 +27,18 @@ const OPERATIONS: usize = 1_000_000;
 /// Operations of a spoiled history, at most.
 const SPOILED: usize = 12;
 
-/// A recorded history of about so many operations: half of them sends, half receives, one in twenty of those "empty" or so.
+/// A recorded history of about so many operations: sends and receives, a few of those "empty", and one length to some forty of them.
 fn recorded(operations: usize) -> History {
     let (producers, consumers) = (2, 2);
     let messages = operations / 2 / producers;
     let capacity = Capacity::Bounded(NonZeroUsize::new(64).expect("not zero"));
     let limit = Duration::from_secs(600);
-    let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, seed: 1 };
+    let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, asks: 5, seed: 1 };
     stream.record::<MutexDeque>(Duration::from_secs(600)).expect("it ends")
 }
 
-/// A legal history of exactly so many operations over eight threads, with much overlap: harder than what a channel leaves.
+/// A legal history of exactly so many operations over eight threads, with much overlap, one in ten of them a length: harder than what a
+/// channel leaves.
 fn made(operations: usize) -> History {
     let mut dice = Dice::new(7);
     let mut free = [0_u64; 8];
@@ -47,7 +48,9 @@ fn made(operations: usize) -> History {
         .map(|turn| {
             let thread = (0..free.len()).min_by_key(|&thread| free[thread]).expect("threads");
             let moment = 100 * turn;
-            let (action, answer) = if dice.percent(50) {
+            let (action, answer) = if dice.percent(10) {
+                (Action::Len, Answer::Length(queue.len() as u64))
+            } else if dice.percent(50) {
                 sent += 1;
                 queue.push_back(sent);
                 (Action::Send(sent), Answer::Done)

@@ -2,8 +2,12 @@
 //!
 //! - [`history`] is what is recorded; [`scenario`] says what the threads do, [`record`] lets them do it and writes it down, [`stream`]
 //!   does so with many messages.
-//! - [`general`] looks for a legal order of any history; [`fifo`] refutes long ones quickly.
+//! - [`general`] looks for a legal order of any history: it has the word on every scenario. [`fifo`] refutes long ones quickly: streams go
+//!   to it alone, and what it does not see of them (that a channel was full, and lengths that are wrong only together) is seen in scenarios.
 //! - [`shrink`] makes an illegal history small; [`picture`] draws it.
+//!
+//! Every operation of the contract is among those of a history but select, which is of several channels: its scenarios are in
+//! [`conformance`](crate::conformance).
 //!
 //! A case is one scenario, run some times over: the seed decides what the threads do, and not how they meet. So a case that is looked at
 //! again ([`Task::only`]) is run again and again until it fails or the budget is spent.
@@ -21,6 +25,7 @@ pub mod stream;
 use std::time::{Duration, Instant};
 
 use self::dice::Dice;
+use self::fifo::Violation;
 use self::general::Verdict;
 use self::history::{Answer, History};
 use self::record::{Long, Recorded};
@@ -39,6 +44,9 @@ const STREAM_EVERY: u64 = 50;
 
 /// Messages of a long stream.
 const STREAM_MESSAGES: usize = 20_000;
+
+/// Operations of a stream that are drawn at most: of a wrong length, every message that may have been in the channel.
+const DRAWN: usize = 40;
 
 /// A scenario or a stream takes milliseconds, and some tenths of a second where many other processes want the processors; what has
 /// not ended after so long hangs.
@@ -127,7 +135,7 @@ fn bounds(seen: &Seen, capacities: &[Capacity]) -> String {
     );
     if seen.streams > 0 {
         let streams = format!(
-            "; {} streams of up to {} operations, order and loss only",
+            "; {} streams of up to {} operations, order, loss, and each length by itself",
             grouped(seen.streams),
             grouped(seen.longest as u64)
         );
@@ -183,20 +191,35 @@ fn flow(stream: &Stream, case: u64, seen: &mut Seen) -> Result<(), Stop> {
     seen.streams += 1;
     seen.longest = seen.longest.max(history.operations.len());
     let Err(violation) = fifo::check(&history) else { return Ok(()) };
-    let places = violation.operations();
-    let offending = places.iter().position(|&place| place == violation.offending()).unwrap_or(0);
-    let operation = history.operations[violation.offending()];
+    Err(Stop::Found(Box::new(out_of_order(case, stream.to_string(), &history, &violation))))
+}
+
+/// A stream with a bad pattern: what makes it, or of very much what was under way at the same time.
+fn out_of_order(case: u64, scenario: String, history: &History, violation: &Violation) -> Finding {
+    let offending = violation.offending();
+    let says = history.operations[offending];
+    let mut places = violation.operations();
+    let of_all = places.len();
+    if of_all > DRAWN && matches!(violation, Violation::Miscounted { .. }) {
+        places.retain(|&place| {
+            let other = &history.operations[place];
+            !other.before(&says) && !says.before(other)
+        });
+    }
     let small = history.only(&places);
-    let happened = format!("{violation}: thread {}: {operation}", operation.thread);
-    let finding = Finding {
+    let mut happened = format!("{violation}: thread {}: {says}", says.thread);
+    if places.len() < of_all {
+        happened.push_str(&format!("; it follows from {of_all} operations, {} are drawn", places.len()));
+    }
+    let marked: Vec<usize> = places.iter().position(|&place| place == offending).into_iter().collect();
+    Finding {
         case,
-        scenario: stream.to_string(),
+        scenario,
         expected: EXPECTED.to_owned(),
-        picture: Some(picture::draw(&small, &happened, &[offending])),
+        picture: Some(picture::draw(&small, &happened, &marked)),
         happened,
         threads: small.steps(),
-    };
-    Err(Stop::Found(Box::new(finding)))
+    }
 }
 
 /// What every history is held to.
@@ -262,6 +285,37 @@ fn cut(case: u64, scenario: &Scenario, history: &History, error: &CrewError) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a wrong length among many messages what can be looked at is drawn, and the rest is told as a number.
+    #[test]
+    fn a_wrong_length_of_many_messages_is_drawn_small() {
+        let drawn = |messages: u64| {
+            let mut text = "capacity unbounded, senders 2, receivers 1\n".to_owned();
+            for message in 0..messages {
+                text += &format!("0 {}..{} send {message} -> ok\n", 2 * message, 2 * message + 1);
+            }
+            let end = 2 * messages;
+            text += &format!("1 {end}..{} send {messages} -> ok\n2 {end}..{} len -> 1", end + 2, end + 1);
+            let history: History = text.parse().expect("a history");
+            let violation = fifo::check(&history).expect_err("a wrong length");
+            out_of_order(7, "many".to_owned(), &history, &violation)
+        };
+        let steps =
+            |finding: &Finding| finding.threads.iter().map(|column| column.steps.len()).sum::<usize>();
+        let few = drawn(3);
+        assert!(
+            few.happened.ends_with("at least 3 and at most 4 in all of it: thread 2: len -> 1"),
+            "{few:?}"
+        );
+        // One of two steps, in which the length was told.
+        assert_eq!((few.case, few.scenario.as_str(), steps(&few)), (7, "many", 3 + 2 + 1));
+        let many = drawn(100);
+        assert!(many.happened.ends_with("; it follows from 102 operations, 2 are drawn"), "{many:?}");
+        assert_eq!(steps(&many), 2 + 1);
+        for finding in [few, many] {
+            assert_eq!(finding.picture.expect("a picture").matches("bar marked").count(), 1);
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -12,6 +12,7 @@ use harness::channel::{
 };
 use harness::channels::mutex_deque::{DequeReceiver, DequeSender, MutexDeque};
 use harness::channels::{self, Visitor};
+use harness::planted::flawed::{CountsTooEarly, CountsTooLate, MiscountsWhenFull, Plain, Sound};
 use harness::planted::{Disconnect, Double, Drop as Lose, Hang, Planted, Reorder};
 use harness::verify::{Finding, Outcome, Shard, Task};
 use verify::linearizability::verify;
@@ -97,6 +98,8 @@ trait Mistake: Send + Sync + 'static {
     const LOSES: bool = false;
     /// Makes the first drop of a sender look like the last.
     const COUNTS_TWICE: bool = false;
+    /// Makes a `try_send` wait a little while nobody is there to receive.
+    const LINGERS: bool = false;
     /// Makes a receive that should be told of the disconnect wait for ever.
     const SLEEPS: bool = false;
     /// Makes a receiver fetch two messages, and put the second one back too late for another receiver. Without a limit only,
@@ -177,6 +180,13 @@ impl<T: Send + 'static, B: Mistake> Sender<T> for BrokenSender<T, B> {
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         if B::full(self.1.turns.fetch_add(1, Ordering::SeqCst)) {
             return Err(TrySendError::Full(message));
+        }
+        if B::LINGERS {
+            return self.0.send_timeout(message, Duration::from_micros(100)).map_err(|error| match error {
+                SendTimeoutError::Timeout(message) => TrySendError::Full(message),
+                SendTimeoutError::Disconnected(message) => TrySendError::Disconnected(message),
+                SendTimeoutError::Unsupported(_, unsupported) => panic!("{unsupported}"),
+            });
         }
         self.0.try_send(message)
     }
@@ -286,6 +296,7 @@ mistakes! {
     Keeps: { const KEEPS: bool = true; }
     Loses: { const LOSES: bool = true; }
     CountsTwice: { const COUNTS_TWICE: bool = true; }
+    Lingers: { const LINGERS: bool = true; }
     Sleeps: { const SLEEPS: bool = true; }
     FetchesTwo: { const FETCHES_TWO: bool = true; }
 }
@@ -325,6 +336,14 @@ fn a_message_that_is_lost_or_not_given_back_is_caught() {
     illegal::<Broken<Loses>>();
 }
 
+/// A `try_send` that waits meets a `try_recv`, which only a sender that waits may.
+#[test]
+fn a_try_that_waits_is_caught() {
+    let finding = illegal::<Broken<Lingers>>();
+    assert!(finding.happened.contains("capacity 0"), "{finding:#?}");
+    assert!(steps(&finding) <= 4, "{finding:#?}");
+}
+
 #[test]
 fn a_wait_that_nothing_ends_is_caught() {
     let outcome = verify::<Broken<Sleeps>>(&task(60), &mut |_| ());
@@ -340,6 +359,22 @@ fn a_wait_that_nothing_ends_is_caught() {
 #[test]
 fn a_race_between_receivers_is_caught() {
     illegal::<Broken<FetchesTwo>>();
+}
+
+/// A length that is wrong only while a send or a receive is under way: no single thread sees it.
+#[test]
+fn a_message_that_is_counted_too_early_or_too_long_is_caught() {
+    let outcome = verify::<Plain<Sound>>(&task(2), &mut |_| ());
+    assert!(matches!(outcome, Outcome::Passed { .. }), "{outcome:#?}");
+    for finding in [
+        illegal::<Plain<MiscountsWhenFull>>(),
+        illegal::<Plain<CountsTooEarly>>(),
+        illegal::<Plain<CountsTooLate>>(),
+    ] {
+        let told = finding.threads.iter().flat_map(|thread| &thread.steps);
+        assert!(told.clone().any(|(_, step)| step.contains("len -> ")), "{finding:#?}");
+        assert!(finding.picture.is_some_and(|picture| picture.contains("len -&gt; ")));
+    }
 }
 
 /// What is known to be wrong with a registered channel, as the last words of what is found.
@@ -363,6 +398,10 @@ fn is_known(channel: &str, finding: &Finding) -> bool {
         && finding.threads.iter().flat_map(|thread| &thread.steps).all(|(_, step)| belongs(step))
 }
 
+fn seconds() -> u64 {
+    std::env::var("CHANLAB_SECONDS").map_or(2, |seconds| seconds.parse().expect("a number"))
+}
+
 /// Looks at every registered channel; `CHANLAB_SECONDS=60` does so for a minute each.
 #[test]
 fn nothing_new_is_found_in_the_registered_channels() {
@@ -378,8 +417,48 @@ fn nothing_new_is_found_in_the_registered_channels() {
             }
         }
     }
-    let seconds = std::env::var("CHANLAB_SECONDS").map_or(2, |seconds| seconds.parse().expect("a number"));
-    channels::each(&mut Registered(Duration::from_secs(seconds)));
+    channels::each(&mut Registered(Duration::from_secs(seconds())));
+}
+
+/// kanal as if it had no `recv_timeout`, which hides everything else: a method ends with the first thing that it finds.
+#[cfg(feature = "third-party")]
+struct BesideWhatIsKnown;
+
+#[cfg(feature = "third-party")]
+impl Channel for BesideWhatIsKnown {
+    const INFO: Info = Info {
+        name: "kanal without recv_timeout",
+        package: Some("kanal"),
+        about: "as kanal",
+        lacks: &[
+            (Capability::Select, "as kanal"),
+            (Capability::MessageReturned, "as kanal"),
+            (Capability::RecvTimeout, "what is known to be wrong with it"),
+        ],
+        differs: &[],
+        notes: &[],
+    };
+    type Sender<T: Send + 'static> = <channels::kanal::Kanal as Channel>::Sender<T>;
+    type Receiver<T: Send + 'static> = <channels::kanal::Kanal as Channel>::Receiver<T>;
+    type Selector<'a, T: Send + 'static> = NoSelect;
+
+    fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
+        channels::kanal::Kanal::open(capacity)
+    }
+
+    fn selector<'a, T: Send + 'static>(
+        _: impl IntoIterator<Item = &'a Self::Receiver<T>>,
+    ) -> Result<NoSelect, Unsupported> {
+        Err(Self::INFO.unsupported(Capability::Select))
+    }
+}
+
+#[test]
+#[cfg(feature = "third-party")]
+fn beside_what_is_known_nothing_is_found_in_kanal() {
+    let outcome = verify::<BesideWhatIsKnown>(&task(seconds()), &mut |_| ());
+    let Outcome::Passed { cases, bounds } = outcome else { panic!("{outcome:#?}") };
+    println!("{cases} cases: {bounds}");
 }
 
 /// That what is known is still so; if this fails, take it out of [`is_known`].

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::duplicate;
@@ -90,6 +91,10 @@ flaws! {
     SpuriouslyEmpty = "planted-spuriously-empty";
     /// `len` is one too many when the channel is full.
     MiscountsWhenFull = "planted-miscounts-when-full";
+    /// `len` counts a message that finds room, and then it is put into the queue.
+    CountsTooEarly = "planted-counts-too-early";
+    /// `len` counts a message until its receive is nearly over.
+    CountsTooLate = "planted-counts-too-late";
     /// Holds one message more.
     HoldsOneMore = "planted-holds-one-more";
     /// Holds one message less, where it holds several.
@@ -127,6 +132,8 @@ struct State<T> {
     /// Calls of `try_send` and `try_recv`, and messages taken.
     tried: u64,
     taken: usize,
+    /// Messages that `len` counts and nobody can receive.
+    phantoms: usize,
 }
 
 #[derive(Debug)]
@@ -168,8 +175,21 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Lets others see a length that is one too many, and look again for what they can receive.
+    fn miscount<'a>(&'a self, mut state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        state.phantoms += 1;
+        drop(state);
+        thread::yield_now();
+        state = self.lock();
+        state.phantoms -= 1;
+        state
+    }
+
     fn send(&self, message: T, wait: Wait, flaw: Flaw) -> Result<(), (T, Ended)> {
         let mut state = self.lock();
+        if flaw == Flaw::CountsTooEarly && state.receivers > 0 && state.queue.len() < state.limit {
+            state = self.miscount(state);
+        }
         loop {
             if state.receivers == 0 && !(flaw == Flaw::SendsToNobody && state.limit == usize::MAX) {
                 return Err((message, Ended::Disconnected));
@@ -210,6 +230,9 @@ impl<T> Shared<T> {
             if !state.queue.is_empty()
                 && let Some(message) = self.take(&mut state, flaw)
             {
+                if flaw == Flaw::CountsTooLate {
+                    drop(self.miscount(state));
+                }
                 return Ok(message);
             }
             if state.senders == 0 {
@@ -266,7 +289,15 @@ impl<F: Flawed> Channel for Plain<F> {
             Some(slots) => slots,
             None => usize::MAX,
         };
-        let state = State { queue: VecDeque::new(), limit, senders: 1, receivers: 1, tried: 0, taken: 0 };
+        let state = State {
+            queue: VecDeque::new(),
+            limit,
+            senders: 1,
+            receivers: 1,
+            tried: 0,
+            taken: 0,
+            phantoms: 0,
+        };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         Ok((
             PlainSender { shared: Arc::clone(&shared), cloned: false, flaw: PhantomData },
@@ -429,7 +460,7 @@ impl<T: Send + 'static, F: Flawed> Receiver<T> for PlainReceiver<T, F> {
 
     fn len(&self) -> Result<usize, Unsupported> {
         let state = self.shared.lock();
-        let len = state.queue.len();
+        let len = state.queue.len() + state.phantoms;
         Ok(len + usize::from(F::FLAW == Flaw::MiscountsWhenFull && len == state.limit))
     }
 }
@@ -459,7 +490,7 @@ impl<T: Send + 'static, F: Flawed> Selector<T> for PlainSelector<'_, T, F> {
                     }
                 }
             }
-            std::thread::yield_now();
+            thread::yield_now();
         }
         Err(RecvError)
     }

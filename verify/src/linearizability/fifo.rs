@@ -1,8 +1,8 @@
 //! The fast checker: a history of a queue without limit in which no message is sent twice, in O(n log n).
 //!
-//! Such a history has a legal order if and only if it has none of a few bad patterns: T. Henzinger, A. Sezgin and V. Vafeiadis,
-//! "Aspect-oriented linearizability proofs" (2013); A. Bouajjani, M. Emmi, C. Enea and J. Hamza, "On reducing linearizability to state
-//! reachability" (2015). They are the variants of [`Violation`]. Each is found by one sweep over sorted stamps, as in
+//! Such a history, if nobody asks for the length, has a legal order if and only if it has none of a few bad patterns: T. Henzinger,
+//! A. Sezgin and V. Vafeiadis, "Aspect-oriented linearizability proofs" (2013); A. Bouajjani, M. Emmi, C. Enea and J. Hamza, "On reducing
+//! linearizability to state reachability" (2015). They are the variants of [`Violation`]. Each is found by one sweep over sorted stamps, as in
 //! U. Mathur and Z. Lee, "Efficient decrease-and-conquer linearizability monitoring" (2025), who reach the same bound in another way:
 //!
 //! - *Overtaken* is a statement about two messages: of all `a` that were sent before `b` was, the one that was asked for last
@@ -14,8 +14,10 @@
 //!
 //! The checker looks at messages that were sent and received and at the answers that say that the queue was empty (a receive's
 //! disconnect is one). A disconnect it refutes only where, at its return, fewer drops had begun than there were handles at the
-//! beginning. It ignores the limit of a channel, and "full": a legal history of any channel of this contract passes, a rendezvous
-//! included. The general checker sees the rest.
+//! beginning. It ignores "full", and the limit of a channel but for lengths: a legal history of any channel of this contract passes, a
+//! rendezvous included. The general checker sees the rest. Lengths are in the file `lengths.rs`, which says what is not seen of them.
+
+mod lengths;
 
 use std::fmt;
 
@@ -57,6 +59,17 @@ pub enum Violation {
         /// Sends and receives of messages, of which one after the other was certainly in the queue.
         held: Vec<usize>,
     },
+    /// A length was told that the queue had at no moment of the operation.
+    Miscounted {
+        /// The operation.
+        says: usize,
+        /// The fewest messages that were certainly in the queue, of all moments of the operation.
+        least: u64,
+        /// The most messages that may have been in it.
+        most: u64,
+        /// The operations with each message that may have been in the queue then.
+        around: Vec<usize>,
+    },
 }
 
 impl Violation {
@@ -67,7 +80,7 @@ impl Violation {
             Violation::NeverSent(place) | Violation::Twice(_, place) => place,
             Violation::TooEarly { receive, .. } => receive,
             Violation::Overtaken { earlier_receive, .. } => earlier_receive,
-            Violation::NotEmpty { says, .. } => says,
+            Violation::NotEmpty { says, .. } | Violation::Miscounted { says, .. } => says,
         }
     }
 
@@ -82,7 +95,10 @@ impl Violation {
             Violation::Overtaken { send, receive, later_send, earlier_receive } => {
                 [Some(send), receive, Some(later_send), Some(earlier_receive)].into_iter().flatten().collect()
             }
-            Violation::NotEmpty { says, ref held } => held.iter().copied().chain([says]).collect(),
+            Violation::NotEmpty { says, held: ref others }
+            | Violation::Miscounted { says, around: ref others, .. } => {
+                others.iter().copied().chain([says]).collect()
+            }
         };
         places.sort_unstable();
         places
@@ -92,6 +108,12 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Violation::Miscounted { least, most, .. } => {
+                return write!(
+                    f,
+                    "a length was told that the queue had at no moment of the operation: at least {least} and at most {most} in all of it"
+                );
+            }
             Violation::Damaged(_) => "a message arrived damaged or was not given back",
             Violation::Connected(_) => "a disconnect was told while a handle of the other side was there",
             Violation::NeverSent(_) => "a message was received that nobody sent",
@@ -113,6 +135,7 @@ impl fmt::Display for Violation {
 /// A message's way through the queue.
 #[derive(Clone, Copy, Debug)]
 struct Life {
+    /// The places of its send and its receive.
     send: usize,
     receive: Option<usize>,
     send_invoked: u64,
@@ -141,7 +164,8 @@ pub fn check(history: &History) -> Result<(), Violation> {
         lives.iter().zip(0..).map(|(life, index)| (life.send_returned, index)).collect();
     by_return.sort_unstable();
     overtaken(&lives, &by_return)?;
-    not_empty(history, &lives, &by_return)
+    not_empty(history, &lives, &by_return)?;
+    lengths::check(history, &lives)
 }
 
 /// Looks for a disconnect that is none.

@@ -5,7 +5,7 @@ use crate::linearizability::dice::Dice;
 use crate::linearizability::general;
 use crate::linearizability::history::Operation;
 
-/// More random histories than [`HISTORIES`]: `CHANLAB_HISTORIES=10000000 cargo test -p harness --release fast_and_general`.
+/// More random histories than [`HISTORIES`]: `CHANLAB_HISTORIES=10000000 cargo test -p verify --release fast_and_general`.
 const VARIABLE: &str = "CHANLAB_HISTORIES";
 const HISTORIES: u64 = 120_000;
 
@@ -54,6 +54,62 @@ fn each_bad_pattern_is_named() {
     assert_eq!(places, [0, 1, 2, 3, 4]);
 }
 
+#[test]
+fn a_length_that_never_was_is_named() {
+    let miscounted = |lines: &str| match violation(lines) {
+        Some((Violation::Miscounted { says, least, most, .. }, places)) => Some((says, least, most, places)),
+        None => None,
+        Some((other, _)) => panic!("{other}"),
+    };
+    // One message is there for certain, one may be, one came too late and one was gone.
+    let lines = |length: u64| {
+        format!(
+            "0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 1\n1 9..10 len -> {length}\n\
+             0 8..11 send 3 -> ok\n0 12..13 send 4 -> ok"
+        )
+    };
+    assert_eq!(miscounted(&lines(0)), Some((3, 1, 2, vec![1, 3, 4])));
+    assert_eq!(miscounted(&lines(1)), None);
+    assert_eq!(miscounted(&lines(2)), None);
+    assert_eq!(miscounted(&lines(3)), Some((3, 1, 2, vec![1, 3, 4])));
+    // At equal stamps the two overlap.
+    assert_eq!(miscounted("0 1..2 send 1 -> ok\n1 2..3 len -> 0"), None);
+    assert_eq!(miscounted("1 1..2 len -> 1\n0 2..3 send 1 -> ok"), None);
+    assert!(miscounted("1 1..2 len -> 1\n0 3..4 send 1 -> ok").is_some());
+    // What comes and goes during the operation has a moment of its own: never two, and never none.
+    let passed = |length: u64| {
+        miscounted(&format!(
+            "0 1..2 send 1 -> ok\n1 5..6 recv -> 1\n0 3..4 send 2 -> ok\n1 7..8 recv -> 2\n2 2..6 len -> {length}"
+        ))
+    };
+    assert!(passed(0).is_none() && passed(1).is_none() && passed(2).is_none() && passed(3).is_some());
+    // Pending: a send may have happened, a receive may have taken what did not arrive.
+    assert!(miscounted("0 1.. send 1\n1 2..3 len -> 0").is_none());
+    assert!(miscounted("0 1.. send 1\n1 2..3 len -> 1").is_none());
+    assert!(miscounted("0 1.. send 1\n1 2..3 len -> 2").is_some());
+    assert!(miscounted("0 1..2 send 1 -> ok\n1 3.. recv\n2 4..5 len -> 0").is_none());
+    assert!(miscounted("0 1..2 send 1 -> ok\n1 6.. recv\n2 4..5 len -> 0").is_some());
+    // The limit is the one thing that is looked at of a limited channel; a message that waits for room is not counted.
+    let limited = |length: u64, capacity: &str| {
+        let lines = format!("0 1..2 send 1 -> ok\n0 3.. send 2\n1 4..5 len -> {length}");
+        let history: History =
+            format!("capacity {capacity}, senders 1, receivers 1\n{lines}").parse().expect("one");
+        assert_eq!(check(&history).is_ok(), general::check(&history).is_legal(), "{history}");
+        check(&history).is_ok()
+    };
+    assert!(limited(1, "1") && !limited(2, "1") && limited(2, "2") && !limited(3, "2") && !limited(0, "2"));
+}
+
+/// What is not seen, as the file `lengths.rs` says.
+#[test]
+fn lengths_are_looked_at_one_by_one() {
+    let lines = "0 1.. send 1\n1 2..3 len -> 1\n1 4..5 len -> 0";
+    assert_eq!(violation(lines), None);
+    let history: History =
+        format!("capacity unbounded, senders 1, receivers 1\n{lines}").parse().expect("a history");
+    assert!(!general::check(&history).is_legal());
+}
+
 /// A message that a send gave back was not sent; whether pending sends happened follows from what was received.
 #[test]
 fn failed_and_pending_operations_are_told_apart() {
@@ -64,15 +120,17 @@ fn failed_and_pending_operations_are_told_apart() {
     assert!(violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n2 7.. recv").is_some());
 }
 
-/// A random history: legal by construction, or spoiled a little, or wild.
-fn random(dice: &mut Dice) -> History {
+/// A random history: legal by construction, or spoiled a little, or wild. So many in a hundred of its operations ask for the length.
+fn random(dice: &mut Dice, asks: usize) -> History {
     let threads = 2 + dice.below(3);
     let count = 3 + dice.below(8);
     // Operations take effect one after the other, at the moments 10, 20, 30 and so on.
     let mut operations: Vec<Operation> = Vec::new();
     let (mut queue, mut sent) = (std::collections::VecDeque::new(), 0);
     for moment in (1..=count as u64).map(|turn| 10 * turn) {
-        let (action, answer) = if dice.percent(50) {
+        let (action, answer) = if asks > 0 && dice.percent(asks) {
+            (Action::Len, Answer::Length(queue.len() as u64))
+        } else if dice.percent(50) {
             sent += 1;
             queue.push_back(sent);
             (Action::Send(sent), Answer::Done)
@@ -104,6 +162,9 @@ fn random(dice: &mut Dice) -> History {
 fn spoil(operations: &mut [Operation], dice: &mut Dice) {
     let (one, other) = (dice.below(operations.len()), dice.below(operations.len()));
     match dice.below(5) {
+        0..=2 if operations[one].action == Action::Len => {
+            operations[one].answer = Some(Answer::Length(dice.below(4) as u64));
+        }
         0 if operations[one].action.receives() => {
             operations[one].answer =
                 Some(dice.pick(&[Answer::Empty, Answer::Received(1), Answer::Received(2)]));
@@ -138,7 +199,7 @@ fn fast_and_general_checker_agree_on_random_histories() {
     let (mut legal, mut kinds) = (0, std::collections::BTreeMap::<&str, u64>::new());
     let mut compared = 0;
     while compared < histories {
-        let mut history = random(&mut dice);
+        let mut history = random(&mut dice, 0);
         interrupt(&mut history, &mut dice);
         if history.well_formed().is_err() {
             continue;
@@ -151,7 +212,9 @@ fn fast_and_general_checker_agree_on_random_histories() {
             Ok(()) => legal += 1,
             Err(violation) => {
                 let kind = match violation {
-                    Violation::Damaged(_) | Violation::Connected(_) => unreachable!("{violation}"),
+                    Violation::Damaged(_) | Violation::Connected(_) | Violation::Miscounted { .. } => {
+                        unreachable!("{violation}")
+                    }
                     Violation::NeverSent(_) => "never sent",
                     Violation::Twice(..) => "twice",
                     Violation::TooEarly { .. } => "too early",
@@ -171,4 +234,38 @@ fn fast_and_general_checker_agree_on_random_histories() {
     for kind in ["never sent", "twice", "too early", "overtaken", "lost", "not empty"] {
         assert!(kinds.get(kind).is_some_and(|&count| count > histories / 1000), "{kind}: {kinds:?}");
     }
+}
+
+/// With lengths the fast checker sees less than the general one, and never something else. What it sees of them is not little.
+#[test]
+fn the_fast_checker_refutes_no_legal_history_with_lengths() {
+    let histories = std::env::var(VARIABLE).ok().map_or(HISTORIES, |count| count.parse().expect("a number"));
+    let mut dice = Dice::new(5);
+    let (mut compared, mut legal, mut missed, mut miscounted) = (0, 0, 0, 0);
+    while compared < histories {
+        let mut history = random(&mut dice, 30);
+        interrupt(&mut history, &mut dice);
+        let asks = history.operations.iter().any(|operation| operation.action == Action::Len);
+        if !asks || history.well_formed().is_err() {
+            continue;
+        }
+        compared += 1;
+        let verdict = general::check(&history);
+        legal += u64::from(verdict.is_legal());
+        match check(&history) {
+            Ok(()) => missed += u64::from(!verdict.is_legal()),
+            Err(violation) => {
+                assert!(!verdict.is_legal(), "{violation}\n{history}");
+                miscounted += u64::from(matches!(violation, Violation::Miscounted { .. }));
+                let small = history.only(&violation.operations());
+                assert!(!general::check(&small).is_legal(), "{violation}\n{small}of\n{history}");
+            }
+        }
+    }
+    println!("{histories} histories: {legal} legal, {miscounted} miscounted, {missed} missed");
+    let illegal = histories - legal;
+    assert!(
+        legal > histories / 10 && miscounted > histories / 10 && missed < illegal / 10,
+        "{legal} {miscounted} {missed}"
+    );
 }

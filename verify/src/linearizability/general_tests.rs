@@ -86,7 +86,11 @@ fn bad_patterns_of_a_queue() {
 
 /// As [`legal`], without the look at the order: pending operations may be missing in it.
 fn legal_with_pending(lines: &[&str]) -> bool {
-    let history: History = format!("{QUEUE}\n{}", lines.join("\n")).parse().expect("a history");
+    legal_of(QUEUE, lines)
+}
+
+fn legal_of(head: &str, lines: &[&str]) -> bool {
+    let history: History = format!("{head}\n{}", lines.join("\n")).parse().expect("a history");
     check(&history).is_legal()
 }
 
@@ -149,6 +153,17 @@ fn a_rendezvous_is_an_exchange() {
     // A message that nobody took was not sent.
     assert!(!legal(zero, &["0 1..2 try_send 1 -> ok"]));
     assert!(legal(zero, &["0 1..2 try_send 1 -> full", "1 1..2 try_recv -> empty"]));
+    // Neither waits in a try, so that two of them do not meet; a timeout of zero is a wait of no time.
+    let meet = |send: &str, receive: &str| {
+        legal(zero, &[&format!("0 1..3 {send} 1 -> ok"), &format!("1 2..4 {receive} -> 1")])
+    };
+    assert!(!meet("try_send", "try_recv"));
+    for (send, receive) in [("send", "try_recv"), ("send_timeout", "try_recv"), ("try_send", "recv")] {
+        assert!(meet(send, receive), "{send}, {receive}");
+    }
+    assert!(meet("try_send", "recv_timeout") && meet("send", "recv"));
+    assert!(!legal_of(zero, &["0 1.. try_send 1", "1 2..4 try_recv -> 1"]));
+    assert!(legal_of(zero, &["0 1.. send 1", "1 2..4 try_recv -> 1"]));
     // Two exchanges, of which the first has to lie before the second.
     let crossed = ["0 1..4 send 1 -> ok", "0 5..8 send 2 -> ok", "1 3..6 recv -> 2", "2 2..7 recv -> 1"];
     assert!(legal(zero, &crossed));
@@ -163,6 +178,51 @@ fn a_rendezvous_is_an_exchange() {
         zero,
         &["0 1..2 drop_receiver -> ok", "1 1..2 drop_receiver -> ok", "2 3..4 try_send 1 -> disconnected"],
     ));
+}
+
+/// A length is that of the queue at one moment, and what happens after it has to agree.
+#[test]
+fn a_length_is_that_of_one_moment() {
+    let sent = ["0 1..2 send 1 -> ok", "0 3..4 send 2 -> ok"];
+    for (length, verdict) in [(0, false), (1, false), (2, true), (3, false)] {
+        let told = format!("1 5..6 len -> {length}");
+        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), verdict, "{length}");
+        // Beside the second send there are two moments.
+        let told = format!("1 3..5 len -> {length}");
+        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), (1..=2).contains(&length), "{length}");
+    }
+    // It is counted as long as it can be received, and not before.
+    let pending = |lines: &[&str]| legal_with_pending(lines);
+    assert!(pending(&["0 1.. send 1", "1 2..3 len -> 1", "1 4..5 try_recv -> 1"]));
+    assert!(pending(&["0 1.. send 1", "1 2..3 len -> 0", "1 4..5 try_recv -> 1"]));
+    assert!(!pending(&["0 1.. send 1", "1 2..3 len -> 1", "1 4..5 try_recv -> empty"]));
+    assert!(pending(&["0 1..2 send 1 -> ok", "1 3.. recv", "2 4..5 try_recv -> empty", "2 6..7 len -> 0"]));
+    assert!(!pending(&["0 1..2 send 1 -> ok", "1 3.. recv", "2 4..5 try_recv -> empty", "2 6..7 len -> 1"]));
+    // Each of two lengths has its moment, but not in this order.
+    let two = |first: u64, second: u64| {
+        let lines = ["0 1.. send 1", &format!("1 2..3 len -> {first}"), &format!("1 4..5 len -> {second}")];
+        legal_with_pending(&lines)
+    };
+    assert!(two(0, 0) && two(0, 1) && two(1, 1) && !two(1, 0));
+    // Pending, it changes nothing.
+    assert!(pending(&["0 1..2 send 1 -> ok", "1 3.. len", "2 4..5 recv -> 1"]));
+    assert!(!legal(QUEUE, &["0 1..2 len -> damaged"]));
+}
+
+/// A sender that waits is not counted.
+#[test]
+fn a_length_is_never_above_the_capacity() {
+    let one = "capacity 1, senders 2, receivers 2";
+    let waits = ["0 1..2 send 1 -> ok", "0 3..8 send 2 -> ok"];
+    for (length, verdict) in [(0, false), (1, true), (2, false)] {
+        let told = format!("1 4..5 len -> {length}");
+        assert_eq!(legal(one, &[waits[0], waits[1], &told, "1 6..7 recv -> 1"]), verdict, "{length}");
+    }
+    let zero = "capacity 0, senders 2, receivers 2";
+    for (length, verdict) in [(0, true), (1, false)] {
+        let told = format!("2 3..4 len -> {length}");
+        assert_eq!(legal(zero, &["0 1..6 send 1 -> ok", "1 2..5 recv -> 1", &told]), verdict, "{length}");
+    }
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub enum Action {
     TryRecv,
     /// Receives, waiting for a bounded time.
     RecvTimeout,
+    /// Asks a receiver how many messages are queued.
+    Len,
     /// Makes another sender.
     CloneSender,
     /// Drops a sender; the last one disconnects.
@@ -55,6 +57,7 @@ impl Action {
             Action::Recv => "recv",
             Action::TryRecv => "try_recv",
             Action::RecvTimeout => "recv_timeout",
+            Action::Len => "len",
             Action::CloneSender => "clone_sender",
             Action::DropSender => "drop_sender",
             Action::CloneReceiver => "clone_receiver",
@@ -77,6 +80,8 @@ pub enum Answer {
     Done,
     /// This message.
     Received(u64),
+    /// So many messages are queued.
+    Length(u64),
     /// Not sent: no room.
     Full,
     /// Nothing received: no message.
@@ -92,7 +97,7 @@ pub enum Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Answer::Received(message) => write!(f, "{message}"),
+            Answer::Received(number) | Answer::Length(number) => write!(f, "{number}"),
             Answer::Done => f.write_str("ok"),
             Answer::Full => f.write_str("full"),
             Answer::Empty => f.write_str("empty"),
@@ -131,6 +136,14 @@ impl Operation {
     pub fn received(&self) -> Option<u64> {
         match self.answer {
             Some(Answer::Received(message)) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// How many messages it said are queued.
+    pub fn length(&self) -> Option<u64> {
+        match self.answer {
+            Some(Answer::Length(length)) => Some(length),
             _ => None,
         }
     }
@@ -337,7 +350,7 @@ fn header(line: &str) -> Option<History> {
 
 fn operation(line: &str) -> Option<Operation> {
     let (call, answer) = match line.split_once(" -> ") {
-        Some((call, answer)) => (call, Some(self::answer(answer)?)),
+        Some((call, answer)) => (call, Some(answer)),
         None => (line, None),
     };
     let mut words = call.split_whitespace();
@@ -347,6 +360,10 @@ fn operation(line: &str) -> Option<Operation> {
     let message = words.next().map(str::parse).transpose().ok()?;
     let returned = if answer.is_some() { returned.parse().ok()? } else { NEVER };
     let action = action(name, message)?;
+    let answer = match answer {
+        Some(word) => Some(self::answer(action, word)?),
+        None => None,
+    };
     words.next().is_none().then_some(Operation {
         thread,
         action,
@@ -364,6 +381,7 @@ fn action(name: &str, message: Option<u64>) -> Option<Action> {
         ("recv", None) => Action::Recv,
         ("try_recv", None) => Action::TryRecv,
         ("recv_timeout", None) => Action::RecvTimeout,
+        ("len", None) => Action::Len,
         ("clone_sender", None) => Action::CloneSender,
         ("drop_sender", None) => Action::DropSender,
         ("clone_receiver", None) => Action::CloneReceiver,
@@ -372,7 +390,7 @@ fn action(name: &str, message: Option<u64>) -> Option<Action> {
     })
 }
 
-fn answer(word: &str) -> Option<Answer> {
+fn answer(action: Action, word: &str) -> Option<Answer> {
     Some(match word {
         "ok" => Answer::Done,
         "full" => Answer::Full,
@@ -380,6 +398,7 @@ fn answer(word: &str) -> Option<Answer> {
         "timeout" => Answer::Timeout,
         "disconnected" => Answer::Disconnected,
         "damaged" => Answer::Damaged,
+        length if action == Action::Len => Answer::Length(length.parse().ok()?),
         message => Answer::Received(message.parse().ok()?),
     })
 }
@@ -401,6 +420,12 @@ mod tests {
             let text = format!("capacity unbounded, senders 2, receivers 1\n3 0..0 try_send 1 -> {answer}\n");
             assert_eq!(text.parse::<History>().expect("a history").to_string(), text);
         }
+        let text = "capacity 2, senders 1, receivers 1\n0 1..2 recv -> 5\n1 1..3 len -> 5\n";
+        let history: History = text.parse().expect("a history");
+        assert_eq!(history.to_string(), text);
+        assert_eq!(history.operations[1].answer, Some(Answer::Length(5)));
+        assert_eq!((history.operations[0].length(), history.operations[1].length()), (None, Some(5)));
+        assert_eq!((history.operations[0].received(), history.operations[1].received()), (Some(5), None));
     }
 
     #[test]

@@ -104,8 +104,12 @@ struct Slot {
     answer: AtomicU64,
 }
 
-/// Numbers for answers: below this they are kinds, from it on received messages.
-const RECEIVED: u64 = 8;
+/// An answer as one number: its kind in the lowest bits, above them the message or the length that it tells.
+const KIND_BITS: u32 = 3;
+const RECEIVED: u64 = 6;
+const LENGTH: u64 = 7;
+/// The largest number that is told. No history has so many messages: what is larger is not true either.
+const LARGEST: u64 = u64::MAX >> KIND_BITS;
 
 fn encode(answer: Answer) -> u64 {
     match answer {
@@ -114,19 +118,22 @@ fn encode(answer: Answer) -> u64 {
         Answer::Empty => 2,
         Answer::Timeout => 3,
         Answer::Disconnected => 4,
-        Answer::Received(message) if message < u64::MAX - RECEIVED => RECEIVED + message,
+        Answer::Received(message) if message <= LARGEST => (message << KIND_BITS) | RECEIVED,
         Answer::Damaged | Answer::Received(_) => 5,
+        Answer::Length(length) => (length.min(LARGEST) << KIND_BITS) | LENGTH,
     }
 }
 
 fn decode(code: u64) -> Answer {
-    match code {
+    let told = code >> KIND_BITS;
+    match code & ((1 << KIND_BITS) - 1) {
         0 => Answer::Done,
         1 => Answer::Full,
         2 => Answer::Empty,
         3 => Answer::Timeout,
         4 => Answer::Disconnected,
-        RECEIVED.. => Answer::Received(code - RECEIVED),
+        RECEIVED => Answer::Received(told),
+        LENGTH => Answer::Length(told),
         _ => Answer::Damaged,
     }
 }
@@ -312,6 +319,10 @@ impl<C: Channel, T: Carried> Hands<C, T> {
             Action::DropReceiver => {
                 drop(self.receivers.pop());
                 Answer::Done
+            }
+            Action::Len => {
+                let length = self.receivers.last().expect(HELD).len();
+                Answer::Length(length.expect("a channel that does not tell its length is not asked") as u64)
             }
             action if action.sends().is_some() => {
                 send::<C, T>(self.senders.last().expect(HELD), step, self.gives_back)

@@ -23,13 +23,37 @@ fn ended(scenario: &Scenario, repetitions: usize) -> Vec<History> {
     }
 }
 
+#[test]
+fn answers_are_read_as_they_are_written() {
+    for number in [0, 1, 9, LARGEST] {
+        for answer in [
+            Answer::Done,
+            Answer::Full,
+            Answer::Empty,
+            Answer::Timeout,
+            Answer::Disconnected,
+            Answer::Damaged,
+            Answer::Received(number),
+            Answer::Length(number),
+        ] {
+            assert_eq!(decode(encode(answer)), answer);
+        }
+    }
+    // As of a count that went below zero.
+    assert_eq!(decode(encode(Answer::Length(u64::MAX))), Answer::Length(LARGEST));
+    assert_eq!(decode(encode(Answer::Received(u64::MAX))), Answer::Damaged);
+}
+
 /// On one thread there is one schedule.
 #[test]
 fn answers_are_those_of_the_channel() {
     let actions = [
         Action::TryRecv,
+        Action::Len,
         Action::SendTimeout(1),
+        Action::Len,
         Action::TrySend(2),
+        Action::Len,
         Action::CloneReceiver,
         Action::DropReceiver,
         Action::RecvTimeout,
@@ -48,8 +72,11 @@ fn answers_are_those_of_the_channel() {
                 answers,
                 [
                     Answer::Empty,
+                    Answer::Length(0),
                     Answer::Done,
+                    Answer::Length(1),
                     Answer::Full,
+                    Answer::Length(1),
                     Answer::Done,
                     Answer::Done,
                     Answer::Received(1),

@@ -170,6 +170,8 @@ impl Author<'_> {
         offer(6, Action::Recv, receivers > 0 && senders == 0);
         offer(4, Action::TryRecv, receivers > 0);
         offer(3, Action::RecvTimeout, receivers > 0 && able(Capability::RecvTimeout));
+        // Most lengths are told beside other threads' sends and receives, so as often as those.
+        offer(4, Action::Len, receivers > 0 && able(Capability::Len));
         offer(1, Action::CloneSender, senders > 0);
         offer(1, Action::DropSender, senders > 0);
         offer(1, Action::CloneReceiver, receivers > 0 && able(Capability::MultiConsumer));
@@ -251,9 +253,21 @@ mod tests {
             assert_eq!(scenario.handles().1, 1, "{scenario}");
             let steps = scenario.scripts.iter().flat_map(|script| &script.steps);
             for step in steps {
-                assert!(!matches!(step.action, Action::SendTimeout(_) | Action::CloneReceiver), "{scenario}");
+                let lacked =
+                    matches!(step.action, Action::SendTimeout(_) | Action::CloneReceiver | Action::Len);
+                assert!(!lacked, "{scenario}");
             }
         }
+    }
+
+    /// What a channel can do it is asked for.
+    #[test]
+    fn every_action_comes_up() {
+        let steps = (0..500).flat_map(|seed| random(&MutexDeque::INFO, seed).scripts);
+        let actions = steps.flat_map(|script| script.steps).map(|step| step.action);
+        let kinds: std::collections::HashSet<_> =
+            actions.map(|action| std::mem::discriminant(&action)).collect();
+        assert_eq!(kinds.len(), 11);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 //! wrong as the whole.
 //!
 //! That is not true of every operation. Without a drop of the last sender a receiver is told of a disconnect for no reason; without
-//! a message the channel is not full when it is said to be. So operations go in groups, and a group only while it is safe:
+//! a message the channel is not full when it is said to be, and shorter. So operations go in groups, and a group only while it is safe:
 //!
-//! - an operation that changed nothing (full, empty, timeout, disconnected) may always go;
-//! - all operations with one message may go, unless a send was told "full" while that message may have been in the channel;
+//! - an operation that changed nothing (full, empty, timeout, disconnected, a length) may always go;
+//! - all operations with one message may go, unless a send was told "full", or a receiver a length, while that message may have been in the
+//!   channel (a rendezvous never holds one: there neither depends on it);
 //! - the clones and drops of one side may go, all of them, unless the other side was told of a disconnect.
 
 use std::ops::Range;
@@ -52,10 +53,12 @@ fn groups(history: &History) -> Vec<Vec<usize>> {
             matches!(operation.action, Action::CloneReceiver | Action::DropReceiver)
         }));
     }
-    let full: Vec<Range<u64>> = history
+    let counted: Vec<Range<u64>> = history
         .operations
         .iter()
-        .filter(|operation| history.slots != Some(0) && operation.says_full())
+        .filter(|operation| {
+            history.slots != Some(0) && (operation.says_full() || operation.length().is_some())
+        })
         .map(|operation| operation.invoked..operation.returned)
         .collect();
     let mut messages: Vec<u64> = history
@@ -74,13 +77,14 @@ fn groups(history: &History) -> Vec<Vec<usize>> {
         let from = operations().map(|operation| operation.invoked).min().unwrap_or(0);
         let arrived = operations().any(|operation| operation.received().is_some());
         let to = operations().map(|operation| operation.returned).max().filter(|_| arrived).unwrap_or(NEVER);
-        if full.iter().all(|full| full.end < from || to < full.start) {
+        if counted.iter().all(|counted| counted.end < from || to < counted.start) {
             groups.push(group);
         }
     }
     for (place, operation) in history.operations.iter().enumerate() {
         // A pending receive stays: it may be the one that took a message that nobody else got.
-        if operation.says_full() || operation.says_empty() || told(operation) {
+        let unchanged = operation.says_full() || operation.says_empty() || told(operation);
+        if unchanged || operation.action == Action::Len {
             groups.push(vec![place]);
         }
     }
@@ -153,6 +157,25 @@ mod tests {
         assert_eq!(shrink(&text.parse().expect("a history")).operations.len(), 3);
     }
 
+    /// So does a message that may have been counted; one that cannot have been goes, and so do lengths that are true.
+    #[test]
+    fn what_was_counted_stays() {
+        let small = shrunk(
+            "capacity 3, senders 1, receivers 1
+            0 1..2 send 1 -> ok
+            1 3..4 len -> 1
+            1 5..6 recv -> 1
+            0 7..8 send 2 -> ok
+            0 9..10 send 3 -> ok
+            1 11..12 len -> 1
+            0 13..14 send 4 -> ok",
+        );
+        assert_eq!(
+            small,
+            "capacity 3, senders 1, receivers 1\n0 1..2 send 2 -> ok\n0 3..4 send 3 -> ok\n1 5..6 len -> 1\n"
+        );
+    }
+
     #[test]
     fn a_disconnect_that_is_none_is_left_alone() {
         let small = shrunk(
@@ -200,6 +223,7 @@ mod tests {
                         let operation = history.operations[place];
                         let answer = operation.answer.map(|answer| match answer {
                             Answer::Received(_) => Answer::Received(0),
+                            Answer::Length(_) => Answer::Length(0),
                             other => other,
                         });
                         (operation.action.sends().is_some(), answer)
@@ -207,6 +231,6 @@ mod tests {
                 }
             }
         }
-        assert!(seen.len() >= 8, "{seen:?}");
+        assert!(seen.len() >= 9, "{seen:?}");
     }
 }

@@ -31,18 +31,24 @@ pub struct Stream {
     pub limit: Duration,
     /// Of a consumer's receives, so many in a hundred do not wait.
     pub hasty: usize,
+    /// Before so many in a hundred of its receives a consumer asks for the length.
+    pub asks: usize,
     /// Decides which.
     pub seed: u64,
 }
 
 impl std::fmt::Display for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Stream { capacity, producers, consumers, messages, hasty, .. } = self;
+        let Stream { capacity, producers, consumers, messages, hasty, asks, .. } = self;
         write!(
             f,
             "capacity {capacity}; {producers} producer(s) send {messages} messages each; {consumers} consumer(s) receive, \
              {hasty} in 100 times with try_recv"
-        )
+        )?;
+        match asks {
+            0 => Ok(()),
+            asks => write!(f, ", and ask {asks} in 100 times for the length before"),
+        }
     }
 }
 
@@ -58,6 +64,7 @@ impl Stream {
             messages: messages / producers,
             limit: LIMIT,
             hasty: dice.pick(&[0, 10, 50]),
+            asks: if info.require(Capability::Len).is_ok() { dice.pick(&[0, 5, 30]) } else { 0 },
             seed: dice.below(usize::MAX) as u64,
         }
     }
@@ -88,13 +95,14 @@ impl Stream {
         }
         drop(sender);
         for (index, receiver) in receivers.into_iter().enumerate() {
-            let (thread, stamps, hasty) = (self.producers + index, Arc::clone(&stamps), self.hasty);
+            let (thread, stamps) = (self.producers + index, Arc::clone(&stamps));
+            let (hasty, asks) = (self.hasty, self.asks);
             let mut dice = Dice::new(self.seed.wrapping_add(index as u64));
             let about = 2 * self.producers * self.messages / self.consumers;
             members.push(crew.spawn(format!("consumer {index}"), move |gate| {
                 let mut operations = Vec::with_capacity(about);
                 gate.pass();
-                consume(thread, receiver, hasty, &mut dice, &stamps, &mut operations);
+                consume(thread, receiver, [hasty, asks], &mut dice, &stamps, &mut operations);
                 operations
             })?);
         }
@@ -152,12 +160,16 @@ fn produce(
 fn consume(
     thread: usize,
     receiver: impl Receiver<u64>,
-    hasty: usize,
+    [hasty, asks]: [usize; 2],
     dice: &mut Dice,
     stamps: &Stamps,
     operations: &mut Vec<Operation>,
 ) {
     loop {
+        if asks > 0 && dice.percent(asks) {
+            let length = || receiver.len().expect("a channel that does not tell its length is not asked");
+            noted(thread, Action::Len, stamps, operations, || Answer::Length(length() as u64));
+        }
         let answer = if dice.percent(hasty) {
             let try_recv = || match receiver.try_recv() {
                 Ok(message) => Answer::Received(message),
@@ -182,15 +194,45 @@ fn consume(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linearizability::fifo;
+    use crate::linearizability::fifo::{self, Violation};
     use harness::channels::mutex_deque::MutexDeque;
+    use harness::planted::flawed::{MiscountsWhenFull, Plain};
+
+    /// Sooner or later the channel is full when it is asked.
+    #[test]
+    fn a_wrong_length_is_seen_in_a_stream() {
+        let limit = Duration::from_secs(60);
+        let capacity = Capacity::of(2);
+        let stream = Stream {
+            capacity,
+            producers: 2,
+            consumers: 2,
+            messages: 500,
+            limit,
+            hasty: 10,
+            asks: 50,
+            seed: 1,
+        };
+        let began = Instant::now();
+        loop {
+            let history = stream.record::<Plain<MiscountsWhenFull>>(limit).expect("it ends");
+            match fifo::check(&history) {
+                Err(Violation::Miscounted { says, .. }) => {
+                    return assert_eq!(history.operations[says].answer, Some(Answer::Length(3)));
+                }
+                other => assert_eq!(other, Ok(())),
+            }
+            assert!(began.elapsed() < limit, "it was never full");
+        }
+    }
 
     #[test]
     fn a_stream_is_recorded_whole_and_is_legal() {
         let limit = Duration::from_secs(60);
         for capacity in [Capacity::Rendezvous, Capacity::of(3), Capacity::Unbounded] {
             let (producers, consumers, messages) = (2, 2, 500);
-            let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 30, seed: 1 };
+            let stream =
+                Stream { capacity, producers, consumers, messages, limit, hasty: 30, asks: 20, seed: 1 };
             let history = stream.record::<MutexDeque>(Duration::from_secs(60)).expect("it ends");
             assert_eq!(history.well_formed(), Ok(()));
             let count = |wanted: fn(&Operation) -> bool| {
@@ -198,6 +240,9 @@ mod tests {
             };
             assert_eq!(count(|operation| operation.sent().is_some()), producers * messages);
             assert_eq!(count(|operation| operation.received().is_some()), producers * messages);
+            let asked = count(|operation| operation.action == Action::Len);
+            let (received, least) = (producers * messages, producers * messages / 10);
+            assert!(asked > least && asked < received, "{asked} of some {received} times");
             assert_eq!(fifo::check(&history), Ok(()), "{stream}");
             let cut = Stream { limit: Duration::ZERO, ..stream };
             let history = cut.record::<MutexDeque>(Duration::from_secs(60)).expect("it ends");
