@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
 
 use crate::Applied;
+use crate::cfg;
 
 /// The rule that leads `std`, `core` and `alloc` to the shim.
 pub const STD: &str = "std";
@@ -55,7 +56,7 @@ pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten>
         primitives: 0,
         named: Vec::new(),
     };
-    file.look(tokens, is_root)?;
+    file.look(tokens, is_root, true)?;
     let mut new = text.to_owned();
     file.edits.sort_by_key(|(range, _)| range.start);
     for (range, with) in file.edits.iter().rev() {
@@ -88,19 +89,29 @@ struct File {
 }
 
 impl File {
-    /// Looks at the tokens of the file's own level, when `is_root` the crate's, and then at those of the groups in them.
-    fn look(&mut self, tokens: TokenStream, is_root: bool) -> Result<()> {
+    /// Looks at the tokens of the file's own level, when `is_root` the crate's, and then at those of the groups in them. What is never
+    /// built may hold what it likes.
+    fn look(&mut self, tokens: TokenStream, is_root: bool, is_built: bool) -> Result<()> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut unbuilt_until = 0;
         for place in 0..tokens.len() {
             let here = &tokens[place..];
-            self.refuse(here)?;
+            unbuilt_until = unbuilt_until.max(cfg::unbuilt(here).map_or(0, |length| place + length));
+            let is_built = is_built && place >= unbuilt_until;
+            if is_built {
+                self.refuse(here)?;
+            }
             self.extern_crate(here, is_root);
             self.spinning_loop(here);
+            for decided in cfg::decided(here) {
+                self.edit(&decided.name, decided.with.to_owned(), cfg::CFG, decided.what.to_owned());
+            }
             match &tokens[place] {
                 TokenTree::Ident(ident) => {
-                    self.primitives += usize::from(PRIMITIVES.iter().any(|name| ident == name));
+                    let is_primitive = is_built && PRIMITIVES.iter().any(|name| ident == name);
+                    self.primitives += usize::from(is_primitive);
                 }
-                TokenTree::Group(group) => self.look(group.stream(), false)?,
+                TokenTree::Group(group) => self.look(group.stream(), false, is_built)?,
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
         }
@@ -251,6 +262,40 @@ mod tests {
         // A function that others call from C is the crate's own code.
         rewritten("extern \"C\" fn f() {}", false);
         instrumented("fn (", Path::new("src/a.rs"), false).expect_err("no Rust");
+    }
+
+    #[test]
+    fn a_crates_own_models_are_never_built() {
+        let text = "#![cfg_attr(loom, feature(loom))]\n#[cfg(all(loom, feature = \"loom\"))]\nmod a;\n#[cfg(not(loom))] mod b;\n\
+                    fn f(loom: u8) { if cfg!(shuttle) { loom::f(cfg, (loom)) } }\n#[cfg(not(miri))] mod c;";
+        let new = rewritten(text, false);
+        assert_eq!(
+            new.text,
+            "#![cfg_attr(any(), feature(loom))]\n#[cfg(all(any(), feature = \"loom\"))]\nmod a;\n#[cfg(not(any()))] mod b;\n\
+             fn f(loom: u8) { if cfg!(not(all())) { loom::f(cfg, (loom)) } }\n#[cfg(not(all()))] mod c;"
+        );
+        let lines: Vec<_> = new.applied.iter().map(ToString::to_string).collect();
+        let never = |line: usize, name| format!("cfg: src/a.rs:{line}: cfg({name}) is never true");
+        let always = "cfg: src/a.rs:6: cfg(miri) is always true".to_owned();
+        assert_eq!(
+            lines,
+            [never(1, "loom"), never(2, "loom"), never(4, "loom"), never(5, "shuttle"), always]
+        );
+    }
+
+    #[test]
+    fn what_is_never_built_may_hold_what_no_checker_sees() {
+        let fence = "fn fence() { #[cfg(all(target_arch = \"x86_64\", not(miri)))] { use core::arch::asm; asm!(\"\"); return; }\n";
+        rewritten(&format!("{fence} atomic::fence(SeqCst) }}"), false);
+        for (text, line) in [
+            (format!("{fence} asm!(\"\") }}"), 2),
+            (fence.replace("not(miri)", "miri") + "}", 1),
+            (fence.replace("cfg(all(", "doc(all(") + "}", 1),
+        ] {
+            let error = instrumented(&text, Path::new("src/a.rs"), false).expect_err(&text).to_string();
+            assert!(error.starts_with(&format!("src/a.rs:{line}: it has ")), "{error}");
+        }
+        assert_eq!(rewritten("#[cfg(loom)] use std::sync::Mutex; use std::thread;", false).primitives, 1);
     }
 
     #[test]
