@@ -83,9 +83,8 @@ impl Manifest {
         replace(dependencies, folders, used, &mut changed)?;
         if let Some(targets) = manifest.get_mut("target").and_then(Item::as_table_like_mut) {
             for (_, target) in targets.iter_mut() {
-                if let Some(table) = target.as_table_like_mut() {
-                    table.remove("dev-dependencies");
-                }
+                let target = target.as_table_like_mut().context("a target is no table")?;
+                target.remove("dev-dependencies");
                 if let Some(dependencies) = target.get_mut("dependencies") {
                     replace(dependencies, folders, used, &mut changed)?;
                 }
@@ -221,6 +220,9 @@ version = "0.8"
 [target.'cfg(all(loom, unix))'.dependencies.loom]
 version = "0.7"
 optional = true
+
+[target.'cfg(target_family = "wasm")'.dev-dependencies.wasm-bindgen-test]
+version = "0.3"
 
 [lints.rust]
 warnings = "deny"

@@ -13,6 +13,10 @@ use crate::{memory, tasks, thread, time};
 /// So many of the last steps are told.
 const STEPS_TOLD: usize = 400;
 
+/// A thread that took so many steps while nobody else took one lets others run: some loops wait without saying so, and a system's scheduler
+/// lets nobody wait for ever. More than a thread of the models takes that does not wait.
+const MOST_ALONE: usize = 200;
+
 /// What a thread did, and where.
 type Step = (usize, &'static str, &'static Location<'static>);
 
@@ -25,6 +29,8 @@ thread_local! {
     /// What atomic pointers were given, and where.
     static PUBLISHED: RefCell<Vec<(usize, &'static Location<'static>)>> = const { RefCell::new(Vec::new()) };
     static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
+    /// The thread that took the last step, and how many it took since another one did.
+    static ALONE: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
 /// Runs one execution of `model`, on a thread of its own, and looks at what it left behind.
@@ -45,6 +51,7 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     });
     USED.with_borrow_mut(Vec::clear);
     PUBLISHED.with_borrow_mut(Vec::clear);
+    ALONE.set((0, 0));
     tasks::begin();
     thread::begin();
     time::begin();
@@ -105,8 +112,14 @@ pub(crate) fn first_use(life: *const Life, place: &'static Location<'static>) {
 /// Lets other threads run, and then notes a step of this one.
 pub(crate) fn step(what: &'static str, place: &'static Location<'static>) {
     memory::assert_sound();
-    // Shuttle knows no time: a sleep is a switch.
-    shuttle::thread::sleep(time::Duration::ZERO);
+    let (last, taken) = ALONE.get();
+    if last == tasks::me() && taken >= MOST_ALONE {
+        ALONE.set((last, 0));
+        shuttle::thread::yield_now();
+    } else {
+        // Shuttle knows no time: a sleep is a switch.
+        shuttle::thread::sleep(time::Duration::ZERO);
+    }
     note(what, place);
 }
 
@@ -114,6 +127,8 @@ pub(crate) fn step(what: &'static str, place: &'static Location<'static>) {
 pub(crate) fn note(what: &'static str, place: &'static Location<'static>) {
     thread::acted();
     let step = (tasks::me(), what, place);
+    let (last, alone) = ALONE.get();
+    ALONE.set((step.0, if last == step.0 { alone + 1 } else { 1 }));
     STEPS.with_borrow_mut(|(steps, taken)| {
         if steps.len() < STEPS_TOLD {
             steps.push(step);

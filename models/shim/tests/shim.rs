@@ -15,19 +15,23 @@ use chanlab_shim::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use chanlab_shim::sync::{Arc, Condvar, Mutex};
 use chanlab_shim::thread;
 use chanlab_shim::time::{Duration, Instant};
-use shuttle::scheduler::RandomScheduler;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 const SCHEDULES: usize = 500;
 
 /// Runs so many schedules of a model.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
+    explore_by(RandomScheduler::new_from_seed(7, SCHEDULES), model);
+}
+
+fn explore_by(scheduler: impl Scheduler + 'static, model: impl Fn() + Send + Sync + 'static) {
     let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
     let mut config = Config::new();
     config.failure_persistence = FailurePersistence::None;
     config.silence_warnings = true;
     config.max_steps = MaxSteps::FailAfter(10_000);
-    Runner::new(RandomScheduler::new_from_seed(7, SCHEDULES), config).run(move || execution(&model));
+    Runner::new(scheduler, config).run(move || execution(&model));
 }
 
 /// What a model that has to fail says.
@@ -319,5 +323,23 @@ fn a_loop_that_spins_lets_others_run() {
             }
         }
         other.join().expect("it does not panic");
+    });
+}
+
+/// By priorities, whoever waits so would wait for ever for one with a lower priority.
+#[test]
+fn a_loop_that_waits_without_saying_so_lets_others_run() {
+    explore_by(PctScheduler::new_from_seed(7, 3, SCHEDULES), || {
+        let stage = Arc::new(AtomicUsize::new(0));
+        let others = [1, 2].map(|own| {
+            let stage = Arc::clone(&stage);
+            thread::spawn(move || {
+                while stage.load(Ordering::SeqCst) != own {}
+                stage.store(own + 1, Ordering::SeqCst);
+            })
+        });
+        stage.store(1, Ordering::SeqCst);
+        while stage.load(Ordering::SeqCst) != 3 {}
+        others.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
     });
 }
