@@ -1,7 +1,8 @@
 //! `thingbuf`: a ring of slots that are used again, and lists of waiters that live on their stacks; here its blocking channel.
 //!
-//! It gives slots out and takes them back, and what is in them stays; a message is here what a slot holds, or `None`.
+//! It gives slots out and takes them back, and what is in them stays: so a slot holds a message here, or none.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use harness::channel::{
@@ -50,28 +51,35 @@ impl Channel for Subject {
     }
 }
 
+/// What a slot holds. Thingbuf asks of it that threads may share it, which they never do: nobody ever locks this.
+type Slot<T> = Mutex<Option<T>>;
+
 /// What becomes of a slot between two messages: it is empty.
 #[derive(Debug)]
 pub struct Emptied;
 
-impl<T> Recycle<Option<T>> for Emptied {
-    fn new_element(&self) -> Option<T> {
-        None
+impl<T> Recycle<Slot<T>> for Emptied {
+    fn new_element(&self) -> Slot<T> {
+        Mutex::new(None)
     }
 
-    fn recycle(&self, element: &mut Option<T>) {
-        *element = None;
+    fn recycle(&self, element: &mut Slot<T>) {
+        *element.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
+fn filled<T>(message: T) -> Slot<T> {
+    Mutex::new(Some(message))
+}
+
 /// The message of a slot that was sent.
-fn message<T>(slot: Option<T>) -> T {
-    slot.expect("nobody sends an empty slot")
+fn message<T>(slot: Slot<T>) -> T {
+    slot.into_inner().unwrap_or_else(PoisonError::into_inner).expect("nobody sends an empty slot")
 }
 
 /// Thingbuf's sender.
 #[derive(Debug)]
-pub struct ThingSender<T>(blocking::Sender<Option<T>, Emptied>);
+pub struct ThingSender<T>(blocking::Sender<Slot<T>, Emptied>);
 
 // Not derived: a derived `Clone` would ask `T: Clone`.
 impl<T> Clone for ThingSender<T> {
@@ -82,11 +90,11 @@ impl<T> Clone for ThingSender<T> {
 
 impl<T: Send + 'static> Sender<T> for ThingSender<T> {
     fn send(&self, sent: T) -> Result<(), SendError<T>> {
-        self.0.send(Some(sent)).map_err(|error| SendError { message: Some(message(error.into_inner())) })
+        self.0.send(filled(sent)).map_err(|error| SendError { message: Some(message(error.into_inner())) })
     }
 
     fn try_send(&self, sent: T) -> Result<(), TrySendError<T>> {
-        self.0.try_send(Some(sent)).map_err(|error| match error {
+        self.0.try_send(filled(sent)).map_err(|error| match error {
             errors::TrySendError::Full(slot) => TrySendError::Full(message(slot)),
             errors::TrySendError::Closed(slot) => TrySendError::Disconnected(message(slot)),
             other => panic!("thingbuf has another error now: {other:?}"),
@@ -94,7 +102,7 @@ impl<T: Send + 'static> Sender<T> for ThingSender<T> {
     }
 
     fn send_timeout(&self, sent: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.0.send_timeout(Some(sent), timeout).map_err(|error| match error {
+        self.0.send_timeout(filled(sent), timeout).map_err(|error| match error {
             errors::SendTimeoutError::Timeout(slot) => SendTimeoutError::Timeout(message(slot)),
             errors::SendTimeoutError::Closed(slot) => SendTimeoutError::Disconnected(message(slot)),
             other => panic!("thingbuf has another error now: {other:?}"),
@@ -104,7 +112,7 @@ impl<T: Send + 'static> Sender<T> for ThingSender<T> {
 
 /// Thingbuf's receiver.
 #[derive(Debug)]
-pub struct ThingReceiver<T>(blocking::Receiver<Option<T>, Emptied>);
+pub struct ThingReceiver<T>(blocking::Receiver<Slot<T>, Emptied>);
 
 impl<T: Send + 'static> Receiver<T> for ThingReceiver<T> {
     fn recv(&self) -> Result<T, RecvError> {

@@ -56,7 +56,7 @@ pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten>
         primitives: 0,
         named: Vec::new(),
     };
-    file.look(tokens, is_root, true)?;
+    file.look(tokens, if is_root { Level::Root } else { Level::Inner }, true)?;
     let mut new = text.to_owned();
     file.edits.sort_by_key(|(range, _)| range.start);
     for (range, with) in file.edits.iter().rev() {
@@ -88,10 +88,20 @@ struct File {
     named: Vec<String>,
 }
 
+/// Where tokens stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// In the root of the crate itself.
+    Root,
+    /// In what a macro is given there: what it makes of it is in the root, or nowhere.
+    Macro,
+    /// Elsewhere.
+    Inner,
+}
+
 impl File {
-    /// Looks at the tokens of the file's own level, when `is_root` the crate's, and then at those of the groups in them. What is never
-    /// built may hold what it likes.
-    fn look(&mut self, tokens: TokenStream, is_root: bool, is_built: bool) -> Result<()> {
+    /// Looks at the tokens of a level, and then at those of the groups in them. What is never built may hold what it likes.
+    fn look(&mut self, tokens: TokenStream, level: Level, is_built: bool) -> Result<()> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut unbuilt_until = 0;
         for place in 0..tokens.len() {
@@ -101,7 +111,7 @@ impl File {
             if is_built {
                 self.refuse(here)?;
             }
-            self.extern_crate(here, is_root);
+            self.extern_crate(here, level);
             self.spinning_loop(here);
             for decided in cfg::decided(here) {
                 self.edit(&decided.name, decided.with.to_owned(), cfg::CFG, decided.what.to_owned());
@@ -111,7 +121,11 @@ impl File {
                     let is_primitive = is_built && PRIMITIVES.iter().any(|name| ident == name);
                     self.primitives += usize::from(is_primitive);
                 }
-                TokenTree::Group(group) => self.look(group.stream(), false, is_built)?,
+                TokenTree::Group(group) => {
+                    let is_given = place > 0 && is_punct(&tokens[place - 1], '!');
+                    let inner = if level == Level::Root && is_given { Level::Macro } else { Level::Inner };
+                    self.look(group.stream(), inner, is_built)?;
+                }
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
         }
@@ -133,7 +147,7 @@ impl File {
     }
 
     /// `extern crate std;`, which would lead past the shim.
-    fn extern_crate(&mut self, tokens: &[TokenTree], is_root: bool) {
+    fn extern_crate(&mut self, tokens: &[TokenTree], level: Level) {
         let words = words(tokens, 5);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (of, name) = match words.as_slice() {
@@ -144,9 +158,14 @@ impl File {
         if !SHADOWED.contains(&of) {
             return;
         }
-        let with = if of == name && words[3] == ";" { format!("{SHIM} as {name}") } else { SHIM.to_owned() };
+        let is_short = words[3] == ";";
+        if level == Level::Macro && is_short {
+            // The end of the root has the name, whatever the macro makes of this.
+            return self.edit(&tokens[2], format!("{SHIM} as _"), STD, format!("{name} is the shim"));
+        }
+        let with = if is_short { format!("{SHIM} as {name}") } else { SHIM.to_owned() };
         self.edit(&tokens[2], with, STD, format!("{name} is the shim"));
-        if is_root {
+        if level == Level::Root {
             self.edits.push((start(&tokens[0]), "#[macro_use] ".to_owned()));
             self.named.push(name.to_owned());
         }
@@ -200,6 +219,10 @@ fn words(tokens: &[TokenTree], count: usize) -> Vec<String> {
     tokens.iter().take(count).map(word).collect()
 }
 
+fn is_punct(token: &TokenTree, which: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == which)
+}
+
 fn line(token: &TokenTree) -> LineColumn {
     token.span().start()
 }
@@ -236,6 +259,17 @@ mod tests {
     fn an_extern_crate_in_a_module_is_pointed_to_the_shim() {
         let new = rewritten("mod a { extern crate alloc as x; extern crate other; }", false);
         assert_eq!(new.text, "mod a { extern crate chanlab_shim as x; extern crate other; }");
+    }
+
+    #[test]
+    fn an_extern_crate_that_a_macro_may_leave_out_names_nothing() {
+        let new = rewritten(
+            "feature! { #![feature = \"alloc\"] extern crate alloc; mod a { extern crate std; } }",
+            true,
+        );
+        let begin = "feature! { #![feature = \"alloc\"] extern crate chanlab_shim as _; mod a { extern crate chanlab_shim as std; } }\n";
+        assert!(new.text.starts_with(begin), "{}", new.text);
+        assert!(new.text.ends_with("\n#[macro_use]\nextern crate chanlab_shim as alloc;\n"), "{}", new.text);
     }
 
     #[test]
