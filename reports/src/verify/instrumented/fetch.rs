@@ -13,6 +13,7 @@ use serde::Deserialize;
 use toml_edit::InlineTable;
 
 use crate::versions::build::first_error;
+use crate::versions::manifest;
 use crate::versions::source::Source;
 use crate::versions::workspace::{LOCK, MANIFEST, project, read, write, write_lock};
 
@@ -80,6 +81,15 @@ impl Fetched {
     }
 }
 
+#[cfg(test)]
+impl Fetched {
+    /// Packages by name, version, folder and the places of their dependencies among them.
+    pub(super) fn of(packages: Vec<(String, String, PathBuf, BTreeMap<String, usize>)>) -> Self {
+        let package = |(name, version, folder, dependencies)| Package { name, version, folder, dependencies };
+        Fetched { packages: packages.into_iter().map(package).collect() }
+    }
+}
+
 impl Package {
     /// The names of what it is built with.
     pub fn built_with(&self) -> BTreeSet<String> {
@@ -132,7 +142,7 @@ struct Kind {
 /// When cargo is not there, or cannot have it: what it says.
 pub fn source(root: &Path, package: &str, source: &Source) -> Result<Fetched> {
     let folder = root.join("fetch").join(format!("{package}-{}", source.slug()));
-    let changed = write(&folder.join(MANIFEST), manifest(package, source)?.as_bytes())?;
+    let changed = write(&folder.join(MANIFEST), depends(package, source)?.as_bytes())?;
     write(&folder.join("src/lib.rs"), b"")?;
     let lock = lock(&read(&project()?, LOCK)?, package, source)?;
     write_lock(&folder, &lock, changed)?;
@@ -163,7 +173,8 @@ fn host() -> Result<String> {
     host.map(str::to_owned).context("rustc does not tell its host")
 }
 
-fn manifest(package: &str, source: &Source) -> Result<String> {
+/// The manifest of a project that depends on it alone.
+fn depends(package: &str, source: &Source) -> Result<String> {
     let mut place = InlineTable::new();
     match source {
         Source::Published(version) => place.insert("version", format!("={version}").into()),
@@ -186,30 +197,21 @@ publish = false
     ))
 }
 
-/// A lock file that names the version: one that its authors withdrew is taken by cargo when it stands here, and else not.
+/// The lock file to begin with: the project's, so that a dependency that the project has anyway is the same, with the version that is asked for:
+/// one that its authors withdrew is taken by cargo when it stands here, and else not.
 fn lock(project: &str, package: &str, source: &Source) -> Result<String> {
-    let Source::Published(version) = source else { return Ok("version = 4\n".to_owned()) };
-    // As the project's lock file names the registry.
-    let registry = project
-        .lines()
-        .find(|line| line.starts_with("source = "))
-        .context("the lock file names no registry")?;
-    Ok(format!(
-        r#"version = 4
-
-[[package]]
-name = "fetch"
-version = "0.0.0"
-dependencies = [
- "{package}",
-]
-
-[[package]]
-name = "{package}"
-version = "{version}"
-{registry}
-"#
-    ))
+    let mut text = manifest::lock(project, package, source)?;
+    let mut own = "name = \"fetch\"\nversion = \"0.0.0\"\n".to_owned();
+    if let Source::Published(version) = source {
+        own += &format!("dependencies = [\"{package} {version}\"]\n");
+        if !manifest::is_locked(&text, package, source)? {
+            // As the project's lock file names the registry.
+            let registry = project.lines().find(|line| line.starts_with("source = "));
+            let registry = registry.context("the lock file names no registry")?;
+            text += &format!("\n[[package]]\nname = \"{package}\"\nversion = \"{version}\"\n{registry}\n");
+        }
+    }
+    Ok(text + "\n[[package]]\n" + &own)
 }
 
 #[cfg(test)]
@@ -263,8 +265,27 @@ mod tests {
     }
 
     #[test]
+    fn a_version_is_locked_whether_or_not_the_project_has_it() {
+        let project = "version = 4\n\n[[package]]\nname = \"queue\"\nversion = \"1.0.0\"\nsource = \"registry+r\"\nchecksum = \"c\"\n";
+        let of = |package, source: &Source| lock(project, package, source).expect("it can be made");
+        let old = Source::Published("0.9.0".to_owned());
+        let locked = of("queue", &old);
+        assert!(manifest::is_locked(&locked, "queue", &old).expect("a lock file"), "{locked}");
+        assert!(!locked.contains("checksum"), "{locked}");
+        let other = of("park", &old);
+        assert!(manifest::is_locked(&other, "park", &old).expect("a lock file"), "{other}");
+        assert_eq!(other.matches("source = \"registry+r\"").count(), 2, "{other}");
+        assert!(
+            other.ends_with("name = \"fetch\"\nversion = \"0.0.0\"\ndependencies = [\"park 0.9.0\"]\n"),
+            "{other}"
+        );
+        let checkout = Source::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
+        assert!(of("queue", &checkout).ends_with("name = \"fetch\"\nversion = \"0.0.0\"\n"));
+    }
+
+    #[test]
     fn the_project_that_is_fetched_with_depends_on_the_version_alone() {
-        let of = |source| manifest("a", &source).expect("text");
+        let of = |source| depends("a", &source).expect("text");
         assert!(of(Source::Published("1.0.0".to_owned())).contains("\na = { version = \"=1.0.0\" }\n"));
         let checkout = Source::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
         assert!(of(checkout).contains("\na = { path = \"/b\" }\n"));

@@ -27,7 +27,7 @@ const ADAPTER: &str = "adapter.rs";
 const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/stand-ins/*", "models/subject"];
 
 /// Of the models, what is not explored: other programs, what is generated, what was found.
-const MODELS_LEFT_OUT: [&str; 5] = ["instrument", "mutants.json", "shim", "src", "subject"];
+const MODELS_LEFT_OUT: [&str; 6] = ["adapters", "instrument", "mutants.json", "shim", "src", "subject"];
 
 /// Of the models' library, its programs.
 const SOURCE_LEFT_OUT: [&str; 1] = ["bin"];
@@ -181,4 +181,54 @@ pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --mod
 "#,
         of.asked()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A crate `a` that is built with `parking` and with `event-listener`, which has `parking` as well, in the version that is given.
+    fn fetched(folder: &Path, version: &str) -> Fetched {
+        let mut packages = Vec::new();
+        for (name, own, dependencies) in [
+            ("a", "1.0.0", [("parking", 1), ("event-listener", 2)].as_slice()),
+            ("parking", "2.0.0", &[]),
+            ("event-listener", "5.0.0", &[("parking", if version == "2.0.0" { 1 } else { 3 })]),
+            ("parking", version, &[]),
+        ] {
+            let place = folder.join(format!("{name}-{own}"));
+            let needs: String = dependencies.iter().map(|(name, _)| format!("{name} = \"1\"\n")).collect();
+            let manifest =
+                format!("[package]\nname = \"{name}\"\nversion = \"{own}\"\n\n[dependencies]\n{needs}");
+            write(&place.join(MANIFEST), manifest.as_bytes()).expect("written");
+            write(&place.join("src/lib.rs"), b"use std::sync::Mutex;\n").expect("written");
+            let dependencies = dependencies.iter().map(|&(name, place)| (name.to_owned(), place)).collect();
+            packages.push((name.to_owned(), own.to_owned(), place, dependencies));
+        }
+        Fetched::of(packages)
+    }
+
+    #[test]
+    fn dependencies_are_instrumented_with_the_crate_and_each_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let workspace = folder.path().join("workspace");
+        let made = copies(&workspace, &fetched(folder.path(), "2.0.0")).expect("all can be instrumented");
+        let names: Vec<_> = made.iter().map(|one| (one.package.as_str(), one.version.as_str())).collect();
+        assert_eq!(names, [("a", "1.0.0"), ("parking", "2.0.0"), ("event-listener", "5.0.0")]);
+        let text = |file: &str| fs::read_to_string(workspace.join(file)).expect(file);
+        assert!(text("source/Cargo.toml").contains("path = \"../dependencies/parking\""));
+        assert!(text("dependencies/event-listener/Cargo.toml").contains("path = \"../parking\""));
+        assert!(text("dependencies/parking/Cargo.toml").contains("path = \"../../models/shim\""));
+        assert!(text("dependencies/parking/src/lib.rs").contains("extern crate chanlab_shim as std;"));
+    }
+
+    #[test]
+    fn two_versions_of_a_dependency_are_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = copies(&folder.path().join("workspace"), &fetched(folder.path(), "1.0.0"));
+        assert_eq!(
+            error.expect_err("there is one folder for both").to_string(),
+            "a is built with two versions of parking, 2.0.0 and 1.0.0"
+        );
+    }
 }
