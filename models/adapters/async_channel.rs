@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use harness::channel::{
-    Capability, Capacity, Channel, Difference, Handles, Info, NoSelect, Receiver, RecvError,
-    RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
+    Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
+    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
 /// The channel `async-channel`.
@@ -22,10 +22,7 @@ impl Channel for Subject {
             (Capability::RecvTimeout, "async-channel has no deadlines: timeouts are an executor's"),
             (Capability::Select, "async-channel has no select of its own"),
         ],
-        differs: &[
-            (Difference::BoundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
-            (Difference::UnboundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
-        ],
+        differs: &[],
         notes: &[],
     };
     type Sender<T: Send + 'static> = AsyncSender<T>;

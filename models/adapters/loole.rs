@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use harness::channel::{
-    Capability, Capacity, Channel, Difference, Handles, Info, NoSelect, Receiver, RecvError,
-    RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
+    Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
+    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
 /// The channel `loole`.
@@ -17,10 +17,7 @@ impl Channel for Subject {
         package: Some("loole"),
         about: "a queue and queues of waiters behind one lock",
         lacks: &[(Capability::Select, "loole has no select")],
-        differs: &[
-            (Difference::BoundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
-            (Difference::UnboundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
-        ],
+        differs: &[],
         notes: &[],
     };
     type Sender<T: Send + 'static> = LooleSender<T>;
