@@ -9,7 +9,7 @@
 //!   ([`manifest`]). A dependency of which nobody knows whether it has any is an error.
 //! - **dependency**: one whose primitives are those of `std` and `core` is itself instrumented: `Cargo.toml` leads to its copy, which
 //!   whoever called has to make ([`Instrumented::dependencies`]).
-//! - **cfg**: what a crate has for `cfg(loom)` and `cfg(shuttle)` is never built, what it has for `cfg(miri)` is always ([`cfg`]).
+//! - **cfg**: what a crate has for `cfg(loom)` and `cfg(shuttle)` is never built, what it has for `cfg(miri)` is always ([`mod@cfg`]).
 //! - **spin**: a loop that spins or yields a fixed number of times does so twice ([`source`]): each time is a step of the model, and what
 //!   comes after the loop has to be reached.
 //!
