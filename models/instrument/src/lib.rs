@@ -7,14 +7,19 @@
 //!   with them leads to `models/shim`. An `extern crate` of theirs that is there is pointed to the shim.
 //! - **stand-in**: a dependency with primitives of its own is renamed to its stand-in of `models/shim/stand-ins`, in `Cargo.toml` alone
 //!   ([`manifest`]). A dependency of which nobody knows whether it has any is an error.
+//! - **dependency**: one whose primitives are those of `std` and `core` is itself instrumented: `Cargo.toml` leads to its copy, which
+//!   whoever called has to make ([`Instrumented::dependencies`]).
+//! - **cfg**: what a crate has for `cfg(loom)` and `cfg(shuttle)` is never built, what it has for `cfg(miri)` is always ([`mod@cfg`]).
 //! - **spin**: a loop that spins or yields a fixed number of times does so twice ([`source`]): each time is a step of the model, and what
 //!   comes after the loop has to be reached.
 //!
 //! What the checker could not see is an error that names the file and the line: assembly, foreign functions, the C library.
 
+pub mod cfg;
 pub mod manifest;
 pub mod source;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,22 +58,39 @@ pub struct Instrumented {
     pub version: String,
     /// What was done to it.
     pub applied: Vec<Applied>,
+    /// The dependencies that have to be instrumented as well: their packages' names.
+    pub dependencies: Vec<String>,
 }
 
-/// Copies the package in the folder `from` to the folder `to`, which it replaces, and instruments the copy. `shim` is the folder of
-/// `models/shim`, as the copy's manifest shall name it.
+/// Where the copy's manifest shall find what it leads to.
+#[derive(Clone, Copy, Debug)]
+pub struct Folders<'a> {
+    /// The folder of `models/shim`.
+    pub shim: &'a str,
+    /// That of the instrumented dependencies, each in a folder of its package's name.
+    pub dependencies: &'a str,
+}
+
+/// Copies the package in the folder `from` to the folder `to`, which it replaces, and instruments the copy. `used` are the packages that
+/// it is built with: of others, which it could have, nothing needs to be known.
 ///
 /// # Errors
 ///
 /// When `from` holds no package, a file cannot be read or written, or holds what cannot be instrumented: the message names the package,
 /// its version, the file and the line.
-pub fn instrument(from: &Path, to: &Path, shim: &str) -> Result<Instrumented> {
+pub fn instrument(
+    from: &Path,
+    to: &Path,
+    folders: Folders<'_>,
+    used: &BTreeSet<String>,
+) -> Result<Instrumented> {
     let path = from.join("Cargo.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let manifest = manifest::Manifest::parse(&text).with_context(|| format!("{}", path.display()))?;
     let name = format!("{} {}", manifest.package, manifest.version);
-    let (text, mut applied) =
-        manifest.instrumented(shim).with_context(|| format!("{name} cannot be instrumented: Cargo.toml"))?;
+    let manifest::Changed { text, mut applied, dependencies } = manifest
+        .instrumented(folders, used)
+        .with_context(|| format!("{name} cannot be instrumented: Cargo.toml"))?;
 
     if to.exists() {
         fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
@@ -111,11 +133,11 @@ pub fn instrument(from: &Path, to: &Path, shim: &str) -> Result<Instrumented> {
             manifest.root.display()
         );
     }
-    if primitives == 0 {
+    if primitives == 0 && dependencies.is_empty() {
         bail!(
             "{name} cannot be instrumented: it names no atomic, lock, cell or thread, so there is nothing to watch"
         );
     }
     let manifest::Manifest { package, version, .. } = manifest;
-    Ok(Instrumented { package, version, applied })
+    Ok(Instrumented { package, version, applied, dependencies })
 }

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
 
 use crate::Applied;
+use crate::cfg;
 
 /// The rule that leads `std`, `core` and `alloc` to the shim.
 pub const STD: &str = "std";
@@ -55,7 +56,7 @@ pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten>
         primitives: 0,
         named: Vec::new(),
     };
-    file.look(tokens, is_root)?;
+    file.look(tokens, if is_root { Level::Root } else { Level::Inner }, true)?;
     let mut new = text.to_owned();
     file.edits.sort_by_key(|(range, _)| range.start);
     for (range, with) in file.edits.iter().rev() {
@@ -87,20 +88,44 @@ struct File {
     named: Vec<String>,
 }
 
+/// Where tokens stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// In the root of the crate itself.
+    Root,
+    /// In what a macro is given there: what it makes of it is in the root, or nowhere.
+    Macro,
+    /// Elsewhere.
+    Inner,
+}
+
 impl File {
-    /// Looks at the tokens of the file's own level, when `is_root` the crate's, and then at those of the groups in them.
-    fn look(&mut self, tokens: TokenStream, is_root: bool) -> Result<()> {
+    /// Looks at the tokens of a level, and then at those of the groups in them. What is never built may hold what it likes.
+    fn look(&mut self, tokens: TokenStream, level: Level, is_built: bool) -> Result<()> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut unbuilt_until = 0;
         for place in 0..tokens.len() {
             let here = &tokens[place..];
-            self.refuse(here)?;
-            self.extern_crate(here, is_root);
+            unbuilt_until = unbuilt_until.max(cfg::unbuilt(here).map_or(0, |length| place + length));
+            let is_built = is_built && place >= unbuilt_until;
+            if is_built {
+                self.refuse(here)?;
+            }
+            self.extern_crate(here, level);
             self.spinning_loop(here);
+            for decided in cfg::decided(here) {
+                self.edit(&decided.name, decided.with.to_owned(), cfg::CFG, decided.what.to_owned());
+            }
             match &tokens[place] {
                 TokenTree::Ident(ident) => {
-                    self.primitives += usize::from(PRIMITIVES.iter().any(|name| ident == name));
+                    let is_primitive = is_built && PRIMITIVES.iter().any(|name| ident == name);
+                    self.primitives += usize::from(is_primitive);
                 }
-                TokenTree::Group(group) => self.look(group.stream(), false)?,
+                TokenTree::Group(group) => {
+                    let is_given = place > 0 && is_punct(&tokens[place - 1], '!');
+                    let inner = if level == Level::Root && is_given { Level::Macro } else { Level::Inner };
+                    self.look(group.stream(), inner, is_built)?;
+                }
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
         }
@@ -122,7 +147,7 @@ impl File {
     }
 
     /// `extern crate std;`, which would lead past the shim.
-    fn extern_crate(&mut self, tokens: &[TokenTree], is_root: bool) {
+    fn extern_crate(&mut self, tokens: &[TokenTree], level: Level) {
         let words = words(tokens, 5);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (of, name) = match words.as_slice() {
@@ -133,9 +158,14 @@ impl File {
         if !SHADOWED.contains(&of) {
             return;
         }
-        let with = if of == name && words[3] == ";" { format!("{SHIM} as {name}") } else { SHIM.to_owned() };
+        let is_short = words[3] == ";";
+        if level == Level::Macro && is_short {
+            // The end of the root has the name, whatever the macro makes of this.
+            return self.edit(&tokens[2], format!("{SHIM} as _"), STD, format!("{name} is the shim"));
+        }
+        let with = if is_short { format!("{SHIM} as {name}") } else { SHIM.to_owned() };
         self.edit(&tokens[2], with, STD, format!("{name} is the shim"));
-        if is_root {
+        if level == Level::Root {
             self.edits.push((start(&tokens[0]), "#[macro_use] ".to_owned()));
             self.named.push(name.to_owned());
         }
@@ -189,6 +219,10 @@ fn words(tokens: &[TokenTree], count: usize) -> Vec<String> {
     tokens.iter().take(count).map(word).collect()
 }
 
+fn is_punct(token: &TokenTree, which: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == which)
+}
+
 fn line(token: &TokenTree) -> LineColumn {
     token.span().start()
 }
@@ -228,6 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn an_extern_crate_that_a_macro_may_leave_out_names_nothing() {
+        let new = rewritten(
+            "feature! { #![feature = \"alloc\"] extern crate alloc; mod a { extern crate std; } }",
+            true,
+        );
+        let begin = "feature! { #![feature = \"alloc\"] extern crate chanlab_shim as _; mod a { extern crate chanlab_shim as std; } }\n";
+        assert!(new.text.starts_with(begin), "{}", new.text);
+        assert!(new.text.ends_with("\n#[macro_use]\nextern crate chanlab_shim as alloc;\n"), "{}", new.text);
+    }
+
+    #[test]
     fn loops_that_spin_are_shortened_and_others_are_not() {
         let text = "// for _ in 0..256 { spin(); }\nfn f() { for _ in 0..256u32 { backoff::yield_now(); }\n\
                     for _ in 0..256 { count(); }\nfor i in 0..256 { spin_loop(); }\nfor _ in 0..2 { spin_loop(); } }";
@@ -251,6 +296,40 @@ mod tests {
         // A function that others call from C is the crate's own code.
         rewritten("extern \"C\" fn f() {}", false);
         instrumented("fn (", Path::new("src/a.rs"), false).expect_err("no Rust");
+    }
+
+    #[test]
+    fn a_crates_own_models_are_never_built() {
+        let text = "#![cfg_attr(loom, feature(loom))]\n#[cfg(all(loom, feature = \"loom\"))]\nmod a;\n#[cfg(not(loom))] mod b;\n\
+                    fn f(loom: u8) { if cfg!(shuttle) { loom::f(cfg, (loom)) } }\n#[cfg(not(miri))] mod c;";
+        let new = rewritten(text, false);
+        assert_eq!(
+            new.text,
+            "#![cfg_attr(any(), feature(loom))]\n#[cfg(all(any(), feature = \"loom\"))]\nmod a;\n#[cfg(not(any()))] mod b;\n\
+             fn f(loom: u8) { if cfg!(not(all())) { loom::f(cfg, (loom)) } }\n#[cfg(not(all()))] mod c;"
+        );
+        let lines: Vec<_> = new.applied.iter().map(ToString::to_string).collect();
+        let never = |line: usize, name| format!("cfg: src/a.rs:{line}: cfg({name}) is never true");
+        let always = "cfg: src/a.rs:6: cfg(miri) is always true".to_owned();
+        assert_eq!(
+            lines,
+            [never(1, "loom"), never(2, "loom"), never(4, "loom"), never(5, "shuttle"), always]
+        );
+    }
+
+    #[test]
+    fn what_is_never_built_may_hold_what_no_checker_sees() {
+        let fence = "fn fence() { #[cfg(all(target_arch = \"x86_64\", not(miri)))] { use core::arch::asm; asm!(\"\"); return; }\n";
+        rewritten(&format!("{fence} atomic::fence(SeqCst) }}"), false);
+        for (text, line) in [
+            (format!("{fence} asm!(\"\") }}"), 2),
+            (fence.replace("not(miri)", "miri") + "}", 1),
+            (fence.replace("cfg(all(", "doc(all(") + "}", 1),
+        ] {
+            let error = instrumented(&text, Path::new("src/a.rs"), false).expect_err(&text).to_string();
+            assert!(error.starts_with(&format!("src/a.rs:{line}: it has ")), "{error}");
+        }
+        assert_eq!(rewritten("#[cfg(loom)] use std::sync::Mutex; use std::thread;", false).primitives, 1);
     }
 
     #[test]

@@ -26,7 +26,8 @@
 //! - A `compare_exchange_weak` does not fail without cause, and no wait ends without cause.
 //! - `Arc`, `OnceLock`, `Cell` and `RefCell` are the real ones: no thread runs between the halves of what they do, and loom neither sees what an
 //!   `Arc` orders nor tries both orders of two drops of one. A lazily made `static` is made once, and not for each execution.
-//! - A loop that spins lets others run once, however long it spins; `available_parallelism` is two.
+//! - A loop that spins lets others run once, however long it spins; one that does not say so lets them run after some hundred steps (`run`), as
+//!   a system's scheduler does sooner or later. `available_parallelism` is two.
 
 #[cfg(any(loom, shuttle))]
 pub mod cell;

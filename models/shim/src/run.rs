@@ -17,6 +17,21 @@ pub const TOO_LARGE: &str = "too large for what explores it";
 /// So many of the last steps are told.
 const STEPS_TOLD: usize = 400;
 
+/// A thread that took so many steps while nobody else took one lets others run: some loops wait without saying so, and a system's scheduler
+/// lets nobody wait for ever. More than a thread of the models takes that does not wait.
+const MOST_ALONE: usize = 200;
+
+/// Whose steps there were.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    /// The thread that took the last step.
+    last: usize,
+    /// How often that was another than before.
+    turns: usize,
+    /// How many steps it took since.
+    alone: usize,
+}
+
 /// What a thread did, and where.
 type Step = (usize, &'static str, &'static Location<'static>);
 
@@ -25,8 +40,7 @@ type Used = (*const Life, &'static Location<'static>);
 
 thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };
-    /// The thread that took the last step, and how often that was another than before.
-    static TURNS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    static TURNS: Cell<Turns> = const { Cell::new(Turns { last: 0, turns: 0, alone: 0 }) };
     static STEPS: RefCell<(Vec<Step>, usize)> = const { RefCell::new((Vec::new(), 0)) };
     /// What atomic pointers were given, and where.
     static PUBLISHED: RefCell<Vec<(usize, &'static Location<'static>)>> = const { RefCell::new(Vec::new()) };
@@ -51,7 +65,7 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     });
     USED.with_borrow_mut(Vec::clear);
     PUBLISHED.with_borrow_mut(Vec::clear);
-    TURNS.set((0, 0));
+    TURNS.set(Turns::default());
     explorer::begin();
     tasks::begin();
     thread::begin();
@@ -120,8 +134,11 @@ pub(crate) fn step(on: impl Into<Place>, what: &'static str, place: &'static Loc
 pub(crate) fn note(what: &'static str, place: &'static Location<'static>) {
     let me = explorer::me();
     explorer::acted(me);
-    let (last, turns) = TURNS.get();
-    TURNS.set((me, turns + usize::from(last != me)));
+    let Turns { last, turns, alone } = TURNS.get();
+    TURNS.set(match last == me {
+        true => Turns { last, turns, alone: alone + 1 },
+        false => Turns { last: me, turns: turns + 1, alone: 1 },
+    });
     let step = (me, what, place);
     STEPS.with_borrow_mut(|(steps, taken)| {
         if steps.len() < STEPS_TOLD {
@@ -136,7 +153,17 @@ pub(crate) fn note(what: &'static str, place: &'static Location<'static>) {
 /// How often another thread than the one before took a step.
 #[cfg(loom)]
 pub(crate) fn turns() -> usize {
-    TURNS.get().1
+    TURNS.get().turns
+}
+
+/// Whether the thread that runs has taken so many steps alone that it has to let others run. It is told so once.
+pub(crate) fn is_to_yield() -> bool {
+    let turns = TURNS.get();
+    let yields = turns.alone >= MOST_ALONE && turns.last == explorer::me();
+    if yields {
+        TURNS.set(Turns { alone: 0, ..turns });
+    }
+    yields
 }
 
 /// A number below `count`, for what a crate draws at random: the scheduler's choices decide it, so a replay has the same.

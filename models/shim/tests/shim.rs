@@ -18,20 +18,28 @@ use chanlab_shim::sync::{Arc, Condvar, Mutex};
 use chanlab_shim::thread;
 use chanlab_shim::time::{Duration, Instant};
 
+#[cfg(shuttle)]
+const SCHEDULES: usize = 500;
+
 /// Runs some schedules of a model.
 #[cfg(shuttle)]
 fn explore(model: impl Fn() + Send + Sync + 'static) {
-    use shuttle::scheduler::RandomScheduler;
-    use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
+    explore_by(shuttle::scheduler::RandomScheduler::new_from_seed(7, SCHEDULES), model);
+}
 
-    const SCHEDULES: usize = 500;
+#[cfg(shuttle)]
+fn explore_by(
+    scheduler: impl shuttle::scheduler::Scheduler + 'static,
+    model: impl Fn() + Send + Sync + 'static,
+) {
+    use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
     let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
     let mut config = Config::new();
     config.failure_persistence = FailurePersistence::None;
     config.silence_warnings = true;
     config.max_steps = MaxSteps::FailAfter(10_000);
-    Runner::new(RandomScheduler::new_from_seed(7, SCHEDULES), config).run(move || execution(&model));
+    Runner::new(scheduler, config).run(move || execution(&model));
 }
 
 /// Runs every schedule of a model that has few preemptions.
@@ -360,5 +368,24 @@ fn a_third_thread_ends_the_spinning_of_two() {
         let threads = [thread::spawn(spinning()), thread::spawn(spinning())];
         shared.0.store(1, Ordering::Release);
         threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+    });
+}
+
+/// By priorities, whoever waits so would wait for ever for one with a lower priority.
+#[cfg(shuttle)]
+#[test]
+fn a_loop_that_waits_without_saying_so_lets_others_run() {
+    explore_by(shuttle::scheduler::PctScheduler::new_from_seed(7, 3, SCHEDULES), || {
+        let stage = Arc::new(AtomicUsize::new(0));
+        let others = [1, 2].map(|own| {
+            let stage = Arc::clone(&stage);
+            thread::spawn(move || {
+                while stage.load(Ordering::SeqCst) != own {}
+                stage.store(own + 1, Ordering::SeqCst);
+            })
+        });
+        stage.store(1, Ordering::SeqCst);
+        while stage.load(Ordering::SeqCst) != 3 {}
+        others.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
     });
 }

@@ -1,6 +1,6 @@
 //! One side goes while the other is there: whoever waits is woken, and no message is lost or dropped twice.
 
-use harness::channel::{Capability, Capacity, Receiver, RecvError, Sender};
+use harness::channel::{Capability, Capacity, Receiver, RecvError, Sender, TryRecvError};
 use harness::sync::thread;
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::joined;
@@ -250,4 +250,36 @@ fn a_receiver_goes_while_another_stays() {
         drop(receiver);
         payloads.assert_each_dropped_once();
     });
+}
+
+/// A receiver looks once while the sender sends a message and goes: it is not told of the disconnect before it has the message.
+fn a_look_while_the_sender_goes(name: &'static str, capacity: Capacity) {
+    model(name, capacity, &[], EVERY_SCHEDULE, move || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(capacity);
+        let producer = {
+            let payloads = payloads.clone();
+            thread::spawn(move || send_all(sender, &payloads, 0, 1))
+        };
+        let mut received = match receiver.try_recv() {
+            Ok(payload) => vec![payload.id()],
+            Err(TryRecvError::Empty) => Vec::new(),
+            Err(TryRecvError::Disconnected) => panic!("the message was sent before its sender went"),
+        };
+        received.extend(receive_all(&receiver));
+        joined(producer);
+        assert_each_once(received, &[1]);
+        drop(receiver);
+        payloads.assert_each_dropped_once();
+    });
+}
+
+#[test]
+fn a_look_while_the_sender_goes_buffered() {
+    a_look_while_the_sender_goes("disconnect::a_look_while_the_sender_goes_buffered", Capacity::of(1));
+}
+
+#[test]
+fn a_look_while_the_sender_goes_unbounded() {
+    a_look_while_the_sender_goes("disconnect::a_look_while_the_sender_goes_unbounded", Capacity::Unbounded);
 }

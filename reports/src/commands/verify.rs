@@ -21,7 +21,7 @@ use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
 use reports::verify::child::By;
 use reports::verify::engine;
-use reports::verify::instrumented::Crate;
+use reports::verify::instrumented::{Adapter, Crate, adapters};
 use reports::verify::models::has_models;
 use reports::verify::program::program;
 use reports::versions::source::{Source, package_name};
@@ -39,8 +39,7 @@ const MOST_SECONDS: u64 = 7 * 86_400;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate
-    #[arg(long = "channel", value_name = "CHANNEL")]
+    #[arg(long = "channel", value_name = "CHANNEL", help = channel_help())]
     channels: Vec<String>,
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
     #[arg(long = "method", value_name = "METHOD")]
@@ -75,6 +74,14 @@ pub(crate) struct Arguments {
     /// Another program that looks at the cases of its own channels, with its arguments apart by spaces
     #[arg(long, value_name = "COMMAND", hide = true)]
     by: Option<String>,
+}
+
+/// The option's text, which names what is looked at by loom and shuttle alone.
+fn channel_help() -> String {
+    let others = adapters::LISTED.map(|(name, _)| name).join(", ");
+    format!(
+        "Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate, and {others}"
+    )
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -147,14 +154,16 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         By::Own(_) => crates(arguments, &machine)?,
         By::Command(_) => Vec::new(),
     };
-    let named = crates.iter().filter(|of| of.is_named || of.adapter.is_some());
+    let named = crates.iter().filter(|of| of.is_named || of.adapter != Adapter::Registry);
     let versions = named.map(|of| (of.name(), format!("{} {}", of.package, of.source.name())));
     let versions: Vec<_> = versions.collect();
     let known = match arguments.path {
         Some(_) => versions,
         None => known.into_iter().chain(versions).collect(),
     };
-    let channels = chosen(known, &arguments.channels)?;
+    let others = matches!(by, By::Own(_)).then(|| adapters::LISTED.map(|(name, _)| name));
+    let channels =
+        chosen(known, &arguments.channels, others.as_ref().map_or(&[], |others| others.as_slice()))?;
     if matches!(by, By::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
         by = By::Own(Some(program(|line| eprintln!("{line}"))?));
     }
@@ -194,8 +203,9 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
             Some((name, version)) => (name, Some(version)),
             None => (typed.as_str(), None),
         };
+        let listed = adapters::version(name);
         let package = registry.channels().find(|info| info.name == name).and_then(|info| info.package);
-        let Some(package) = package else {
+        let Some(package) = package.or_else(|| listed.map(|_| name)) else {
             match version {
                 Some(_) => {
                     return Err(Usage(format!("{typed}: {name} is no channel of a published crate")).into());
@@ -203,22 +213,25 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
                 None => continue,
             }
         };
-        let source = match (version, machine.channels.get(name).and_then(|known| known.split_once(' '))) {
-            (Some(_), _) if !instrumented => {
-                let why = "another version of a crate is looked at by loom and shuttle alone, over its instrumented source";
-                return Err(Usage(format!(
-                    "{typed}: {why}: add --method shuttle, --method loom or both, and no other"
-                ))
-                .into());
-            }
+        if !instrumented && (version.is_some() || listed.is_some()) {
+            let what = if listed.is_some() { name } else { "another version of a crate" };
+            let why = format!("{what} is looked at by loom and shuttle alone, over its instrumented source");
+            return Err(Usage(format!(
+                "{typed}: {why}: add --method shuttle, --method loom or both, and no other"
+            ))
+            .into());
+        }
+        let locked = machine.channels.get(name).and_then(|known| known.split_once(' '));
+        let source = match (version, listed.or(locked.map(|(_, locked)| locked))) {
             (Some(version), _) => Source::parse(package, version)?,
-            (None, Some((_, locked))) if arguments.methods.iter().any(|method| has_models(*method)) => {
-                Source::Published(locked.to_owned())
+            (None, Some(usual)) if arguments.methods.iter().any(|method| has_models(*method)) => {
+                Source::Published(usual.to_owned())
             }
             (None, _) => continue,
         };
+        let adapter = if listed.is_some() { Adapter::listed(name)? } else { Adapter::Registry };
         let (channel, package) = (name.to_owned(), package.to_owned());
-        crates.push(Crate { channel, package, source, is_named: version.is_some(), adapter: None });
+        crates.push(Crate { channel, package, source, is_named: version.is_some(), adapter });
     }
     Ok(crates)
 }
@@ -230,15 +243,20 @@ fn local(path: &Path, adapter: &Path) -> Result<Crate> {
     let adapter = fs::canonicalize(adapter)
         .map_err(|error| Usage(format!("{}: there is no such file ({error})", adapter.display())))?;
     let source = Source::parse(&package, &format!("path:{}", path.display()))?;
-    Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Some(adapter) })
+    Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Adapter::Given(adapter) })
 }
 
-/// Those of the `known` channels that are `wanted`; all when none is.
-fn chosen(known: Vec<(String, String)>, wanted: &[String]) -> Result<Vec<(String, String)>> {
+/// Those of the `known` channels that are `wanted`; all when none is. `others` could be asked for as well.
+fn chosen(known: Vec<(String, String)>, wanted: &[String], others: &[&str]) -> Result<Vec<(String, String)>> {
     for name in wanted {
         if !known.iter().any(|(known, _)| known == name) {
             let known: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
-            return Err(Usage(format!("unknown channel {name}: expected one of {}", known.join(", "))).into());
+            let others = match others.is_empty() {
+                true => String::new(),
+                false => format!("; by loom and shuttle alone, also of {}", others.join(", ")),
+            };
+            let known = known.join(", ");
+            return Err(Usage(format!("unknown channel {name}: expected one of {known}{others}")).into());
         }
     }
     Ok(known.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)).collect())

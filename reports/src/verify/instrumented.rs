@@ -4,6 +4,7 @@
 //! of their own, and [`explore`] builds that and runs its models, each in a process of its own: a crate that is broken may
 //! take it along. Nothing of this project is changed, and nothing of what it measures is built with any of it.
 
+pub mod adapters;
 pub mod fetch;
 mod told;
 pub mod workspace;
@@ -20,6 +21,7 @@ use anyhow::{Context, Result};
 use harness::record::{Answer, MODELS_FILE, now, target_dir};
 use harness::verify::{Method, Task};
 
+pub use self::adapters::Adapter;
 pub use self::told::Ran;
 use super::models::{NotExplored, SECONDS, SEED, SHARD};
 use crate::collect::records::Records;
@@ -36,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A channel's crate, to be instrumented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crate {
-    /// The channel's name, as the registry has it.
+    /// The channel's name, as the registry has it, or [`adapters::LISTED`].
     pub channel: String,
     /// The crate's.
     pub package: String,
@@ -44,12 +46,12 @@ pub struct Crate {
     pub source: Source,
     /// Whether the version was named.
     pub is_named: bool,
-    /// The file that makes a channel of it, for a crate that the registry does not have.
-    pub adapter: Option<PathBuf>,
+    /// What makes a channel of it.
+    pub adapter: Adapter,
 }
 
 impl Crate {
-    /// What it is called in the matrix; as it is typed after `--channel`, where the registry has it.
+    /// What it is called in the matrix; as it is typed after `--channel`, where it has a name there.
     pub fn name(&self) -> String {
         match self.is_named {
             true => format!("{}@{}", self.channel, self.source.name()),
@@ -60,7 +62,7 @@ impl Crate {
     /// The words that ask for it on the command line.
     pub fn asked(&self) -> String {
         match (&self.adapter, &self.source) {
-            (Some(adapter), Source::Checkout { folder, .. }) => {
+            (Adapter::Given(adapter), Source::Checkout { folder, .. }) => {
                 format!("--path {} --adapter {}", folder.display(), adapter.display())
             }
             _ => format!("--channel {}", self.name()),

@@ -143,3 +143,34 @@ fn its_own_channels_are_looked_at_in_processes_of_its_own() {
     assert_eq!(!text(&output.stdout).contains("not everything was looked at"), is_whole);
     assert!(records[0].version.starts_with("chanlab "), "{}", records[0].version);
 }
+
+#[test]
+fn channels_that_only_shuttle_looks_at_are_told_and_asked_for_with_it() {
+    let bench = Bench::new();
+    let refused = |arguments: &[&str]| {
+        let output = bench.command(&[&["verify"], arguments].concat()).output().expect("the command starts");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        stderr.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        refused(&["--channel", "loole"]),
+        "error: loole: loole is looked at by loom and shuttle alone, over its instrumented source: add --method shuttle, --method loom or both, and no other"
+    );
+    assert_eq!(
+        refused(&["--channel", "flume@0.11.0", "--method", "rounds"]),
+        "error: flume@0.11.0: another version of a crate is looked at by loom and shuttle alone, over its instrumented source: \
+         add --method shuttle, --method loom or both, and no other"
+    );
+    let unknown = refused(&["--channel", "postage", "--method", "shuttle"]);
+    assert!(
+        unknown.starts_with("error: unknown channel postage: expected one of mutex-deque, std, "),
+        "{unknown}"
+    );
+    assert!(
+        unknown.ends_with("; by loom and shuttle alone, also of async-channel, loole, thingbuf"),
+        "{unknown}"
+    );
+    let none = refused(&["--channel", "std@1.0.0", "--method", "shuttle"]);
+    assert_eq!(none, "error: std@1.0.0: std is no channel of a published crate");
+}

@@ -116,6 +116,9 @@ fn taken(place: &Cell<usize>) -> usize {
 /// Does something with the atomic of a place. Other threads may run meanwhile, so nothing is borrowed.
 fn at<R>(place: usize, then: impl FnOnce(&AtomicU64) -> R) -> R {
     resume();
+    if run::is_to_yield() {
+        yield_now();
+    }
     let atomics = ATOMIC.with_borrow(Rc::clone);
     then(&atomics[place])
 }

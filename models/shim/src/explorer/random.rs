@@ -14,6 +14,7 @@ pub use ::shuttle::thread::{
 pub(crate) use ::shuttle::thread::{Thread, current, park, yield_now};
 
 use super::{Common, Native, Value};
+use crate::run;
 
 /// Whether what an execution leaves behind can be told from what it still needs: all its threads have ended then.
 pub(crate) const SEES_LEAKS: bool = true;
@@ -57,8 +58,11 @@ pub(crate) fn begin() {
 
 /// Lets other threads run.
 pub(crate) fn step(_: Place) {
-    // Shuttle knows no time: a sleep is a switch.
-    shuttle::thread::sleep(Duration::ZERO);
+    match run::is_to_yield() {
+        true => yield_now(),
+        // Shuttle knows no time: a sleep is a switch.
+        false => shuttle::thread::sleep(Duration::ZERO),
+    }
 }
 
 /// Lets other threads run before an access of an atomic.

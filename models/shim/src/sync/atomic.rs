@@ -38,6 +38,11 @@ pub fn fence(ordering: Ordering) {
     run::note("fences", Location::caller());
 }
 
+/// As std's, which no longer wants it used: crates for old compilers do.
+pub fn spin_loop_hint() {
+    crate::hint::spin_loop();
+}
+
 impl<T: Value> Atomic<T> {
     /// As std's.
     pub const fn new(value: T) -> Self {

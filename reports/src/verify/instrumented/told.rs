@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use harness::record::{Answer, Model};
 use harness::verify::{Finding, Outcome, ThreadSteps};
 
+use super::workspace::DEPENDENCIES;
 use crate::numbers;
 use crate::run::process::status_words;
 
@@ -167,7 +168,7 @@ impl<'a> Told<'a> {
         }
         let mut rest = lines.skip_while(|line| line.is_empty());
         for line in rest.by_ref().take_while(|line| !line.starts_with("to replay")) {
-            let place = line.trim().strip_prefix("at ").filter(|place| place.contains(IN_THE_CRATE));
+            let place = line.trim().strip_prefix("at ").filter(|place| is_instrumented(place));
             told.frames.extend(place.map(short));
         }
         told.replay = rest.next().map(str::trim);
@@ -201,9 +202,21 @@ impl<'a> Told<'a> {
 /// What the path of a file of the instrumented copy has in it.
 const IN_THE_CRATE: &str = "source/src/";
 
-/// The place of a step, as short as it says all: a crate's file from `src` on, without the column.
+/// Whether a place is in the crate, or in a dependency that is instrumented as well.
+fn is_instrumented(place: &str) -> bool {
+    place.contains(IN_THE_CRATE) || in_a_dependency(place).is_some()
+}
+
+/// A place in an instrumented dependency, from its name on.
+fn in_a_dependency(place: &str) -> Option<&str> {
+    let (before, own) = place.split_once(&format!("{DEPENDENCIES}/"))?;
+    (before.is_empty() || before.ends_with('/')).then_some(own)
+}
+
+/// The place of a step, as short as it says all: a crate's file from `src` on, a dependency's from its name on, without the column.
 fn short(place: &str) -> &str {
-    let place = place.split_once(IN_THE_CRATE).map_or(place, |(_, own)| own);
+    let own = place.split_once(IN_THE_CRATE).map(|(_, own)| own);
+    let place = own.or_else(|| in_a_dependency(place)).unwrap_or(place);
     match place.rsplit_once(':') {
         Some((place, _)) if place.contains(':') => place,
         _ => place,
@@ -284,6 +297,17 @@ mod tests {
             with(&[some, every, every]),
             "2 every schedule; 1 some, until one spun, 9 branches at most"
         );
+    }
+
+    #[test]
+    fn a_place_in_a_dependency_is_told_with_its_name() {
+        let queue = "/t/shuttle/a-1.0.0/dependencies/concurrent-queue/src/bounded.rs:12:34";
+        assert!(is_instrumented(queue) && is_instrumented("./source/src/a.rs:1:2"));
+        assert!(
+            !is_instrumented("models/shim/src/run.rs:1:2") && !is_instrumented("/my-dependencies/a.rs:1:2")
+        );
+        assert_eq!(short(queue), "concurrent-queue/src/bounded.rs:12");
+        assert_eq!(short("./source/src/a.rs:1:2"), "a.rs:1");
     }
 
     #[test]
