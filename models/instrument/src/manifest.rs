@@ -11,11 +11,12 @@ use crate::Applied;
 const STAND_INS: [&str; 4] = ["crossbeam-utils", "fastrand", "nanorand", "spin"];
 
 /// Dependencies that are used as they are, and why they may.
-const PLAIN: [(&str, &str); 6] = [
+const PLAIN: [(&str, &str); 7] = [
     ("cfg-if", "a macro"),
     ("futures-core", "traits"),
     ("futures-sink", "traits"),
     ("lock_api", "locks around a raw lock that the crate brings"),
+    ("pin-project", "a macro"),
     ("pin-project-lite", "a macro"),
     ("scopeguard", "runs a closure on drop"),
 ];

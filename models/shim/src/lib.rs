@@ -31,6 +31,8 @@ pub mod hint;
 #[cfg(shuttle)]
 mod life;
 #[cfg(shuttle)]
+mod looks;
+#[cfg(shuttle)]
 mod memory;
 #[cfg(shuttle)]
 pub mod run;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::life::Life;
 pub use crate::tasks::TimedWaits;
-use crate::{memory, tasks, thread, time};
+use crate::{looks, memory, tasks, thread, time};
 
 /// So many of the last steps are told.
 const STEPS_TOLD: usize = 400;
@@ -48,9 +48,11 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     tasks::begin();
     thread::begin();
     time::begin();
+    looks::begin();
     memory::begin();
     let body = Arc::clone(model);
     shuttle::thread::spawn(move || body()).join().expect("the model's thread panicked");
+    looks::end();
     let left = left_behind();
     memory::end();
     if let Some(place) = left {

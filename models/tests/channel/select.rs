@@ -46,14 +46,17 @@ fn producers(senders: Senders, payloads: &Payloads, each: usize) -> Vec<thread::
 /// Selects until every input has ended, and then once more: the end stays one.
 fn select_all(receivers: &Receivers) -> Vec<Id> {
     let mut selector = Subject::selector(receivers).expect("the channel has a select");
-    let received = std::iter::from_fn(|| selector.recv().ok()).map(|payload| payload.id()).collect();
-    assert!(selector.recv().is_err(), "a select over inputs that have ended");
+    let received = std::iter::from_fn(|| next(&mut selector).ok()).collect();
+    next(&mut selector).expect_err("the inputs have ended");
     received
 }
 
 /// Selects once.
 fn select_one(receivers: &Receivers) -> Result<Id, RecvError> {
-    let mut selector = Subject::selector(receivers).expect("the channel has a select");
+    next(&mut Subject::selector(receivers).expect("the channel has a select"))
+}
+
+fn next(selector: &mut impl Selector<Payload>) -> Result<Id, RecvError> {
     selector.recv().map(|payload| payload.id())
 }
 

@@ -30,6 +30,9 @@ use crate::versions::source::Source;
 /// What the instrumented channels have in the target directory.
 const FOLDER: &str = "chanlab/instrumented";
 
+/// How the log's line begins that says how long it took to fetch, instrument and build; `scripts/instrumented` reads it.
+const BUILT: &str = "fetched, instrumented and built in ";
+
 /// How often it is looked whether a model has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -112,6 +115,7 @@ pub fn explore(
     let programs = built.map_err(|error| {
         NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
     })?;
+    log.say(&format!("{BUILT}{:.1} s", began.elapsed().as_secs_f64())).map_err(unavailable)?;
     let models =
         programs.iter().map(|program| models(program)).collect::<Result<Vec<_>>>().map_err(unavailable)?;
     let mut all = models.into_iter().flatten().collect::<Vec<_>>();
