@@ -168,11 +168,20 @@ fn built(
     exploration: &Exploration<'_>,
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<PathBuf>> {
-    let words =
-        ["test", "--release", "--no-run", "--package", "models", "--test", "channel", "--test", "workloads"];
+    let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
+    words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
     // A crate's own lints are for its authors; as those of any dependency, they end nothing here.
     let flags = format!("--cfg {} --cap-lints warn", exploration.method);
     cargo(folder, &words, &flags, &root.join("target"), &folder.join("build.log"), say)
+}
+
+/// The tests that have the models, or the one: a channel's models are in modules, by what they are about, and a workload's are not.
+fn tests(model: Option<&str>) -> &'static [&'static str] {
+    match model {
+        None => &["channel", "workloads"],
+        Some(model) if model.contains("::") => &["channel"],
+        Some(_) => &["workloads"],
+    }
 }
 
 /// The models of a program, by their names.
