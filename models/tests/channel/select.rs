@@ -45,7 +45,7 @@ fn producers(senders: Senders, payloads: &Payloads, each: usize) -> Vec<thread::
 
 /// Selects until every input has ended, and then once more: the end stays one.
 fn select_all(receivers: &Receivers) -> Vec<Id> {
-    let mut selector = Subject::selector(receivers).expect("the channel has a select");
+    let mut selector = selector(receivers);
     let received = std::iter::from_fn(|| next(&mut selector).ok()).collect();
     next(&mut selector).expect_err("the inputs have ended");
     received
@@ -53,7 +53,12 @@ fn select_all(receivers: &Receivers) -> Vec<Id> {
 
 /// Selects once.
 fn select_one(receivers: &Receivers) -> Result<Id, RecvError> {
-    next(&mut Subject::selector(receivers).expect("the channel has a select"))
+    next(&mut selector(receivers))
+}
+
+/// Of its type nothing is to be known: that of a channel without select has no values, and the compiler would see that nothing here ever runs.
+fn selector(receivers: &Receivers) -> impl Selector<Payload> {
+    Subject::selector(receivers).expect("the channel has a select")
 }
 
 fn next(selector: &mut impl Selector<Payload>) -> Result<Id, RecvError> {
