@@ -200,8 +200,20 @@ pub struct Model {
     pub bounds: String,
     /// Seconds taken.
     pub seconds: f64,
+    /// How the waits with a deadline ended, of all executions; `None` where nobody counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timed_waits: Option<TimedWaits>,
     /// Where it was explored.
     pub machine: Machine,
+}
+
+/// How the waits with a deadline ended that a crate made while it was explored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimedWaits {
+    /// Another thread ended them.
+    pub woken: u64,
+    /// Their deadline passed.
+    pub expired: u64,
 }
 
 /// What a method of verification found out of a channel, or of a workload's coordination.

@@ -101,6 +101,7 @@ fn report(
     backtrace: &Backtrace,
 ) -> String {
     let model = running.model;
+    let panic = waiting(panic, steps).unwrap_or_else(|| panic.to_owned());
     let mut report = format!(
         "\nmodel {} of {} failed in execution {} ({})\n{panic}\n\nits steps (locks, waits and notifications):\n",
         model.name,
@@ -134,4 +135,51 @@ fn report(
         ),
     };
     report
+}
+
+/// The start of shuttle's list of the tasks of a deadlock, which it does not know by name.
+const BLOCKED: &str = "deadlock! blocked tasks: [";
+
+/// Of a deadlock, who waits and where: each thread of shuttle's list with its last step. The first thread of all takes no step but to wait for the
+/// model, and is left out. `None` of any other failure, and when no listed thread has taken a step.
+fn waiting(panic: &str, steps: &[String]) -> Option<String> {
+    let (_, list) = panic.split_once(BLOCKED)?;
+    let mut words = "deadlock: all that are left wait, and nobody wakes them".to_owned();
+    let first = words.len();
+    for task in list.split(", ") {
+        // `name (task name(N))`, for whatever name.
+        let (_, number) = task.split_once(')')?.0.rsplit_once('(')?;
+        let thread = format!("ThreadId({number}) ");
+        if let Some(step) = steps.iter().rev().find(|step| step.starts_with(&thread)) {
+            words += &format!("\n{thread}waits; its last step: {}", &step[thread.len()..]);
+        }
+    }
+    (words.len() > first).then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadlock_is_told_with_the_last_step_of_whoever_waits() {
+        let panic = "panicked at execution.rs:1:2:\ndeadlock! blocked tasks: [main-thread (task main-thread(0)), \
+                     <unknown> (task main-thread(1)), <unknown> (task main-thread(12))]";
+        let steps = [
+            "ThreadId(1) locks at a.rs:1:1",
+            "ThreadId(1) parks at a.rs:2:1",
+            "ThreadId(12) waits at b.rs:3:1",
+        ];
+        let steps = steps.map(str::to_owned);
+        assert_eq!(
+            waiting(panic, &steps).as_deref(),
+            Some(
+                "deadlock: all that are left wait, and nobody wakes them\n\
+                 ThreadId(1) waits; its last step: parks at a.rs:2:1\n\
+                 ThreadId(12) waits; its last step: waits at b.rs:3:1"
+            )
+        );
+        assert_eq!(waiting(panic, &[]), None);
+        assert_eq!(waiting("panicked at a.rs:1:2:\nan update was lost", &steps), None);
+    }
 }

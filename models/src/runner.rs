@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::machine::Machine;
-use harness::record::{self, MODELS_FILE, Record, Recorder};
+use harness::record::{self, MODELS_FILE, Record, Recorder, TimedWaits};
 use harness::registry::Registry;
 use harness::sync::thread::JoinHandle;
 use harness::sync::{Bounds, EXPLORER, EXPLORES, Explored, Plan, Reached, explore, reached};
@@ -151,6 +151,8 @@ impl Running {
             exhausted: explored.is_some_and(|explored| explored.exhausted),
             bounds,
             seconds: self.elapsed().as_secs_f64(),
+            // Counted by the thread that explores, which a failure is not told from.
+            timed_waits: explored.and_then(|_| timed_waits()),
             machine: Machine::current(&Registry::new()),
         });
         self.recorder.append(&record).unwrap_or_else(|error| {
@@ -160,16 +162,25 @@ impl Running {
 
     /// How far the exploration went, in one line.
     fn line(&self, explored: Explored, bounds: &str) -> String {
+        let timed = timed_waits().filter(|waits| *waits != TimedWaits::default());
+        let timed = timed
+            .map(|TimedWaits { woken, expired }| format!("; timed waits: {woken} woken, {expired} expired"));
         format!(
-            "{:<17} {:<75} {:>9} executions {:>6.1} s  {}{}",
+            "{:<17} {:<75} {:>9} executions {:>6.1} s  {}{}{}",
             self.model.subject,
             self.model.name,
             self.executions(),
             self.elapsed().as_secs_f64(),
             bounds,
             if explored.exhausted { ": exhausted" } else { "" },
+            timed.unwrap_or_default(),
         )
     }
+}
+
+/// How the waits with a deadline ended, in the executions of this thread: those of one model, since each has a thread of its own.
+fn timed_waits() -> Option<TimedWaits> {
+    subject::timed_waits().map(|(woken, expired)| TimedWaits { woken, expired })
 }
 
 /// Writes to the error stream itself: the test harness captures what `eprintln!` writes, and loses it when a failure aborts.

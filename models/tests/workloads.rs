@@ -26,7 +26,11 @@ fn round<W: Workload>(name: &'static str, bounds: Bounds, params: String, messag
     let params = Params::parse(W::INFO.params, &params).expect("the params are the workload's");
     let capacity = params.capacity().unwrap_or(Capacity::Unbounded);
     // Most of them share a channel's receivers among several threads.
-    if let Some(why) = lacking(capacity, &[Capability::MultiConsumer]) {
+    let mut needs = vec![Capability::MultiConsumer];
+    if W::INFO.params.iter().any(|spec| spec.name == "variant") && params.choice("variant") == "select" {
+        needs.push(Capability::Select);
+    }
+    if let Some(why) = lacking(capacity, &needs) {
         return models::unsupported(name, &why);
     }
     model(name, W::INFO.name, bounds, move || {
@@ -62,6 +66,7 @@ rounds! {
     boxed_messages_without_bound: ProducerConsumer, at_most(2), (3, 12), "capacity=unbounded,payload=box256,producers={}", (2, 4);
     forwarders: FanIn, at_most(1), (2, 9), "variant=forwarders,capacity=1,inputs={}", (1, 3);
     one_forwarder: FanIn, at_most(2), (3, 8), "variant=forwarders,capacity=1,inputs=1";
+    selected_inputs: FanIn, at_most(1), (2, 9), "variant=select,capacity=1,inputs={}", (2, 3);
     shared_senders: FanIn, at_most(2), (3, 12), "variant=shared,capacity=1,inputs={}", (2, 4);
     one_worker_of_a_pipeline: Pipeline, at_most(1), (2, 6), "capacity=1,workers=1";
     workers_of_a_pipeline_that_meet: Pipeline, at_most(1), (1, 8), "capacity=0,workers={}", (1, 3);

@@ -3,7 +3,7 @@
 use harness::machine::Machine;
 use harness::protocol::{Measured, NamedFigure};
 use harness::record::{
-    Answer, CellRecord, Model, Overhead, ParamsRecord, Record, Remains, Run, Status, Verified,
+    Answer, CellRecord, Model, Overhead, ParamsRecord, Record, Remains, Run, Status, TimedWaits, Verified,
 };
 use harness::verify::{Finding, Method, Outcome, Shard, ThreadSteps};
 use proptest::collection::{btree_map, vec};
@@ -107,18 +107,22 @@ fn overhead() -> impl Strategy<Value = Overhead> {
 
 fn model() -> impl Strategy<Value = Model> {
     let texts = [text(), text(), text(), text(), text()];
-    (texts, any::<[bool; 2]>(), any::<usize>(), number(), machine()).prop_map(
-        |([at, model, subject, method, bounds], [passed, exhausted], executions, seconds, machine)| Model {
-            at,
-            model,
-            subject,
-            method,
-            passed,
-            executions,
-            exhausted,
-            bounds,
-            seconds,
-            machine,
+    let timed = option::of(any::<[u64; 2]>());
+    (texts, any::<[bool; 2]>(), any::<usize>(), number(), timed, machine()).prop_map(
+        |([at, model, subject, method, bounds], [passed, exhausted], executions, seconds, timed, machine)| {
+            Model {
+                at,
+                model,
+                subject,
+                method,
+                passed,
+                executions,
+                exhausted,
+                bounds,
+                seconds,
+                timed_waits: timed.map(|[woken, expired]| TimedWaits { woken, expired }),
+                machine,
+            }
         },
     )
 }

@@ -38,6 +38,8 @@ pub mod hint;
 #[cfg(any(loom, shuttle))]
 mod life;
 #[cfg(any(loom, shuttle))]
+mod looks;
+#[cfg(any(loom, shuttle))]
 mod memory;
 #[cfg(any(loom, shuttle))]
 pub mod run;

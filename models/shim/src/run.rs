@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::explorer::Place;
 use crate::life::Life;
 pub use crate::tasks::TimedWaits;
-use crate::{explorer, memory, tasks, thread, time};
+use crate::{explorer, looks, memory, tasks, thread, time};
 
 /// How the failure of a model begins that is larger than what explores it.
 pub const TOO_LARGE: &str = "too large for what explores it";
@@ -70,8 +70,10 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     tasks::begin();
     thread::begin();
     time::begin();
+    looks::begin();
     memory::begin();
     explorer::run(model);
+    looks::end();
     let left = explorer::SEES_LEAKS.then(left_behind).flatten();
     memory::end();
     if let Some(place) = left {

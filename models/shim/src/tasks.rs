@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::explorer::{self, Common, Thread, me};
 use crate::time::Duration;
-use crate::{memory, time};
+use crate::{looks, memory, time};
 
 #[derive(Debug, Default)]
 struct Task {
@@ -90,14 +90,20 @@ pub(crate) fn wait(timeout: Option<Duration>) -> Woken {
     };
     with(me, |task| task.wait += 1);
     if timeout.is_some() {
-        let mut timed = TIMED.get();
-        match woken {
-            Woken::ByAnother => timed.woken += 1,
-            Woken::ByTime => timed.expired += 1,
-        }
-        TIMED.set(timed);
+        count(woken);
+        looks::parks();
     }
     woken
+}
+
+/// Counts a wait with a deadline.
+pub(crate) fn count(woken: Woken) {
+    let mut timed = TIMED.get();
+    match woken {
+        Woken::ByAnother => timed.woken += 1,
+        Woken::ByTime => timed.expired += 1,
+    }
+    TIMED.set(timed);
 }
 
 /// Ends a wait, unless that is over.

@@ -5,15 +5,19 @@
 //! after everything else is done; a loop that looks at the clock ends, because the moment comes; and a replay of the same choices
 //! has the same times. Moments that lie apart may pass in either order, as threads that wait for them may in fact run.
 
+mod wall;
+
 use std::cell::{Cell, RefCell};
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::sync::atomic::Ordering;
 
 pub use std::time::Duration;
 
+pub use self::wall::{SystemTime, SystemTimeError};
+
 use crate::explorer::{self, Common};
-use crate::memory;
 use crate::tasks::{self, Waiter};
+use crate::{looks, memory};
 
 /// So much time passes with each moment: a real clock never stands at one that was waited for.
 const TICK: Duration = Duration::from_nanos(1);
@@ -99,7 +103,9 @@ impl Instant {
     /// As std's. Whoever looks at the clock lets others run: the moment that is waited for may come.
     pub fn now() -> Self {
         explorer::look();
-        Instant(now())
+        let now = now();
+        looks::looked(now);
+        Instant(now)
     }
 
     /// As std's.
@@ -126,6 +132,7 @@ impl Instant {
     pub fn checked_add(&self, time: Duration) -> Option<Instant> {
         let at = self.0.checked_add(time)?;
         moment(at, None);
+        looks::made(at);
         Some(Instant(at))
     }
 

@@ -16,7 +16,7 @@ use chanlab_shim::sync::atomic::AtomicPtr;
 use chanlab_shim::sync::atomic::{AtomicUsize, Ordering};
 use chanlab_shim::sync::{Arc, Condvar, Mutex};
 use chanlab_shim::thread;
-use chanlab_shim::time::{Duration, Instant};
+use chanlab_shim::time::{Duration, Instant, SystemTime};
 
 #[cfg(shuttle)]
 const SCHEDULES: usize = 500;
@@ -189,6 +189,46 @@ fn a_moment_comes_to_whoever_looks_at_the_clock() {
         seen
     });
     assert_eq!(seen, [0, 1]);
+}
+
+/// The time of day is the same clock.
+#[test]
+fn a_moment_of_the_day_comes() {
+    explore(|| {
+        let began = SystemTime::now();
+        let until = began + Duration::from_secs(1);
+        while SystemTime::now() < until {}
+        let waited = SystemTime::now().duration_since(began).expect("the clock does not go back");
+        assert!(waited >= Duration::from_secs(1), "{waited:?}");
+        assert_eq!(began.duration_since(until).expect_err("it is later").duration(), Duration::from_secs(1));
+    });
+}
+
+/// Whoever looks at the clock until a deadline, or until another thread says something, waits; whoever looks once for something else does not.
+#[cfg(shuttle)]
+#[test]
+fn a_wait_that_looks_at_the_clock_is_counted() {
+    let counted = || (timed_waits().woken, timed_waits().expired);
+    let before = counted();
+    explore(|| {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        // The look for a next deadline.
+        let _ = (deadline, Instant::now() + Duration::from_secs(1));
+    });
+    assert_eq!(counted(), before);
+    explore(|| {
+        let said = Arc::new(AtomicUsize::new(0));
+        let saying = Arc::clone(&said);
+        let other = thread::spawn(move || saying.store(1, Ordering::SeqCst));
+        let until = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < until && said.load(Ordering::SeqCst) == 0 {}
+        other.join().expect("it does not panic");
+    });
+    let (woken, expired) = counted();
+    assert!(
+        woken > before.0 && expired > before.1 && woken + expired <= SCHEDULES as u64,
+        "{woken} {expired}"
+    );
 }
 
 /// A notification wakes one waiter, which may be any.

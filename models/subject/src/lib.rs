@@ -15,6 +15,11 @@ pub const TOO_LARGE: &str = "too large";
 /// A command line that runs a model again, but for the environment's settings before it and the name of the model behind it.
 pub const REPLAY: Option<&str> = None;
 
+/// How the waits with a deadline ended so far. Nobody counts the baseline's: its deadlines are threads of the model.
+pub fn timed_waits() -> Option<(u64, u64)> {
+    None
+}
+
 /// Runs one execution of a model.
 pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     model();

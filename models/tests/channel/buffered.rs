@@ -151,27 +151,34 @@ fn try_send_against_recv() {
     });
 }
 
-/// Two receivers wait and each wants one message: the second message wakes the second receiver, though the first is still there.
+/// Two receivers wait and each wants one message: the second message wakes the second receiver, though the first is still there. The sender
+/// stays until both have one, so that no disconnect makes good for a notification that was lost.
+fn two_waiting_receivers(name: &'static str, capacity: Capacity) {
+    model(name, capacity, &[Capability::MultiConsumer], DEFAULT, move || {
+        let payloads = Payloads::new();
+        let (sender, receiver) = open(capacity);
+        let other = receiver.try_clone().expect("the channel has several consumers");
+        let consumers = [receiver, other]
+            .map(|receiver| thread::spawn(move || receiver.recv().expect("the sender is there").id()));
+        for seq in 0..2 {
+            sender.send(payloads.make(0, seq)).expect("a receiver is there");
+        }
+        assert_each_once(consumers.map(joined), &[2]);
+        drop(sender);
+        payloads.assert_each_dropped_once();
+    });
+}
+
 #[test]
 fn two_waiting_receivers_get_a_message_each() {
-    model(
-        "buffered::two_waiting_receivers_get_a_message_each",
-        Capacity::of(2),
-        &[Capability::MultiConsumer],
-        DEFAULT,
-        || {
-            let payloads = Payloads::new();
-            let (sender, receiver) = open(Capacity::of(2));
-            let other = receiver.try_clone().expect("the channel has several consumers");
-            let consumers = [receiver, other]
-                .map(|receiver| thread::spawn(move || receiver.recv().expect("the sender is there").id()));
-            for seq in 0..2 {
-                sender.send(payloads.make(0, seq)).expect("a receiver is there");
-            }
-            assert_each_once(consumers.map(joined), &[2]);
-            drop(sender);
-            payloads.assert_each_dropped_once();
-        },
+    two_waiting_receivers("buffered::two_waiting_receivers_get_a_message_each", Capacity::of(2));
+}
+
+#[test]
+fn two_waiting_receivers_get_a_message_each_unbounded() {
+    two_waiting_receivers(
+        "buffered::two_waiting_receivers_get_a_message_each_unbounded",
+        Capacity::Unbounded,
     );
 }
 

@@ -6,6 +6,7 @@ mod buffered;
 mod disconnect;
 mod many;
 mod rendezvous;
+mod select;
 mod timeouts;
 
 use harness::channel::{Capability, Capacity, Channel, Receiver, Sender};

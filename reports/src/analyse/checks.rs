@@ -184,6 +184,7 @@ mod tests {
             exhausted: false,
             bounds: "all schedules of at most 2 preemptions".to_owned(),
             seconds: 1.0,
+            timed_waits: None,
             machine: Machine::current(&Registry::new()),
         }
     }

@@ -32,6 +32,9 @@ use crate::versions::source::Source;
 /// What the instrumented channels have in the target directory.
 const FOLDER: &str = "chanlab/instrumented";
 
+/// How the log's line begins that says how long it took to fetch, instrument and build; `scripts/instrumented` reads it.
+const BUILT: &str = "fetched, instrumented and built in ";
+
 /// How often it is looked whether a model has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -109,6 +112,7 @@ pub fn explore(
     let programs = built.map_err(|error| {
         NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
     })?;
+    log.say(&format!("{BUILT}{:.1} s", began.elapsed().as_secs_f64())).map_err(unavailable)?;
     let models =
         programs.iter().map(|program| models(program)).collect::<Result<Vec<_>>>().map_err(unavailable)?;
     let mut all = models.into_iter().flatten().collect::<Vec<_>>();
@@ -166,11 +170,20 @@ fn built(
     exploration: &Exploration<'_>,
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<PathBuf>> {
-    let words =
-        ["test", "--release", "--no-run", "--package", "models", "--test", "channel", "--test", "workloads"];
+    let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
+    words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
     // A crate's own lints are for its authors; as those of any dependency, they end nothing here.
     let flags = format!("--cfg {} --cap-lints warn", exploration.method);
     cargo(folder, &words, &flags, &root.join("target"), &folder.join("build.log"), say)
+}
+
+/// The tests that have the models, or the one: a channel's models are in modules, by what they are about, and a workload's are not.
+fn tests(model: Option<&str>) -> &'static [&'static str] {
+    match model {
+        None => &["channel", "workloads"],
+        Some(model) if model.contains("::") => &["channel"],
+        Some(_) => &["workloads"],
+    }
 }
 
 /// The models of a program, by their names.

@@ -193,6 +193,7 @@ fn append_model(file: &Path, explorer: &str, model: &str, subject: &str, kernel:
         exhausted: false,
         bounds: "all schedules of at most 2 preemptions".to_owned(),
         seconds: 1.5,
+        timed_waits: None,
         machine: machine(kernel),
     });
     Recorder::new(file).append(&record).expect("written");

@@ -2,7 +2,7 @@
 
 use std::process::ExitStatus;
 
-use harness::record::{Answer, Model};
+use harness::record::{Answer, Model, TimedWaits};
 use harness::verify::{Finding, Outcome, ThreadSteps};
 
 use super::workspace::DEPENDENCIES;
@@ -65,6 +65,14 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
         bounds_in_words(&explored),
         numbers::separated((executions as f64 / seconds.max(f64::MIN_POSITIVE)) as u64),
     );
+    let timed =
+        explored.iter().filter_map(|model| model.timed_waits).fold(TimedWaits::default(), |sum, one| {
+            TimedWaits { woken: sum.woken + one.woken, expired: sum.expired + one.expired }
+        });
+    if timed != TimedWaits::default() {
+        let [woken, expired] = [timed.woken, timed.expired].map(numbers::separated);
+        words += &format!("; timed waits: {woken} woken, {expired} expired");
+    }
     let mut reasons: Vec<&str> = ran.iter().filter_map(Ran::unsupported).collect();
     if !reasons.is_empty() {
         let unsupported = numbers::count(reasons.len() as u64, "model");
@@ -242,7 +250,7 @@ mod tests {
         let record = record.map(|passed| {
             let record = serde_json::json!({
                 "at": "", "model": "d::go", "subject": "crossbeam", "method": "shuttle", "passed": passed, "executions": 1_000,
-                "bounds": "10 schedules", "seconds": 2.0, "machine": Machine::current(&Registry::new()),
+                "bounds": "10 schedules", "seconds": 2.0, "timed_waits": { "woken": 1_200, "expired": 7 }, "machine": Machine::current(&Registry::new()),
             });
             serde_json::from_value(record).expect("a model")
         });
@@ -320,7 +328,7 @@ mod tests {
     fn a_model_that_was_not_reached_is_no_pass() {
         let passed = || ran("", 0, Some(true));
         assert_eq!(answer(&[passed()], 2, 5), Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
-        let bounds = "1 model of its instrumented source (5 changes): 10 schedules; 500 a second; 1 model unsupported: select (none)";
+        let bounds = "1 model of its instrumented source (5 changes): 10 schedules; 500 a second; timed waits: 1,200 woken, 7 expired; 1 model unsupported: select (none)";
         let unsupported = ran("d::go   unsupported: select (none)\n", 0, None);
         let expected = Outcome::Passed { cases: 1_000, bounds: bounds.to_owned() };
         assert_eq!(answer(&[passed(), unsupported], 2, 5), Answer::Ran(expected));

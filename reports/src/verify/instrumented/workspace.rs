@@ -176,6 +176,12 @@ fn subject(of: &Crate, method: Method) -> String {
 pub use chanlab_shim::run::{{TOO_LARGE, execution, schedule}};
 {named}
 
+/// How the waits with a deadline ended so far: by another thread, and by their deadline.
+pub fn timed_waits() -> Option<(u64, u64)> {{
+    let waits = chanlab_shim::run::timed_waits();
+    Some((waits.woken, waits.expired))
+}}
+
 /// A command line that runs a model again, but for its name.
 pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --model");
 "#,
