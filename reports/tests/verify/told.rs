@@ -116,14 +116,18 @@ fn a_failure_with_everything_that_is_known_of_it() {
 fn models_that_cannot_be_built_are_not_available() {
     let bench = Bench::new();
     let output = bench.record_file().display().to_string();
-    let arguments =
-        ["verify", "--channel", "mutex-deque", "--channel", "kanal", "--method", "loom", "--output", &output];
-    let output = bench.command(&arguments).env("PATH", bench.path()).output().expect("the command starts");
+    let channels = ["--channel", "mutex-deque", "--channel", "std", "--channel", "kanal"];
+    let arguments = [&["verify", "--method", "loom", "--output", &output], &channels[..]].concat();
+    // Cargo tells its tests where it is.
+    let command = &mut bench.command(&arguments);
+    let output = command.env_remove("CARGO").env("PATH", bench.path()).output().expect("the command starts");
     let stdout = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(stdout.contains("mutex-deque  not available\n"), "{stdout}");
-    assert!(stdout.contains("kanal        not instrumentable\n"), "{stdout}");
+    assert!(stdout.contains("std          not instrumentable\n"), "{stdout}");
+    assert!(stdout.contains("kanal        not available\n"), "{stdout}");
     assert!(stdout.contains("there is no cargo on the path"), "{stdout}");
+    assert!(stdout.contains("there is no rustc that can be started"), "{stdout}");
     assert!(stdout.contains("Nothing failed, but not everything was looked at"), "{stdout}");
 }
 
