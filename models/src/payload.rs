@@ -168,7 +168,8 @@ pub fn assert_in_order(received: &[Id]) {
     }
 }
 
-#[cfg(test)]
+// Under loom a message is one of a model.
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::panic::catch_unwind;
 
