@@ -27,7 +27,8 @@ const ADAPTER: &str = "adapter.rs";
 const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/stand-ins/*", "models/subject"];
 
 /// Of the models, what is not explored: other programs, what is generated, what was found.
-const MODELS_LEFT_OUT: [&str; 6] = ["adapters", "instrument", "mutants.json", "shim", "src", "subject"];
+const MODELS_LEFT_OUT: [&str; 8] =
+    ["adapters", "instrument", "known", "mutants.json", "planted", "shim", "src", "subject"];
 
 /// Of the models' library, its programs.
 const SOURCE_LEFT_OUT: [&str; 1] = ["bin"];
