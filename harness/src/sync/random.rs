@@ -2,8 +2,9 @@
 //!
 //! Schedules come in blocks, by turns of two kinds: uniformly random choices, and PCT (S. Burckhardt et al., "A randomized
 //! scheduler with probabilistic guarantees of finding bugs", 2010), which finds a bug of a given depth with a probability that is
-//! known. A block is made of the plan's seed and its number alone, so the blocks can be split among machines. Each choice is
-//! written down: what failed is run again by its choices, whatever made them.
+//! known. PCT's blocks are by turns such that heed a yield and such that long do not ([`Insists`]). A block is made of the plan's
+//! seed and its number alone, so the blocks can be split among machines. Each choice is written down: what failed is run again by
+//! its choices, whatever made them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -23,6 +24,9 @@ const BLOCK: u64 = 100;
 
 /// Steps of an execution at most. One that reaches this spins for ever: the longest model needs some thousand.
 const MOST_STEPS: usize = 100_000;
+
+/// Steps that a thread takes in a row before its yields are heeded by [`Insists`]: more than any crate spins before it waits.
+const HEEDED_AFTER: usize = 100;
 
 /// Bytes of a modelled thread's stack; a failure tells of itself on it.
 const STACK: usize = 1 << 18;
@@ -60,6 +64,43 @@ impl<S: Scheduler> Scheduler for WritesDown<S> {
     }
 }
 
+/// Heeds a yield only when the thread has taken many steps in a row.
+///
+/// A channel spins a while before it waits, and yields as it does. To PCT a thread that yields comes after all others: whatever
+/// could wake it has happened before it waits, so that nobody ever waits there. A thread that insists waits while the others have
+/// yet to begin; and one that spins for what another has to do lets it do so in the end.
+#[derive(Debug)]
+struct Insists<S> {
+    scheduler: S,
+    /// Who was chosen last, and how often in a row.
+    last: Option<(TaskId, usize)>,
+}
+
+impl<S: Scheduler> Scheduler for Insists<S> {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        self.last = None;
+        self.scheduler.new_execution()
+    }
+
+    fn next_task(
+        &mut self,
+        runnable: &[&Task],
+        current: Option<TaskId>,
+        is_yielding: bool,
+    ) -> Option<TaskId> {
+        let in_a_row = self.last.filter(|(last, _)| Some(*last) == current).map_or(0, |(_, steps)| steps);
+        let heeds = is_yielding && in_a_row >= HEEDED_AFTER;
+        let chosen = self.scheduler.next_task(runnable, current, heeds)?;
+        let goes_on = !heeds && Some(chosen) == current;
+        self.last = Some((chosen, if goes_on { in_a_row + 1 } else { 1 }));
+        Some(chosen)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.scheduler.next_u64()
+    }
+}
+
 /// Runs the plan's schedules of `model`, or the one that it is to replay.
 ///
 /// # Panics
@@ -82,10 +123,11 @@ pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explore
     for block in (0..plan.bounds.schedules.div_ceil(BLOCK)).filter(|&block| plan.shard.has(block)) {
         let seed = seed_of(plan.seed, block);
         let schedules = BLOCK.min(plan.bounds.schedules - block * BLOCK) as usize;
-        executions += if block % 2 == 0 {
-            run(RandomScheduler::new_from_seed(seed, schedules), &model)
-        } else {
-            run(PctScheduler::new_from_seed(seed, plan.bounds.depth, schedules), &model)
+        let pct = || PctScheduler::new_from_seed(seed, plan.bounds.depth, schedules);
+        executions += match block % 4 {
+            1 => run(pct(), &model),
+            3 => run(Insists { scheduler: pct(), last: None }, &model),
+            _ => run(RandomScheduler::new_from_seed(seed, schedules), &model),
         };
     }
     Explored { executions, exhausted: false }

@@ -1,0 +1,61 @@
+//! What shuttle explores of a thread that spins, yielding, before it waits: as channels do.
+//!
+//! Only a build with `--cfg shuttle` has it (`scripts/shuttle`).
+
+#![cfg(shuttle)]
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use harness::shard::Shard;
+use harness::sync::{Arc, AtomicUsize, Ordering, Plan, explore, thread};
+use models::bounds::DEFAULT;
+use models::joined;
+
+/// More than a random schedule lets one thread run while another could.
+const SPINS: usize = 40;
+
+/// What `model` makes, in every schedule of a plan.
+fn outcomes(model: impl Fn() -> usize + Sync + Send + 'static) -> BTreeSet<usize> {
+    let plan = Plan { bounds: DEFAULT, seed: 0, shard: Shard::WHOLE, replay: None, time: None };
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
+    let sees = Arc::clone(&seen);
+    explore(&plan, move || {
+        sees.lock().expect("nobody panics").insert(model());
+    });
+    seen.lock().expect("nobody panics").clone()
+}
+
+/// A thread that spins a while, and looks then: the other may be done by now, or have yet to begin, which is when a channel waits.
+#[test]
+fn a_thread_spins_to_its_end_while_others_have_yet_to_begin() {
+    let seen = outcomes(|| {
+        let flag = Arc::new(AtomicUsize::new(0));
+        let raised = Arc::clone(&flag);
+        let other = thread::spawn(move || raised.store(1, Ordering::SeqCst));
+        let seen = (0..SPINS).map(|_| {
+            thread::yield_now();
+            flag.load(Ordering::SeqCst)
+        });
+        let seen = seen.last().expect("it spins");
+        joined(other);
+        seen
+    });
+    assert_eq!(seen, BTreeSet::from([0, 1]));
+}
+
+/// A thread that spins for what another does lets it do so.
+#[test]
+fn a_thread_that_spins_without_end_lets_others_run() {
+    let seen = outcomes(|| {
+        let flag = Arc::new(AtomicUsize::new(0));
+        let raised = Arc::clone(&flag);
+        let other = thread::spawn(move || raised.store(1, Ordering::SeqCst));
+        while flag.load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+        joined(other);
+        1
+    });
+    assert_eq!(seen, BTreeSet::from([1]));
+}
