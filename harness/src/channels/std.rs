@@ -32,18 +32,18 @@ impl Channel for Std {
         ],
     };
     type Sender<T: Send + 'static> = StdSender<T>;
-    type Receiver<T: Send + 'static> = mpsc::Receiver<T>;
+    type Receiver<T: Send + 'static> = StdReceiver<T>;
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
         Ok(match capacity.slots() {
             Some(slots) => {
                 let (sender, receiver) = mpsc::sync_channel(slots);
-                (StdSender::Bounded(sender), receiver)
+                (StdSender::Bounded(sender), StdReceiver(receiver))
             }
             None => {
                 let (sender, receiver) = mpsc::channel();
-                (StdSender::Unbounded(sender), receiver)
+                (StdSender::Unbounded(sender), StdReceiver(receiver))
             }
         })
     }
@@ -103,15 +103,19 @@ impl<T: Send + 'static> Sender<T> for StdSender<T> {
     }
 }
 
-impl<T: Send + 'static> Receiver<T> for mpsc::Receiver<T> {
+/// The receiver of `std::sync::mpsc`. A type of this file's, so that it can stand in a crate beside the contract as well.
+#[derive(Debug)]
+pub struct StdReceiver<T>(mpsc::Receiver<T>);
+
+impl<T: Send + 'static> Receiver<T> for StdReceiver<T> {
     #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
-        self.recv().map_err(|mpsc::RecvError| RecvError)
+        self.0.recv().map_err(|mpsc::RecvError| RecvError)
     }
 
     #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.try_recv().map_err(|error| match error {
+        self.0.try_recv().map_err(|error| match error {
             mpsc::TryRecvError::Empty => TryRecvError::Empty,
             mpsc::TryRecvError::Disconnected => TryRecvError::Disconnected,
         })
@@ -119,7 +123,7 @@ impl<T: Send + 'static> Receiver<T> for mpsc::Receiver<T> {
 
     #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.recv_timeout(timeout).map_err(|error| match error {
+        self.0.recv_timeout(timeout).map_err(|error| match error {
             mpsc::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
             mpsc::RecvTimeoutError::Disconnected => RecvTimeoutError::Disconnected,
         })

@@ -76,7 +76,7 @@ pub(crate) fn unbuilt(tokens: &[TokenTree]) -> Option<usize> {
 }
 
 /// The brackets of an outer attribute.
-fn attribute(tokens: &[TokenTree]) -> Option<&Group> {
+pub(crate) fn attribute(tokens: &[TokenTree]) -> Option<&Group> {
     match tokens {
         [TokenTree::Punct(hash), TokenTree::Group(brackets), ..]
             if hash.as_char() == '#' && brackets.delimiter() == Delimiter::Bracket =>
@@ -142,7 +142,7 @@ fn value(condition: TokenStream) -> Option<bool> {
     }
 }
 
-fn is_comma(token: &TokenTree) -> bool {
+pub(crate) fn is_comma(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
 }
 

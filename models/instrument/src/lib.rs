@@ -12,10 +12,13 @@
 //! - **cfg**: what a crate has for `cfg(loom)` and `cfg(shuttle)` is never built, what it has for `cfg(miri)` is always ([`mod@cfg`]).
 //! - **spin**: a loop that spins or yields a fixed number of times does so twice ([`source`]): each time is a step of the model, and what
 //!   comes after the loop has to be reached.
+//! - **library**: what only the standard library may say, attributes of stability and impls that deny a trait, is taken out
+//!   ([`library`]): its channels are instrumented as well.
 //!
 //! What the checker could not see is an error that names the file and the line: assembly, foreign functions, the C library.
 
 pub mod cfg;
+pub mod library;
 pub mod manifest;
 pub mod source;
 

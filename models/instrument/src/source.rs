@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail};
 use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
 
-use crate::Applied;
-use crate::cfg;
+use crate::{Applied, cfg, library};
 
 /// The rule that leads `std`, `core` and `alloc` to the shim.
 pub const STD: &str = "std";
@@ -113,6 +112,11 @@ impl File {
             }
             self.extern_crate(here, level);
             self.spinning_loop(here);
+            if let Some((length, what)) = library::taken_out(here) {
+                let whole = start(&here[0]).start..here[length - 1].span().byte_range().end;
+                self.edits.push((whole, String::new()));
+                self.apply(&here[0], library::LIBRARY, what.to_owned());
+            }
             for decided in cfg::decided(here) {
                 self.edit(&decided.name, decided.with.to_owned(), cfg::CFG, decided.what.to_owned());
             }
@@ -193,7 +197,11 @@ impl File {
 
     fn edit(&mut self, token: &TokenTree, with: String, rule: &'static str, what: String) {
         self.edits.push((token.span().byte_range(), with));
-        self.applied.push(Applied { rule, file: self.path.clone(), line: line(token).line, what });
+        self.apply(token, rule, what);
+    }
+
+    fn apply(&mut self, at: &TokenTree, rule: &'static str, what: String) {
+        self.applied.push(Applied { rule, file: self.path.clone(), line: line(at).line, what });
     }
 }
 

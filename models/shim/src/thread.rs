@@ -74,6 +74,34 @@ impl Thread {
     }
 }
 
+/// What std has for its own channels alone.
+impl Thread {
+    /// As [`park`].
+    ///
+    /// # Safety
+    ///
+    /// As std's: this is the thread that runs.
+    #[track_caller]
+    pub unsafe fn park(&self) {
+        park_for(None, Location::caller());
+    }
+
+    /// As [`park_timeout`].
+    ///
+    /// # Safety
+    ///
+    /// As std's: this is the thread that runs.
+    #[track_caller]
+    pub unsafe fn park_timeout(&self, timeout: Duration) {
+        park_for(Some(timeout), Location::caller());
+    }
+}
+
+/// As std's, for its own channels.
+pub fn current_or_unnamed() -> Thread {
+    current()
+}
+
 /// As std's.
 pub fn current() -> Thread {
     Thread(explorer::current())

@@ -21,6 +21,7 @@ use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
 use reports::verify::child::By;
 use reports::verify::engine;
+use reports::verify::instrumented::standard::STD;
 use reports::verify::instrumented::{Adapter, Crate, adapters};
 use reports::verify::models::has_models;
 use reports::verify::program::program;
@@ -154,7 +155,8 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         By::Own(_) => crates(arguments, &machine)?,
         By::Command(_) => Vec::new(),
     };
-    let named = crates.iter().filter(|of| of.is_named || of.adapter != Adapter::Registry);
+    let own = |of: &Crate| matches!(of.adapter, Adapter::Registry | Adapter::Standard(_));
+    let named = crates.iter().filter(|of| of.is_named || !own(of));
     let versions = named.map(|of| (of.name(), format!("{} {}", of.package, of.source.name())));
     let versions: Vec<_> = versions.collect();
     let known = match arguments.path {
@@ -205,7 +207,8 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         };
         let listed = adapters::version(name);
         let package = registry.channels().find(|info| info.name == name).and_then(|info| info.package);
-        let Some(package) = package.or_else(|| listed.map(|_| name)) else {
+        let alone = (listed.is_some() || name == STD).then_some(name);
+        let Some(package) = package.or(alone) else {
             match version {
                 Some(_) => {
                     return Err(Usage(format!("{typed}: {name} is no channel of a published crate")).into());
@@ -221,15 +224,19 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
             ))
             .into());
         }
-        let locked = machine.channels.get(name).and_then(|known| known.split_once(' '));
-        let source = match (version, listed.or(locked.map(|(_, locked)| locked))) {
+        let locked = machine.channels.get(name).and_then(|known| known.split(' ').nth(1));
+        let source = match (version, listed.or(locked)) {
             (Some(version), _) => Source::parse(package, version)?,
             (None, Some(usual)) if arguments.methods.iter().any(|method| has_models(*method)) => {
                 Source::Published(usual.to_owned())
             }
             (None, _) => continue,
         };
-        let adapter = if listed.is_some() { Adapter::listed(name)? } else { Adapter::Registry };
+        let adapter = match name {
+            STD => Adapter::standard()?,
+            _ if listed.is_some() => Adapter::listed(name)?,
+            _ => Adapter::Registry,
+        };
         let (channel, package) = (name.to_owned(), package.to_owned());
         crates.push(Crate { channel, package, source, is_named: version.is_some(), adapter });
     }

@@ -6,6 +6,7 @@
 
 pub mod adapters;
 pub mod fetch;
+pub mod standard;
 mod told;
 pub mod workspace;
 

@@ -21,6 +21,8 @@ pub enum Adapter {
     Listed(PathBuf),
     /// A file that was named on the command line.
     Given(PathBuf),
+    /// The registry's own file for std, where `std` is another.
+    Standard(PathBuf),
 }
 
 impl Adapter {
@@ -34,11 +36,20 @@ impl Adapter {
         Ok(Adapter::Listed(project()?.join("models/adapters").join(file)))
     }
 
-    /// Its file, where that is not the harness's.
+    /// That of std's channels.
+    ///
+    /// # Errors
+    ///
+    /// When the project is no longer where this program was built.
+    pub fn standard() -> Result<Self> {
+        Ok(Adapter::Standard(project()?.join("harness/src/channels/std.rs")))
+    }
+
+    /// Its file, where it is not built in the harness.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Adapter::Registry => None,
-            Adapter::Listed(file) | Adapter::Given(file) => Some(file),
+            Adapter::Listed(file) | Adapter::Given(file) | Adapter::Standard(file) => Some(file),
         }
     }
 }

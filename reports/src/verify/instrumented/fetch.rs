@@ -1,7 +1,7 @@
 //! The source of a version, from cargo: its own copy of what was published, or a checkout; and that of all that it is built with.
 //!
 //! A project of one dependency is put down and `cargo metadata` asked where its source is. Cargo fetches what is not there, and checks what it
-//! fetches by the checksum that the registry's index has; nothing is downloaded by any other way.
+//! fetches by the checksum that the registry's index has; nothing is downloaded by any other way. std's is the compiler's ([`standard`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use toml_edit::InlineTable;
 
+use super::standard::{self, STD, rustc};
 use crate::versions::build::first_error;
 use crate::versions::manifest;
 use crate::versions::source::Source;
@@ -141,6 +142,11 @@ struct Kind {
 ///
 /// When cargo is not there, or cannot have it: what it says.
 pub fn source(root: &Path, package: &str, source: &Source) -> Result<Fetched> {
+    if package == STD {
+        let (folder, version) = standard::package(root, source)?;
+        let (name, dependencies) = (standard::PACKAGE.to_owned(), BTreeMap::new());
+        return Ok(Fetched { packages: vec![Package { name, version, folder, dependencies }] });
+    }
     let folder = root.join("fetch").join(format!("{package}-{}", source.slug()));
     let changed = write(&folder.join(MANIFEST), depends(package, source)?.as_bytes())?;
     write(&folder.join("src/lib.rs"), b"")?;
@@ -163,12 +169,7 @@ pub fn source(root: &Path, package: &str, source: &Source) -> Result<Fetched> {
 
 /// What the compiler calls this kind of machine.
 fn host() -> Result<String> {
-    let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
-        .arg("-vV")
-        .stdin(Stdio::null())
-        .output()
-        .context("there is no rustc that can be started")?;
-    let told = String::from_utf8_lossy(&output.stdout);
+    let told = rustc("-vV")?;
     let host = told.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("rustc does not tell its host")
 }

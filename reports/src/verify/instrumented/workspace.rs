@@ -12,8 +12,9 @@ use anyhow::{Context, Result, bail};
 use harness::verify::Method;
 use instrument::{Folders, Instrumented, instrument};
 
-use super::Crate;
 use super::fetch::{Fetched, Package};
+use super::standard::PACKAGE;
+use super::{Adapter, Crate};
 use crate::versions::manifest;
 use crate::versions::source::Source;
 use crate::versions::workspace::{
@@ -141,10 +142,10 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
 
 fn subject_manifest(of: &Crate) -> String {
     let (harness, own) = match of.adapter.file() {
-        Some(_) => (
-            "harness.workspace = true".to_owned(),
-            format!("{} = {{ path = \"../../{COPY}\" }}\n", of.package),
-        ),
+        Some(_) => {
+            let package = if matches!(of.adapter, Adapter::Standard(_)) { PACKAGE } else { &of.package };
+            ("harness.workspace = true".to_owned(), format!("{package} = {{ path = \"../../{COPY}\" }}\n"))
+        }
         None => (format!("harness = {{ workspace = true, features = [\"{}\"] }}", of.channel), String::new()),
     };
     format!(
@@ -167,9 +168,14 @@ fn subject(of: &Crate, method: Method) -> String {
     let channel = &of.channel;
     let name: String =
         channel.chars().take(1).flat_map(char::to_uppercase).chain(channel.chars().skip(1)).collect();
-    let named = match of.adapter.file() {
-        Some(_) => "mod adapter;\n\npub use adapter::Subject;".to_owned(),
-        None => format!("pub use harness::channels::{channel}::{name} as Subject;"),
+    let named = match of.adapter {
+        Adapter::Registry => format!("pub use harness::channels::{channel}::{name} as Subject;"),
+        Adapter::Listed(_) | Adapter::Given(_) => "mod adapter;\n\npub use adapter::Subject;".to_owned(),
+        // The harness's own file, in a crate whose `std` has the instrumented channels.
+        Adapter::Standard(_) => {
+            let std = PACKAGE.replace('-', "_");
+            format!("extern crate {std} as std;\n\nmod adapter;\n\npub use adapter::{name} as Subject;\npub use harness::channel;")
+        }
     };
     format!(
         r#"//! The channel that the models explore: an instrumented one.
