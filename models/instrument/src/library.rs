@@ -59,7 +59,8 @@ fn negative_impl(tokens: &[TokenTree]) -> Option<(usize, &'static str)> {
         TokenTree::Punct(bang) if bang.as_char() == '!' => {}
         _ => return None,
     }
-    let is_body = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    let is_body =
+        |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
     let body = behind.iter().position(is_body)?;
     Some((body + 2, "an impl that denies a trait is taken out"))
 }

@@ -93,11 +93,11 @@ pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> V
         return of_models(&own);
     }
     let words = match info {
-        Some(info) if info.package.is_some() => {
-            "not instrumentable: its published source is not written on loom's types".to_owned()
-        }
-        Some(info) if info.name == "std" => {
-            "not instrumentable: the standard library is not written on loom's types".to_owned()
+        Some(info) if info.name != BASELINE => {
+            format!(
+                "not run (chanlab verify --method shuttle --channel {} explores its own source)",
+                info.name
+            )
         }
         Some(_) => format!("not run ({MODELS_SCRIPTS})"),
         None => "not run: not known to this build".to_owned(),

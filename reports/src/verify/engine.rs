@@ -28,13 +28,13 @@ const LEFT_BY_MODELS: f64 = 0.05;
 /// A job has this much time however little is left, so that it says something.
 const LEAST_SHARE: Duration = Duration::from_millis(200);
 
-/// Why a channel that is no crate has no models.
+/// Why a channel of another program has no models.
 const NOT_INSTRUMENTABLE: &str =
     "its source is not written on chanlab's primitives, which are what the models can watch";
 
-/// Why a crate is not looked at unasked: it would have to be fetched, built and explored beside all else.
+/// Why a channel's source is not looked at unasked: it would have to be fetched, built and explored beside all else.
 const WHEN_ASKED: &str =
-    "a crate is instrumented only when it is asked for: --method shuttle (or loom) --channel NAME";
+    "its source is instrumented only when it is asked for: --method shuttle (or loom) --channel NAME";
 
 /// What is to be verified.
 #[derive(Debug)]
@@ -113,9 +113,9 @@ impl Verification {
     /// What is said of a channel that has no models and is not instrumented.
     fn not_instrumented(&self, channel: usize) -> Answer {
         let name = &self.channels[channel].0;
-        let is_crate = matches!(self.by, By::Own(_))
-            && Registry::new().channels().any(|info| info.name == name && info.package.is_some());
-        match is_crate {
+        let is_own =
+            matches!(self.by, By::Own(_)) && Registry::new().channels().any(|info| info.name == name);
+        match is_own {
             true => Answer::NotAvailable { reason: WHEN_ASKED.to_owned() },
             false => Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
         }

@@ -124,7 +124,7 @@ fn models_that_cannot_be_built_are_not_available() {
     let stdout = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(stdout.contains("mutex-deque  not available\n"), "{stdout}");
-    assert!(stdout.contains("std          not instrumentable\n"), "{stdout}");
+    assert!(stdout.contains("std          not available\n"), "{stdout}");
     assert!(stdout.contains("kanal        not available\n"), "{stdout}");
     assert!(stdout.contains("there is no cargo on the path"), "{stdout}");
     assert!(stdout.contains("there is no rustc that can be started"), "{stdout}");

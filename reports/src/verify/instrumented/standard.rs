@@ -4,6 +4,7 @@
 //! changed; a root is written that names the modules where they are in the library, so that `crate::sync` and all else lead where they do there.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,7 +53,7 @@ pub fn package(root: &Path, source: &Source) -> Result<(PathBuf, String)> {
     let (sync, own) = (library.join("src/sync"), folder.join("src/sync"));
     copy(&sync.join("mpmc"), &own.join("mpmc"), &["tests.rs"])?;
     let mpsc = sync.join("mpsc.rs");
-    let text = std::fs::read(&mpsc).with_context(|| format!("cannot read {}", mpsc.display()))?;
+    let text = fs::read(&mpsc).with_context(|| format!("cannot read {}", mpsc.display()))?;
     write(&own.join("mpsc.rs"), &text)?;
     Ok((folder, version))
 }
@@ -60,9 +61,14 @@ pub fn package(root: &Path, source: &Source) -> Result<(PathBuf, String)> {
 /// The folder of the library of the compiler that is there, which has to be of the version that is asked for.
 fn installed(version: &str) -> Result<PathBuf> {
     let told = rustc("-vV")?;
-    let own = told.lines().find_map(|line| line.strip_prefix("release: ")).context("rustc does not tell its version")?;
+    let own = told
+        .lines()
+        .find_map(|line| line.strip_prefix("release: "))
+        .context("rustc does not tell its version")?;
     if own != version {
-        bail!("std {version} comes with the compiler {version}, and the one here is {own}: name no version, or std@path: and the folder of a checkout of it (library/std)");
+        bail!(
+            "std {version} comes with the compiler {version}, and the one here is {own}: name no version, or std@path: and the folder of a checkout of it (library/std)"
+        );
     }
     let library = Path::new(rustc("--print=sysroot")?.trim()).join(LIBRARY);
     if !library.join("src/sync").is_dir() {
@@ -83,4 +89,39 @@ pub(super) fn rustc(word: &str) -> Result<String> {
         .output()
         .context("there is no rustc that can be started")?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_channels_are_where_they_are_in_the_library() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (root, library) = (folder.path().join("root"), folder.path().join("std"));
+        for (file, text) in
+            [("mpsc.rs", "receiver"), ("mpmc/mod.rs", "channel"), ("mpmc/tests.rs", ""), ("once.rs", "")]
+        {
+            write(&library.join("src/sync").join(file), text.as_bytes()).expect("written");
+        }
+        let checkout = Source::Checkout { typed: "path:std".to_owned(), folder: library, commit: None };
+        let (package, version) = package(&root, &checkout).expect("it is a library");
+        assert!(package.starts_with(&root) && version == "0.0.0", "{}", package.display());
+        let text = |file: &str| fs::read_to_string(package.join(file)).ok();
+        assert_eq!(text("src/sync/mpsc.rs").as_deref(), Some("receiver"));
+        assert_eq!(text("src/sync/mpmc/mod.rs").as_deref(), Some("channel"));
+        assert_eq!((text("src/sync/mpmc/tests.rs"), text("src/sync/once.rs")), (None, None));
+        assert!(text("src/lib.rs").expect("a root").contains("pub mod mpsc;"));
+    }
+
+    #[test]
+    fn another_version_than_the_compilers_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = package(folder.path(), &Source::Published("0.0.1".to_owned()))
+            .expect_err("no compiler is so old");
+        assert!(
+            error.to_string().starts_with("std 0.0.1 comes with the compiler 0.0.1, and the one here is "),
+            "{error}"
+        );
+    }
 }

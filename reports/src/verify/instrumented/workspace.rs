@@ -174,7 +174,9 @@ fn subject(of: &Crate, method: Method) -> String {
         // The harness's own file, in a crate whose `std` has the instrumented channels.
         Adapter::Standard(_) => {
             let std = PACKAGE.replace('-', "_");
-            format!("extern crate {std} as std;\n\nmod adapter;\n\npub use adapter::{name} as Subject;\npub use harness::channel;")
+            format!(
+                "extern crate {std} as std;\n\nmod adapter;\n\npub use adapter::{name} as Subject;\npub use harness::channel;"
+            )
         }
     };
     format!(
