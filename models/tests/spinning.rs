@@ -33,11 +33,10 @@ fn a_thread_spins_to_its_end_while_others_have_yet_to_begin() {
         let flag = Arc::new(AtomicUsize::new(0));
         let raised = Arc::clone(&flag);
         let other = thread::spawn(move || raised.store(1, Ordering::SeqCst));
-        let seen = (0..SPINS).map(|_| {
+        for _ in 0..SPINS {
             thread::yield_now();
-            flag.load(Ordering::SeqCst)
-        });
-        let seen = seen.last().expect("it spins");
+        }
+        let seen = flag.load(Ordering::SeqCst);
         joined(other);
         seen
     });

@@ -28,6 +28,8 @@
 //!   `Arc` orders nor tries both orders of two drops of one. A lazily made `static` is made once, and not for each execution.
 //! - A loop that spins lets others run once, however long it spins; one that does not say so lets them run after some hundred steps (`run`), as
 //!   a system's scheduler does sooner or later. `available_parallelism` is two.
+//! - Under loom whoever yields lets another take a step before it goes on. A channel that yields many times before it waits (crossfire) comes to wait only
+//!   when the others are done or wait as well; its waits with a deadline, which are counted, tell of that. Shuttle has schedules without such turns.
 
 #[cfg(any(loom, shuttle))]
 pub mod cell;

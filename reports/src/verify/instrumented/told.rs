@@ -28,6 +28,9 @@ pub struct Ran {
     pub said: String,
 }
 
+/// How the names of the models begin whose threads wait with a deadline.
+const TIMEOUTS: &str = "timeouts::";
+
 impl Ran {
     fn failed(&self) -> bool {
         self.record.as_ref().is_some_and(|record| !record.passed)
@@ -69,9 +72,13 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
         explored.iter().filter_map(|model| model.timed_waits).fold(TimedWaits::default(), |sum, one| {
             TimedWaits { woken: sum.woken + one.woken, expired: sum.expired + one.expired }
         });
-    if timed != TimedWaits::default() {
+    let has_timeouts = explored.iter().any(|model| model.model.starts_with(TIMEOUTS));
+    if has_timeouts || timed != TimedWaits::default() {
         let [woken, expired] = [timed.woken, timed.expired].map(numbers::separated);
         words += &format!("; timed waits: {woken} woken, {expired} expired");
+        if has_timeouts && timed.woken.min(timed.expired) == 0 {
+            words += ", so nothing is said of such as are 0";
+        }
     }
     let mut reasons: Vec<&str> = ran.iter().filter_map(Ran::unsupported).collect();
     if !reasons.is_empty() {
@@ -332,5 +339,16 @@ mod tests {
         let unsupported = ran("d::go   unsupported: select (none)\n", 0, None);
         let expected = Outcome::Passed { cases: 1_000, bounds: bounds.to_owned() };
         assert_eq!(answer(&[passed(), unsupported], 2, 5), Answer::Ran(expected));
+    }
+
+    #[test]
+    fn waits_that_were_never_explored_are_told() {
+        let mut timeouts = ran("", 0, Some(true));
+        let record = timeouts.record.as_mut().expect("one");
+        record.model = "timeouts::recv_timeout_against_send_buffered".to_owned();
+        record.timed_waits = Some(TimedWaits { woken: 0, expired: 3 });
+        let Answer::Ran(Outcome::Passed { bounds, .. }) = answer(&[timeouts], 1, 5) else { panic!() };
+        let end = "timed waits: 0 woken, 3 expired, so nothing is said of such as are 0";
+        assert!(bounds.ends_with(end), "{bounds}");
     }
 }
