@@ -88,7 +88,7 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
         words += &format!("; {unsupported} unsupported: {}", reasons.join("; "));
     }
     match explored.is_empty() {
-        true => Answer::Ran(Outcome::Unsupported { reason: words }),
+        true => Answer::Ran(Outcome::Unsupported { reason: reasons.join("; ") }),
         false => Answer::Ran(Outcome::Passed { cases: executions, bounds: words }),
     }
 }
@@ -336,9 +336,11 @@ mod tests {
         let passed = || ran("", 0, Some(true));
         assert_eq!(answer(&[passed()], 2, 5), Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
         let bounds = "1 model of its instrumented source (5 changes): 10 schedules; 500 a second; timed waits: 1,200 woken, 7 expired; 1 model unsupported: select (none)";
-        let unsupported = ran("d::go   unsupported: select (none)\n", 0, None);
+        let unsupported = || ran("d::go   unsupported: select (none)\n", 0, None);
         let expected = Outcome::Passed { cases: 1_000, bounds: bounds.to_owned() };
-        assert_eq!(answer(&[passed(), unsupported], 2, 5), Answer::Ran(expected));
+        assert_eq!(answer(&[passed(), unsupported()], 2, 5), Answer::Ran(expected));
+        let reason = "select (none)".to_owned();
+        assert_eq!(answer(&[unsupported()], 1, 5), Answer::Ran(Outcome::Unsupported { reason }));
     }
 
     #[test]
