@@ -20,7 +20,8 @@
 //!
 //! # What is not
 //!
-//! - **Orderings**, under shuttle: everything is sequentially consistent there. Under loom `SeqCst` is told from the others by the newest value.
+//! - **Orderings**, under shuttle: everything is sequentially consistent there. Under loom `SeqCst` is told from the others by the newest value, and its
+//!   fences are not ordered with its accesses.
 //! - **Plain memory**: what is written through a pointer is there for everybody at once. That nothing orders it is seen of messages alone,
 //!   which the models make of what loom watches.
 //! - A `compare_exchange_weak` does not fail without cause, and no wait ends without cause.

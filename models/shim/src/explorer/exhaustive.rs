@@ -10,7 +10,9 @@
 //!
 //! As they are given, but for `SeqCst`, which loom takes for `AcqRel`: with it, programs that are right would fail. Here a load so ordered
 //! is one of the newest value, and a store an exchange; both are what sequential consistency makes of them among accesses that are all so
-//! ordered. A load so ordered never shows an older value that another ordering wrote, which it might. Fences are loom's.
+//! ordered. A load so ordered never shows an older value that another ordering wrote, which it might. Fences are loom's: one that is `SeqCst` is
+//! ordered with other such fences, and not with accesses that are so ordered, so that a crate that relies on both together may fail though it is right
+//! (crossfire's array queue would, if its receivers did not spin before they wait).
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
