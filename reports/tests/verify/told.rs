@@ -175,6 +175,6 @@ fn channels_that_only_shuttle_looks_at_are_told_and_asked_for_with_it() {
         unknown.ends_with("; by loom and shuttle alone, also of async-channel, loole, thingbuf"),
         "{unknown}"
     );
-    let none = refused(&["--channel", "std@1.0.0", "--method", "shuttle"]);
-    assert_eq!(none, "error: std@1.0.0: std is no channel of a published crate");
+    let none = refused(&["--channel", "mutex-deque@1.0.0", "--method", "shuttle"]);
+    assert_eq!(none, "error: mutex-deque@1.0.0: mutex-deque is no channel of a published crate");
 }
