@@ -72,13 +72,13 @@ impl<S: Scheduler> Scheduler for WritesDown<S> {
 #[derive(Debug)]
 struct Insists<S> {
     scheduler: S,
-    /// Who was chosen last, and how often in a row.
-    last: Option<(TaskId, usize)>,
+    /// How often in a row the thread that runs was chosen.
+    in_a_row: usize,
 }
 
 impl<S: Scheduler> Scheduler for Insists<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
-        self.last = None;
+        self.in_a_row = 0;
         self.scheduler.new_execution()
     }
 
@@ -88,11 +88,10 @@ impl<S: Scheduler> Scheduler for Insists<S> {
         current: Option<TaskId>,
         is_yielding: bool,
     ) -> Option<TaskId> {
-        let in_a_row = self.last.filter(|(last, _)| Some(*last) == current).map_or(0, |(_, steps)| steps);
-        let heeds = is_yielding && in_a_row >= HEEDED_AFTER;
+        let heeds = is_yielding && self.in_a_row >= HEEDED_AFTER;
         let chosen = self.scheduler.next_task(runnable, current, heeds)?;
         let goes_on = !heeds && Some(chosen) == current;
-        self.last = Some((chosen, if goes_on { in_a_row + 1 } else { 1 }));
+        self.in_a_row = if goes_on { self.in_a_row + 1 } else { 1 };
         Some(chosen)
     }
 
@@ -126,7 +125,7 @@ pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explore
         let pct = || PctScheduler::new_from_seed(seed, plan.bounds.depth, schedules);
         executions += match block % 4 {
             1 => run(pct(), &model),
-            3 => run(Insists { scheduler: pct(), last: None }, &model),
+            3 => run(Insists { scheduler: pct(), in_a_row: 0 }, &model),
             _ => run(RandomScheduler::new_from_seed(seed, schedules), &model),
         };
     }

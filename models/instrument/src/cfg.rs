@@ -142,7 +142,7 @@ fn value(condition: TokenStream) -> Option<bool> {
     }
 }
 
-pub(crate) fn is_comma(token: &TokenTree) -> bool {
+fn is_comma(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
 }
 

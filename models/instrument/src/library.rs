@@ -1,8 +1,9 @@
 //! What only the standard library may say. Its channels are instrumented as a package like any other, which the compiler allows none of it.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenTree};
 
 use crate::cfg;
+use crate::source::is_punct;
 
 /// The rule that takes it out.
 pub const LIBRARY: &str = "library";
@@ -14,33 +15,33 @@ pub(crate) fn taken_out(tokens: &[TokenTree]) -> Option<(usize, &'static str)> {
 
 /// `#[stable(…)]`, `#[unstable(…)]`, `#[rustc_…]`, also of the whole file, and `#[cfg_attr(…, rustc_…)]`.
 fn attribute(tokens: &[TokenTree]) -> Option<(usize, &'static str)> {
-    let is_inner = matches!(tokens, [_, TokenTree::Punct(bang), ..] if bang.as_char() == '!');
-    let brackets = match is_inner {
-        true => cfg::attribute(&[&tokens[..1], &tokens[2..]].concat())?.stream(),
-        false => cfg::attribute(tokens)?.stream(),
+    let (length, brackets) = match tokens {
+        [hash, bang, brackets, ..] if is_punct(bang, '!') => {
+            (3, cfg::attribute(&[hash.clone(), brackets.clone()])?.stream())
+        }
+        _ => (2, cfg::attribute(tokens)?.stream()),
     };
-    let length = 2 + usize::from(is_inner);
     let said: Vec<TokenTree> = brackets.into_iter().collect();
-    match said.as_slice() {
+    let what = match said.as_slice() {
         [TokenTree::Ident(name), TokenTree::Group(_)] if name == "stable" || name == "unstable" => {
-            Some((length, "an attribute of its stability is taken out"))
+            "an attribute of its stability is taken out"
         }
-        [TokenTree::Ident(name), ..] if name.to_string().starts_with("rustc_") => {
-            Some((length, "an attribute for the compiler is taken out"))
-        }
-        [TokenTree::Ident(name), TokenTree::Group(group)]
-            if name == "cfg_attr" && is_for_compiler(group.stream()) =>
-        {
-            Some((length, "an attribute for the compiler is taken out"))
-        }
-        _ => None,
-    }
+        said if is_for_compiler(said) => "an attribute for the compiler is taken out",
+        _ => return None,
+    };
+    Some((length, what))
 }
 
-/// Whether the first attribute behind the condition is one of the compiler's own.
-fn is_for_compiler(said: TokenStream) -> bool {
-    let behind = said.into_iter().skip_while(|token| !cfg::is_comma(token)).nth(1);
-    matches!(behind, Some(TokenTree::Ident(name)) if name.to_string().starts_with("rustc_"))
+/// Whether an attribute is one of the compiler's own, or the first behind a condition is.
+fn is_for_compiler(said: &[TokenTree]) -> bool {
+    match said {
+        [TokenTree::Ident(name), TokenTree::Group(group)] if name == "cfg_attr" => {
+            let behind = group.stream().into_iter().skip_while(|token| !is_punct(token, ',')).skip(1);
+            is_for_compiler(&behind.collect::<Vec<_>>())
+        }
+        [TokenTree::Ident(name), ..] => name.to_string().starts_with("rustc_"),
+        _ => false,
+    }
 }
 
 /// `impl<T> !Sync for Receiver<T> {}`.
@@ -51,13 +52,11 @@ fn negative_impl(tokens: &[TokenTree]) -> Option<(usize, &'static str)> {
     }
     let mut open = 0;
     let generics = behind.iter().position(|token| {
-        let is = |which: char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == which);
-        open += isize::from(is('<')) - isize::from(is('>'));
-        open == 0 && !is('>')
+        open += isize::from(is_punct(token, '<')) - isize::from(is_punct(token, '>'));
+        open == 0 && !is_punct(token, '>')
     })?;
-    match &behind[generics] {
-        TokenTree::Punct(bang) if bang.as_char() == '!' => {}
-        _ => return None,
+    if !is_punct(&behind[generics], '!') {
+        return None;
     }
     let is_body =
         |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);

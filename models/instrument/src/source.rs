@@ -227,7 +227,7 @@ fn words(tokens: &[TokenTree], count: usize) -> Vec<String> {
     tokens.iter().take(count).map(word).collect()
 }
 
-fn is_punct(token: &TokenTree, which: char) -> bool {
+pub(crate) fn is_punct(token: &TokenTree, which: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == which)
 }
 

@@ -155,14 +155,12 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         By::Own(_) => crates(arguments, &machine)?,
         By::Command(_) => Vec::new(),
     };
-    let own = |of: &Crate| matches!(of.adapter, Adapter::Registry | Adapter::Standard(_));
-    let named = crates.iter().filter(|of| of.is_named || !own(of));
-    let versions = named.map(|of| (of.name(), format!("{} {}", of.package, of.source.name())));
-    let versions: Vec<_> = versions.collect();
-    let known = match arguments.path {
-        Some(_) => versions,
-        None => known.into_iter().chain(versions).collect(),
-    };
+    let mut known = if arguments.path.is_some() { Vec::new() } else { known };
+    for of in &crates {
+        if !known.iter().any(|(name, _)| *name == of.name()) {
+            known.push((of.name(), format!("{} {}", of.package, of.source.name())));
+        }
+    }
     let others = matches!(by, By::Own(_)).then(|| adapters::LISTED.map(|(name, _)| name));
     let channels =
         chosen(known, &arguments.channels, others.as_ref().map_or(&[], |others| others.as_slice()))?;

@@ -86,7 +86,7 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
         let text = fs::read(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
         write(&subject_folder.join("src").join(ADAPTER), &text)?;
     }
-    write(&subject_folder.join(MANIFEST), subject_manifest(of).as_bytes())?;
+    write(&subject_folder.join(MANIFEST), subject_manifest(of, &fetched.own().name).as_bytes())?;
     write(&subject_folder.join("src/lib.rs"), subject(of, method).as_bytes())?;
 
     let applied = instrumented.iter().map(|instrumented| instrumented.applied.len()).sum();
@@ -140,10 +140,10 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     Ok(all)
 }
 
-fn subject_manifest(of: &Crate) -> String {
+/// The manifest of the crate that says what the models are of, which is in `package`.
+fn subject_manifest(of: &Crate, package: &str) -> String {
     let (harness, own) = match of.adapter.file() {
         Some(_) => {
-            let package = if matches!(of.adapter, Adapter::Standard(_)) { PACKAGE } else { &of.package };
             ("harness.workspace = true".to_owned(), format!("{package} = {{ path = \"../../{COPY}\" }}\n"))
         }
         None => (format!("harness = {{ workspace = true, features = [\"{}\"] }}", of.channel), String::new()),
