@@ -1,4 +1,4 @@
-//! The interface of `std`: each item does what std's item of that name does, on what [`mod@crate::exec`] provides.
+//! The interface of `std`: each item does what std's item of that name does, on what `exec` provides.
 
 pub mod cell;
 pub mod hint;

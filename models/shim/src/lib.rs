@@ -6,8 +6,8 @@
 //! each name that they offer. A name that is missing is a compile error in the crate's own line, not a silent hole in
 //! the model. Only the workspaces that chanlab generates for instrumented channels depend on this crate.
 //!
-//! There are two layers, and calls go down only: [`mod@facade`] has the interface of `std`; [`mod@exec`] runs an
-//! execution (explorer, tasks, clock, quarantine). [`run`] is the interface for the program that explores.
+//! There are two layers, and calls go down only: `facade` has the interface of `std`, and `exec` below it runs an
+//! execution (explorer, tasks, clock, quarantine). `run` is the interface for the program that explores.
 //!
 //! # What is faithful
 //!

@@ -66,8 +66,8 @@ pub(crate) fn turns() -> usize {
     TURNS.get().turns
 }
 
-/// Whether the running thread has taken so many steps alone that it has to yield. True once per [`MAX_STEPS_ALONE`]
-/// steps. `me` is called only if the count is reached: under loom it is expensive.
+/// Whether the running thread has taken [`MAX_STEPS_ALONE`] steps alone and has to yield. The count then starts again.
+/// `me` is called only if the count is reached: under loom it is expensive.
 pub(crate) fn has_to_yield(me: impl FnOnce() -> usize) -> bool {
     let turns = TURNS.get();
     let yields = turns.alone >= MAX_STEPS_ALONE && turns.last == me();

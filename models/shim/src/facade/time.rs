@@ -1,4 +1,4 @@
-//! `std::time`, on the model's clock ([`mod@crate::exec::clock`]).
+//! `std::time`, on the model's clock (`exec/clock.rs`).
 
 mod instant;
 mod wall;
