@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-/// The prefix of the panic message of [`reach`]. [`limit_reached`] says the same in a type.
+/// The prefix of the panic message when an execution reaches a limit. [`limit_reached`] says the same in a type.
 pub const TOO_LARGE: &str = "too large for what explores it";
 
 /// A limit of the shim.
