@@ -1,28 +1,29 @@
-//! Conditions of compilation: some are known, whatever is built.
+//! The rule `cfg`: conditions whose value is known, whatever is built, are decided.
 //!
-//! `loom` and `shuttle` are flags that this project gives to all that it builds. What a crate has for them is for its own models, on their
-//! primitives and not on the shim's: it is never built. `miri` is for interpreters, which see no more than a checker does: it is always.
+//! This project passes the flags `loom` and `shuttle` to everything that it builds. A crate's code for them belongs to
+//! its own models, on the explorers' primitives and not on the shim's: it is never built. A crate's code for `miri`
+//! avoids what an interpreter cannot observe, which no model checker can either: it is always built.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// The rule that decides conditions.
-pub const CFG: &str = "cfg";
+use crate::tokens::{attribute, is_punct};
 
-/// What is known, what it becomes, and how that is told. Each becomes something else, so that no two keys of a manifest become one.
+/// A name, its replacement, and the report. No two replacements are equal, so two keys of a manifest stay two.
 const DECIDED: [(&str, &str, &str); 3] = [
     ("loom", "any()", "cfg(loom) is never true"),
     ("shuttle", "not(all())", "cfg(shuttle) is never true"),
     ("miri", "all()", "cfg(miri) is always true"),
 ];
 
-/// A name in a condition, and what becomes of it.
+/// A name in a condition, its replacement, and the report.
 pub(crate) struct Decided {
     pub(crate) name: TokenTree,
     pub(crate) with: &'static str,
     pub(crate) what: &'static str,
 }
 
-/// What the condition that begins at `tokens` names of what is known: of `cfg(…)`, `cfg_attr(…, …)`, `cfg!(…)` or `cfg_select! { … }`.
+/// The names with a known value in the condition that begins at `tokens`: in `cfg(…)`, `cfg_attr(…, …)`, `cfg!(…)` or
+/// `cfg_select! { … }`.
 pub(crate) fn decided(tokens: &[TokenTree]) -> Vec<Decided> {
     let mut found = Vec::new();
     let (name, condition) = match tokens {
@@ -43,7 +44,7 @@ pub(crate) fn decided(tokens: &[TokenTree]) -> Vec<Decided> {
     found
 }
 
-/// The text of a condition, such as a manifest has in `[target.'cfg(…)']`, and what was decided in it.
+/// The new text of a condition, as in a manifest's `[target.'cfg(…)']`, and the reports; `None` if nothing is known.
 pub(crate) fn decided_text(text: &str) -> Option<(String, Vec<&'static str>)> {
     let tokens: Vec<TokenTree> = text.parse::<TokenStream>().ok()?.into_iter().collect();
     let found = decided(&tokens);
@@ -54,49 +55,37 @@ pub(crate) fn decided_text(text: &str) -> Option<(String, Vec<&'static str>)> {
     (!found.is_empty()).then(|| (new, found.iter().map(|decided| decided.what).collect()))
 }
 
-/// Where the code ends that is never built, when an attribute begins at `tokens` that says so: with the first block, `;` or `,` behind it.
-/// What is longer than that is taken for built.
-pub(crate) fn unbuilt(tokens: &[TokenTree]) -> Option<usize> {
-    let attribute: Vec<TokenTree> = attribute(tokens)?.stream().into_iter().collect();
-    let [TokenTree::Ident(name), TokenTree::Group(condition)] = attribute.as_slice() else { return None };
+/// The number of tokens that are never built, if an attribute at the start of `tokens` says so: up to the first block,
+/// `;` or `,` after it. Code of an item that goes on after that is taken for built.
+pub(crate) fn never_built(tokens: &[TokenTree]) -> Option<usize> {
+    let brackets: Vec<TokenTree> = attribute(tokens)?.stream().into_iter().collect();
+    let [TokenTree::Ident(name), TokenTree::Group(condition)] = brackets.as_slice() else { return None };
     if name != "cfg" || value(condition.stream()) != Some(false) {
         return None;
     }
-    let mut place = 0;
-    while self::attribute(&tokens[place..]).is_some() {
-        place += 2;
+    let mut item = 0;
+    while attribute(&tokens[item..]).is_some() {
+        item += 2;
     }
     let is_end = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
         TokenTree::Punct(punct) => [';', ','].contains(&punct.as_char()),
         TokenTree::Ident(_) | TokenTree::Literal(_) => false,
     };
-    let length = tokens[place..].iter().position(is_end).map_or(tokens.len() - place, |end| end + 1);
-    Some(place + length)
+    let length = tokens[item..].iter().position(is_end).map_or(tokens.len() - item, |end| end + 1);
+    Some(item + length)
 }
 
-/// The brackets of an outer attribute.
-pub(crate) fn attribute(tokens: &[TokenTree]) -> Option<&Group> {
-    match tokens {
-        [TokenTree::Punct(hash), TokenTree::Group(brackets), ..]
-            if hash.as_char() == '#' && brackets.delimiter() == Delimiter::Bracket =>
-        {
-            Some(brackets)
-        }
-        _ => None,
-    }
-}
-
-/// Names that stand alone, also in `any(…)`, `all(…)` and `not(…)`; what is in braces is code.
+/// Finds names that stand alone, also in `any(…)`, `all(…)` and `not(…)`. Braces hold code, not conditions.
 fn names(condition: &[TokenTree], found: &mut Vec<Decided>) {
-    for (place, token) in condition.iter().enumerate() {
+    for (index, token) in condition.iter().enumerate() {
         match token {
             TokenTree::Ident(ident) => {
-                let is_alone = match condition.get(place + 1) {
+                let is_alone = match condition.get(index + 1) {
                     None => true,
                     Some(TokenTree::Punct(next)) => {
                         next.as_char() == ','
-                            || condition.get(place + 2).is_some_and(|next| next.to_string() == ">")
+                            || condition.get(index + 2).is_some_and(|next| next.to_string() == ">")
                     }
                     Some(_) => false,
                 };
@@ -111,7 +100,7 @@ fn names(condition: &[TokenTree], found: &mut Vec<Decided>) {
     }
 }
 
-/// Whether a condition is true, where that is known.
+/// Whether a condition is true; `None` if that is not known.
 fn value(condition: TokenStream) -> Option<bool> {
     let tokens: Vec<TokenTree> = condition.into_iter().collect();
     match tokens.as_slice() {
@@ -120,12 +109,12 @@ fn value(condition: TokenStream) -> Option<bool> {
             "miri" => Some(true),
             _ => None,
         },
-        [TokenTree::Ident(name), TokenTree::Group(of)] => {
-            let of: Vec<TokenTree> = of.stream().into_iter().collect();
-            let values = of
+        [TokenTree::Ident(name), TokenTree::Group(operands)] => {
+            let operands: Vec<TokenTree> = operands.stream().into_iter().collect();
+            let values = operands
                 .split(is_comma)
-                .filter(|part| !part.is_empty())
-                .map(|part| value(part.iter().cloned().collect()));
+                .filter(|operand| !operand.is_empty())
+                .map(|operand| value(operand.iter().cloned().collect()));
             let values: Vec<Option<bool>> = values.collect();
             let has = |value: bool| values.contains(&Some(value));
             let known = !values.contains(&None);
@@ -143,7 +132,7 @@ fn value(condition: TokenStream) -> Option<bool> {
 }
 
 fn is_comma(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
+    is_punct(token, ',')
 }
 
 #[cfg(test)]
@@ -151,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_condition_is_known_where_its_parts_say_so() {
+    fn a_condition_is_known_if_its_parts_decide_it() {
         for (text, expected) in [
             ("loom", Some(false)),
             ("not(shuttle)", Some(true)),
@@ -172,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifests_condition_is_decided_as_a_sources_is() {
+    fn a_condition_in_a_manifest_is_decided_like_one_in_the_source() {
         let decided = |text| decided_text(text).map(|(new, _)| new);
         assert_eq!(decided("cfg(loom)").as_deref(), Some("cfg(any())"));
         assert_eq!(
@@ -184,22 +173,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_built_ends_with_its_block_or_its_semicolon() {
-        for (text, behind) in [
+    fn code_that_is_never_built_ends_with_its_block_semicolon_or_comma() {
+        for (text, rest_expected) in [
             ("#[cfg(loom)] #[path = \"a\"] mod a; fn b() {}", "fn b () { }"),
             ("#[cfg(all(loom, unix))] { asm!() } fn b() {}", "fn b () { }"),
             ("#[cfg(test)] use a::b; mod c;", "mod c ;"),
             ("#[cfg(loom)] a: A, b: B", "b : B"),
         ] {
             let tokens: Vec<TokenTree> = text.parse::<TokenStream>().expect("tokens").into_iter().collect();
-            let end = unbuilt(&tokens).expect(text);
+            let end = never_built(&tokens).expect(text);
             let rest: TokenStream = tokens[end..].iter().cloned().collect();
-            let expected: TokenStream = behind.parse().expect("tokens");
+            let expected: TokenStream = rest_expected.parse().expect("tokens");
             assert_eq!(rest.to_string(), expected.to_string(), "{text}");
         }
         for text in ["#[cfg(unix)] mod a;", "#[cfg(not(loom))] mod a;", "#[doc(loom)] mod a;", "mod a;"] {
             let tokens: Vec<TokenTree> = text.parse::<TokenStream>().expect("tokens").into_iter().collect();
-            assert_eq!(unbuilt(&tokens), None, "{text}");
+            assert_eq!(never_built(&tokens), None, "{text}");
         }
     }
 }

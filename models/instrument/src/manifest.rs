@@ -1,4 +1,4 @@
-//! The manifest of an instrumented crate: the shim is a dependency, and stand-ins take the place of others.
+//! The rules for the manifest: the shim becomes a dependency, and others are replaced by wrappers or instrumented copies.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use crate::cfg::{CFG, decided_text};
-use crate::{Applied, Folders};
+use crate::cfg::decided_text;
+use crate::rule::{Applied, Rule};
 
-/// Dependencies with primitives of their own, for which there is a stand-in.
-const STAND_INS: [&str; 5] = ["crossbeam-utils", "fastrand", "nanorand", "parking_lot", "spin"];
+/// Dependencies with primitives of their own, which have a wrapper in `models/shim/wrappers`.
+const WRAPPERS: [&str; 5] = ["crossbeam-utils", "fastrand", "nanorand", "parking_lot", "spin"];
 
-/// Dependencies whose primitives are those of `std` and `core`, or of another of these: they are instrumented as the crate is.
+/// Dependencies whose primitives are those of `std` and `core`, or of another in this list: they are instrumented too.
 const INSTRUMENTED: [&str; 6] = [
     "concurrent-queue",
     "crossfire-utils",
@@ -22,7 +22,7 @@ const INSTRUMENTED: [&str; 6] = [
     "pointers",
 ];
 
-/// Dependencies that are used as they are, and why they may.
+/// Dependencies without primitives, which are used as they are, each with what it is.
 const PLAIN: [(&str, &str); 8] = [
     ("cfg-if", "a macro"),
     ("futures-core", "traits"),
@@ -34,8 +34,17 @@ const PLAIN: [(&str, &str); 8] = [
     ("smallvec", "a vector"),
 ];
 
-/// What a published manifest has beside the library.
+/// The keys of a published manifest that do not concern the library.
 const NOT_BUILT: [&str; 6] = ["bench", "bin", "dev-dependencies", "example", "lints", "test"];
+
+/// The folders that the copy's manifest refers to, as it spells them.
+#[derive(Clone, Copy, Debug)]
+pub struct Folders<'a> {
+    /// The folder of `models/shim`.
+    pub shim: &'a str,
+    /// The folder of the instrumented dependencies, each in a folder of its package's name.
+    pub dependencies: &'a str,
+}
 
 /// A package's manifest.
 #[derive(Debug)]
@@ -44,7 +53,7 @@ pub struct Manifest {
     pub package: String,
     /// Its version.
     pub version: String,
-    /// The file of the library's root.
+    /// The library's root file.
     pub root: PathBuf,
     text: DocumentMut,
 }
@@ -54,36 +63,36 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// When it is none of a package.
+    /// When the text is not a package's manifest.
     pub fn parse(text: &str) -> Result<Self> {
-        let text: DocumentMut = text.parse().context("it is no TOML")?;
-        let of_package = |key: &str| {
+        let text: DocumentMut = text.parse().context("not TOML")?;
+        let package = |key: &str| {
             let value = text.get("package").and_then(|package| package.get(key)).and_then(Item::as_str);
-            value.map(str::to_owned).with_context(|| format!("it has no package.{key} of its own"))
+            value.map(str::to_owned).with_context(|| format!("package.{key} is missing or not a string"))
         };
         let root = text.get("lib").and_then(|lib| lib.get("path")).and_then(Item::as_str);
         let root = PathBuf::from(root.unwrap_or("src/lib.rs"));
-        Ok(Manifest { package: of_package("name")?, version: of_package("version")?, root, text })
+        Ok(Manifest { package: package("name")?, version: package("version")?, root, text })
     }
 
-    /// The manifest of the instrumented copy, and what was done to it. `used` are the packages that it is built with.
+    /// The manifest of the instrumented copy. `used` are the packages that the crate is built with.
     ///
     /// # Errors
     ///
-    /// When it is built with a dependency that is neither known to be without primitives, nor has a stand-in, nor can be instrumented.
+    /// When it is built with a dependency that is on none of the lists above.
     pub fn instrumented(&self, folders: Folders<'_>, used: &BTreeSet<String>) -> Result<Changed> {
         let mut manifest = self.text.clone();
         let mut changed = Changed::default();
         for key in NOT_BUILT {
             manifest.remove(key);
         }
-        // A checkout may be the root of a workspace; the copy is in another.
+        // A checkout may be the root of a workspace; its copy is a member of another.
         manifest.remove("workspace");
         let dependencies = manifest.entry("dependencies").or_insert(Item::Table(Table::new()));
         replace(dependencies, folders, used, &mut changed)?;
         if let Some(targets) = manifest.get_mut("target").and_then(Item::as_table_like_mut) {
             for (_, target) in targets.iter_mut() {
-                let target = target.as_table_like_mut().context("a target is no table")?;
+                let target = target.as_table_like_mut().context("a [target] entry is not a table")?;
                 target.remove("dev-dependencies");
                 if let Some(dependencies) = target.get_mut("dependencies") {
                     replace(dependencies, folders, used, &mut changed)?;
@@ -92,7 +101,7 @@ impl Manifest {
             decide(targets, &mut changed);
         }
         let dependencies =
-            manifest["dependencies"].as_table_like_mut().context("[dependencies] is no table")?;
+            manifest["dependencies"].as_table_like_mut().context("[dependencies] is not a table")?;
         let path = InlineTable::from_iter([("path", folders.shim)]);
         dependencies.insert("chanlab-shim", Item::Value(Value::InlineTable(path)));
         changed.text = manifest.to_string();
@@ -100,24 +109,24 @@ impl Manifest {
     }
 }
 
-/// A manifest that was changed.
+/// A changed manifest.
 #[derive(Debug, Default)]
 pub struct Changed {
     /// Its text.
     pub text: String,
-    /// What was done.
+    /// The applications of rules.
     pub applied: Vec<Applied>,
-    /// The dependencies that it takes for instrumented.
+    /// The dependencies that lead to instrumented copies.
     pub dependencies: Vec<String>,
 }
 
 impl Changed {
-    fn note(&mut self, rule: &'static str, what: String) {
+    fn note(&mut self, rule: Rule, what: String) {
         self.applied.push(Applied { rule, file: "Cargo.toml".into(), line: 0, what });
     }
 }
 
-/// Decides what is known of the conditions of targets.
+/// Decides the known conditions in the keys of `[target]`.
 fn decide(targets: &mut dyn TableLike, changed: &mut Changed) {
     let keys: Vec<String> = targets.iter().map(|(key, _)| key.to_owned()).collect();
     for key in keys {
@@ -125,49 +134,55 @@ fn decide(targets: &mut dyn TableLike, changed: &mut Changed) {
             && let Some(target) = targets.remove(&key)
         {
             targets.insert(&new, target);
-            what.into_iter().for_each(|what| changed.note(CFG, format!("[target.'{key}']: {what}")));
+            what.into_iter().for_each(|what| changed.note(Rule::Cfg, format!("[target.'{key}']: {what}")));
         }
     }
 }
 
+/// Applies the rules to a table of dependencies.
 fn replace(
     dependencies: &mut Item,
     folders: Folders<'_>,
     used: &BTreeSet<String>,
     changed: &mut Changed,
 ) -> Result<()> {
-    let dependencies = dependencies.as_table_like_mut().context("dependencies are no table")?;
+    let dependencies = dependencies.as_table_like_mut().context("dependencies are not a table")?;
     for (key, dependency) in dependencies.iter_mut() {
         let package = dependency.get("package").and_then(Item::as_str).unwrap_or(key.get()).to_owned();
         let is_plain = PLAIN.iter().any(|(plain, _)| *plain == package);
         if is_plain || !used.contains(&package) {
             continue;
         }
-        if STAND_INS.contains(&package.as_str()) {
-            lead(dependency, &format!("chanlab-{package}"), format!("{}/stand-ins/{package}", folders.shim))?;
-            changed.note("stand-in", format!("{package} is its stand-in"));
+        if WRAPPERS.contains(&package.as_str()) {
+            redirect(
+                dependency,
+                &format!("chanlab-{package}"),
+                format!("{}/wrappers/{package}", folders.shim),
+            )?;
+            changed.note(Rule::Wrapper, format!("{package} is replaced by its wrapper"));
         } else if INSTRUMENTED.contains(&package.as_str()) {
-            lead(dependency, &package, format!("{}/{package}", folders.dependencies))?;
-            changed.note("dependency", format!("{package} is its instrumented copy"));
+            redirect(dependency, &package, format!("{}/{package}", folders.dependencies))?;
+            changed.note(Rule::Dependency, format!("{package} is replaced by its instrumented copy"));
             changed.dependencies.push(package);
         } else {
             bail!(
-                "it depends on {package}, of which it is not known whether it has primitives of its own: there is neither a \
-                 stand-in in models/shim/stand-ins nor an entry in models/instrument/src/manifest.rs"
+                "the dependency {package} is on no list of models/instrument/src/manifest.rs: add it to PLAIN if it has no \
+                 primitives, to INSTRUMENTED if it has only those of std and core, or else to WRAPPERS with a wrapper \
+                 in models/shim/wrappers"
             );
         }
     }
     Ok(())
 }
 
-/// Leads a dependency to the package in the folder `path`, and leaves its features and its name in the source as they are.
-fn lead(dependency: &mut Item, package: &str, path: String) -> Result<()> {
+/// Redirects a dependency to the package in the folder `path`; its features and its name in source code stay.
+fn redirect(dependency: &mut Item, package: &str, path: String) -> Result<()> {
     if dependency.is_str() {
         *dependency = Item::Value(Value::InlineTable(InlineTable::new()));
     }
-    let table = dependency.as_table_like_mut().context("a dependency is neither text nor a table")?;
-    for place in ["version", "git", "branch", "tag", "rev", "registry"] {
-        table.remove(place);
+    let table = dependency.as_table_like_mut().context("a dependency is neither a string nor a table")?;
+    for key in ["version", "git", "branch", "tag", "rev", "registry"] {
+        table.remove(key);
     }
     table.insert("package", toml_edit::value(package));
     table.insert("path", toml_edit::value(path));
@@ -210,7 +225,7 @@ version = "2"
 package = "concurrent-queue"
 default-features = false
 
-[dependencies.nobody-knows]
+[dependencies.unlisted]
 version = "1"
 optional = true
 
@@ -236,17 +251,17 @@ warnings = "deny"
     }
 
     #[test]
-    fn stand_ins_take_the_place_of_dependencies_and_keep_their_names() {
+    fn dependencies_are_redirected_and_keep_their_names() {
         let manifest = Manifest::parse(PUBLISHED).expect("a manifest");
         assert_eq!((manifest.package.as_str(), manifest.version.as_str()), ("a-channel", "1.2.3"));
         assert_eq!(manifest.root, PathBuf::from("src/root.rs"));
         let Changed { text, applied, dependencies } =
-            manifest.instrumented(FOLDERS, &used(&[])).expect("nothing is unknown");
+            manifest.instrumented(FOLDERS, &used(&[])).expect("every dependency is listed");
         let new: DocumentMut = text.parse().expect("TOML");
         assert_eq!(dependencies, ["concurrent-queue"]);
         let dependency = |name: &str, key: &str| new["dependencies"][name].get(key).and_then(Item::as_str);
         assert_eq!(dependency("crossbeam-utils", "package"), Some("chanlab-crossbeam-utils"));
-        assert_eq!(dependency("crossbeam-utils", "path"), Some("../shim/stand-ins/crossbeam-utils"));
+        assert_eq!(dependency("crossbeam-utils", "path"), Some("../shim/wrappers/crossbeam-utils"));
         assert_eq!(dependency("crossbeam-utils", "version"), None);
         assert_eq!(dependency("spin1", "package"), Some("chanlab-spin"));
         assert_eq!(dependency("futures-core", "version"), Some("0.3"));
@@ -263,26 +278,28 @@ warnings = "deny"
         assert_eq!(
             rules,
             [
-                ("stand-in", "crossbeam-utils is its stand-in"),
-                ("stand-in", "spin is its stand-in"),
-                ("dependency", "concurrent-queue is its instrumented copy"),
-                (CFG, "[target.'cfg(all(loom, unix))']: cfg(loom) is never true"),
+                (Rule::Wrapper, "crossbeam-utils is replaced by its wrapper"),
+                (Rule::Wrapper, "spin is replaced by its wrapper"),
+                (Rule::Dependency, "concurrent-queue is replaced by its instrumented copy"),
+                (Rule::Cfg, "[target.'cfg(all(loom, unix))']: cfg(loom) is never true"),
             ]
         );
     }
 
     #[test]
-    fn a_dependency_that_nobody_knows_is_an_error_when_it_is_built() {
+    fn an_unlisted_dependency_is_an_error_if_it_is_built() {
         let manifest = Manifest::parse(PUBLISHED).expect("a manifest");
-        let error = manifest.instrumented(FOLDERS, &used(&["nobody-knows"])).expect_err("unknown");
+        let error = manifest.instrumented(FOLDERS, &used(&["unlisted"])).expect_err("unlisted");
         assert!(
-            error.to_string().starts_with("it depends on nobody-knows, of which it is not known"),
+            error
+                .to_string()
+                .starts_with("the dependency unlisted is on no list of models/instrument/src/manifest.rs: "),
             "{error}"
         );
     }
 
     #[test]
-    fn what_is_no_manifest_of_a_package_is_said() {
+    fn other_text_is_not_a_manifest() {
         Manifest::parse("[workspace]").expect_err("no package");
         Manifest::parse("[").expect_err("no TOML");
     }

@@ -1,4 +1,5 @@
-//! The source rules, on the tokens of a file: what is in comments and text is left alone, and so is everything else that no rule names.
+//! The rules for source files. They work on tokens, so comments and string literals stay as they are; so does all code
+//! that no rule names.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -6,48 +7,44 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow, bail};
 use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
 
-use crate::{Applied, cfg, library};
+use crate::rule::{Applied, Rule};
+use crate::tokens::is_punct;
+use crate::{cfg, library};
 
-/// The rule that leads `std`, `core` and `alloc` to the shim.
-pub const STD: &str = "std";
-
-/// The rule that shortens loops that spin.
-pub const SPIN: &str = "spin";
-
-/// The shim's name in the source.
+/// The shim's crate name in source code.
 const SHIM: &str = "chanlab_shim";
 
-/// What the shim stands in for.
+/// The crates that the shim replaces.
 const SHADOWED: [&str; 3] = ["std", "core", "alloc"];
 
-/// How often a loop spins that spun more often.
+/// The number of iterations of a spin loop that had more.
 const SPINS: u64 = 2;
 
-/// What names a primitive that is watched.
+/// The names by which source code refers to primitives that are observed.
 const PRIMITIVES: [&str; 8] =
     ["Condvar", "Mutex", "RwLock", "Spinlock", "UnsafeCell", "atomic", "park", "thread"];
 
-/// A file after all rules.
+/// A rewritten file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewritten {
     /// Its text.
     pub text: String,
-    /// What was done.
+    /// The applications of rules.
     pub applied: Vec<Applied>,
-    /// How often it names a primitive.
+    /// The number of tokens that name a primitive.
     pub primitives: usize,
 }
 
-/// Applies the rules to the text of `file`; `is_root`: it is the root of the crate.
+/// Applies the rules to `text`, the text of `file`. `is_root` is whether it is the root of the crate.
 ///
 /// # Errors
 ///
-/// When the file is no Rust, or holds what the checker could not see: the message names the line.
+/// When the text is not Rust, or contains code that no model checker can observe; the message names the line.
 pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten> {
-    // An editor's mark at the beginning is no token, and counted by nobody.
+    // A byte order mark is no token, and positions do not count it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let tokens: TokenStream =
-        text.parse().map_err(|error| anyhow!("{}: it is no Rust ({error})", file.display()))?;
+        text.parse().map_err(|error| anyhow!("{}: not Rust: {error}", file.display()))?;
     let mut file = File {
         path: file.to_owned(),
         edits: Vec::new(),
@@ -55,7 +52,7 @@ pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten>
         primitives: 0,
         named: Vec::new(),
     };
-    file.look(tokens, if is_root { Level::Root } else { Level::Inner }, true)?;
+    file.rewrite(tokens, if is_root { Level::Root } else { Level::Inner }, true)?;
     let mut new = text.to_owned();
     file.edits.sort_by_key(|(range, _)| range.start);
     for (range, with) in file.edits.iter().rev() {
@@ -68,10 +65,10 @@ pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten>
         for name in SHADOWED.into_iter().filter(|name| !file.named.iter().any(|named| named == name)) {
             new.push_str(&format!("#[allow(unused_imports, unused_extern_crates)]\n#[macro_use]\nextern crate {SHIM} as {name};\n"));
             file.applied.push(Applied {
-                rule: STD,
+                rule: Rule::Std,
                 file: file.path.clone(),
                 line: 0,
-                what: format!("at its end, {name} is the shim"),
+                what: format!("`{name}` is the shim, declared at the end"),
             });
         }
     }
@@ -83,52 +80,52 @@ struct File {
     edits: Vec<(Range<usize>, String)>,
     applied: Vec<Applied>,
     primitives: usize,
-    /// Those of the shadowed that the root names itself.
+    /// The [`SHADOWED`] crates that the root declares itself.
     named: Vec<String>,
 }
 
-/// Where tokens stand.
+/// The position of tokens in the crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
-    /// In the root of the crate itself.
+    /// At the top level of the root.
     Root,
-    /// In what a macro is given there: what it makes of it is in the root, or nowhere.
+    /// In the arguments of a macro at the top level of the root: its output is there too, or dropped.
     Macro,
     /// Elsewhere.
     Inner,
 }
 
 impl File {
-    /// Looks at the tokens of a level, and then at those of the groups in them. What is never built may hold what it likes.
-    fn look(&mut self, tokens: TokenStream, level: Level, is_built: bool) -> Result<()> {
+    /// Applies the rules to tokens, and then to those in their groups. Code that is never built may contain anything.
+    fn rewrite(&mut self, tokens: TokenStream, level: Level, is_built: bool) -> Result<()> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut unbuilt_until = 0;
-        for place in 0..tokens.len() {
-            let here = &tokens[place..];
-            unbuilt_until = unbuilt_until.max(cfg::unbuilt(here).map_or(0, |length| place + length));
-            let is_built = is_built && place >= unbuilt_until;
+        for index in 0..tokens.len() {
+            let here = &tokens[index..];
+            unbuilt_until = unbuilt_until.max(cfg::never_built(here).map_or(0, |length| index + length));
+            let is_built = is_built && index >= unbuilt_until;
             if is_built {
                 self.refuse(here)?;
             }
             self.extern_crate(here, level);
-            self.spinning_loop(here);
-            if let Some((length, what)) = library::taken_out(here) {
+            self.spin_loop(here);
+            if let Some((length, what)) = library::removal(here) {
                 let whole = start(&here[0]).start..here[length - 1].span().byte_range().end;
                 self.edits.push((whole, String::new()));
-                self.apply(&here[0], library::LIBRARY, what.to_owned());
+                self.apply(&here[0], Rule::Library, what.to_owned());
             }
             for decided in cfg::decided(here) {
-                self.edit(&decided.name, decided.with.to_owned(), cfg::CFG, decided.what.to_owned());
+                self.edit(&decided.name, decided.with.to_owned(), Rule::Cfg, decided.what.to_owned());
             }
-            match &tokens[place] {
+            match &tokens[index] {
                 TokenTree::Ident(ident) => {
                     let is_primitive = is_built && PRIMITIVES.iter().any(|name| ident == name);
                     self.primitives += usize::from(is_primitive);
                 }
                 TokenTree::Group(group) => {
-                    let is_given = place > 0 && is_punct(&tokens[place - 1], '!');
-                    let inner = if level == Level::Root && is_given { Level::Macro } else { Level::Inner };
-                    self.look(group.stream(), inner, is_built)?;
+                    let is_argument = index > 0 && is_punct(&tokens[index - 1], '!');
+                    let inner = if level == Level::Root && is_argument { Level::Macro } else { Level::Inner };
+                    self.rewrite(group.stream(), inner, is_built)?;
                 }
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
@@ -136,47 +133,51 @@ impl File {
         Ok(())
     }
 
-    /// What the checker could not see.
+    /// Rejects code that no model checker can observe.
     fn refuse(&self, tokens: &[TokenTree]) -> Result<()> {
         let words = words(tokens, 4);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let what = match words.as_slice() {
-            ["asm" | "global_asm" | "naked_asm", "!", ..] => "assembly",
-            ["libc", ":", ":", ..] => "a call of the C library",
+            ["asm" | "global_asm" | "naked_asm", "!", ..] => "inline assembly",
+            ["libc", ":", ":", ..] => "a call to the C library",
             ["extern", abi, "{"] | ["extern", abi, "{", ..] if abi.starts_with('"') => "foreign functions",
-            ["arch", ":", ":", ..] => "instructions of a processor",
+            ["arch", ":", ":", ..] => "processor intrinsics",
             _ => return Ok(()),
         };
-        bail!("{}:{}: it has {what}, which no checker sees", self.path.display(), line(&tokens[0]).line);
+        bail!(
+            "{}:{}: {what}, which no model checker can observe",
+            self.path.display(),
+            line(&tokens[0]).line
+        );
     }
 
-    /// `extern crate std;`, which would lead past the shim.
+    /// `extern crate std;`, which would bypass the shim.
     fn extern_crate(&mut self, tokens: &[TokenTree], level: Level) {
         let words = words(tokens, 5);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let (of, name) = match words.as_slice() {
-            ["extern", "crate", of, ";", ..] => (*of, *of),
-            ["extern", "crate", of, "as", name, ..] => (*of, *name),
+        let (package, name) = match words.as_slice() {
+            ["extern", "crate", package, ";", ..] => (*package, *package),
+            ["extern", "crate", package, "as", name, ..] => (*package, *name),
             _ => return,
         };
-        if !SHADOWED.contains(&of) {
+        if !SHADOWED.contains(&package) {
             return;
         }
         let is_short = words[3] == ";";
         if level == Level::Macro && is_short {
-            // The end of the root has the name, whatever the macro makes of this.
-            return self.edit(&tokens[2], format!("{SHIM} as _"), STD, format!("{name} is the shim"));
+            // The end of the root declares the name, whatever the macro's output is.
+            return self.edit(&tokens[2], format!("{SHIM} as _"), Rule::Std, format!("`{name}` is the shim"));
         }
         let with = if is_short { format!("{SHIM} as {name}") } else { SHIM.to_owned() };
-        self.edit(&tokens[2], with, STD, format!("{name} is the shim"));
+        self.edit(&tokens[2], with, Rule::Std, format!("`{name}` is the shim"));
         if level == Level::Root {
             self.edits.push((start(&tokens[0]), "#[macro_use] ".to_owned()));
             self.named.push(name.to_owned());
         }
     }
 
-    /// `for _ in 0..N { … spin … }`, with a number N.
-    fn spinning_loop(&mut self, tokens: &[TokenTree]) {
+    /// `for _ in 0..N { … spin … }`, where N is a literal.
+    fn spin_loop(&mut self, tokens: &[TokenTree]) {
         let [f, name, r#in, zero, dot, dots, count, TokenTree::Group(body), ..] = tokens else { return };
         let head = [f, name, r#in, zero, dot, dots].map(ToString::to_string);
         if head != ["for", "_", "in", "0", ".", "."] || body.delimiter() != Delimiter::Brace {
@@ -189,23 +190,23 @@ impl File {
             self.edit(
                 count,
                 format!("{SPINS}{suffix}"),
-                SPIN,
-                format!("it spins {SPINS} times and not {times}"),
+                Rule::Spin,
+                format!("the loop spins {SPINS} times instead of {times}"),
             );
         }
     }
 
-    fn edit(&mut self, token: &TokenTree, with: String, rule: &'static str, what: String) {
+    fn edit(&mut self, token: &TokenTree, with: String, rule: Rule, what: String) {
         self.edits.push((token.span().byte_range(), with));
         self.apply(token, rule, what);
     }
 
-    fn apply(&mut self, at: &TokenTree, rule: &'static str, what: String) {
+    fn apply(&mut self, at: &TokenTree, rule: Rule, what: String) {
         self.applied.push(Applied { rule, file: self.path.clone(), line: line(at).line, what });
     }
 }
 
-/// Whether some token names a spin or a yield.
+/// Whether any token names a spin or a yield.
 fn spins(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => {
@@ -217,7 +218,7 @@ fn spins(tokens: TokenStream) -> bool {
     })
 }
 
-/// The first `count` tokens; of a group, how it begins.
+/// The first `count` tokens as text; of a group, the opening delimiter.
 fn words(tokens: &[TokenTree], count: usize) -> Vec<String> {
     let word = |token: &TokenTree| match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => "{".to_owned(),
@@ -227,15 +228,11 @@ fn words(tokens: &[TokenTree], count: usize) -> Vec<String> {
     tokens.iter().take(count).map(word).collect()
 }
 
-pub(crate) fn is_punct(token: &TokenTree, which: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == which)
-}
-
 fn line(token: &TokenTree) -> LineColumn {
     token.span().start()
 }
 
-/// The empty place before a token.
+/// The empty range before a token.
 fn start(token: &TokenTree) -> Range<usize> {
     let start = token.span().byte_range().start;
     start..start
@@ -250,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_names_the_shim_where_it_names_std() {
+    fn the_root_declares_the_shim_as_std_core_and_alloc() {
         let text = "//! A crate.\n#![no_std]\n#[cfg(feature = \"std\")]\nextern crate std;\nmod a;";
         let new = rewritten(text, true);
         assert_eq!(
@@ -260,17 +257,17 @@ mod tests {
              #[allow(unused_imports, unused_extern_crates)]\n#[macro_use]\nextern crate chanlab_shim as alloc;\n"
         );
         let lines: Vec<_> = new.applied.iter().map(|applied| (applied.rule, applied.line)).collect();
-        assert_eq!(lines, [(STD, 4), (STD, 0), (STD, 0)]);
+        assert_eq!(lines, [(Rule::Std, 4), (Rule::Std, 0), (Rule::Std, 0)]);
     }
 
     #[test]
-    fn an_extern_crate_in_a_module_is_pointed_to_the_shim() {
+    fn an_extern_crate_in_a_module_becomes_the_shim() {
         let new = rewritten("mod a { extern crate alloc as x; extern crate other; }", false);
         assert_eq!(new.text, "mod a { extern crate chanlab_shim as x; extern crate other; }");
     }
 
     #[test]
-    fn an_extern_crate_that_a_macro_may_leave_out_names_nothing() {
+    fn an_extern_crate_in_a_macro_declares_no_name() {
         let new = rewritten(
             "feature! { #![feature = \"alloc\"] extern crate alloc; mod a { extern crate std; } }",
             true,
@@ -281,29 +278,29 @@ mod tests {
     }
 
     #[test]
-    fn loops_that_spin_are_shortened_and_others_are_not() {
+    fn spin_loops_are_shortened_and_other_loops_are_not() {
         let text = "// for _ in 0..256 { spin(); }\nfn f() { for _ in 0..256u32 { backoff::yield_now(); }\n\
                     for _ in 0..256 { count(); }\nfor i in 0..256 { spin_loop(); }\nfor _ in 0..2 { spin_loop(); } }";
         let new = rewritten(text, false);
         assert_eq!(new.text, text.replace("256u32", "2u32"));
         assert_eq!(new.applied.len(), 1);
-        assert_eq!(new.applied[0].to_string(), "spin: src/a.rs:2: it spins 2 times and not 256");
+        assert_eq!(new.applied[0].to_string(), "spin: src/a.rs:2: the loop spins 2 times instead of 256");
     }
 
     #[test]
-    fn what_no_checker_sees_is_an_error_with_its_line() {
+    fn code_that_no_checker_can_observe_is_an_error_with_its_line() {
         for (text, what) in [
-            ("fn f() {\n unsafe { asm!(\"nop\") } }", "assembly"),
+            ("fn f() {\n unsafe { asm!(\"nop\") } }", "inline assembly"),
             ("\nextern \"C\" { fn futex(); }", "foreign functions"),
-            ("fn f() {\n libc::syscall(1) }", "a call of the C library"),
-            ("\nuse core::arch::x86_64;", "instructions of a processor"),
+            ("fn f() {\n libc::syscall(1) }", "a call to the C library"),
+            ("\nuse core::arch::x86_64;", "processor intrinsics"),
         ] {
             let error = instrumented(text, Path::new("src/a.rs"), false).expect_err(text).to_string();
-            assert_eq!(error, format!("src/a.rs:2: it has {what}, which no checker sees"));
+            assert_eq!(error, format!("src/a.rs:2: {what}, which no model checker can observe"));
         }
-        // A function that others call from C is the crate's own code.
+        // A function that is exported to C is the crate's own code.
         rewritten("extern \"C\" fn f() {}", false);
-        instrumented("fn (", Path::new("src/a.rs"), false).expect_err("no Rust");
+        instrumented("fn (", Path::new("src/a.rs"), false).expect_err("not Rust");
     }
 
     #[test]
@@ -326,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_built_may_hold_what_no_checker_sees() {
+    fn code_that_is_never_built_may_contain_anything() {
         let fence = "fn fence() { #[cfg(all(target_arch = \"x86_64\", not(miri)))] { use core::arch::asm; asm!(\"\"); return; }\n";
         rewritten(&format!("{fence} atomic::fence(SeqCst) }}"), false);
         for (text, line) in [
@@ -335,14 +332,36 @@ mod tests {
             (fence.replace("cfg(all(", "doc(all(") + "}", 1),
         ] {
             let error = instrumented(&text, Path::new("src/a.rs"), false).expect_err(&text).to_string();
-            assert!(error.starts_with(&format!("src/a.rs:{line}: it has ")), "{error}");
+            assert!(error.starts_with(&format!("src/a.rs:{line}: ")), "{error}");
         }
         assert_eq!(rewritten("#[cfg(loom)] use std::sync::Mutex; use std::thread;", false).primitives, 1);
     }
 
     #[test]
-    fn primitives_are_counted() {
+    fn names_of_primitives_are_counted() {
         assert_eq!(rewritten("use std::sync::{atomic, Mutex}; // Condvar", false).primitives, 2);
         assert_eq!(rewritten("struct A;", false).primitives, 0);
+    }
+
+    #[test]
+    fn code_that_only_the_standard_library_may_contain_is_removed() {
+        let text = "#![stable(feature = \"rust1\", since = \"1.0.0\")]\n#[cfg_attr(not(test), rustc_diagnostic_item = \"A\")]\n\
+                    #[must_use] pub struct A<T>(#[stable(feature = \"rust1\")] pub T);\n#[unstable(feature = \"b\")]\nimpl<T> !Sync for A<T> {}\n\
+                    impl !Send for B {}\n#[rustc_nounwind]\nfn f() { #[inline] fn g() -> ! { loop {} } }";
+        let new = instrumented(text, Path::new("src/a.rs"), false).expect("it can be instrumented");
+        assert_eq!(
+            new.text,
+            "\n\n#[must_use] pub struct A<T>( pub T);\n\n\n\n\nfn f() { #[inline] fn g() -> ! { loop {} } }"
+        );
+        let lines: Vec<_> = new.applied.iter().map(|applied| (applied.rule, applied.line)).collect();
+        assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7].map(|line| (Rule::Library, line)));
+    }
+
+    #[test]
+    fn similar_code_of_other_crates_is_left_alone() {
+        let text = "#[stability::unstable(feature = \"a\")]\n#[cfg_attr(docsrs, doc(cfg(feature = \"a\")))]\n#[stable]\n\
+                    impl<T: Fn() -> bool> Clone for A<T> { fn f(&self) -> bool { !self.0() } }\nimpl A { fn not(a: bool) -> bool { !a } }";
+        let new = instrumented(text, Path::new("src/a.rs"), false).expect("it can be instrumented");
+        assert_eq!((new.text.as_str(), new.applied), (text, Vec::new()));
     }
 }

@@ -1,69 +1,65 @@
-//! Stands in for `std`, `core` and `alloc` under a channel crate that is instrumented: what lets threads meet is loom's or
-//! shuttle's to schedule.
+//! The std shim: it replaces `std`, `core` and `alloc` in an instrumented channel crate, so that loom or shuttle
+//! schedules everything by which threads communicate.
 //!
-//! `models/instrument` ends the root of a crate with `extern crate chanlab_shim as std;` (and `as core`, `as alloc`). Everything of the
-//! real `std` is here by one glob; the modules below stand before it: `sync`, `thread`, `cell`, `time` and `hint`. Each of them
-//! names what it has. What it does not have is an error of the compiler in the crate's own line, and no silent hole in the model.
-//! Nothing of chanlab depends on this crate but the workspace that is generated for an instrumented channel.
+//! `models/instrument` ends the root of a crate with `extern crate chanlab_shim as std;` (and `as core`, `as alloc`).
+//! A glob re-exports the real `std`; the modules `sync`, `thread`, `cell`, `time` and `hint` shadow its own and list
+//! each name that they offer. A name that is missing is a compile error in the crate's own line, not a silent hole in
+//! the model. Only the workspaces that chanlab generates for instrumented channels depend on this crate.
+//!
+//! There are two layers, and calls go down only: `facade` has the interface of `std`, and `exec` below it runs an
+//! execution (explorer, tasks, clock, quarantine). `run` is the interface for the program that explores.
 //!
 //! # What is faithful
 //!
-//! - **Interleavings.** Each access of an atomic, a lock, a condition variable or a parker may be preceded by any number of steps of other
-//!   threads; under shuttle each of a `cell::UnsafeCell` as well.
-//! - **Orderings**, under loom: a load may show whatever its ordering allows, as far as loom knows (`explorer/exhaustive.rs`).
-//! - **Waiting.** A thread that waits runs again only when it is woken; `park` keeps its token; a notification wakes any one waiter.
-//! - **Time** is virtual (`time`). A deadline passes at *any* moment after it was made, which is a choice of the scheduler like all
-//!   others, so that a race between a timeout and a message is explored, and replayed.
-//! - **Life.** An atomic, a lock or a cell that is used or dropped after its end is told (`run`), and so is, under shuttle, one that is left
-//!   behind in memory that nobody frees. Memory that an execution frees is kept apart until its end (`memory.rs`), so that none of this is by luck.
-//! - **Each execution begins anew**: an atomic in a `static` has its first value again, the clock its first time.
+//! - **Interleavings.** Other threads may take any number of steps before each access of an atomic, a lock, a
+//!   condition variable or a parker; under shuttle also before each access of a `cell::UnsafeCell`.
+//! - **Orderings**, under loom: a load returns any value that its ordering allows, within loom's memory model
+//!   (`exec/explorer/exhaustive.rs`).
+//! - **Waiting.** A waiting thread runs again only when it is woken; `park` keeps its token; a notification wakes any
+//!   one waiter.
+//! - **Time** is virtual (`exec/clock.rs`). A deadline passes at *any* step after it was set. When it passes is a
+//!   choice of the scheduler like all others, so the race between a timeout and a message is explored and replayed.
+//! - **Lifecycles.** Using or dropping an atomic, a lock or a cell after its end fails the model
+//!   (`exec/lifecycle.rs`), and so does, under shuttle, leaking one. The memory that an execution frees stays in
+//!   quarantine until the execution ends (`exec/quarantine.rs`), so these checks do not depend on luck.
+//! - **Each execution starts afresh**: an atomic in a `static` has its initial value again, and so has the clock.
 //!
 //! # What is not
 //!
-//! - **Orderings**, under shuttle: everything is sequentially consistent there. Under loom `SeqCst` is told from the others by the newest value, and its
-//!   fences are not ordered with its accesses.
-//! - **Plain memory**: what is written through a pointer is there for everybody at once. That nothing orders it is seen of messages alone,
-//!   which the models make of what loom watches.
-//! - A `compare_exchange_weak` does not fail without cause, and no wait ends without cause.
-//! - `Arc`, `OnceLock`, `Cell` and `RefCell` are the real ones: no thread runs between the halves of what they do, and loom neither sees what an
-//!   `Arc` orders nor tries both orders of two drops of one. A lazily made `static` is made once, and not for each execution.
-//! - A loop that spins lets others run once, however long it spins; one that does not say so lets them run after some hundred steps (`run`), as
-//!   a system's scheduler does sooner or later. `available_parallelism` is two.
-//! - Under loom whoever yields lets another take a step before it goes on. A channel that yields many times before it waits (crossfire) comes to wait only
-//!   when the others are done or wait as well; its waits with a deadline, which are counted, tell of that. Shuttle has schedules without such turns.
+//! - **Orderings**, under shuttle: everything is sequentially consistent. Under loom, a `SeqCst` access differs from
+//!   weaker ones in that it sees the newest value, and `SeqCst` fences are not ordered with `SeqCst` accesses.
+//! - **Plain memory**: a write through a pointer is visible to all threads at once. The models detect a missing
+//!   happens-before edge for messages alone, whose payload is a cell that loom checks.
+//! - A `compare_exchange_weak` never fails spuriously, and no wait ends spuriously.
+//! - `Arc`, `OnceLock`, `Cell` and `RefCell` are the real ones: each operation is one step. Loom sees neither the
+//!   ordering that an `Arc` provides nor both orders of two drops of one. A lazily initialised `static` is initialised
+//!   once, and not once per execution.
+//! - A spin loop yields once per look at the shared state, however often it spins; one that spins without a hint
+//!   yields after some hundred steps (`exec/trace.rs`), as a system's scheduler preempts it sooner or later.
+//!   `available_parallelism` is two.
+//! - Under loom, a thread that yields lets another take a step before it goes on. A channel that yields many times
+//!   before it waits (crossfire) therefore waits only when the other threads have finished or wait as well; the count
+//!   of its waits with a deadline shows that. Shuttle also has schedules without such turns.
 
 #[cfg(any(loom, shuttle))]
-pub mod cell;
+mod exec;
 #[cfg(any(loom, shuttle))]
-mod explorer;
-#[cfg(any(loom, shuttle))]
-pub mod hint;
-#[cfg(any(loom, shuttle))]
-mod life;
-#[cfg(any(loom, shuttle))]
-mod looks;
-#[cfg(any(loom, shuttle))]
-mod memory;
+mod facade;
 #[cfg(any(loom, shuttle))]
 pub mod run;
-#[cfg(any(loom, shuttle))]
-pub mod sync;
-#[cfg(any(loom, shuttle))]
-mod tasks;
-#[cfg(any(loom, shuttle))]
-pub mod thread;
-#[cfg(any(loom, shuttle))]
-pub mod time;
 
 #[cfg(shuttle)]
 pub use ::shuttle::thread_local;
 pub use ::std::*;
 
+#[cfg(any(loom, shuttle))]
+pub use crate::facade::{cell, hint, sync, thread, time};
+
 #[doc(hidden)]
 #[cfg(loom)]
 pub use ::loom as __loom;
 
-/// As std's: loom's, which knows no `const { … }`.
+/// As std's. It expands to loom's macro, which does not accept `const { … }`.
 #[cfg(loom)]
 #[macro_export]
 macro_rules! thread_local {

@@ -1,6 +1,6 @@
-//! What the shim's atomics show under loom: what their orderings allow, and all of it.
+//! The values that the shim's atomics return under loom: those that their orderings allow, and all of them.
 //!
-//! Only a build with `--cfg loom` has it (`scripts/test` makes one). The tests are the usual litmus tests, by their usual names.
+//! These are the usual litmus tests under their usual names. A build without `--cfg loom` has none of them.
 
 #![cfg(loom)]
 
@@ -15,23 +15,23 @@ use chanlab_shim::thread;
 
 use Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
-/// The different outcomes of every schedule of a model.
+/// The distinct outcomes of a model, over all schedules.
 fn outcomes<T: Ord + Clone + Send + 'static>(model: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
     let seen = Arc::new(PlainMutex::new(BTreeSet::new()));
     let all = Arc::clone(&seen);
     let model: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
         let outcome = model();
-        all.lock().expect("nobody panics").insert(outcome);
+        all.lock().expect("no thread panics while it holds the lock").insert(outcome);
     });
     loom::model::Builder::new().check(move || execution(&model));
-    seen.lock().expect("nobody panics").iter().cloned().collect()
+    seen.lock().expect("no thread panics while it holds the lock").iter().cloned().collect()
 }
 
-/// Atomics that two threads share, made by neither of them.
+/// Two atomics that two threads share and neither of them made.
 type Pair = Arc<(AtomicUsize, AtomicUsize)>;
 
-/// What one thread sees, and the other.
-fn of_two<A: Send + 'static, B>(
+/// The results of two threads that share a pair with the initial value `first`.
+fn in_two_threads<A: Send + 'static, B>(
     one: impl FnOnce(&Pair) -> A + Send + 'static,
     other: impl FnOnce(&Pair) -> B,
     first: usize,
@@ -40,10 +40,11 @@ fn of_two<A: Send + 'static, B>(
     let theirs = Arc::clone(&shared);
     let thread = thread::spawn(move || one(&theirs));
     let seen = other(&shared);
-    (thread.join().expect("it does not panic"), seen)
+    (thread.join().expect("the thread does not panic"), seen)
 }
 
-/// The message and the flag, both 5 at first: a flag that is seen brings the message along when it is released and acquired, and only then.
+/// A message and a flag, both initially 5. A thread that sees the flag is sure to see the message only if the flag is
+/// released and acquired.
 fn message_passing(publish: Ordering, look: Ordering) -> Vec<(usize, usize)> {
     outcomes(move || {
         let write = move |shared: &Pair| {
@@ -51,7 +52,7 @@ fn message_passing(publish: Ordering, look: Ordering) -> Vec<(usize, usize)> {
             shared.1.store(8, publish);
         };
         let read = move |shared: &Pair| (shared.1.load(look), shared.0.load(Relaxed));
-        of_two(write, read, 5).1
+        in_two_threads(write, read, 5).1
     })
 }
 
@@ -66,21 +67,22 @@ fn message_passing_needs_release_and_acquire() {
 }
 
 #[test]
-fn message_passing_goes_through_what_reads_and_writes_at_once() {
+fn message_passing_works_through_read_modify_write_operations() {
     let seen = |add: Ordering| {
         outcomes(move || {
             let write = move |shared: &Pair| {
                 shared.0.store(7, Relaxed);
                 shared.1.fetch_add(3, add);
             };
-            of_two(write, |shared| (shared.1.swap(0, Acquire), shared.0.load(Relaxed)), 5).1
+            in_two_threads(write, |shared| (shared.1.swap(0, Acquire), shared.0.load(Relaxed)), 5).1
         })
     };
     assert_eq!(seen(AcqRel), [(5, 5), (5, 7), (8, 7)]);
     assert_eq!(seen(Relaxed), [(5, 5), (5, 7), (8, 5), (8, 7)]);
 }
 
-/// Each writes its own and reads the other's: that both miss is forbidden by sequential consistency alone, of accesses or of fences.
+/// Each thread writes its own atomic and reads the other's. Only sequential consistency, of the accesses or of fences,
+/// forbids that both miss the other's write.
 #[test]
 fn store_buffering_needs_sequential_consistency() {
     let missed = |write: Ordering, read: Ordering, fenced: bool| {
@@ -100,7 +102,7 @@ fn store_buffering_needs_sequential_consistency() {
                 between();
                 shared.0.load(read)
             };
-            of_two(one, other, 0)
+            in_two_threads(one, other, 0)
         })
         .contains(&(0, 0))
     };
@@ -111,7 +113,7 @@ fn store_buffering_needs_sequential_consistency() {
 }
 
 #[test]
-fn a_lock_brings_along_what_was_done_under_it() {
+fn a_lock_orders_its_critical_sections() {
     let seen = outcomes(|| {
         let shared = Arc::new((Mutex::new(false), AtomicUsize::new(0)));
         let theirs = Arc::clone(&shared);
@@ -122,14 +124,14 @@ fn a_lock_brings_along_what_was_done_under_it() {
         });
         let seen = *shared.0.lock().expect("no poison");
         let value = shared.1.load(Relaxed);
-        thread.join().expect("it does not panic");
+        thread.join().expect("the thread does not panic");
         (seen, value)
     });
     assert_eq!(seen, [(false, 0), (false, 1), (true, 1)]);
 }
 
 #[test]
-fn a_token_brings_along_what_was_done_before_it() {
+fn an_unpark_happens_before_the_return_from_park() {
     let seen = outcomes(|| {
         let (me, value) = (thread::current(), Arc::new(AtomicUsize::new(0)));
         let theirs = Arc::clone(&value);
@@ -139,15 +141,15 @@ fn a_token_brings_along_what_was_done_before_it() {
         });
         thread::park();
         let seen = value.load(Relaxed);
-        thread.join().expect("it does not panic");
+        thread.join().expect("the thread does not panic");
         seen
     });
     assert_eq!(seen, [1]);
 }
 
-/// What is held as a difference to the first value is the value, whatever its width, and whoever has it alone sees the last one.
+/// The shim stores differences from the initial value; the width of the type must not show.
 #[test]
-fn arithmetic_is_that_of_the_type() {
+fn arithmetic_wraps_as_the_type_does() {
     loom::model(|| {
         let model: Arc<dyn Fn() + Send + Sync> = Arc::new(|| {
             let mut small = AtomicU8::new(250);

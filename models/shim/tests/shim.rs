@@ -1,6 +1,6 @@
-//! What the shim does: each primitive as std's, each misuse told, each choice of the explorer reached.
+//! The shim's primitives behave as std's, misuse fails the model, and the explorer reaches each choice.
 //!
-//! Only a build with `--cfg shuttle` or `--cfg loom` has it (`scripts/test` makes both).
+//! A build without `--cfg shuttle` or `--cfg loom` has none of these tests.
 
 #![cfg(any(loom, shuttle))]
 
@@ -10,7 +10,9 @@ use std::sync::Arc as Plain;
 use std::sync::Mutex as PlainMutex;
 
 use chanlab_shim::cell::UnsafeCell;
-use chanlab_shim::run::{execution, timed_waits};
+#[cfg(loom)]
+use chanlab_shim::run::Limit;
+use chanlab_shim::run::{execution, limit_reached, timed_waits};
 #[cfg(shuttle)]
 use chanlab_shim::sync::atomic::AtomicPtr;
 use chanlab_shim::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +23,7 @@ use chanlab_shim::time::{Duration, Instant, SystemTime};
 #[cfg(shuttle)]
 const SCHEDULES: usize = 500;
 
-/// Runs some schedules of a model.
+/// Runs [`SCHEDULES`] schedules of a model.
 #[cfg(shuttle)]
 fn explore(model: impl Fn() + Send + Sync + 'static) {
     explore_by(shuttle::scheduler::RandomScheduler::new_from_seed(7, SCHEDULES), model);
@@ -42,7 +44,7 @@ fn explore_by(
     Runner::new(scheduler, config).run(move || execution(&model));
 }
 
-/// Runs every schedule of a model that has few preemptions.
+/// Runs every schedule of a model with few preemptions.
 #[cfg(loom)]
 fn explore(model: impl Fn() + Send + Sync + 'static) {
     let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
@@ -51,27 +53,27 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
     builder.check(move || execution(&model));
 }
 
-/// What a model that has to fail says.
+/// The panic message of a model that has to fail.
 fn failure(model: impl Fn() + Send + Sync + 'static) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(|| explore(model))).expect_err("it fails");
+    let panic = catch_unwind(AssertUnwindSafe(|| explore(model))).expect_err("the model fails");
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).expect("a panic with a text")
 }
 
-/// The different outcomes of a model.
+/// The distinct outcomes of a model.
 fn outcomes<T: Ord + Clone + Send + 'static>(model: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
     let seen = Plain::new(PlainMutex::new(Vec::new()));
     let all = Plain::clone(&seen);
-    explore(move || all.lock().expect("nobody panics").push(model()));
-    let mut seen = seen.lock().expect("nobody panics").clone();
+    explore(move || all.lock().expect("no thread panics while it holds the lock").push(model()));
+    let mut seen = seen.lock().expect("no thread panics while it holds the lock").clone();
     seen.sort();
     seen.dedup();
     seen
 }
 
-/// Two globs of one name choose silently: what has to be the model's must not be std's, and what has to be std's must be.
+/// A name that is missing in the shim silently falls back to std's: this pins which names are whose.
 #[test]
-fn each_name_leads_where_it_should() {
+fn each_name_is_the_shims_or_stds_as_intended() {
     fn same<A: 'static, B: 'static>() -> bool {
         TypeId::of::<A>() == TypeId::of::<B>()
     }
@@ -99,21 +101,21 @@ fn each_name_leads_where_it_should() {
 }
 
 #[test]
-fn other_threads_come_between_two_accesses() {
+fn other_threads_run_between_two_accesses() {
     let counts = outcomes(|| {
         let count = Arc::new(AtomicUsize::new(0));
         let threads = [0, 1].map(|_| {
             let count = Arc::clone(&count);
             thread::spawn(move || count.store(count.load(Ordering::SeqCst) + 1, Ordering::SeqCst))
         });
-        threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+        threads.into_iter().for_each(|thread| thread.join().expect("the thread does not panic"));
         count.load(Ordering::SeqCst)
     });
     assert_eq!(counts, [1, 2]);
 }
 
 #[test]
-fn none_comes_between_a_lock_and_its_end() {
+fn a_lock_excludes_other_threads() {
     let counts = outcomes(|| {
         let count = Arc::new(Mutex::new(0));
         let threads = [0, 1, 2].map(|_| {
@@ -125,22 +127,22 @@ fn none_comes_between_a_lock_and_its_end() {
                 *held = seen + 1;
             })
         });
-        threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+        threads.into_iter().for_each(|thread| thread.join().expect("the thread does not panic"));
         *count.lock().expect("no poison")
     });
     assert_eq!(counts, [3]);
 }
 
-/// A token that comes before its park is kept, and a second one is none.
+/// An unpark before the park is kept; a second one adds nothing.
 #[test]
-fn a_token_is_kept() {
+fn a_parker_keeps_one_token() {
     explore(|| {
         let me = thread::current();
         let other = thread::spawn(move || me.unpark());
         thread::park();
-        other.join().expect("it does not panic");
+        other.join().expect("the thread does not panic");
     });
-    // After a deadlock loom cannot unwind.
+    // Loom cannot unwind after a deadlock.
     #[cfg(shuttle)]
     {
         let said = failure(|| {
@@ -153,9 +155,9 @@ fn a_token_is_kept() {
     }
 }
 
-/// Either the token or the moment ends it, and which one is a choice of the scheduler's.
+/// Either the token or the deadline ends the park, by the scheduler's choice.
 #[test]
-fn a_timeout_races_with_what_it_waits_for() {
+fn a_park_timeout_races_with_an_unpark() {
     let before = timed_waits();
     let woken = outcomes(|| {
         let (me, said) = (thread::current(), Arc::new(AtomicUsize::new(0)));
@@ -167,7 +169,7 @@ fn a_timeout_races_with_what_it_waits_for() {
         let until = Instant::now() + Duration::from_millis(5);
         thread::park_timeout(Duration::from_millis(5));
         let seen = (said.load(Ordering::SeqCst), Instant::now() >= until);
-        other.join().expect("it does not panic");
+        other.join().expect("the thread does not panic");
         seen
     });
     assert_eq!(woken, [(0, true), (1, false), (1, true)]);
@@ -175,9 +177,9 @@ fn a_timeout_races_with_what_it_waits_for() {
     assert!(after.woken > before.woken && after.expired > before.expired, "{before:?} {after:?}");
 }
 
-/// A loop that looks at the clock until it shows a time ends, and lets others run.
+/// A loop that polls the clock until a deadline ends, and lets others run.
 #[test]
-fn a_moment_comes_to_whoever_looks_at_the_clock() {
+fn a_deadline_passes_for_a_thread_that_polls_the_clock() {
     let seen = outcomes(|| {
         let flag = Arc::new(AtomicUsize::new(0));
         let raised = Arc::clone(&flag);
@@ -185,15 +187,15 @@ fn a_moment_comes_to_whoever_looks_at_the_clock() {
         let until = Instant::now() + Duration::from_secs(1);
         while Instant::now() < until {}
         let seen = flag.load(Ordering::SeqCst);
-        other.join().expect("it does not panic");
+        other.join().expect("the thread does not panic");
         seen
     });
     assert_eq!(seen, [0, 1]);
 }
 
-/// The time of day is the same clock.
+/// `SystemTime` is the same clock.
 #[test]
-fn a_moment_of_the_day_comes() {
+fn a_deadline_in_system_time_passes() {
     explore(|| {
         let began = SystemTime::now();
         let until = began + Duration::from_secs(1);
@@ -204,15 +206,16 @@ fn a_moment_of_the_day_comes() {
     });
 }
 
-/// Whoever looks at the clock until a deadline, or until another thread says something, waits; whoever looks once for something else does not.
+/// A thread that polls the clock until a deadline or a change by another thread waits; one poll for another purpose is
+/// no wait.
 #[cfg(shuttle)]
 #[test]
-fn a_wait_that_looks_at_the_clock_is_counted() {
+fn a_wait_that_polls_the_clock_is_counted() {
     let counted = || (timed_waits().woken, timed_waits().expired);
     let before = counted();
     explore(|| {
         let deadline = Instant::now() + Duration::from_secs(1);
-        // The look for a next deadline.
+        // The poll that makes the next deadline.
         let _ = (deadline, Instant::now() + Duration::from_secs(1));
     });
     assert_eq!(counted(), before);
@@ -222,7 +225,7 @@ fn a_wait_that_looks_at_the_clock_is_counted() {
         let other = thread::spawn(move || saying.store(1, Ordering::SeqCst));
         let until = Instant::now() + Duration::from_secs(1);
         while Instant::now() < until && said.load(Ordering::SeqCst) == 0 {}
-        other.join().expect("it does not panic");
+        other.join().expect("the thread does not panic");
     });
     let (woken, expired) = counted();
     assert!(
@@ -231,9 +234,8 @@ fn a_wait_that_looks_at_the_clock_is_counted() {
     );
 }
 
-/// A notification wakes one waiter, which may be any.
 #[test]
-fn a_notification_is_for_any_one_waiter() {
+fn a_notification_may_wake_any_one_waiter() {
     let first = outcomes(|| {
         let shared = Arc::new((Mutex::new((0, Vec::new())), Condvar::new()));
         let waiting = [1, 2].map(|name| {
@@ -249,13 +251,13 @@ fn a_notification_is_for_any_one_waiter() {
                 shared.1.notify_one();
             })
         });
-        // Both wait, the first one first.
+        // Until both have counted themselves.
         while shared.0.lock().expect("no poison").0 < 2 {
             thread::yield_now();
         }
         shared.0.lock().expect("no poison").0 = 10;
         shared.1.notify_one();
-        waiting.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+        waiting.into_iter().for_each(|thread| thread.join().expect("the thread does not panic"));
         shared.0.lock().expect("no poison").1.clone()
     });
     assert_eq!(first, [[1, 2], [2, 1]]);
@@ -275,14 +277,14 @@ fn a_timed_wait_of_a_condition_variable_ends_either_way() {
             shared.1.wait_timeout_while(held, Duration::from_secs(1), |said| !*said).expect("no poison");
         let ended = (*held, result.timed_out());
         drop(held);
-        other.join().expect("it does not panic");
+        other.join().expect("the thread does not panic");
         ended
     });
     assert_eq!(ended, [(false, true), (true, false)]);
 }
 
 #[test]
-fn a_static_begins_each_execution_anew() {
+fn a_static_starts_each_execution_afresh() {
     static COUNT: AtomicUsize = AtomicUsize::new(3);
     static LOCK: Mutex<()> = Mutex::new(());
     assert_eq!(
@@ -297,7 +299,7 @@ fn a_static_begins_each_execution_anew() {
 #[test]
 fn zeroed_memory_holds_an_atomic() {
     explore(|| {
-        // SAFETY: an atomic of the shim is plain bytes that may all be zero, as std's.
+        // SAFETY: the type has to be valid when all bytes are zero: the shim's atomics are, as std's.
         let atomic: AtomicUsize = unsafe { std::mem::zeroed() };
         assert_eq!(atomic.fetch_add(2, Ordering::SeqCst), 0);
         assert_eq!(atomic.into_inner(), 2);
@@ -305,10 +307,10 @@ fn zeroed_memory_holds_an_atomic() {
 }
 
 #[test]
-fn memory_that_is_used_after_it_was_freed_is_told_with_the_place() {
+fn a_use_after_free_fails_with_the_call_site() {
     let said = failure(|| {
         let atomic = Box::into_raw(Box::new(UnsafeCell::new(1)));
-        // SAFETY: none: the second access is the mistake that has to be found.
+        // SAFETY: there is none: the second access is the defect to find.
         unsafe {
             (*atomic).get();
             std::alloc::dealloc(atomic.cast(), std::alloc::Layout::new::<UnsafeCell<i32>>());
@@ -319,17 +321,17 @@ fn memory_that_is_used_after_it_was_freed_is_told_with_the_place() {
 }
 
 #[test]
-fn what_is_used_or_dropped_after_its_end_is_told() {
+fn a_use_or_drop_after_the_drop_fails() {
     let said = failure(|| {
         let mut atomic = std::mem::ManuallyDrop::new(AtomicUsize::new(1));
-        // SAFETY: none: the access is the mistake that has to be found.
+        // SAFETY: there is none: the access is the defect to find.
         unsafe { std::mem::ManuallyDrop::drop(&mut atomic) };
         atomic.load(Ordering::SeqCst);
     });
     assert!(said.starts_with("used after it was dropped: at "), "{said}");
     let said = failure(|| {
         let mut atomic = std::mem::ManuallyDrop::new(AtomicUsize::new(1));
-        // SAFETY: none: the second drop is the mistake that has to be found.
+        // SAFETY: there is none: the second drop is the defect to find.
         unsafe {
             std::mem::ManuallyDrop::drop(&mut atomic);
             std::mem::ManuallyDrop::drop(&mut atomic);
@@ -339,45 +341,92 @@ fn what_is_used_or_dropped_after_its_end_is_told() {
 }
 
 #[test]
-fn memory_that_is_freed_twice_is_told() {
+fn a_double_free_fails() {
     let said = failure(|| {
-        // Else the compiler sees that nobody uses it, and leaves it all out.
+        // Without the black box the compiler removes an allocation that is never used.
         let block = std::hint::black_box(Box::into_raw(Box::new(7_u64)).cast());
         let layout = std::alloc::Layout::new::<u64>();
-        // SAFETY: none: the second free is the mistake that has to be found.
+        // SAFETY: there is none: the second free is the defect to find.
         unsafe {
             std::alloc::dealloc(block, layout);
             std::alloc::dealloc(block, layout);
         }
     });
-    assert_eq!(said, "memory is freed twice");
+    assert_eq!((said.as_str(), limit_reached()), ("memory is freed twice", None));
 }
 
 #[cfg(shuttle)]
 #[test]
-fn memory_that_nobody_frees_is_told_when_it_holds_a_primitive() {
+fn leaked_memory_fails_if_it_holds_a_primitive_or_was_published() {
     let said = failure(|| {
         let leaked: &AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
         leaked.store(1, Ordering::SeqCst);
     });
-    let left = "memory is left that nobody frees: it was first used, or given to others, at models/shim/tests/shim.rs:";
+    let left = "memory was leaked: it was first used, or published in an atomic pointer, at models/shim/tests/shim.rs:";
     assert!(said.starts_with(left), "{said}");
     let said = failure(|| {
         let given = AtomicPtr::new(std::ptr::null_mut());
         given.store(Box::into_raw(Box::new(7_u64)), Ordering::SeqCst);
     });
     assert!(said.starts_with(left), "{said}");
-    // What a thread keeps for itself goes with it.
+    // A thread's locals are destroyed with it.
     chanlab_shim::thread_local! { static OWN: Arc<AtomicUsize> = Arc::new(AtomicUsize::new(0)); }
     explore(|| {
         OWN.with(|own| own.store(1, Ordering::SeqCst));
         let other = thread::spawn(|| OWN.with(|own| own.load(Ordering::SeqCst)));
-        assert_eq!(other.join().expect("it does not panic"), 0);
+        assert_eq!(other.join().expect("the thread does not panic"), 0);
     });
 }
 
+/// The word of a forgotten primitive is by now padding of another type: any number may be read there. The first byte is
+/// not padding and rules out each number that the executions have, so no leak is found.
+#[cfg(shuttle)]
 #[test]
-fn a_loop_that_spins_lets_others_run() {
+fn a_forgotten_primitive_that_was_written_over_is_no_leak() {
+    use std::mem::MaybeUninit;
+
+    #[repr(C, align(8))]
+    struct Padded(u8);
+    explore_by(shuttle::scheduler::RandomScheduler::new_from_seed(7, 10), || {
+        let place: &mut MaybeUninit<[u64; 4]> = Box::leak(Box::new(MaybeUninit::uninit()));
+        let place = place.as_mut_ptr();
+        // SAFETY: the place has to be valid for writes, aligned and large enough, for either type: it is 32 bytes,
+        // aligned to 8, and leaked, so no other owner is left.
+        unsafe {
+            place.cast::<AtomicUsize>().write(AtomicUsize::new(0));
+            (*place.cast::<AtomicUsize>()).store(1, Ordering::SeqCst);
+            place.cast::<Padded>().write(Padded(0xFF));
+        }
+    });
+    // The same memory with the primitive still in it is a leak.
+    let said = failure(|| {
+        let place: &mut MaybeUninit<[u64; 4]> = Box::leak(Box::new(MaybeUninit::uninit()));
+        let place = place.as_mut_ptr().cast::<AtomicUsize>();
+        // SAFETY: as above.
+        unsafe {
+            place.write(AtomicUsize::new(0));
+            (*place).store(1, Ordering::SeqCst);
+        }
+    });
+    assert!(said.starts_with("memory was leaked: "), "{said}");
+}
+
+/// A model that is too large for loom is cut; a failed one is not.
+#[cfg(loom)]
+#[test]
+fn an_execution_with_too_many_primitives_reaches_a_limit() {
+    let said = failure(|| {
+        let locks: Vec<_> = (0..200).map(Mutex::new).collect();
+        locks.iter().for_each(|lock| drop(lock.lock()));
+    });
+    assert_eq!(limit_reached(), Some(Limit::Primitives { max: 128 }));
+    assert_eq!(said, "too large for what explores it: more than 128 primitives");
+    failure(|| panic!("a failure"));
+    assert_eq!(limit_reached(), None);
+}
+
+#[test]
+fn a_spin_loop_lets_others_run() {
     explore(|| {
         let flag = Arc::new(AtomicUsize::new(0));
         let raised = Arc::clone(&flag);
@@ -387,11 +436,11 @@ fn a_loop_that_spins_lets_others_run() {
                 chanlab_shim::hint::spin_loop();
             }
         }
-        other.join().expect("it does not panic");
+        other.join().expect("the thread does not panic");
     });
 }
 
-/// Two threads that spin do not keep a third one waiting, though each changes something that nobody looks at.
+/// Two spinning threads do not starve a third, though each keeps changing an atomic that none of them observes.
 #[test]
 fn a_third_thread_ends_the_spinning_of_two() {
     explore(|| {
@@ -407,14 +456,14 @@ fn a_third_thread_ends_the_spinning_of_two() {
         };
         let threads = [thread::spawn(spinning()), thread::spawn(spinning())];
         shared.0.store(1, Ordering::Release);
-        threads.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+        threads.into_iter().for_each(|thread| thread.join().expect("the thread does not panic"));
     });
 }
 
-/// By priorities, whoever waits so would wait for ever for one with a lower priority.
+/// With priorities, such a loop would wait for ever for a thread of lower priority.
 #[cfg(shuttle)]
 #[test]
-fn a_loop_that_waits_without_saying_so_lets_others_run() {
+fn a_wait_loop_without_a_hint_lets_others_run() {
     explore_by(shuttle::scheduler::PctScheduler::new_from_seed(7, 3, SCHEDULES), || {
         let stage = Arc::new(AtomicUsize::new(0));
         let others = [1, 2].map(|own| {
@@ -426,6 +475,6 @@ fn a_loop_that_waits_without_saying_so_lets_others_run() {
         });
         stage.store(1, Ordering::SeqCst);
         while stage.load(Ordering::SeqCst) != 3 {}
-        others.into_iter().for_each(|thread| thread.join().expect("it does not panic"));
+        others.into_iter().for_each(|thread| thread.join().expect("the thread does not panic"));
     });
 }

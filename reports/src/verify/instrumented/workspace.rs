@@ -25,7 +25,7 @@ use crate::versions::workspace::{
 const ADAPTER: &str = "adapter.rs";
 
 /// What the workspace has of the project's members.
-const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/stand-ins/*", "models/subject"];
+const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/wrappers/*", "models/subject"];
 
 /// Of the models, what is not explored: other programs, what is generated, what was found.
 const MODELS_LEFT_OUT: [&str; 8] =
