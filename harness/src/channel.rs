@@ -240,6 +240,12 @@ pub trait Channel: Sized + 'static {
     ) -> Result<Self::Selector<'a, T>, Unsupported>;
 }
 
+/// Does something with each of several channels.
+pub trait Visitor {
+    /// Called once for each channel.
+    fn visit<C: Channel>(&mut self);
+}
+
 /// Both ends of a channel that was just opened.
 pub type Handles<C, T> = (<C as Channel>::Sender<T>, <C as Channel>::Receiver<T>);
 
