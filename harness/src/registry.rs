@@ -1,4 +1,4 @@
-//! Every channel and workload under its name, and the cells they make: what benchmarks, checks and the command line use.
+//! The channels and workloads by name, and the cells they make. Benchmarks, checks and the command line use it.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,14 +12,14 @@ pub use crate::workload::DEADLINE;
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo};
 use crate::workloads;
 
-/// Larger rounds have the deadline once for each so many messages, which take the slowest channel some seconds; and the time that
-/// their params ask for beside it.
+/// A round gets one [`DEADLINE`] for every started million messages, plus the time that its params ask for. A million messages take
+/// the slowest channel a few seconds.
 const MESSAGES_PER_DEADLINE: u64 = 1_000_000;
 
-/// A round that its params slow down (work, rates) is made about so long, and not longer.
-const MOST_PACED: Duration = Duration::from_millis(500);
+/// The longest time that work and rates in the params may add to a round of the default size.
+const MAX_PACED: Duration = Duration::from_millis(500);
 
-/// A round delivers at least this many times its channel's slots, or it would never block and test nothing.
+/// The minimum number of messages of a round, as a multiple of the channel's slots. With fewer, no thread would ever block.
 const MESSAGES_PER_SLOT: u64 = 4;
 
 type RoundFn = fn(&Params, Size) -> Result<Round, RoundError>;
@@ -27,7 +27,7 @@ type RoundFn = fn(&Params, Size) -> Result<Round, RoundError>;
 /// A registered channel.
 #[derive(Debug)]
 pub struct ChannelEntry {
-    /// What it says of itself.
+    /// The channel's declaration.
     pub info: &'static Info,
     /// Its version, such as `flume 0.12.0`.
     pub version: String,
@@ -64,7 +64,7 @@ impl ChannelEntry {
 /// A registered workload.
 #[derive(Debug)]
 pub struct WorkloadEntry {
-    /// What it says of itself.
+    /// The workload's declaration.
     pub info: &'static WorkloadInfo,
     messages: fn(&Params) -> u64,
     paced: fn(&Params, u64) -> Duration,
@@ -75,11 +75,11 @@ impl WorkloadEntry {
         WorkloadEntry { info: const { &W::INFO }, messages: W::messages, paced: W::paced }
     }
 
-    /// The messages of a round, where nobody asks for another number; at least `least`.
+    /// The default number of messages of a round; at least `least`.
     fn messages(&self, params: &Params, least: u64) -> u64 {
         let messages = (self.messages)(params);
         let paced = (self.paced)(params, messages);
-        let share = (MOST_PACED.as_secs_f64() / paced.as_secs_f64()).min(1.0);
+        let share = (MAX_PACED.as_secs_f64() / paced.as_secs_f64()).min(1.0);
         ((messages as f64 * share) as u64).max(least)
     }
 
@@ -89,31 +89,31 @@ impl WorkloadEntry {
     }
 }
 
-/// What was asked for does not exist or makes no sense.
+/// A request that names something unknown or makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
     /// No such channel.
     #[error("unknown channel {name}: expected one of {}", known.join(", "))]
     UnknownChannel {
-        /// What was given.
+        /// The name that was given.
         name: String,
-        /// What there is.
+        /// The known names.
         known: Vec<&'static str>,
     },
     /// No such workload.
     #[error("unknown workload {name}: expected one of {}", known.join(", "))]
     UnknownWorkload {
-        /// What was given.
+        /// The name that was given.
         name: String,
-        /// What there is.
+        /// The known names.
         known: Vec<&'static str>,
     },
-    /// The params could not be read.
+    /// The params cannot be read.
     #[error("{workload}: {error}")]
     Params {
-        /// Whose they are.
+        /// The workload.
         workload: &'static str,
-        /// What is wrong with them.
+        /// The reason.
         error: ParamError,
     },
     /// The round would never block.
@@ -122,14 +122,14 @@ pub enum UsageError {
         slots * MESSAGES_PER_SLOT
     )]
     TooFewMessages {
-        /// What was asked for.
+        /// The number of messages that was asked for.
         messages: u64,
         /// The channel's slots.
         slots: u64,
     },
 }
 
-/// All channels and workloads.
+/// Channels and workloads.
 #[derive(Debug)]
 pub struct Registry {
     channels: Vec<ChannelEntry>,
@@ -216,16 +216,16 @@ impl Registry {
         Params::parse(info.params, text).map_err(|error| UsageError::Params { workload: info.name, error })
     }
 
-    /// The least messages of a round: fewer would never fill the channel, and it would test nothing.
+    /// The minimum number of messages of a round: with fewer, the channel would never fill.
     pub fn least_messages(&self, params: &Params) -> u64 {
         (slots(params) * MESSAGES_PER_SLOT).max(1)
     }
 
-    /// The size of a round over any channel; `messages` of `None` leaves it to the workload.
+    /// The size of a round over any channel; without `messages`, the workload's default.
     ///
     /// # Errors
     ///
-    /// [`UsageError`] when there is no such workload, or when the rounds would be too small to block.
+    /// [`UsageError`] when there is no such workload, or when the round would be too small to block.
     pub fn size(&self, workload: &str, params: &Params, messages: Option<u64>) -> Result<Size, UsageError> {
         let workload = &self.workloads[self.workload_index(workload)?];
         let least = self.least_messages(params);
@@ -236,8 +236,7 @@ impl Registry {
         Ok(Size { messages, deadline: workload.deadline(params, messages), placement: Placement::Any })
     }
 
-    /// The cell of a channel and a workload's params. `messages` is the size of its rounds; `None` leaves it to the
-    /// workload.
+    /// The cell of a channel and a workload's params. `messages` is the size of its rounds; without it, the workload's default.
     ///
     /// # Errors
     ///
@@ -263,12 +262,12 @@ impl Registry {
     }
 }
 
-/// The slots of the channel that the params ask for; 0 without a limit.
+/// The slots of the channel that the params ask for; 0 for an unbounded one.
 fn slots(params: &Params) -> u64 {
     params.capacity().and_then(Capacity::slots).unwrap_or(0) as u64
 }
 
-/// A channel, a workload and its params: what is measured.
+/// One channel, one workload and its params: the unit of measurement.
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// The channel.
@@ -277,9 +276,9 @@ pub struct Cell {
     pub workload: &'static WorkloadInfo,
     /// The workload's params.
     pub params: Params,
-    /// The capacity that the channel really gives, where the workload has one.
+    /// The capacity that the channel really has; `None` for a workload without a capacity.
     pub effective_capacity: Option<Capacity>,
-    /// The size of a round, its deadline, and where its threads are put: anywhere, unless the caller sets it.
+    /// The size of a round, its deadline, and the placement of its threads: anywhere, unless the caller sets it.
     pub size: Size,
     round: RoundFn,
 }
@@ -299,13 +298,13 @@ impl Cell {
         })
     }
 
-    /// The effective capacity, where it is not the one asked for.
+    /// The effective capacity, if it differs from the requested one.
     pub fn changed_capacity(&self) -> Option<Capacity> {
         self.effective_capacity.filter(|effective| Some(*effective) != self.params.capacity())
     }
 }
 
-/// Why a cell has no round to report.
+/// The failure of a round, with its cell.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{workload} over {channel} with {params}: {error}")]
 pub struct CellError {
@@ -315,7 +314,7 @@ pub struct CellError {
     pub channel: &'static str,
     /// The params, in full.
     pub params: String,
-    /// What happened.
+    /// The failure.
     pub error: RoundError,
 }
 
