@@ -28,10 +28,10 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use adapters::crossbeam::Adapter as Crossbeam;
+use adapters::flume::Adapter as Flume;
+use adapters::kanal::Adapter as Kanal;
 use harness::channel::{Capacity, Channel, Handles, Info, Receiver, Sender, Unsupported};
-use harness::channels::crossbeam::Crossbeam;
-use harness::channels::flume::Flume;
-use harness::channels::kanal::Kanal;
 use harness::crew::Crew;
 use harness::ledger::{Ends, Ledger, verify};
 use harness::machine::Machine;
@@ -39,7 +39,6 @@ use harness::message::{Message, MessageId, Payload, Tally};
 use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
-use harness::registry::Registry;
 use harness::workload::{Size, Workload, work};
 use harness::workloads::producer_consumer::ProducerConsumer;
 use suite::paired::{Ratio, ratios, summary};
@@ -197,7 +196,7 @@ fn run() -> Result<(), Error> {
             words(PROCESS * (processes * selected.len()) as u32)
         );
     }
-    let machine = Machine::current(&Registry::new());
+    let machine = Machine::current(&adapters::registry());
     let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
     for compared in selected {
         let ratios: Result<Vec<f64>, Error> = (0..processes).map(|_| in_a_process(compared)).collect();

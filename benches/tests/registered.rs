@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use harness::registry::Registry;
-
 /// Benchmarks of something else than a workload.
 const OTHERS: [&str; 1] = ["overhead"];
 
@@ -24,7 +22,7 @@ fn every_workload_has_a_benchmark() {
         })
         .filter(|name| !OTHERS.contains(name))
         .collect();
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let workloads: BTreeSet<&str> = registry.workloads().map(|workload| workload.name).collect();
     assert_eq!(
         benchmarks, workloads,

@@ -1,16 +1,16 @@
-//! The contract of a channel: what the workloads call and what the checks hold every channel to.
+//! The contract of a channel: the workloads call it, and the checks hold every channel to it.
 //!
-//! Everything is dispatched statically, so that the hot path of a round is the crate's own call. The methods of a crate's
-//! handles are `#[inline(always)]`: a wrapper that the compiler leaves standing keeps the crate's own `inline(always)` from
-//! reaching the caller (a round over kanal took 1.4 times as long). What a channel
-//! cannot do is a [`Capability`] it lacks, declared in its [`Info`] with the reason; the operation then answers
-//! [`Unsupported`], which the page shows in words. `verify::conformance` holds declaration and behaviour together.
+//! Everything is dispatched statically, so that the hot path of a round is the crate's own call. The methods of an adapter's
+//! handles are `#[inline(always)]`: without it, a wrapper that the compiler does not inline prevents the crate's own
+//! `inline(always)` from reaching the caller (a round over kanal took 1.4 times as long). A channel declares every [`Capability`]
+//! that it lacks in its [`Info`], with the reason; the operation then returns [`Unsupported`], which the page shows in words.
+//! `verify::conformance` compares declaration and behaviour.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// How many messages a channel holds before `send` blocks.
+/// The number of messages that a channel holds before `send` blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Capacity {
     /// Holds none: a send waits until a receiver takes the message.
@@ -22,12 +22,12 @@ pub enum Capacity {
 }
 
 impl Capacity {
-    /// The capacity of `slots` messages; none is [`Capacity::Rendezvous`].
+    /// The capacity for `slots` messages; 0 is [`Capacity::Rendezvous`].
     pub fn of(slots: usize) -> Self {
         NonZeroUsize::new(slots).map_or(Capacity::Rendezvous, Capacity::Bounded)
     }
 
-    /// Messages held at most; `None` when there is no limit.
+    /// The maximum number of messages held; `None` when there is no limit.
     pub fn slots(self) -> Option<usize> {
         match self {
             Capacity::Rendezvous => Some(0),
@@ -101,17 +101,17 @@ impl fmt::Display for Capability {
     }
 }
 
-/// A documented way in which a channel is not as the contract says. A channel declares it in its [`Info`] with the reason, and the
-/// conformance scenarios hold the declaration to what the channel does: one that is no longer real fails as well.
+/// A documented deviation from the contract. A channel declares it in its [`Info`], with the reason. The conformance scenarios fail
+/// when it is real and not declared, and when it is declared and no longer real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Difference {
-    /// Queued messages of a bounded channel live until the last sender is gone as well.
+    /// A bounded channel drops its queued messages when the last handle of either end is gone, not with the last receiver.
     BoundedKeepsUndelivered,
-    /// Queued messages of an unbounded channel live until the last sender is gone as well.
+    /// An unbounded channel drops its queued messages when the last handle of either end is gone, not with the last receiver.
     UnboundedKeepsUndelivered,
-    /// When the `Drop` of a queued message of a bounded channel panics, others are leaked.
+    /// A bounded channel leaks queued messages when the `Drop` of one of them panics.
     BoundedLeaksAfterPanic,
-    /// When the `Drop` of a queued message of an unbounded channel panics, others are leaked.
+    /// An unbounded channel leaks queued messages when the `Drop` of one of them panics.
     UnboundedLeaksAfterPanic,
 }
 
@@ -128,16 +128,16 @@ impl Difference {
     pub fn words(self) -> &'static str {
         match self {
             Difference::BoundedKeepsUndelivered => {
-                "bounded, it drops what nobody received with the last sender, not with the last receiver"
+                "bounded, it drops queued messages with the last sender, not with the last receiver"
             }
             Difference::UnboundedKeepsUndelivered => {
-                "unbounded, it drops what nobody received with the last sender, not with the last receiver"
+                "unbounded, it drops queued messages with the last sender, not with the last receiver"
             }
             Difference::BoundedLeaksAfterPanic => {
-                "bounded, it leaks the messages behind one whose Drop panics"
+                "bounded, it leaks the messages queued after one whose Drop panics"
             }
             Difference::UnboundedLeaksAfterPanic => {
-                "unbounded, it leaks the messages behind one whose Drop panics"
+                "unbounded, it leaks the messages queued after one whose Drop panics"
             }
         }
     }
@@ -149,35 +149,36 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The answer of a channel that lacks a capability: not a failure, and never a zero.
+/// The result of an operation on a channel that lacks the capability. It is not a failure, and never counts as zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unsupported: {capability} ({reason})")]
 pub struct Unsupported {
-    /// What is lacking.
+    /// The capability that is missing.
     pub capability: Capability,
-    /// Why, in the words of the channel's own file.
+    /// The reason, as the adapter declares it.
     pub reason: &'static str,
 }
 
-/// What a channel says of itself.
+/// An adapter's declaration of its channel.
 #[derive(Debug)]
 pub struct Info {
     /// The channel's name on the command line, in benchmarks and on the page.
     pub name: &'static str,
     /// The crate it comes from, as the lock file names it; `None` for the standard library and for chanlab's own code.
     pub package: Option<&'static str>,
-    /// One sentence: what it is.
+    /// A short description.
     pub about: &'static str,
     /// The capabilities it lacks, each with the reason.
     pub lacks: &'static [(Capability, &'static str)],
-    /// Documented differences from the contract that are no lack of a capability, each with the reason; checked to be real.
+    /// Its documented deviations from the contract that no missing capability explains, each with the reason. Conformance checks
+    /// that they are real.
     pub differs: &'static [(Difference, &'static str)],
-    /// What else is to be known of it, shown on the page; nothing checks it.
+    /// Further facts for the page; nothing checks them.
     pub notes: &'static [&'static str],
 }
 
 impl Info {
-    /// Asks for a capability before work starts.
+    /// Succeeds when the channel has the capability.
     ///
     /// # Errors
     ///
@@ -194,11 +195,11 @@ impl Info {
         self.differs.iter().any(|(declared, _)| *declared == difference)
     }
 
-    /// The answer of an operation that this channel does not have.
+    /// The result of an operation that this channel does not have.
     ///
     /// # Panics
     ///
-    /// When the channel's file does not declare the lack: a mistake in that file, found by the contract's tests.
+    /// When the adapter does not declare the lack, which is a mistake in the adapter that the contract's tests find.
     pub fn unsupported(&self, capability: Capability) -> Unsupported {
         match self.require(capability) {
             Err(unsupported) => unsupported,
@@ -209,23 +210,23 @@ impl Info {
 
 /// A channel implementation under test.
 pub trait Channel: Sized + 'static {
-    /// What the channel says of itself.
+    /// The channel's declaration.
     const INFO: Info;
     /// The sending handle.
     type Sender<T: Send + 'static>: Sender<T>;
     /// The receiving handle.
     type Receiver<T: Send + 'static>: Receiver<T>;
-    /// Waits on several receivers; [`NoSelect`] for a channel without select.
+    /// The crate's select; [`NoSelect`] for a channel without one.
     type Selector<'a, T: Send + 'static>: Selector<T> + 'a;
 
     /// Opens a channel with one sender and one receiver.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`] when it has no channel of this capacity.
+    /// [`Unsupported`] when the crate has no channel of this capacity.
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported>;
 
-    /// The capacity that [`Channel::open`] really gives for `requested`: some channels round up, or turn 0 into 1.
+    /// The capacity that a channel opened with `requested` really has: some crates round up, or turn 0 into 1.
     fn effective_capacity(requested: Capacity) -> Capacity {
         requested
     }
@@ -240,7 +241,13 @@ pub trait Channel: Sized + 'static {
     ) -> Result<Self::Selector<'a, T>, Unsupported>;
 }
 
-/// Both ends of a channel that was just opened.
+/// Does something with each of several channels.
+pub trait Visitor {
+    /// Called once for each channel.
+    fn visit<C: Channel>(&mut self);
+}
+
+/// Both ends of a new channel.
 pub type Handles<C, T> = (<C as Channel>::Sender<T>, <C as Channel>::Receiver<T>);
 
 /// The sending end. A clone sends into the same channel; dropping the last one disconnects it.
@@ -270,7 +277,7 @@ pub trait Sender<T>: Clone + Send + 'static {
 /// The receiving end. Dropping the last one disconnects the channel.
 #[expect(
     clippy::len_without_is_empty,
-    reason = "a queue that others change has no emptiness worth asking for"
+    reason = "whether a queue is empty means little while other threads change it"
 )]
 pub trait Receiver<T>: Sized + Send + 'static {
     /// Receives, waiting while the channel is empty; drains what is queued before it reports the disconnect.
@@ -301,19 +308,19 @@ pub trait Receiver<T>: Sized + Send + 'static {
     /// [`Unsupported`] for a single-consumer channel.
     fn try_clone(&self) -> Result<Self, Unsupported>;
 
-    /// Messages queued at this moment. One with which a sender still waits is not among them: the length is never above the capacity, and
-    /// that of a rendezvous is 0.
+    /// The number of queued messages at this moment. It does not count a message whose sender still waits, so it never exceeds the
+    /// capacity, and is 0 on a rendezvous channel.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`] when the channel does not tell.
+    /// [`Unsupported`] when the channel has no length.
     fn len(&self) -> Result<usize, Unsupported>;
 }
 
-/// Waits on several receivers of one channel kind and merges what they deliver.
+/// Receives from several channels of one kind, whichever has a message.
 pub trait Selector<T> {
-    /// The next message of any of the receivers, waiting while all are empty. A receiver that is disconnected is left
-    /// out from then on.
+    /// The next message of any of the receivers, waiting while all are empty. A receiver that has disconnected is ignored from
+    /// then on.
     ///
     /// # Errors
     ///
@@ -321,7 +328,7 @@ pub trait Selector<T> {
     fn recv(&mut self) -> Result<T, RecvError>;
 }
 
-/// The selector of a channel without select: it has no values, so that it cannot be called.
+/// The selector of a channel without select. It has no values, so it cannot be called.
 #[derive(Clone, Copy, Debug)]
 pub enum NoSelect {}
 
@@ -350,7 +357,7 @@ pub enum TrySendError<T> {
 /// Why [`Sender::send_timeout`] did not send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
-    /// The channel was full until the time was over.
+    /// The channel was full until the timeout.
     Timeout(T),
     /// Every receiver is gone.
     Disconnected(T),
@@ -365,7 +372,7 @@ pub struct RecvError;
 /// Why [`Receiver::try_recv`] returned nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// No message now, but senders are left.
+    /// No message now, but there are senders.
     Empty,
     /// No message, and every sender is gone.
     Disconnected,
@@ -374,7 +381,7 @@ pub enum TryRecvError {
 /// Why [`Receiver::recv_timeout`] returned nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
-    /// The channel was empty until the time was over.
+    /// The channel was empty until the timeout.
     Timeout,
     /// No message, and every sender is gone.
     Disconnected,
@@ -382,7 +389,7 @@ pub enum RecvTimeoutError {
     Unsupported(Unsupported),
 }
 
-/// `count` receivers of the channel that `first` belongs to, `first` among them.
+/// `count` receivers of the channel of `first`, including `first`.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! What chanlab compares, and on what work.
 //!
-//! - [`channel`] is the contract; [`channels`] holds one file for each channel.
+//! - [`channel`] is the contract; [`channels`] holds the baseline. The other channels are in the package `adapters`.
 //! - [`workload`] says what a workload is; [`workloads`] holds one file for each.
 //! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
 //! - [`message`], [`ledger`], [`fault`] and [`crew`] are what a round is made of: checked messages, the record of
@@ -18,7 +18,7 @@
 //! ```
 //! use harness::registry::Registry;
 //!
-//! let registry = Registry::new();
+//! let registry = Registry::baseline();
 //! let params = registry.params("producer_consumer", "producers=2,capacity=16")?;
 //! let cell = registry.cell("mutex-deque", "producer_consumer", params, Some(1_000))?;
 //! let round = cell.round().expect("the baseline delivers each message once");
@@ -52,7 +52,6 @@ pub mod record;
 pub mod registry;
 pub mod runner;
 pub mod shard;
-#[cfg(feature = "third-party")]
 pub mod slowed;
 pub mod sync;
 pub mod verify;

@@ -1,23 +1,25 @@
-//! Every channel and workload under its name, and the cells they make: what benchmarks, checks and the command line use.
+//! The channels and workloads by name, and the cells they make. Benchmarks, checks and the command line use it.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::channel::{Capacity, Channel, Info};
+use crate::channels::mutex_deque::MutexDeque;
+use crate::machine::OWN_VERSION;
 use crate::params::{ParamError, Params};
 use crate::placement::Placement;
 pub use crate::workload::DEADLINE;
 use crate::workload::{Round, RoundError, Size, Workload, WorkloadInfo};
-use crate::{channels, workloads};
+use crate::workloads;
 
-/// Larger rounds have the deadline once for each so many messages, which take the slowest channel some seconds; and the time that
-/// their params ask for beside it.
+/// A round gets one [`DEADLINE`] for every started million messages, plus the time that its params ask for. A million messages take
+/// the slowest channel a few seconds.
 const MESSAGES_PER_DEADLINE: u64 = 1_000_000;
 
-/// A round that its params slow down (work, rates) is made about so long, and not longer.
-const MOST_PACED: Duration = Duration::from_millis(500);
+/// The longest time that work and rates in the params may add to a round of the default size.
+const MAX_PACED: Duration = Duration::from_millis(500);
 
-/// A round delivers at least this many times its channel's slots, or it would never block and test nothing.
+/// The minimum number of messages of a round, as a multiple of the channel's slots. With fewer, no thread would ever block.
 const MESSAGES_PER_SLOT: u64 = 4;
 
 type RoundFn = fn(&Params, Size) -> Result<Round, RoundError>;
@@ -25,16 +27,18 @@ type RoundFn = fn(&Params, Size) -> Result<Round, RoundError>;
 /// A registered channel.
 #[derive(Debug)]
 pub struct ChannelEntry {
-    /// What it says of itself.
+    /// The channel's declaration.
     pub info: &'static Info,
+    /// Its version, such as `flume 0.12.0`.
+    pub version: String,
     effective_capacity: fn(Capacity) -> Capacity,
     /// One round function for each workload, in the order of [`Registry::workloads`].
     rounds: Vec<RoundFn>,
 }
 
 impl ChannelEntry {
-    /// The entry of the channel `C`, for every workload.
-    pub fn of<C: Channel>() -> Self {
+    /// The entry of the channel `C`, for every workload; its version is chanlab's.
+    pub fn new<C: Channel>() -> Self {
         struct Rounds<C>(Vec<RoundFn>, std::marker::PhantomData<C>);
         impl<C: Channel> workloads::Visitor for Rounds<C> {
             fn visit<W: Workload>(&mut self) {
@@ -43,33 +47,39 @@ impl ChannelEntry {
         }
         let mut rounds = Rounds::<C>(Vec::new(), std::marker::PhantomData);
         workloads::each(&mut rounds);
-        ChannelEntry::with::<C>(rounds.0)
+        ChannelEntry::with_rounds::<C>(rounds.0)
     }
 
-    fn with<C: Channel>(rounds: Vec<RoundFn>) -> Self {
-        ChannelEntry { info: const { &C::INFO }, effective_capacity: C::effective_capacity, rounds }
+    /// This entry with the version of the channel's crate.
+    pub fn with_version(self, version: String) -> Self {
+        ChannelEntry { version, ..self }
+    }
+
+    fn with_rounds<C: Channel>(rounds: Vec<RoundFn>) -> Self {
+        let version = OWN_VERSION.to_owned();
+        ChannelEntry { info: const { &C::INFO }, version, effective_capacity: C::effective_capacity, rounds }
     }
 }
 
 /// A registered workload.
 #[derive(Debug)]
 pub struct WorkloadEntry {
-    /// What it says of itself.
+    /// The workload's declaration.
     pub info: &'static WorkloadInfo,
     messages: fn(&Params) -> u64,
     paced: fn(&Params, u64) -> Duration,
 }
 
 impl WorkloadEntry {
-    fn of<W: Workload>() -> Self {
+    fn new<W: Workload>() -> Self {
         WorkloadEntry { info: const { &W::INFO }, messages: W::messages, paced: W::paced }
     }
 
-    /// The messages of a round, where nobody asks for another number; at least `least`.
+    /// The default number of messages of a round; at least `least`.
     fn messages(&self, params: &Params, least: u64) -> u64 {
         let messages = (self.messages)(params);
         let paced = (self.paced)(params, messages);
-        let share = (MOST_PACED.as_secs_f64() / paced.as_secs_f64()).min(1.0);
+        let share = (MAX_PACED.as_secs_f64() / paced.as_secs_f64()).min(1.0);
         ((messages as f64 * share) as u64).max(least)
     }
 
@@ -79,31 +89,31 @@ impl WorkloadEntry {
     }
 }
 
-/// What was asked for does not exist or makes no sense.
+/// A request that names something unknown or makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
     /// No such channel.
     #[error("unknown channel {name}: expected one of {}", known.join(", "))]
     UnknownChannel {
-        /// What was given.
+        /// The name that was given.
         name: String,
-        /// What there is.
+        /// The known names.
         known: Vec<&'static str>,
     },
     /// No such workload.
     #[error("unknown workload {name}: expected one of {}", known.join(", "))]
     UnknownWorkload {
-        /// What was given.
+        /// The name that was given.
         name: String,
-        /// What there is.
+        /// The known names.
         known: Vec<&'static str>,
     },
-    /// The params could not be read.
+    /// The params cannot be read.
     #[error("{workload}: {error}")]
     Params {
-        /// Whose they are.
+        /// The workload.
         workload: &'static str,
-        /// What is wrong with them.
+        /// The reason.
         error: ParamError,
     },
     /// The round would never block.
@@ -112,14 +122,14 @@ pub enum UsageError {
         slots * MESSAGES_PER_SLOT
     )]
     TooFewMessages {
-        /// What was asked for.
+        /// The number of messages that was asked for.
         messages: u64,
         /// The channel's slots.
         slots: u64,
     },
 }
 
-/// All channels and workloads.
+/// Channels and workloads.
 #[derive(Debug)]
 pub struct Registry {
     channels: Vec<ChannelEntry>,
@@ -127,27 +137,19 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Everything that this build has.
-    pub fn new() -> Self {
-        struct Channels(Vec<ChannelEntry>);
-        impl channels::Visitor for Channels {
-            fn visit<C: Channel>(&mut self) {
-                self.0.push(ChannelEntry::of::<C>());
-            }
-        }
-        let mut channels = Channels(Vec::new());
-        channels::each(&mut channels);
-        Registry::with_channels(channels.0)
+    /// The baseline alone, with every workload.
+    pub fn baseline() -> Self {
+        Registry::with_channels(vec![ChannelEntry::new::<MutexDeque>()])
     }
 
-    /// One channel with a planted slowdown ([`crate::slowed`]), called `slowed`, and the one workload that it is planted in.
-    #[cfg(feature = "third-party")]
-    pub fn slowed() -> Self {
+    /// The channel `C` with a planted slowdown ([`crate::slowed`]), called `slowed`, and the one workload that is slowed.
+    pub fn slowed<C: Channel>(version: String) -> Self {
+        use crate::slowed::Slowed;
         use workloads::producer_consumer::ProducerConsumer;
-        type Slowed = crate::slowed::Slowed<channels::crossbeam::Crossbeam>;
+        let rounds: Vec<RoundFn> = vec![ProducerConsumer::round::<Slowed<C>>];
         Registry {
-            channels: vec![ChannelEntry::with::<Slowed>(vec![ProducerConsumer::round::<Slowed>])],
-            workloads: vec![WorkloadEntry::of::<ProducerConsumer>()],
+            channels: vec![ChannelEntry::with_rounds::<Slowed<C>>(rounds).with_version(version)],
+            workloads: vec![WorkloadEntry::new::<ProducerConsumer>()],
         }
     }
 
@@ -156,7 +158,7 @@ impl Registry {
         struct Workloads(Vec<WorkloadEntry>);
         impl workloads::Visitor for Workloads {
             fn visit<W: Workload>(&mut self) {
-                self.0.push(WorkloadEntry::of::<W>());
+                self.0.push(WorkloadEntry::new::<W>());
             }
         }
         let mut workloads = Workloads(Vec::new());
@@ -172,6 +174,11 @@ impl Registry {
     /// The workloads, in the order in which everything shows them.
     pub fn workloads(&self) -> impl Iterator<Item = &'static WorkloadInfo> {
         self.workloads.iter().map(|entry| entry.info)
+    }
+
+    /// The version of each channel, by the channel's name.
+    pub fn versions(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.channels.iter().map(|entry| (entry.info.name, entry.version.as_str()))
     }
 
     fn channel(&self, name: &str) -> Result<&ChannelEntry, UsageError> {
@@ -209,16 +216,16 @@ impl Registry {
         Params::parse(info.params, text).map_err(|error| UsageError::Params { workload: info.name, error })
     }
 
-    /// The least messages of a round: fewer would never fill the channel, and it would test nothing.
+    /// The minimum number of messages of a round: with fewer, the channel would never fill.
     pub fn least_messages(&self, params: &Params) -> u64 {
         (slots(params) * MESSAGES_PER_SLOT).max(1)
     }
 
-    /// The size of a round over any channel; `messages` of `None` leaves it to the workload.
+    /// The size of a round over any channel; without `messages`, the workload's default.
     ///
     /// # Errors
     ///
-    /// [`UsageError`] when there is no such workload, or when the rounds would be too small to block.
+    /// [`UsageError`] when there is no such workload, or when the round would be too small to block.
     pub fn size(&self, workload: &str, params: &Params, messages: Option<u64>) -> Result<Size, UsageError> {
         let workload = &self.workloads[self.workload_index(workload)?];
         let least = self.least_messages(params);
@@ -229,8 +236,7 @@ impl Registry {
         Ok(Size { messages, deadline: workload.deadline(params, messages), placement: Placement::Any })
     }
 
-    /// The cell of a channel and a workload's params. `messages` is the size of its rounds; `None` leaves it to the
-    /// workload.
+    /// The cell of a channel and a workload's params. `messages` is the size of its rounds; without it, the workload's default.
     ///
     /// # Errors
     ///
@@ -256,18 +262,12 @@ impl Registry {
     }
 }
 
-/// The slots of the channel that the params ask for; 0 without a limit.
+/// The slots of the channel that the params ask for; 0 for an unbounded one.
 fn slots(params: &Params) -> u64 {
     params.capacity().and_then(Capacity::slots).unwrap_or(0) as u64
 }
 
-impl Default for Registry {
-    fn default() -> Self {
-        Registry::new()
-    }
-}
-
-/// A channel, a workload and its params: what is measured.
+/// One channel, one workload and its params: the unit of measurement.
 #[derive(Clone, Debug)]
 pub struct Cell {
     /// The channel.
@@ -276,9 +276,9 @@ pub struct Cell {
     pub workload: &'static WorkloadInfo,
     /// The workload's params.
     pub params: Params,
-    /// The capacity that the channel really gives, where the workload has one.
+    /// The capacity that the channel really has; `None` for a workload without a capacity.
     pub effective_capacity: Option<Capacity>,
-    /// The size of a round, its deadline, and where its threads are put: anywhere, unless the caller sets it.
+    /// The size of a round, its deadline, and the placement of its threads: anywhere, unless the caller sets it.
     pub size: Size,
     round: RoundFn,
 }
@@ -298,13 +298,13 @@ impl Cell {
         })
     }
 
-    /// The effective capacity, where it is not the one asked for.
+    /// The effective capacity, if it differs from the requested one.
     pub fn changed_capacity(&self) -> Option<Capacity> {
         self.effective_capacity.filter(|effective| Some(*effective) != self.params.capacity())
     }
 }
 
-/// Why a cell has no round to report.
+/// The failure of a round, with its cell.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{workload} over {channel} with {params}: {error}")]
 pub struct CellError {
@@ -314,7 +314,7 @@ pub struct CellError {
     pub channel: &'static str,
     /// The params, in full.
     pub params: String,
-    /// What happened.
+    /// The failure.
     pub error: RoundError,
 }
 
@@ -326,44 +326,12 @@ impl fmt::Display for Cell {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
-    use crate::profile::Profile;
 
-    /// Criterion cuts the directory of a benchmark group to this many bytes; names cut alike would share a directory.
-    const LONGEST_GROUP: usize = 64;
-
+    /// A long round is no hang, whether its params or its size make it long.
     #[test]
-    fn names_are_unique() {
-        let registry = Registry::new();
-        let channels: HashSet<_> = registry.channels().map(|info| info.name).collect();
-        assert_eq!(channels.len(), registry.channels().count());
-        let workloads: HashSet<_> = registry.workloads().map(|info| info.name).collect();
-        assert_eq!(workloads.len(), registry.workloads().count());
-    }
-
-    #[test]
-    fn every_grid_can_be_read_and_names_each_group_once() {
-        let registry = Registry::new();
-        for workload in registry.workloads() {
-            let mut groups = HashSet::new();
-            for params in workload.grid(Profile::Full) {
-                let group = format!("{}/{}", workload.name, params.id());
-                assert!(group.len() <= LONGEST_GROUP, "{group} is cut by criterion");
-                assert!(groups.insert(group.clone()), "{group} is there twice");
-                for channel in registry.channels() {
-                    registry.cell(channel.name, workload.name, params.clone(), None).expect("its own grid");
-                }
-            }
-            assert!(!workload.grid(Profile::Quick).is_empty(), "{} has no quick cells", workload.name);
-        }
-    }
-
-    /// What a user may ask for is no hang: neither by the work and rates of the params, nor by the size of the round.
-    #[test]
-    fn a_round_that_is_asked_to_be_long_has_the_time() {
-        let registry = Registry::new();
+    fn a_long_round_has_a_longer_deadline() {
+        let registry = Registry::baseline();
         let cell = |workload, text, messages| {
             let params = registry.params(workload, text).expect("params");
             registry.cell("mutex-deque", workload, params, messages).expect("a cell")
@@ -389,24 +357,6 @@ mod tests {
         assert_eq!(
             cell("worker_pool", "work=1000", None).size,
             Size { deadline: DEADLINE + Duration::from_micros(102_400), ..Size::of(10_240) }
-        );
-    }
-
-    #[test]
-    fn what_does_not_exist_is_answered_with_what_does() {
-        let registry = Registry::new();
-        let error = registry.workload("fan_out").expect_err("no such workload");
-        assert!(
-            error.to_string().starts_with("unknown workload fan_out: expected one of producer_consumer, ")
-        );
-        let params = registry.params("ping_pong", "").expect("defaults");
-        let error = registry.cell("crossbean", "ping_pong", params, None).expect_err("no such channel");
-        assert!(error.to_string().starts_with("unknown channel crossbean: expected one of mutex-deque, std"));
-        let params = registry.params("producer_consumer", "capacity=1024").expect("params");
-        let error = registry.cell("std", "producer_consumer", params, Some(1024)).expect_err("never fills");
-        assert_eq!(
-            error.to_string(),
-            "1024 messages over capacity 1024: expected at least 4096, or the channel never fills"
         );
     }
 }

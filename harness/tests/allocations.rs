@@ -2,7 +2,6 @@
 
 use harness::meters::Allocations;
 use harness::meters::allocations::{self, CountingAllocator};
-use harness::registry::Registry;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -11,7 +10,7 @@ const MESSAGES: u64 = 10_000;
 
 /// What a round of `producer_consumer` allocates.
 fn allocated(channel: &str, text: &str) -> Option<Allocations> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let params = registry.params("producer_consumer", text).expect("params");
     let cell = registry.cell(channel, "producer_consumer", params, Some(MESSAGES)).expect("a cell");
     cell.round().expect("a sound round").allocations

@@ -4,7 +4,6 @@
 use harness::latency::{Percentiles, from_pairs};
 use harness::params::{Kind, MOST_SLOTS, MOST_THREADS, ParamSpec, Params};
 use harness::protocol::{ChannelHello, Hello, Lack, Measured, NamedFigure, Plan, Reply, Request, line};
-use harness::registry::Registry;
 use harness::shard::Shard;
 use proptest::collection::{btree_map, vec};
 use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
@@ -20,7 +19,7 @@ fn text() -> impl Strategy<Value = String> {
 
 /// Every workload's parameters.
 fn specs() -> impl Strategy<Value = &'static [ParamSpec]> {
-    let all: Vec<&'static [ParamSpec]> = Registry::new().workloads().map(|info| info.params).collect();
+    let all: Vec<&'static [ParamSpec]> = adapters::registry().workloads().map(|info| info.params).collect();
     select(all)
 }
 

@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// What the workloads make of the planted channel `C`: one round of each, with the first params of its grid that the
 /// channel can do.
 fn errors<C: Channel>() -> Vec<(&'static str, RoundError)> {
-    let registry = Registry::with_channels(vec![ChannelEntry::of::<C>()]);
+    let registry = Registry::with_channels(vec![ChannelEntry::new::<C>()]);
     let workloads: Vec<_> = registry.workloads().collect();
     workloads
         .into_iter()
@@ -88,7 +88,7 @@ fn a_reordered_message_is_caught_in_every_workload() {
 /// With several receivers the others take what is left, so that nothing is missing in the end.
 #[test]
 fn a_disconnect_that_is_none_is_caught_in_every_workload() {
-    let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<Disconnect>>()]);
+    let registry = Registry::with_channels(vec![ChannelEntry::new::<Planted<Disconnect>>()]);
     for (workload, text) in [
         ("producer_consumer", "producers=2,consumers=2"),
         ("producer_consumer", ""),
@@ -111,7 +111,7 @@ fn a_disconnect_that_is_none_is_caught_in_every_workload() {
 
 #[test]
 fn what_a_channel_leaks_at_its_end_is_caught_where_something_is_left() {
-    let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<LeakTheRest>>()]);
+    let registry = Registry::with_channels(vec![ChannelEntry::new::<Planted<LeakTheRest>>()]);
     // Of a burst of 1,024 tokens 100 are granted; the worker pool stops half-way, and how many jobs it leaves depends on
     // the schedule: some round of a few leaves one.
     for (workload, text, messages) in
@@ -128,7 +128,7 @@ fn what_a_channel_leaks_at_its_end_is_caught_where_something_is_left() {
 
 #[test]
 fn a_hang_ends_at_the_deadline_and_names_the_cell() {
-    let registry = Registry::with_channels(vec![ChannelEntry::of::<Planted<Hang>>()]);
+    let registry = Registry::with_channels(vec![ChannelEntry::new::<Planted<Hang>>()]);
     for workload in registry.workloads() {
         let params = workload.grid(Profile::Quick).swap_remove(0);
         let mut cell = registry.cell("planted-hang", workload.name, params.clone(), None).expect("a cell");

@@ -2,7 +2,6 @@
 
 use harness::placement::Placement;
 use harness::profile::Profile;
-use harness::registry::Registry;
 use harness::workload::{Round, RoundError};
 
 /// Messages of a round here, where the capacity does not ask for more: enough to fill and drain the channel often.
@@ -10,7 +9,7 @@ const MESSAGES: u64 = 600;
 
 #[test]
 fn every_cell_of_the_grids_passes_its_own_checks() {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let mut carried = 0;
     for workload in registry.workloads() {
         for channel in registry.channels() {
@@ -41,7 +40,7 @@ fn every_cell_of_the_grids_passes_its_own_checks() {
 
 #[test]
 fn every_channel_carries_every_workload_with_some_quick_params() {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     for workload in registry.workloads() {
         for channel in registry.channels() {
             let verified = workload.grid(Profile::Quick).into_iter().any(|params| {
@@ -54,7 +53,7 @@ fn every_channel_carries_every_workload_with_some_quick_params() {
 
 #[test]
 fn every_workload_can_be_put_on_one_processor_and_spread_over_cores() {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     for workload in registry.workloads() {
         for placement in Placement::ALL {
             let params = registry.params(workload.name, "").expect("defaults");
@@ -73,7 +72,7 @@ fn every_workload_can_be_put_on_one_processor_and_spread_over_cores() {
 
 /// A round of this workload over the baseline.
 fn round(workload: &str, text: &str) -> Round {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let params = registry.params(workload, text).expect("params");
     let cell = registry.cell("mutex-deque", workload, params, Some(MESSAGES)).expect("a cell");
     cell.round().expect("the baseline delivers each message once")

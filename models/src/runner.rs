@@ -153,7 +153,7 @@ impl Running {
             seconds: self.elapsed().as_secs_f64(),
             // Counted by the thread that explores, which a failure is not told from.
             timed_waits: explored.and_then(|_| timed_waits()),
-            machine: Machine::current(&Registry::new()),
+            machine: Machine::current(&Registry::baseline()),
         });
         self.recorder.append(&record).unwrap_or_else(|error| {
             panic!("failed to write {}: {error}", self.recorder.path().display());

@@ -11,8 +11,8 @@ pub mod linearizability;
 pub mod properties;
 pub mod rounds;
 
-use harness::channel::{Channel, Info};
-use harness::channels;
+use harness::channel::{Channel, Info, Visitor};
+use harness::registry::Registry;
 use harness::verify::{Method, Verify};
 
 /// The methods over the channel `C`.
@@ -43,12 +43,27 @@ impl Verified {
 /// Every registered channel, in the order in which everything shows them.
 pub fn channels() -> Vec<Verified> {
     struct All(Vec<Verified>);
-    impl channels::Visitor for All {
+    impl Visitor for All {
         fn visit<C: Channel>(&mut self) {
             self.0.push(Verified { info: const { &C::INFO }, methods: methods::<C>() });
         }
     }
     let mut all = All(Vec::new());
-    channels::each(&mut all);
+    each(&mut all);
     all.0
+}
+
+/// The registered channels with their versions, and the workloads.
+pub fn registry() -> Registry {
+    #[cfg(feature = "adapters")]
+    return adapters::registry();
+    #[cfg(not(feature = "adapters"))]
+    Registry::baseline()
+}
+
+fn each(visitor: &mut impl Visitor) {
+    #[cfg(feature = "adapters")]
+    adapters::each(visitor);
+    #[cfg(not(feature = "adapters"))]
+    visitor.visit::<harness::channels::mutex_deque::MutexDeque>();
 }

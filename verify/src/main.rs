@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use harness::machine::Machine;
-use harness::registry::{Registry, UsageError};
+use harness::registry::UsageError;
 use harness::verify::cases::{Asked, Told, end_with_the_input, look};
 
 fn main() -> ExitCode {
@@ -37,7 +37,7 @@ fn answer(asked: Option<&str>, output: impl Write) -> Result<()> {
 }
 
 fn hello() -> Told {
-    let registry = Registry::new();
+    let registry = verify::registry();
     let versions = Machine::current(&registry).channels;
     let version = |name: &str| versions.get(name).cloned().unwrap_or_default();
     Told::Hello {

@@ -51,7 +51,7 @@ fn cell(registry: &Registry, channel: &str, workload: &str, params: Params) -> O
 
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    let registry = Registry::with_channels(vec![ChannelEntry::of::<C>()]);
+    let registry = Registry::with_channels(vec![ChannelEntry::new::<C>()]);
     let cells = cells(&registry, C::INFO.name);
     let all = cells.len() as u64;
     let (mut rounds, mut looked_at) = (0, 0);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn every_workload_is_there_and_rounds_are_short() {
-        let registry = Registry::with_channels(vec![ChannelEntry::of::<MutexDeque>()]);
+        let registry = Registry::with_channels(vec![ChannelEntry::new::<MutexDeque>()]);
         let cells = cells(&registry, "mutex-deque");
         for workload in registry.workloads() {
             let own = cells.iter().filter(|cell| cell.workload.name == workload.name).count();

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use harness::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
+    SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported, Visitor,
 };
 use harness::channels::mutex_deque::{DequeReceiver, DequeSender, MutexDeque};
-use harness::channels::{self, Visitor};
 use harness::planted::flawed::{CountsTooEarly, CountsTooLate, MiscountsWhenFull, Plain, Sound};
 use harness::planted::{Disconnect, Double, Drop as Lose, Hang, Planted, Reorder};
 use harness::verify::{Finding, Outcome, Shard, Task};
@@ -417,14 +416,12 @@ fn nothing_new_is_found_in_the_registered_channels() {
             }
         }
     }
-    channels::each(&mut Registered(Duration::from_secs(seconds())));
+    adapters::each(&mut Registered(Duration::from_secs(seconds())));
 }
 
 /// kanal as if it had no `recv_timeout`, which hides everything else: a method ends with the first thing that it finds.
-#[cfg(feature = "third-party")]
 struct BesideWhatIsKnown;
 
-#[cfg(feature = "third-party")]
 impl Channel for BesideWhatIsKnown {
     const INFO: Info = Info {
         name: "kanal without recv_timeout",
@@ -438,12 +435,12 @@ impl Channel for BesideWhatIsKnown {
         differs: &[],
         notes: &[],
     };
-    type Sender<T: Send + 'static> = <channels::kanal::Kanal as Channel>::Sender<T>;
-    type Receiver<T: Send + 'static> = <channels::kanal::Kanal as Channel>::Receiver<T>;
+    type Sender<T: Send + 'static> = <adapters::kanal::Adapter as Channel>::Sender<T>;
+    type Receiver<T: Send + 'static> = <adapters::kanal::Adapter as Channel>::Receiver<T>;
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
-        channels::kanal::Kanal::open(capacity)
+        adapters::kanal::Adapter::open(capacity)
     }
 
     fn selector<'a, T: Send + 'static>(
@@ -454,7 +451,6 @@ impl Channel for BesideWhatIsKnown {
 }
 
 #[test]
-#[cfg(feature = "third-party")]
 fn beside_what_is_known_nothing_is_found_in_kanal() {
     let outcome = verify::<BesideWhatIsKnown>(&task(seconds()), &mut |_| ());
     let Outcome::Passed { cases, bounds } = outcome else { panic!("{outcome:#?}") };
@@ -463,9 +459,8 @@ fn beside_what_is_known_nothing_is_found_in_kanal() {
 
 /// That what is known is still so; if this fails, take it out of [`is_known`].
 #[test]
-#[cfg(feature = "third-party")]
 fn kanal_still_tells_a_timeout_for_a_disconnect() {
-    let (sender, receiver) = channels::kanal::Kanal::open::<u64>(Capacity::of(1)).expect("a channel");
+    let (sender, receiver) = adapters::kanal::Adapter::open::<u64>(Capacity::of(1)).expect("a channel");
     drop(sender);
     let told = (0..1_000).map(|_| Receiver::recv_timeout(&receiver, Duration::ZERO));
     assert!(told.into_iter().any(|told| told == Err(RecvTimeoutError::Timeout)));

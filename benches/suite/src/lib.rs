@@ -13,6 +13,8 @@ use std::env;
 use std::panic;
 use std::process::ExitCode;
 
+use adapters::crossbeam::Adapter as Crossbeam;
+use harness::channel::Channel as _;
 use harness::crew::panic_message;
 use harness::registry::Registry;
 use harness::slowed;
@@ -79,11 +81,11 @@ pub fn bench(workload: &str) -> ExitCode {
 /// The channels, or the slowed one where the environment asks for it ([`harness::slowed::VARIABLE`]).
 fn registry() -> Result<Registry, Error> {
     let Ok(steps) = env::var(slowed::VARIABLE) else {
-        return Ok(Registry::new());
+        return Ok(adapters::registry());
     };
     let usage = || Error::Usage(format!("{}={steps}: expected a number of steps", slowed::VARIABLE));
     slowed::set(steps.parse().map_err(|_| usage())?);
-    Ok(Registry::slowed())
+    Ok(Registry::slowed::<Crossbeam>(adapters::version(&Crossbeam::INFO)))
 }
 
 fn run(registry: &Registry, workload: &str) -> Result<(), Error> {

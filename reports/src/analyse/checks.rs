@@ -169,7 +169,6 @@ fn of_explorer(models: &[&Model]) -> String {
 #[cfg(test)]
 mod tests {
     use harness::machine::Machine;
-    use harness::registry::Registry;
 
     use super::*;
 
@@ -185,7 +184,7 @@ mod tests {
             bounds: "all schedules of at most 2 preemptions".to_owned(),
             seconds: 1.0,
             timed_waits: None,
-            machine: Machine::current(&Registry::new()),
+            machine: Machine::current(&adapters::registry()),
         }
     }
 
@@ -196,7 +195,7 @@ mod tests {
             model("queue", BASELINE, true),
             model("shutdown", "worker_pool", true),
         ];
-        let registry = Registry::new();
+        let registry = adapters::registry();
         for info in registry.channels() {
             let verdict = channel_models(info.name, Some(info), &models);
             assert_eq!(

@@ -23,7 +23,7 @@ const LEVEL: f64 = 0.95;
 /// Whether a group of a run that goes on is measured well enough: every ratio to the first of its ranking as precisely as its plan
 /// asks. A precision of 0 is never reached, also where there is nothing to compare.
 pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let by = ranked_by(registry.workload(&plan.groups[group].workload).ok());
     settled_by(plan, recorded, group, by.into())
 }
@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn plan(workload: &str) -> Plan {
-        let registry = Registry::new();
+        let registry = adapters::registry();
         let info = registry.workload(workload).expect("a workload");
         let entry = |name: &str| Entry {
             name: name.to_owned(),

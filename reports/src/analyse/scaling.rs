@@ -167,12 +167,11 @@ fn held_words(member: &ParamsPage, held: &Values) -> String {
 #[cfg(test)]
 mod tests {
     use harness::record::ParamsRecord;
-    use harness::registry::Registry;
 
     use super::*;
 
     fn pages(workload: &str, grid: &[&str]) -> Vec<ParamsPage> {
-        let registry = Registry::new();
+        let registry = adapters::registry();
         let info = registry.workload(workload).expect("a workload");
         grid.iter()
             .map(|text| ParamsPage {

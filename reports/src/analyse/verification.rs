@@ -370,7 +370,7 @@ mod tests {
             answer: Answer::Ran(outcome),
             remains: None,
             replay: None,
-            machine: Machine::current(&Registry::new()),
+            machine: Machine::current(&adapters::registry()),
         }
     }
 
@@ -384,7 +384,7 @@ mod tests {
     }
 
     fn of(records: &[Verified], scope: Scope) -> (Cell, Vec<bool>) {
-        let verification = Verification::new(records, &["flume"], &Registry::new(), scope);
+        let verification = Verification::new(records, &["flume"], &adapters::registry(), scope);
         let place = Method::ALL.iter().position(|method| *method == Method::Properties).expect("there");
         let earlier = verification.failures.iter().map(|failed| failed.is_earlier).collect();
         (verification.rows[0].cells[place].clone(), earlier)
@@ -456,7 +456,8 @@ mod tests {
             |subject, shard| Verified { method: Method::Loom, ..record(subject, shard, 1, passed(5)) };
         let mut parts = vec![model("mutex-deque", "1/2"), model("worker_pool", "1/2")];
         let standings = |parts: &[Verified]| {
-            let verification = Verification::new(parts, &["mutex-deque"], &Registry::new(), Scope::AllShards);
+            let verification =
+                Verification::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
             [0, 1].map(|row: usize| verification.rows[row].cells[4].standing)
         };
         assert_eq!(standings(&parts), [Standing::ShardsMissing; 2]);
@@ -477,7 +478,7 @@ mod tests {
         model.method = Method::Loom;
         model.shard = Shard::WHOLE;
         let verification =
-            Verification::new(&[model], &["flume", "kanal"], &Registry::new(), Scope::AllShards);
+            Verification::new(&[model], &["flume", "kanal"], &adapters::registry(), Scope::AllShards);
         let names: Vec<_> = verification.rows.iter().map(|row| row.subject.as_str()).collect();
         assert_eq!(names, ["flume", "kanal", "worker_pool"]);
         let standings: Vec<_> = verification.rows[2].cells.iter().map(|cell| cell.standing.words()).collect();

@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_round_of_nothing_is_a_problem_and_no_time() {
         let line = r#"{"kind":"round","group":0,"entry":0,"epoch":0,"block":0,"at_ms":0}"#;
-        let run = read(&Registry::new(), format!("{line}\n").as_bytes());
+        let run = read(&adapters::registry(), format!("{line}\n").as_bytes());
         assert_eq!(run.measured((0, 0)), [] as [&RoundLine; 0]);
         let problem = run.problems[0].to_string();
         assert!(
@@ -194,7 +194,7 @@ mod tests {
 
         #[test]
         fn whatever_was_recorded_the_page_is_drawn(lines in vec(any::line(), 0..12), verified in vec(any::verified(), 0..4)) {
-            let registry = Registry::new();
+            let registry = adapters::registry();
             let bytes = lines.iter().flat_map(|line| serde_json::to_vec(line).expect("plain data").into_iter().chain(*b"\n"));
             let run = read(&registry, &bytes.collect::<Vec<_>>());
             let verified = VerifiedRecords { records: verified, problems: Vec::new() };
@@ -209,7 +209,7 @@ mod tests {
             damage in vec(any::<u8>().prop_filter("it ends the line", |byte| *byte != b'\n'), 1..40),
             after in any::line(),
         ) {
-            let registry = Registry::new();
+            let registry = adapters::registry();
             let [before, after] = [before, after].map(|line| serde_json::to_vec(&line).expect("plain data"));
             let whole = read(&registry, &[&before[..], b"\n", &after, b"\n"].concat());
             let damaged = read(&registry, &[&before[..], b"\n", &damage, b"\n", &after, b"\n"].concat());

@@ -103,7 +103,6 @@ mod tests {
 
     use harness::machine::Machine;
     use harness::record::{Answer, Recorder};
-    use harness::registry::Registry;
     use harness::verify::{Method, Outcome, Shard};
 
     use super::*;
@@ -123,7 +122,7 @@ mod tests {
             answer: Answer::Ran(Outcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
             remains: None,
             replay: None,
-            machine: Machine::current(&Registry::new()),
+            machine: Machine::current(&adapters::registry()),
         }))
     }
 

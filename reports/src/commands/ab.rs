@@ -124,7 +124,7 @@ fn worse(changes: &Changes, threshold: f64) -> Option<String> {
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let package = arguments.package.as_deref().unwrap_or_default();
     let info = channel(&registry, package, arguments.channel.as_deref())?;
     let sources = [&arguments.old, &arguments.new]

@@ -10,7 +10,6 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use harness::machine::Machine;
 use harness::record::{now, target_dir};
-use harness::registry::Registry;
 use reports::analyse::article::Article;
 use reports::render::article::{document, verdict};
 use reports::run::article::{Extent, Lack, MOST_MESSAGES, measure};
@@ -50,7 +49,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let extent =
         Extent { epochs: arguments.epochs, blocks: BLOCKS, messages: arguments.messages, seed: seed() };
-    let (began, machine) = (now(), Machine::current(&Registry::new()));
+    let (began, machine) = (now(), Machine::current(&adapters::registry()));
     let folder = target_dir().join("chanlab").join("article");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let record = folder.join(format!("{}-{}.jsonl", began.replace(':', ""), process::id()));

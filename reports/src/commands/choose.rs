@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
 use harness::machine::Machine;
 use harness::profile::Profile;
-use harness::registry::Registry;
 use reports::Usage;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
@@ -65,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         (Some(ByArgument::Throughput), _) | (None, None) => By::Throughput,
         (Some(ByArgument::Cpu), _) => By::Cpu,
     };
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let machine = Machine::current(&registry);
     let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MOST_EPOCHS, PRECISION);
     let entries = measuring.entries(&registry, &machine)?;

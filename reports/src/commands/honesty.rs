@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let machine = Machine::current(&registry);
     eprintln!("how long a step of a planted slowdown is");
     let steps = steps(&registry, &machine)?;
@@ -237,7 +237,7 @@ fn bench(
     cargo.args(["bench", "--locked", "--quiet", "-p", "benches"]);
     match filter {
         None => {
-            for workload in Registry::new().workloads() {
+            for workload in adapters::registry().workloads() {
                 cargo.args(["--bench", workload.name]);
             }
         }

@@ -6,14 +6,13 @@ use anyhow::Result;
 use harness::channel::Info;
 use harness::machine::Machine;
 use harness::profile::Profile;
-use harness::registry::Registry;
 use harness::workload::WorkloadInfo;
 
 /// Text is broken at this width.
 const WIDTH: usize = 100;
 
 pub(crate) fn run() -> Result<()> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let machine = Machine::current(&registry);
     let mut out = io::stdout().lock();
     writeln!(out, "CHANNELS")?;

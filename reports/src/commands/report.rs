@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use harness::record::{now, target_dir};
-use harness::registry::Registry;
 use reports::analyse::page::{Page, Source, WorkloadPage};
 use reports::analyse::standing::Standing;
 use reports::collect::sources::Sources;
@@ -54,7 +53,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 
 /// Draws the page of `sources` into `output`, and says in the terminal what is in it; the last line is the page's path.
 pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let verified = sources.verified()?;
     let page = match sources.run()? {
         Some(run) => Page::of_run(run, sources.beside_a_run()?, sources.models()?, &registry),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use clap::value_parser;
-use harness::registry::{Cell, CellError, Registry};
+use harness::registry::{Cell, CellError};
 use harness::workload::Round;
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::numbers;
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let params = registry.params(&arguments.workload, &arguments.params.join(","))?;
     let mut cell = registry.cell(&arguments.channel, &arguments.workload, params, arguments.messages)?;
     if let Some(seconds) = arguments.deadline {

@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::Args;
 use harness::machine::Machine;
 use harness::profile::Profile;
-use harness::registry::Registry;
 use reports::analyse::runs::settled;
 use reports::collect::sources::{RUNS, Sources};
 use reports::run::go;
@@ -49,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let machine = Machine::current(&registry);
     let mut entries = arguments.measuring.entries(&registry, &machine)?;
     let mut not_available = Vec::new();

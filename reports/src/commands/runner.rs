@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
+use adapters::crossbeam::Adapter as Crossbeam;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use harness::channel::Channel as _;
 use harness::registry::Registry;
 use reports::run::child::Launch;
 use reports::run::conformance::{self, CheckResult};
@@ -34,10 +36,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Serve { slowed } => {
             let registry = match slowed {
-                None => Registry::new(),
+                None => adapters::registry(),
                 Some(steps) => {
                     harness::slowed::set(*steps);
-                    Registry::slowed()
+                    Registry::slowed::<Crossbeam>(adapters::version(&Crossbeam::INFO))
                 }
             };
             harness::runner::serve(&registry, io::stdin().lock(), io::stdout().lock())?;

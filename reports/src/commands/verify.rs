@@ -12,7 +12,6 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use harness::machine::Machine;
 use harness::record::{Recorder, VERIFIED_FILE, Verified, now};
-use harness::registry::Registry;
 use harness::verify::{Method, Shard};
 use reports::analyse::verification::{Scope, Standing, Verification};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
@@ -21,8 +20,9 @@ use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
 use reports::verify::child::By;
 use reports::verify::engine;
+use reports::verify::instrumented::adapters::{check_shape, default_version};
 use reports::verify::instrumented::standard::STD;
-use reports::verify::instrumented::{Adapter, Crate, adapters};
+use reports::verify::instrumented::{Adapter, Crate};
 use reports::verify::models::has_models;
 use reports::verify::program::program;
 use reports::versions::source::{Source, package_name};
@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     /// The folder of a crate that is no channel of chanlab, for loom and shuttle alone
     #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
     path: Option<PathBuf>,
-    /// The file that makes a channel of it: its `pub struct Subject` implements harness::channel::Channel
+    /// The file that makes a channel of it: its `pub struct Adapter` implements harness::channel::Channel
     #[arg(long, value_name = "FILE", requires = "path")]
     adapter: Option<PathBuf>,
     /// Only this model, of instrumented crates
@@ -79,7 +79,8 @@ pub(crate) struct Arguments {
 
 /// The option's text, which names what is looked at by loom and shuttle alone.
 fn channel_help() -> String {
-    let others = adapters::LISTED.map(|(name, _)| name).join(", ");
+    let others: Vec<_> = adapters::verified_only().into_iter().map(|(name, _)| name).collect();
+    let others = others.join(", ");
     format!(
         "Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate, and {others}"
     )
@@ -120,7 +121,7 @@ fn record_file(arguments: &Arguments) -> PathBuf {
 }
 
 fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let machine = Machine::current(&registry);
     let (mut by, known) = match &arguments.by {
         None => {
@@ -161,9 +162,9 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
             known.push((of.name(), format!("{} {}", of.package, of.source.name())));
         }
     }
-    let others = matches!(by, By::Own(_)).then(|| adapters::LISTED.map(|(name, _)| name));
-    let channels =
-        chosen(known, &arguments.channels, others.as_ref().map_or(&[], |others| others.as_slice()))?;
+    let others = if matches!(by, By::Own(_)) { adapters::verified_only() } else { Vec::new() };
+    let others: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
+    let channels = chosen(known, &arguments.channels, &others)?;
     if matches!(by, By::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
         by = By::Own(Some(program(|line| eprintln!("{line}"))?));
     }
@@ -185,7 +186,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
 
 /// The crates that are asked for by name, and by a method that can only look at an instrumented copy of them.
 fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let mut crates = Vec::new();
     let instrumented =
         !arguments.methods.is_empty() && arguments.methods.iter().all(|method| has_models(*method));
@@ -203,7 +204,7 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
             Some((name, version)) => (name, Some(version)),
             None => (typed.as_str(), None),
         };
-        let listed = adapters::version(name);
+        let listed = default_version(name);
         let package = registry.channels().find(|info| info.name == name).and_then(|info| info.package);
         let alone = (listed.is_some() || name == STD).then_some(name);
         let Some(package) = package.or(alone) else {
@@ -223,18 +224,14 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
             .into());
         }
         let locked = machine.channels.get(name).and_then(|known| known.split(' ').nth(1));
-        let source = match (version, listed.or(locked)) {
+        let source = match (version, listed.as_deref().or(locked)) {
             (Some(version), _) => Source::parse(package, version)?,
             (None, Some(usual)) if arguments.methods.iter().any(|method| has_models(*method)) => {
                 Source::Published(usual.to_owned())
             }
             (None, _) => continue,
         };
-        let adapter = match name {
-            STD => Adapter::standard()?,
-            _ if listed.is_some() => Adapter::listed(name)?,
-            _ => Adapter::Registry,
-        };
+        let adapter = Adapter::of_channel(name)?;
         let (channel, package) = (name.to_owned(), package.to_owned());
         crates.push(Crate { channel, package, source, is_named: version.is_some(), adapter });
     }
@@ -247,6 +244,9 @@ fn local(path: &Path, adapter: &Path) -> Result<Crate> {
         .ok_or_else(|| Usage(format!("{}: no Cargo.toml of a crate in it", path.display())))?;
     let adapter = fs::canonicalize(adapter)
         .map_err(|error| Usage(format!("{}: there is no such file ({error})", adapter.display())))?;
+    let text = fs::read_to_string(&adapter)
+        .map_err(|error| Usage(format!("{}: cannot be read ({error})", adapter.display())))?;
+    check_shape(&adapter, &text).map_err(|error| Usage(error.to_string()))?;
     let source = Source::parse(&package, &format!("path:{}", path.display()))?;
     Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Adapter::Given(adapter) })
 }
@@ -293,7 +293,7 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
     let channels: Vec<&str> = verification.channels.iter().map(|(name, _)| name.as_str()).collect();
     // A case that is looked at again is told as what it is: the whole of what was asked for.
     let told: Vec<Verified> = verified.iter().cloned().map(|one| Verified { only: None, ..one }).collect();
-    let summary = Verification::new(&told, &channels, &Registry::new(), Scope::OneShard);
+    let summary = Verification::new(&told, &channels, &adapters::registry(), Scope::OneShard);
     if !told.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
         // What was not asked for is not run, and missed by nobody.

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use harness::protocol::{Plan as CellPlan, Reply, Request};
 use harness::record::ParamsRecord;
-use harness::registry::Registry;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
@@ -226,7 +225,7 @@ impl Source {
         let Origin::Runner(launch) = &variant.origin else {
             return Ok(Ok(Source::Functions(Functions::start(article)?.0)));
         };
-        let registry = Registry::new();
+        let registry = adapters::registry();
         let params = registry.params(WORKLOAD, &format!("capacity={CAPACITY}"))?;
         let request = Request::Plan(CellPlan {
             cell: 0,

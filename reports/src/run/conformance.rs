@@ -54,7 +54,7 @@ pub fn check(launch: &Launch, say: &mut dyn FnMut(&Check)) -> bool {
     };
     told("names its channels", some(!child.hello.channels.is_empty(), "there is none"));
 
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let known: Vec<&str> = registry.workloads().map(|workload| workload.name).collect();
     let shared: Vec<&str> =
         known.iter().copied().filter(|name| child.hello.workloads.iter().any(|own| own == name)).collect();

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use harness::machine::Machine;
 use harness::record::{Answer, Record, Recorder, Verified, now};
-use harness::registry::Registry;
 use harness::verify::{Method, Outcome, Shard, Task};
 
 use super::child::{By, Job};
@@ -114,7 +113,7 @@ impl Verification {
     fn not_instrumented(&self, channel: usize) -> Answer {
         let name = &self.channels[channel].0;
         let is_own =
-            matches!(self.by, By::Own(_)) && Registry::new().channels().any(|info| info.name == name);
+            matches!(self.by, By::Own(_)) && adapters::registry().channels().any(|info| info.name == name);
         match is_own {
             true => Answer::NotAvailable { reason: WHEN_ASKED.to_owned() },
             false => Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
@@ -335,7 +334,7 @@ mod tests {
             budget: Duration::from_secs(100),
             deadline: Duration::from_secs(20),
             folder: PathBuf::new(),
-            machine: Machine::current(&Registry::new()),
+            machine: Machine::current(&adapters::registry()),
         }
     }
 

@@ -42,7 +42,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A channel's crate, to be instrumented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crate {
-    /// The channel's name, as the registry has it, or [`adapters::LISTED`].
+    /// The name of a registered channel, or of one that is verified only.
     pub channel: String,
     /// The crate's.
     pub package: String,
@@ -50,7 +50,7 @@ pub struct Crate {
     pub source: Source,
     /// Whether the version was named.
     pub is_named: bool,
-    /// What makes a channel of it.
+    /// The file that puts it behind the contract.
     pub adapter: Adapter,
 }
 

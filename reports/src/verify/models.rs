@@ -265,7 +265,6 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use harness::machine::Machine;
-    use harness::registry::Registry;
 
     use super::*;
 
@@ -273,7 +272,7 @@ mod tests {
         // As a record has it, so that what records do not have to hold is not asked for.
         let record = serde_json::json!({
             "at": now(), "model": name, "subject": subject, "method": "loom", "passed": passed, "executions": 1_000,
-            "bounds": "every schedule", "seconds": 1.0, "machine": Machine::current(&Registry::new()),
+            "bounds": "every schedule", "seconds": 1.0, "machine": Machine::current(&adapters::registry()),
         });
         serde_json::from_value(record).expect("a model")
     }

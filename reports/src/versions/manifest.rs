@@ -6,7 +6,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 use super::source::Source;
 
 /// The members of a version's workspace.
-pub const MEMBERS: [&str; 2] = ["harness", "runner"];
+pub const MEMBERS: [&str; 3] = ["harness", "harness/adapters", "runner"];
 
 /// The root manifest: the project's, with other members.
 ///
@@ -37,23 +37,22 @@ pub fn excluding(root: &str, folders: &[&str]) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// A root manifest with `package` at the version asked for.
+/// The manifest of the adapters with `package` at the version asked for.
 ///
 /// # Errors
 ///
-/// When `root` is no manifest of a workspace, or has no dependency on `package`.
-pub fn with_version(root: &str, package: &str, source: &Source) -> Result<String> {
-    let mut manifest = parsed(root)?;
-    let workspace = table(manifest.as_table_mut(), "workspace")?;
+/// When `adapters` is no manifest, or has no dependency on `package`.
+pub fn with_version(adapters: &str, package: &str, source: &Source) -> Result<String> {
+    let mut manifest = parsed(adapters)?;
     let mut replaced = false;
-    for (name, item) in table(workspace, "dependencies")?.iter_mut() {
+    for (name, item) in table(manifest.as_table_mut(), "dependencies")?.iter_mut() {
         if item.get("package").and_then(Item::as_str).unwrap_or(name.get()) == package {
             replace(item, source)?;
             replaced = true;
         }
     }
     if !replaced {
-        bail!("it has no dependency on {package} in [workspace.dependencies]");
+        bail!("it has no dependency on {package}");
     }
     Ok(manifest.to_string())
 }
@@ -99,7 +98,8 @@ rust-version.workspace = true
 publish.workspace = true
 
 [dependencies]
-harness = {{ path = "../harness" }}
+adapters.workspace = true
+harness.workspace = true
 "#
     )
 }
@@ -108,13 +108,12 @@ harness = {{ path = "../harness" }}
 pub const RUNNER: &str = r#"//! Serves the runner protocol over the channels of this build.
 
 use harness::meters::allocations::CountingAllocator;
-use harness::registry::Registry;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> std::io::Result<()> {
-    harness::runner::serve(&Registry::new(), std::io::stdin().lock(), std::io::stdout().lock())
+    harness::runner::serve(&adapters::registry(), std::io::stdin().lock(), std::io::stdout().lock())
 }
 "#;
 
@@ -185,12 +184,6 @@ default-members = ["benches"]
 [workspace.package]
 version = "0.1.0"
 
-[workspace.dependencies]
-# The channels.
-flume = { version = "0.12.0", default-features = false, features = ["async"] }
-kanal = "0.1.1"
-renamed = { package = "crossfire", version = "3" }
-
 [profile.release]
 debug = "line-tables-only"
 
@@ -198,23 +191,43 @@ debug = "line-tables-only"
 opt-level = 1
 "#;
 
+    const ADAPTERS: &str = r#"[package]
+name = "adapters"
+
+[dependencies]
+# The channels.
+flume = { version = "0.12.0", default-features = false, features = ["async"] }
+kanal = "0.1.1"
+renamed = { package = "crossfire", version = "3" }
+"#;
+
     fn published(version: &str) -> Source {
         Source::Published(version.to_owned())
     }
 
     #[test]
-    fn one_dependency_is_replaced_and_the_rest_is_kept() {
-        let found = root(PROJECT, &MEMBERS)
-            .and_then(|root| with_version(&root, "flume", &published("0.11.1")))
-            .expect("a manifest");
+    fn the_workspace_has_other_members_and_the_rest_is_kept() {
         let expected = PROJECT
-            .replace(r#"members = ["harness", "benches"]"#, r#"members = ["harness", "runner"]"#)
-            .replace("default-members = [\"benches\"]\n", "")
-            .replace("\n[profile.release.package.reports]\nopt-level = 1\n", "")
             .replace(
-                r#"{ version = "0.12.0", default-features = false, features = ["async"] }"#,
-                r#"{ default-features = false, features = ["async"] , version = "=0.11.1" }"#,
-            );
+                r#"members = ["harness", "benches"]"#,
+                r#"members = ["harness", "harness/adapters", "runner"]"#,
+            )
+            .replace("default-members = [\"benches\"]\n", "")
+            .replace("\n[profile.release.package.reports]\nopt-level = 1\n", "");
+        assert_same(&root(PROJECT, &MEMBERS).expect("a manifest"), &expected);
+    }
+
+    #[test]
+    fn one_dependency_is_replaced_and_the_rest_is_kept() {
+        let found = with_version(ADAPTERS, "flume", &published("0.11.1")).expect("a manifest");
+        let expected = ADAPTERS.replace(
+            r#"{ version = "0.12.0", default-features = false, features = ["async"] }"#,
+            r#"{ default-features = false, features = ["async"] , version = "=0.11.1" }"#,
+        );
+        assert_same(&found, &expected);
+    }
+
+    fn assert_same(found: &str, expected: &str) {
         let [found, expected] = [found, expected].map(|text| text.parse::<DocumentMut>().expect("TOML"));
         let plain = |document: &DocumentMut| document.to_string().replace(' ', "");
         assert_eq!(plain(&found), plain(&expected));
@@ -231,23 +244,23 @@ opt-level = 1
             ("kanal", "kanal", checkout, "path", "/somewhere/kanal"),
             ("crossfire", "renamed", published("3.0.0"), "version", "=3.0.0"),
         ] {
-            let found = with_version(PROJECT, package, &source).expect("a manifest");
+            let found = with_version(ADAPTERS, package, &source).expect("a manifest");
             let found: DocumentMut = found.parse().expect("TOML");
-            assert_eq!(found["workspace"]["dependencies"][key][member].as_str(), Some(value), "{found}");
+            assert_eq!(found["dependencies"][key][member].as_str(), Some(value), "{found}");
         }
-        let error = with_version(PROJECT, "tokio", &published("1.0.0")).expect_err("not there");
-        assert_eq!(error.to_string(), "it has no dependency on tokio in [workspace.dependencies]");
+        let error = with_version(ADAPTERS, "tokio", &published("1.0.0")).expect_err("not there");
+        assert_eq!(error.to_string(), "it has no dependency on tokio");
     }
 
     /// The project's own files: every channel's crate can be replaced in them.
     #[test]
     fn this_projects_files_are_understood() {
-        let project = include_str!("../../../Cargo.toml");
+        root(include_str!("../../../Cargo.toml"), &MEMBERS).expect("a manifest");
+        let adapters = include_str!("../../../harness/adapters/Cargo.toml");
         let locked = include_str!("../../../Cargo.lock");
-        for info in harness::registry::Registry::new().channels() {
+        for info in adapters::registry().channels() {
             let Some(package) = info.package else { continue };
-            with_version(&root(project, &MEMBERS).expect("a manifest"), package, &published("0.0.1"))
-                .expect(package);
+            with_version(adapters, package, &published("0.0.1")).expect(package);
             let lock = lock(locked, package, &published("0.0.1")).expect(package);
             assert!(
                 lock.contains(&format!("name = \"{package}\"\nversion = \"0.0.1\"\nsource")),

@@ -14,8 +14,11 @@ use super::source::Source;
 /// Beside the lock file, which cargo changes: what it was made from.
 const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
 
-/// Of the harness, neither is part of a runner.
-pub(crate) const LEFT_OUT: [&str; 3] = ["tests", "runners", "Cargo.toml"];
+/// Of the harness, what is no part of a runner, or copied by itself.
+pub(crate) const LEFT_OUT: [&str; 4] = ["adapters", "tests", "runners", "Cargo.toml"];
+
+/// Of the adapters, what is no part of a runner, or copied by itself.
+const ADAPTERS_LEFT_OUT: [&str; 4] = ["tests", "verified", "versions", "Cargo.toml"];
 
 /// The workspace of the versions that the project has anyway.
 const AS_LOCKED: &str = "as-locked";
@@ -24,6 +27,8 @@ const AS_LOCKED: &str = "as-locked";
 pub(crate) const MANIFEST: &str = "Cargo.toml";
 pub(crate) const LOCK: &str = "Cargo.lock";
 pub(crate) const HARNESS_MANIFEST: &str = "harness/Cargo.toml";
+pub(crate) const ADAPTERS: &str = "harness/adapters";
+const ADAPTERS_MANIFEST: &str = "harness/adapters/Cargo.toml";
 
 /// This project's folder, whose harness is built.
 ///
@@ -61,28 +66,32 @@ pub fn name(project: &Path, package: &str, source: &Source) -> Result<String> {
 /// When something of the project cannot be read, or something in the folder not be written.
 pub fn generate(project: &Path, folder: &Path, package: &str, source: &Source, program: &str) -> Result<()> {
     let lock = read(project, LOCK)?;
-    let root = manifest::root(&read(project, MANIFEST)?, &manifest::MEMBERS).and_then(|root| {
-        match manifest::is_locked(&lock, package, source)? {
-            true => Ok(root),
-            false => manifest::with_version(&root, package, source),
-        }
-    });
-    let root = root.with_context(|| cannot_make(project, MANIFEST))?;
+    let root = manifest::root(&read(project, MANIFEST)?, &manifest::MEMBERS)
+        .with_context(|| cannot_make(project, MANIFEST))?;
+    let adapters = read(project, ADAPTERS_MANIFEST)?;
+    let adapters =
+        match manifest::is_locked(&lock, package, source).with_context(|| cannot_make(project, LOCK))? {
+            true => adapters,
+            false => manifest::with_version(&adapters, package, source)
+                .with_context(|| cannot_make(project, ADAPTERS_MANIFEST))?,
+        };
     let begin = manifest::lock(&lock, package, source).with_context(|| cannot_make(project, LOCK))?;
     let harness = manifest::harness(&read(project, HARNESS_MANIFEST)?)
         .with_context(|| cannot_make(project, HARNESS_MANIFEST))?;
 
-    let changed = write(&folder.join(MANIFEST), root.as_bytes())?;
-    write_lock(folder, &begin, changed)?;
+    let root_changed = write(&folder.join(MANIFEST), root.as_bytes())?;
+    let adapters_changed = write(&folder.join(ADAPTERS_MANIFEST), adapters.as_bytes())?;
+    write_lock(folder, &begin, root_changed || adapters_changed)?;
     write(&folder.join(HARNESS_MANIFEST), harness.as_bytes())?;
     copy(&project.join("harness"), &folder.join("harness"), &LEFT_OUT)?;
+    copy(&project.join(ADAPTERS), &folder.join(ADAPTERS), &ADAPTERS_LEFT_OUT)?;
     write(&folder.join("runner/Cargo.toml"), manifest::runner(program).as_bytes())?;
     write(&folder.join("runner/src/main.rs"), manifest::RUNNER.as_bytes())?;
     Ok(())
 }
 
 /// Writes the lock file to begin with, where something `changed` since cargo made its own changes to it: these are kept otherwise, since
-/// the harness is built anew with its lock file.
+/// the adapters are built anew with the lock file.
 pub(crate) fn write_lock(folder: &Path, begin: &str, changed: bool) -> Result<()> {
     let (made, made_from) = (folder.join(LOCK), folder.join(LOCK_MADE_FROM));
     if changed || !made.exists() || fs::read_to_string(&made_from).ok().as_deref() != Some(begin) {
@@ -165,7 +174,7 @@ mod tests {
     #[test]
     fn what_the_project_has_anyway_is_one_workspace_for_all_crates() {
         let project = project().expect("this checkout");
-        let machine = harness::machine::Machine::current(&harness::registry::Registry::new());
+        let machine = harness::machine::Machine::current(&adapters::registry());
         for channel in ["crossbeam", "flume"] {
             let (package, version) = machine.channels[channel].split_once(' ').expect("a crate's version");
             let name_of = |version: &str| {
@@ -188,6 +197,7 @@ mod tests {
         };
         generate("0.11.1");
         assert!(folder.path().join("harness/src/runner.rs").is_file());
+        assert!(folder.path().join("harness/adapters/channels/flume.rs").is_file());
         assert!(
             !folder.path().join("harness/tests").exists() && !folder.path().join("harness/runners").exists()
         );

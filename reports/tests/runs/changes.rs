@@ -6,7 +6,6 @@ use std::process::Output;
 
 use harness::machine::Machine;
 use harness::record::ParamsRecord;
-use harness::registry::Registry;
 use reports::run::child::Launch;
 use reports::run::plan::{Entry, Group, PLAN_FILE, Plan, VERSION};
 
@@ -42,7 +41,7 @@ done"#
 
 /// The plan of `chanlab ab` over two runners, where building is done.
 fn plan(sandbox: &Sandbox, old: &str, new: &str) {
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let group = |params: &str| {
         let workload = registry.workload("producer_consumer").expect("known");
         Group {

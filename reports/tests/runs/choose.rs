@@ -1,7 +1,5 @@
 //! `chanlab choose`: a ranking, and which channel to take and why.
 
-use harness::registry::Registry;
-
 use crate::sandbox::{Sandbox, text};
 
 #[test]
@@ -14,7 +12,7 @@ fn every_channel_is_ranked_or_it_is_said_why_not() {
     let stdout = text(&output.stdout);
     assert!(output.status.success(), "{stdout}{}", text(&output.stderr));
     assert!(stdout.starts_with("producer_consumer/consumers=2,capacity=16\n"), "{stdout}");
-    for info in Registry::new().channels() {
+    for info in adapters::registry().channels() {
         let row = stdout.lines().find(|line| line.trim_start().starts_with(info.name)).expect(info.name);
         if info.name == "std" {
             assert!(row.contains("unsupported: several consumers"), "{row}");

@@ -4,7 +4,6 @@ use std::fs;
 use std::process::{Command, Output};
 
 use harness::record::BENCH_FILE;
-use harness::registry::Registry;
 
 use crate::fixture::{Fixture, chanlab, text};
 
@@ -63,7 +62,7 @@ fn bad_arguments_are_one_line_and_exit_code_2() {
     .map(|arguments| error(&chanlab(arguments), USAGE))
     .collect();
     // Whoever adds a channel or a workload has no message to change.
-    let registry = Registry::new();
+    let registry = adapters::registry();
     let channels: Vec<_> = registry.channels().map(|info| info.name).collect();
     let workloads: Vec<_> = registry.workloads().map(|info| info.name).collect();
     let mut crates: Vec<_> = registry.channels().filter_map(|info| info.package).collect();
@@ -178,7 +177,7 @@ fn list_names_every_channel_and_workload() {
     let output = chanlab(&["list"]);
     assert!(output.status.success());
     let stdout = text(&output.stdout);
-    let registry = Registry::new();
+    let registry = adapters::registry();
     for info in registry.channels() {
         assert!(stdout.contains(&format!("\n  {}\n", info.name)), "{}", info.name);
         assert!(info.notes.is_empty() || stdout.contains("note: "));

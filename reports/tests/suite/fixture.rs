@@ -9,7 +9,6 @@ use harness::machine::Machine;
 use harness::record::{
     BENCH_FILE, CellRecord, MODELS_FILE, Model, ParamsRecord, Record, Recorder, Run, Status,
 };
-use harness::registry::Registry;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -51,7 +50,7 @@ impl Fixture {
 
     /// A run of `workload` over all channels on the machine that `kernel` names.
     pub(crate) fn run(&self, name: &str, kernel: &str, workload: &str, grid: &[&str]) {
-        let registry = Registry::new();
+        let registry = adapters::registry();
         let info = registry.workload(workload).expect("a workload");
         let grid = grid
             .iter()
@@ -208,7 +207,7 @@ pub(crate) fn machine(kernel: &str) -> Machine {
         kernel: kernel.to_owned(),
         system: "a system".to_owned(),
         rustc: "rustc 1.95.0".to_owned(),
-        channels: Registry::new().channels().map(|info| version(info.name)).collect(),
+        channels: adapters::registry().channels().map(|info| version(info.name)).collect(),
     }
 }
 

@@ -41,11 +41,11 @@ fn row(page: &str, workload: &str, channel: &str) -> String {
 fn every_planted_fault_is_shown_as_failed_and_without_a_time() {
     let fixture = Fixture::new();
     let registry = Registry::with_channels(vec![
-        ChannelEntry::of::<MutexDeque>(),
-        ChannelEntry::of::<Planted<Drop>>(),
-        ChannelEntry::of::<Planted<Leak>>(),
-        ChannelEntry::of::<Planted<Double>>(),
-        ChannelEntry::of::<Planted<Reorder>>(),
+        ChannelEntry::new::<MutexDeque>(),
+        ChannelEntry::new::<Planted<Drop>>(),
+        ChannelEntry::new::<Planted<Leak>>(),
+        ChannelEntry::new::<Planted<Double>>(),
+        ChannelEntry::new::<Planted<Reorder>>(),
     ]);
     assert_eq!(bench(&fixture, &registry, "producer_consumer"), 4);
     let page = fixture.page();
@@ -68,8 +68,8 @@ fn every_planted_fault_is_shown_as_failed_and_without_a_time() {
 fn a_planted_fault_is_shown_on_every_workload() {
     let fixture = Fixture::new();
     let registry = Registry::with_channels(vec![
-        ChannelEntry::of::<MutexDeque>(),
-        ChannelEntry::of::<Planted<Double>>(),
+        ChannelEntry::new::<MutexDeque>(),
+        ChannelEntry::new::<Planted<Double>>(),
     ]);
     let workloads: Vec<_> = registry.workloads().map(|workload| workload.name).collect();
     for workload in &workloads {

@@ -2,7 +2,6 @@
 
 use harness::machine::Machine;
 use harness::record::{Answer, Remains, Verified};
-use harness::registry::Registry;
 use harness::verify::{Finding, Method, Outcome, Shard, ThreadSteps};
 use reports::analyse::verification::{Scope, Verification};
 use reports::render::verification::terminal::{failure, matrix};
@@ -24,7 +23,7 @@ fn verified(subject: &str, method: Method, answer: Answer) -> Verified {
         answer,
         remains: None,
         replay: Some(format!("chanlab verify --channel {subject} --method {method} --seed 7 --case 12")),
-        machine: Machine::current(&Registry::new()),
+        machine: Machine::current(&adapters::registry()),
     }
 }
 
@@ -83,7 +82,7 @@ fn a_matrix_with_a_cell_of_every_kind() {
         ),
     ];
     let subjects = ["mutex-deque", "std", "flume"];
-    let verification = Verification::new(&records, &subjects, &Registry::new(), Scope::AllShards);
+    let verification = Verification::new(&records, &subjects, &adapters::registry(), Scope::AllShards);
     insta::assert_snapshot!(matrix(&verification));
 }
 

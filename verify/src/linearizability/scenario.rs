@@ -199,9 +199,9 @@ impl Author<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adapters::std::Adapter as Std;
     use harness::channel::Channel;
     use harness::channels::mutex_deque::MutexDeque;
-    use harness::channels::std::Std;
 
     fn random(info: &Info, seed: u64) -> Scenario {
         Scenario::random(info, &[Capacity::Rendezvous, Capacity::of(2)], &mut Dice::new(seed))

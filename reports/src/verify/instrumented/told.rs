@@ -243,7 +243,6 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use harness::machine::Machine;
-    use harness::registry::Registry;
 
     use super::*;
 
@@ -257,7 +256,7 @@ mod tests {
         let record = record.map(|passed| {
             let record = serde_json::json!({
                 "at": "", "model": "d::go", "subject": "crossbeam", "method": "shuttle", "passed": passed, "executions": 1_000,
-                "bounds": "10 schedules", "seconds": 2.0, "timed_waits": { "woken": 1_200, "expired": 7 }, "machine": Machine::current(&Registry::new()),
+                "bounds": "10 schedules", "seconds": 2.0, "timed_waits": { "woken": 1_200, "expired": 7 }, "machine": Machine::current(&adapters::registry()),
             });
             serde_json::from_value(record).expect("a model")
         });

@@ -1,8 +1,8 @@
-//! The workspace of an instrumented crate: its copy, this project's harness and models, and a crate `subject` that names the channel.
+//! The workspace of an instrumented crate: its copy, this project's harness and models, and the system under test.
 //!
-//! All else is as in the project: the lock file, the profile, the sources. The one dependency leads to the instrumented copy, and the crate `subject`
-//! of `models/` is another one. Two crates have two workspaces, since two compatible versions cannot be in one program.
-//! Dependencies of the crate that are instrumented as well are in a folder beside it.
+//! The lock file, the profile and the sources are the project's. Only the crate `subject` of `models/` is another one: it holds
+//! the adapter's file and depends on the instrumented copy. Every crate has a workspace of its own, since two compatible
+//! versions cannot be in one program. Instrumented dependencies of the crate are in a folder next to the copy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,24 +12,22 @@ use anyhow::{Context, Result, bail};
 use harness::verify::Method;
 use instrument::{Folders, Instrumented, instrument};
 
+use super::Crate;
 use super::fetch::{Fetched, Package};
 use super::standard::PACKAGE;
-use super::{Adapter, Crate};
 use crate::versions::manifest;
-use crate::versions::source::Source;
 use crate::versions::workspace::{
     HARNESS_MANIFEST, LEFT_OUT, LOCK, MANIFEST, copy, project, read, write, write_lock,
 };
 
-/// The adapter of a crate that the registry does not have, in the crate `subject`.
+/// The adapter's file in the crate `subject`.
 const ADAPTER: &str = "adapter.rs";
 
-/// What the workspace has of the project's members.
+/// The project's members in the workspace.
 const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/wrappers/*", "models/subject"];
 
-/// Of the models, what is not explored: other programs, what is generated, what was found.
-const MODELS_LEFT_OUT: [&str; 8] =
-    ["adapters", "instrument", "known", "mutants.json", "planted", "shim", "src", "subject"];
+/// The entries of `models/` that are not copied, or copied by themselves.
+const MODELS_LEFT_OUT: [&str; 6] = ["instrument", "mutants.json", "planted", "shim", "src", "subject"];
 
 /// Of the models' library, its programs.
 const SOURCE_LEFT_OUT: [&str; 1] = ["bin"];
@@ -64,12 +62,7 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     let folder = root.join(format!("{}-{}", of.package, of.source.slug()));
     let instrumented = copies(&folder, fetched)?;
 
-    let copied = Source::Checkout { typed: COPY.to_owned(), folder: COPY.into(), commit: None };
     let manifest = manifest::root(&read(&project, MANIFEST)?, &MEMBERS)
-        .and_then(|root| match of.adapter.file() {
-            Some(_) => Ok(root),
-            None => manifest::with_version(&root, &of.package, &copied),
-        })
         .and_then(|root| manifest::excluding(&root, &[COPY, DEPENDENCIES, FRESH]))
         .with_context(|| format!("cannot make a workspace from {}", project.join(MANIFEST).display()))?;
     let changed = write(&folder.join(MANIFEST), manifest.as_bytes())?;
@@ -81,13 +74,12 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     copy(&models, &own, &MODELS_LEFT_OUT)?;
     copy(&models.join("src"), &own.join("src"), &SOURCE_LEFT_OUT)?;
     copy(&models.join("shim"), &own.join("shim"), &[])?;
-    let subject_folder = own.join("subject");
-    if let Some(adapter) = of.adapter.file() {
-        let text = fs::read(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
-        write(&subject_folder.join("src").join(ADAPTER), &text)?;
-    }
-    write(&subject_folder.join(MANIFEST), subject_manifest(of, &fetched.own().name).as_bytes())?;
-    write(&subject_folder.join("src/lib.rs"), subject(of, method).as_bytes())?;
+    let sut = own.join("subject");
+    let adapter = of.adapter.file();
+    let text = fs::read(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
+    write(&sut.join("src").join(ADAPTER), &text)?;
+    write(&sut.join(MANIFEST), sut_manifest(&fetched.own().name).as_bytes())?;
+    write(&sut.join("src/lib.rs"), sut_source(of, &fetched.own().name, method).as_bytes())?;
 
     let applied = instrumented.iter().map(|instrumented| instrumented.applied.len()).sum();
     let report = instrumented.iter().map(|Instrumented { package, version, applied, .. }| {
@@ -140,14 +132,8 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     Ok(all)
 }
 
-/// The manifest of the crate that says what the models are of, which is in `package`.
-fn subject_manifest(of: &Crate, package: &str) -> String {
-    let (harness, own) = match of.adapter.file() {
-        Some(_) => {
-            ("harness.workspace = true".to_owned(), format!("{package} = {{ path = \"../../{COPY}\" }}\n"))
-        }
-        None => (format!("harness = {{ workspace = true, features = [\"{}\"] }}", of.channel), String::new()),
-    };
+/// The manifest of the system under test, over the instrumented copy of `package`.
+fn sut_manifest(package: &str) -> String {
     format!(
         r#"[package]
 name = "subject"
@@ -157,43 +143,35 @@ rust-version.workspace = true
 publish.workspace = true
 
 [dependencies]
-{harness}
+harness.workspace = true
 chanlab-shim = {{ path = "../shim" }}
-{own}"#
+{package} = {{ path = "../../{COPY}" }}
+"#
     )
 }
 
-/// The crate that says what the models are of.
-fn subject(of: &Crate, method: Method) -> String {
-    let channel = &of.channel;
-    let name: String =
-        channel.chars().take(1).flat_map(char::to_uppercase).chain(channel.chars().skip(1)).collect();
-    let named = match of.adapter {
-        Adapter::Registry => format!("pub use harness::channels::{channel}::{name} as Subject;"),
-        Adapter::Listed(_) | Adapter::Given(_) => "mod adapter;\n\npub use adapter::Subject;".to_owned(),
-        // The harness's own file, in a crate whose `std` has the instrumented channels.
-        Adapter::Standard(_) => {
-            let std = PACKAGE.replace('-', "_");
-            format!(
-                "extern crate {std} as std;\n\nmod adapter;\n\npub use adapter::{name} as Subject;\npub use harness::channel;"
-            )
-        }
-    };
+/// The source of the system under test: the adapter, and how its models are run.
+fn sut_source(of: &Crate, package: &str, method: Method) -> String {
+    // To the adapter of std, `std` is the package with the instrumented channels.
+    let std = (package == PACKAGE).then(|| format!("extern crate {} as std;\n", PACKAGE.replace('-', "_")));
     format!(
         r#"//! The channel that the models explore: an instrumented one.
 
-pub use chanlab_shim::run::{{TOO_LARGE, execution, schedule}};
-{named}
+{}mod adapter;
 
-/// How the waits with a deadline ended so far: by another thread, and by their deadline.
+pub use adapter::Adapter as Subject;
+pub use chanlab_shim::run::{{TOO_LARGE, execution, schedule}};
+
+/// How many waits with a deadline ended by another thread, and how many by their deadline.
 pub fn timed_waits() -> Option<(u64, u64)> {{
     let waits = chanlab_shim::run::timed_waits();
     Some((waits.woken, waits.expired))
 }}
 
-/// A command line that runs a model again, but for its name.
+/// The command line that runs a model again, up to the model's name.
 pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --model");
 "#,
+        std.unwrap_or_default(),
         of.asked()
     )
 }

@@ -1,6 +1,6 @@
-//! `thingbuf`: a ring of slots that are used again, and lists of waiters that live on their stacks; here its blocking channel.
+//! `thingbuf`: a ring of reused slots, and lists of waiters on their own stacks. The adapter uses its blocking channel.
 //!
-//! It gives slots out and takes them back, and what is in them stays: so a slot holds a message here, or none.
+//! Thingbuf keeps the value in a slot when the slot becomes free, so a slot holds an `Option` of a message here.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,33 +15,33 @@ use thingbuf::recycling::Recycle;
 
 /// The channel `thingbuf`.
 #[derive(Debug)]
-pub struct Subject;
+pub struct Adapter;
 
-impl Channel for Subject {
+impl Channel for Adapter {
     const INFO: Info = Info {
         name: "thingbuf",
         package: Some("thingbuf"),
-        about: "a ring of slots that are used again (mpsc, blocking)",
+        about: "a ring of reused slots (mpsc, blocking)",
         lacks: &[
-            (Capability::MultiConsumer, "thingbuf's channel has a single consumer"),
-            (Capability::Rendezvous, "thingbuf's channel has one slot or more"),
-            (Capability::Unbounded, "thingbuf's slots are there from the beginning"),
+            (Capability::MultiConsumer, "thingbuf's channel has one consumer"),
+            (Capability::Rendezvous, "thingbuf's channel has at least one slot"),
+            (Capability::Unbounded, "thingbuf allocates all slots when the channel is created"),
             (Capability::Select, "thingbuf has no select"),
         ],
         differs: &[],
         notes: &[],
     };
-    type Sender<T: Send + 'static> = ThingSender<T>;
-    type Receiver<T: Send + 'static> = ThingReceiver<T>;
+    type Sender<T: Send + 'static> = Tx<T>;
+    type Receiver<T: Send + 'static> = Rx<T>;
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
         let (sender, receiver) = match capacity.slots() {
             Some(0) => return Err(Self::INFO.unsupported(Capability::Rendezvous)),
-            Some(slots) => blocking::with_recycle(slots, Emptied),
+            Some(slots) => blocking::with_recycle(slots, Empty),
             None => return Err(Self::INFO.unsupported(Capability::Unbounded)),
         };
-        Ok((ThingSender(sender), ThingReceiver(receiver)))
+        Ok((Tx(sender), Rx(receiver)))
     }
 
     fn selector<'a, T: Send + 'static>(
@@ -51,14 +51,14 @@ impl Channel for Subject {
     }
 }
 
-/// What a slot holds. Thingbuf asks of it that threads may share it, which they never do: nobody ever locks this.
+/// The value in a slot. Thingbuf requires it to be `Sync`, hence the mutex; no thread ever locks it.
 type Slot<T> = Mutex<Option<T>>;
 
-/// What becomes of a slot between two messages: it is empty.
+/// Empties a slot between two messages.
 #[derive(Debug)]
-pub struct Emptied;
+pub struct Empty;
 
-impl<T> Recycle<Slot<T>> for Emptied {
+impl<T> Recycle<Slot<T>> for Empty {
     fn new_element(&self) -> Slot<T> {
         Mutex::new(None)
     }
@@ -72,74 +72,84 @@ fn filled<T>(message: T) -> Slot<T> {
     Mutex::new(Some(message))
 }
 
-/// The message of a slot that was sent.
+/// The message in a slot that was sent.
 fn message<T>(slot: Slot<T>) -> T {
-    slot.into_inner().unwrap_or_else(PoisonError::into_inner).expect("nobody sends an empty slot")
+    slot.into_inner().unwrap_or_else(PoisonError::into_inner).expect("only full slots are sent")
 }
 
-/// Thingbuf's sender.
+/// The sending handle.
 #[derive(Debug)]
-pub struct ThingSender<T>(blocking::Sender<Slot<T>, Emptied>);
+pub struct Tx<T>(blocking::Sender<Slot<T>, Empty>);
 
-// Not derived: a derived `Clone` would ask `T: Clone`.
-impl<T> Clone for ThingSender<T> {
+// A derived `Clone` would require `T: Clone`.
+impl<T> Clone for Tx<T> {
+    #[inline(always)]
     fn clone(&self) -> Self {
-        ThingSender(self.0.clone())
+        Tx(self.0.clone())
     }
 }
 
-impl<T: Send + 'static> Sender<T> for ThingSender<T> {
+impl<T: Send + 'static> Sender<T> for Tx<T> {
+    #[inline(always)]
     fn send(&self, sent: T) -> Result<(), SendError<T>> {
-        self.0.send(filled(sent)).map_err(|error| SendError { message: Some(message(error.into_inner())) })
+        blocking::Sender::send(&self.0, filled(sent))
+            .map_err(|error| SendError { message: Some(message(error.into_inner())) })
     }
 
+    #[inline(always)]
     fn try_send(&self, sent: T) -> Result<(), TrySendError<T>> {
-        self.0.try_send(filled(sent)).map_err(|error| match error {
+        blocking::Sender::try_send(&self.0, filled(sent)).map_err(|error| match error {
             errors::TrySendError::Full(slot) => TrySendError::Full(message(slot)),
             errors::TrySendError::Closed(slot) => TrySendError::Disconnected(message(slot)),
-            other => panic!("thingbuf has another error now: {other:?}"),
+            other => panic!("unknown error of thingbuf: {other:?}"),
         })
     }
 
+    #[inline(always)]
     fn send_timeout(&self, sent: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.0.send_timeout(filled(sent), timeout).map_err(|error| match error {
+        blocking::Sender::send_timeout(&self.0, filled(sent), timeout).map_err(|error| match error {
             errors::SendTimeoutError::Timeout(slot) => SendTimeoutError::Timeout(message(slot)),
             errors::SendTimeoutError::Closed(slot) => SendTimeoutError::Disconnected(message(slot)),
-            other => panic!("thingbuf has another error now: {other:?}"),
+            other => panic!("unknown error of thingbuf: {other:?}"),
         })
     }
 }
 
-/// Thingbuf's receiver.
+/// The receiving handle.
 #[derive(Debug)]
-pub struct ThingReceiver<T>(blocking::Receiver<Slot<T>, Emptied>);
+pub struct Rx<T>(blocking::Receiver<Slot<T>, Empty>);
 
-impl<T: Send + 'static> Receiver<T> for ThingReceiver<T> {
+impl<T: Send + 'static> Receiver<T> for Rx<T> {
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
-        self.0.recv().map(message).ok_or(RecvError)
+        blocking::Receiver::recv(&self.0).map(message).ok_or(RecvError)
     }
 
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.0.try_recv().map(message).map_err(|error| match error {
+        blocking::Receiver::try_recv(&self.0).map(message).map_err(|error| match error {
             errors::TryRecvError::Empty => TryRecvError::Empty,
             errors::TryRecvError::Closed => TryRecvError::Disconnected,
-            other => panic!("thingbuf has another error now: {other:?}"),
+            other => panic!("unknown error of thingbuf: {other:?}"),
         })
     }
 
+    #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.0.recv_timeout(timeout).map(message).map_err(|error| match error {
+        blocking::Receiver::recv_timeout(&self.0, timeout).map(message).map_err(|error| match error {
             errors::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
             errors::RecvTimeoutError::Closed => RecvTimeoutError::Disconnected,
-            other => panic!("thingbuf has another error now: {other:?}"),
+            other => panic!("unknown error of thingbuf: {other:?}"),
         })
     }
 
+    #[inline(always)]
     fn try_clone(&self) -> Result<Self, Unsupported> {
-        Err(Subject::INFO.unsupported(Capability::MultiConsumer))
+        Err(Adapter::INFO.unsupported(Capability::MultiConsumer))
     }
 
+    #[inline(always)]
     fn len(&self) -> Result<usize, Unsupported> {
-        Ok(self.0.len())
+        Ok(blocking::Receiver::len(&self.0))
     }
 }

@@ -1,9 +1,9 @@
-//! `kanal` before its version 0.1.0-pre4, for `chanlab verify --path … --adapter …`: `scripts/instrumented` shows a defect of those days.
+//! `kanal` before version 0.1.0-pre4, for `chanlab verify --path … --adapter …`: `scripts/instrumented` shows a defect of
+//! these versions.
 //!
-//! Its `try_send` and `send_timeout` drop a message that they do not send, and the contract gives it back. So what goes through the channel is a
-//! shared slot, and the sender takes the message out of it again when the channel did not.
+//! Their `try_send` and `send_timeout` drop a message that they do not send, but the contract returns it. The adapter
+//! therefore sends a shared slot, and takes the message out of it again when the channel did not accept it.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use harness::channel::{
 };
 use kanal::ErrorTimeout;
 
-/// The channel.
+/// The channel `kanal`.
 #[derive(Debug)]
-pub struct Subject;
+pub struct Adapter;
 
-/// A message on its way: whoever comes first has it.
+/// A message that the sender and the receiver share; the first to take it has it.
 struct Slot<T>(Arc<Mutex<Option<T>>>);
 
 impl<T> Slot<T> {
@@ -28,24 +28,27 @@ impl<T> Slot<T> {
 
     fn take(self) -> T {
         let message = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        message.expect("a message is received, or it is left")
+        message.expect("a message is either received or returned")
     }
 }
 
-impl Channel for Subject {
+impl Channel for Adapter {
     const INFO: Info = Info {
         name: "kanal",
         package: Some("kanal"),
-        about: "a queue behind a spin lock, messages handed directly to a waiting peer",
+        about: "a queue behind a spin lock; a message goes directly to a waiting peer",
         lacks: &[(Capability::Select, "kanal has no select")],
         differs: &[
-            (Difference::BoundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
-            (Difference::UnboundedKeepsUndelivered, "its queue lives as long as a handle of either end"),
+            (Difference::BoundedKeepsUndelivered, "the queue is dropped with the last handle of either end"),
+            (
+                Difference::UnboundedKeepsUndelivered,
+                "the queue is dropped with the last handle of either end",
+            ),
         ],
         notes: &[],
     };
-    type Sender<T: Send + 'static> = Sending<T>;
-    type Receiver<T: Send + 'static> = Receiving<T>;
+    type Sender<T: Send + 'static> = Tx<T>;
+    type Receiver<T: Send + 'static> = Rx<T>;
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
@@ -53,7 +56,7 @@ impl Channel for Subject {
             Some(slots) => kanal::bounded(slots),
             None => kanal::unbounded(),
         };
-        Ok((Sending(sender), Receiving(receiver)))
+        Ok((Tx(sender), Rx(receiver)))
     }
 
     fn selector<'a, T: Send + 'static>(
@@ -64,78 +67,76 @@ impl Channel for Subject {
 }
 
 /// The sending handle.
-pub struct Sending<T>(kanal::Sender<Slot<T>>);
+pub struct Tx<T>(kanal::Sender<Slot<T>>);
 
 /// The receiving handle.
-pub struct Receiving<T>(kanal::Receiver<Slot<T>>);
+pub struct Rx<T>(kanal::Receiver<Slot<T>>);
 
-impl<T> fmt::Debug for Sending<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sending")
-    }
-}
-
-impl<T> fmt::Debug for Receiving<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Receiving")
-    }
-}
-
-impl<T> Clone for Sending<T> {
+// A derived `Clone` would require `T: Clone`.
+impl<T> Clone for Tx<T> {
+    #[inline(always)]
     fn clone(&self) -> Self {
-        Sending(self.0.clone())
+        Tx(self.0.clone())
     }
 }
 
-impl<T: Send + 'static> Sender<T> for Sending<T> {
+impl<T: Send + 'static> Sender<T> for Tx<T> {
+    #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
         let (sent, own) = Slot::new(message);
-        self.0.send(sent).map_err(|_| SendError { message: Some(own.take()) })
+        kanal::Sender::send(&self.0, sent).map_err(|_| SendError { message: Some(own.take()) })
     }
 
+    #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         let (sent, own) = Slot::new(message);
-        match self.0.try_send(sent) {
+        match kanal::Sender::try_send(&self.0, sent) {
             Ok(true) => Ok(()),
             Ok(false) => Err(TrySendError::Full(own.take())),
             Err(_) => Err(TrySendError::Disconnected(own.take())),
         }
     }
 
+    #[inline(always)]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         let (sent, own) = Slot::new(message);
-        self.0.send_timeout(sent, timeout).map_err(|error| match error {
+        kanal::Sender::send_timeout(&self.0, sent, timeout).map_err(|error| match error {
             ErrorTimeout::Timeout => SendTimeoutError::Timeout(own.take()),
             _ => SendTimeoutError::Disconnected(own.take()),
         })
     }
 }
 
-impl<T: Send + 'static> Receiver<T> for Receiving<T> {
+impl<T: Send + 'static> Receiver<T> for Rx<T> {
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
-        self.0.recv().map(Slot::take).map_err(|_| RecvError)
+        kanal::Receiver::recv(&self.0).map(Slot::take).map_err(|_| RecvError)
     }
 
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.0.try_recv() {
+        match kanal::Receiver::try_recv(&self.0) {
             Ok(Some(slot)) => Ok(slot.take()),
             Ok(None) => Err(TryRecvError::Empty),
             Err(_) => Err(TryRecvError::Disconnected),
         }
     }
 
+    #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.0.recv_timeout(timeout).map(Slot::take).map_err(|error| match error {
+        kanal::Receiver::recv_timeout(&self.0, timeout).map(Slot::take).map_err(|error| match error {
             ErrorTimeout::Timeout => RecvTimeoutError::Timeout,
             _ => RecvTimeoutError::Disconnected,
         })
     }
 
+    #[inline(always)]
     fn try_clone(&self) -> Result<Self, Unsupported> {
-        Ok(Receiving(self.0.clone()))
+        Ok(Rx(self.0.clone()))
     }
 
+    #[inline(always)]
     fn len(&self) -> Result<usize, Unsupported> {
-        Ok(self.0.len())
+        Ok(kanal::Receiver::len(&self.0))
     }
 }

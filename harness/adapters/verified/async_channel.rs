@@ -1,4 +1,5 @@
-//! `async-channel`: a lock-free queue (`concurrent-queue`) and lists of waiters (`event-listener`), made for tasks; here its blocking calls.
+//! `async-channel`: a lock-free queue (`concurrent-queue`) and lists of waiters (`event-listener`), made for tasks.
+//! The adapter uses its blocking calls.
 
 use std::time::Duration;
 
@@ -9,24 +10,24 @@ use harness::channel::{
 
 /// The channel `async-channel`.
 #[derive(Debug)]
-pub struct Subject;
+pub struct Adapter;
 
-impl Channel for Subject {
+impl Channel for Adapter {
     const INFO: Info = Info {
         name: "async-channel",
         package: Some("async-channel"),
-        about: "a lock-free queue, and lists of waiters, made for tasks (its blocking calls)",
+        about: "a lock-free queue and lists of waiters, made for tasks (blocking calls)",
         lacks: &[
-            (Capability::Rendezvous, "async-channel refuses capacity 0"),
-            (Capability::SendTimeout, "async-channel has no deadlines: timeouts are an executor's"),
-            (Capability::RecvTimeout, "async-channel has no deadlines: timeouts are an executor's"),
-            (Capability::Select, "async-channel has no select of its own"),
+            (Capability::Rendezvous, "async-channel does not accept capacity 0"),
+            (Capability::SendTimeout, "async-channel leaves timeouts to the executor"),
+            (Capability::RecvTimeout, "async-channel leaves timeouts to the executor"),
+            (Capability::Select, "async-channel has no select"),
         ],
         differs: &[],
         notes: &[],
     };
-    type Sender<T: Send + 'static> = AsyncSender<T>;
-    type Receiver<T: Send + 'static> = AsyncReceiver<T>;
+    type Sender<T: Send + 'static> = Tx<T>;
+    type Receiver<T: Send + 'static> = Rx<T>;
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
@@ -35,7 +36,7 @@ impl Channel for Subject {
             Some(slots) => async_channel::bounded(slots),
             None => async_channel::unbounded(),
         };
-        Ok((AsyncSender(sender), AsyncReceiver(receiver)))
+        Ok((Tx(sender), Rx(receiver)))
     }
 
     fn selector<'a, T: Send + 'static>(
@@ -45,59 +46,69 @@ impl Channel for Subject {
     }
 }
 
-/// Async-channel's sender.
+/// The sending handle.
 #[derive(Debug)]
-pub struct AsyncSender<T>(async_channel::Sender<T>);
+pub struct Tx<T>(async_channel::Sender<T>);
 
-// Not derived: a derived `Clone` would ask `T: Clone`.
-impl<T> Clone for AsyncSender<T> {
+// A derived `Clone` would require `T: Clone`.
+impl<T> Clone for Tx<T> {
+    #[inline(always)]
     fn clone(&self) -> Self {
-        AsyncSender(self.0.clone())
+        Tx(self.0.clone())
     }
 }
 
-impl<T: Send + 'static> Sender<T> for AsyncSender<T> {
+impl<T: Send + 'static> Sender<T> for Tx<T> {
+    #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.0.send_blocking(message).map_err(|error| SendError { message: Some(error.into_inner()) })
+        async_channel::Sender::send_blocking(&self.0, message)
+            .map_err(|error| SendError { message: Some(error.into_inner()) })
     }
 
+    #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.0.try_send(message).map_err(|error| match error {
+        async_channel::Sender::try_send(&self.0, message).map_err(|error| match error {
             async_channel::TrySendError::Full(message) => TrySendError::Full(message),
             async_channel::TrySendError::Closed(message) => TrySendError::Disconnected(message),
         })
     }
 
+    #[inline(always)]
     fn send_timeout(&self, message: T, _: Duration) -> Result<(), SendTimeoutError<T>> {
-        Err(SendTimeoutError::Unsupported(message, Subject::INFO.unsupported(Capability::SendTimeout)))
+        Err(SendTimeoutError::Unsupported(message, Adapter::INFO.unsupported(Capability::SendTimeout)))
     }
 }
 
-/// Async-channel's receiver.
+/// The receiving handle.
 #[derive(Debug)]
-pub struct AsyncReceiver<T>(async_channel::Receiver<T>);
+pub struct Rx<T>(async_channel::Receiver<T>);
 
-impl<T: Send + 'static> Receiver<T> for AsyncReceiver<T> {
+impl<T: Send + 'static> Receiver<T> for Rx<T> {
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
-        self.0.recv_blocking().map_err(|async_channel::RecvError| RecvError)
+        async_channel::Receiver::recv_blocking(&self.0).map_err(|async_channel::RecvError| RecvError)
     }
 
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.0.try_recv().map_err(|error| match error {
+        async_channel::Receiver::try_recv(&self.0).map_err(|error| match error {
             async_channel::TryRecvError::Empty => TryRecvError::Empty,
             async_channel::TryRecvError::Closed => TryRecvError::Disconnected,
         })
     }
 
+    #[inline(always)]
     fn recv_timeout(&self, _: Duration) -> Result<T, RecvTimeoutError> {
-        Err(RecvTimeoutError::Unsupported(Subject::INFO.unsupported(Capability::RecvTimeout)))
+        Err(RecvTimeoutError::Unsupported(Adapter::INFO.unsupported(Capability::RecvTimeout)))
     }
 
+    #[inline(always)]
     fn try_clone(&self) -> Result<Self, Unsupported> {
-        Ok(AsyncReceiver(self.0.clone()))
+        Ok(Rx(self.0.clone()))
     }
 
+    #[inline(always)]
     fn len(&self) -> Result<usize, Unsupported> {
-        Ok(self.0.len())
+        Ok(async_channel::Receiver::len(&self.0))
     }
 }

@@ -1,4 +1,4 @@
-//! `loole`: a queue and queues of waiters behind one lock, for threads and tasks alike; here its blocking calls.
+//! `loole`: a queue and queues of waiters behind one lock, for threads and tasks. The adapter uses its blocking calls.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use harness::channel::{
 
 /// The channel `loole`.
 #[derive(Debug)]
-pub struct Subject;
+pub struct Adapter;
 
-impl Channel for Subject {
+impl Channel for Adapter {
     const INFO: Info = Info {
         name: "loole",
         package: Some("loole"),
-        about: "a queue and queues of waiters behind one lock",
+        about: "a queue and queues of waiters behind one lock (blocking calls)",
         lacks: &[(Capability::Select, "loole has no select")],
         differs: &[],
         notes: &[],
     };
-    type Sender<T: Send + 'static> = LooleSender<T>;
-    type Receiver<T: Send + 'static> = LooleReceiver<T>;
+    type Sender<T: Send + 'static> = Tx<T>;
+    type Receiver<T: Send + 'static> = Rx<T>;
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
@@ -29,7 +29,7 @@ impl Channel for Subject {
             Some(slots) => loole::bounded(slots),
             None => loole::unbounded(),
         };
-        Ok((LooleSender(sender), LooleReceiver(receiver)))
+        Ok((Tx(sender), Rx(receiver)))
     }
 
     fn selector<'a, T: Send + 'static>(
@@ -39,65 +39,74 @@ impl Channel for Subject {
     }
 }
 
-/// Loole's sender.
+/// The sending handle.
 #[derive(Debug)]
-pub struct LooleSender<T>(loole::Sender<T>);
+pub struct Tx<T>(loole::Sender<T>);
 
-// Not derived: a derived `Clone` would ask `T: Clone`.
-impl<T> Clone for LooleSender<T> {
+// A derived `Clone` would require `T: Clone`.
+impl<T> Clone for Tx<T> {
+    #[inline(always)]
     fn clone(&self) -> Self {
-        LooleSender(self.0.clone())
+        Tx(self.0.clone())
     }
 }
 
-impl<T: Send + 'static> Sender<T> for LooleSender<T> {
+impl<T: Send + 'static> Sender<T> for Tx<T> {
+    #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.0.send(message).map_err(|error| SendError { message: Some(error.0) })
+        loole::Sender::send(&self.0, message).map_err(|error| SendError { message: Some(error.0) })
     }
 
+    #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.0.try_send(message).map_err(|error| match error {
+        loole::Sender::try_send(&self.0, message).map_err(|error| match error {
             loole::TrySendError::Full(message) => TrySendError::Full(message),
             loole::TrySendError::Disconnected(message) => TrySendError::Disconnected(message),
         })
     }
 
+    #[inline(always)]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.0.send_timeout(message, timeout).map_err(|error| match error {
+        loole::Sender::send_timeout(&self.0, message, timeout).map_err(|error| match error {
             loole::SendTimeoutError::Timeout(message) => SendTimeoutError::Timeout(message),
             loole::SendTimeoutError::Disconnected(message) => SendTimeoutError::Disconnected(message),
         })
     }
 }
 
-/// Loole's receiver.
+/// The receiving handle.
 #[derive(Debug)]
-pub struct LooleReceiver<T>(loole::Receiver<T>);
+pub struct Rx<T>(loole::Receiver<T>);
 
-impl<T: Send + 'static> Receiver<T> for LooleReceiver<T> {
+impl<T: Send + 'static> Receiver<T> for Rx<T> {
+    #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
-        self.0.recv().map_err(|loole::RecvError::Disconnected| RecvError)
+        loole::Receiver::recv(&self.0).map_err(|loole::RecvError::Disconnected| RecvError)
     }
 
+    #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.0.try_recv().map_err(|error| match error {
+        loole::Receiver::try_recv(&self.0).map_err(|error| match error {
             loole::TryRecvError::Empty => TryRecvError::Empty,
             loole::TryRecvError::Disconnected => TryRecvError::Disconnected,
         })
     }
 
+    #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.0.recv_timeout(timeout).map_err(|error| match error {
+        loole::Receiver::recv_timeout(&self.0, timeout).map_err(|error| match error {
             loole::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
             loole::RecvTimeoutError::Disconnected => RecvTimeoutError::Disconnected,
         })
     }
 
+    #[inline(always)]
     fn try_clone(&self) -> Result<Self, Unsupported> {
-        Ok(LooleReceiver(self.0.clone()))
+        Ok(Rx(self.0.clone()))
     }
 
+    #[inline(always)]
     fn len(&self) -> Result<usize, Unsupported> {
-        Ok(self.0.len())
+        Ok(loole::Receiver::len(&self.0))
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::channel::{
+use harness::channel::{
     Capability, Capacity, Channel, Difference, Handles, Info, NoSelect, Receiver, RecvError,
     RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 
 /// The channel `std`.
 #[derive(Debug)]
-pub struct Std;
+pub struct Adapter;
 
-impl Channel for Std {
+impl Channel for Adapter {
     const INFO: Info = Info {
         name: "std",
         package: None,
@@ -20,30 +20,30 @@ impl Channel for Std {
         lacks: &[
             (Capability::MultiConsumer, "std::sync::mpsc has one consumer"),
             (Capability::SendTimeout, "SyncSender::send_timeout is not stable"),
-            (Capability::Len, "std::sync::mpsc does not tell its length"),
+            (Capability::Len, "std::sync::mpsc has no len"),
             (Capability::Select, "std::sync::mpsc has no select"),
         ],
         differs: &[
-            (Difference::BoundedLeaksAfterPanic, "the discard ends with the panic"),
-            (Difference::UnboundedLeaksAfterPanic, "the discard ends with the panic"),
+            (Difference::BoundedLeaksAfterPanic, "the panic ends the loop that drops the queued messages"),
+            (Difference::UnboundedLeaksAfterPanic, "the panic ends the loop that drops the queued messages"),
         ],
         notes: &[
-            "bounded and unbounded senders are two types, so each send takes one predictable branch here",
+            "bounded and unbounded senders are different types, so every send takes one predictable branch here",
         ],
     };
-    type Sender<T: Send + 'static> = StdSender<T>;
-    type Receiver<T: Send + 'static> = StdReceiver<T>;
+    type Sender<T: Send + 'static> = Tx<T>;
+    type Receiver<T: Send + 'static> = Rx<T>;
     type Selector<'a, T: Send + 'static> = NoSelect;
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
         Ok(match capacity.slots() {
             Some(slots) => {
                 let (sender, receiver) = mpsc::sync_channel(slots);
-                (StdSender::Bounded(sender), StdReceiver(receiver))
+                (Tx::Bounded(sender), Rx(receiver))
             }
             None => {
                 let (sender, receiver) = mpsc::channel();
-                (StdSender::Unbounded(sender), StdReceiver(receiver))
+                (Tx::Unbounded(sender), Rx(receiver))
             }
         })
     }
@@ -55,31 +55,32 @@ impl Channel for Std {
     }
 }
 
-/// Either of the two sender types of `std::sync::mpsc`.
+/// The sending handle.
 #[derive(Debug)]
-pub enum StdSender<T> {
+pub enum Tx<T> {
     /// `sync_channel`, rendezvous included.
     Bounded(mpsc::SyncSender<T>),
     /// `channel`.
     Unbounded(mpsc::Sender<T>),
 }
 
-// Not derived: a derived `Clone` would ask `T: Clone`.
-impl<T> Clone for StdSender<T> {
+// A derived `Clone` would require `T: Clone`.
+impl<T> Clone for Tx<T> {
+    #[inline(always)]
     fn clone(&self) -> Self {
         match self {
-            StdSender::Bounded(sender) => StdSender::Bounded(sender.clone()),
-            StdSender::Unbounded(sender) => StdSender::Unbounded(sender.clone()),
+            Tx::Bounded(sender) => Tx::Bounded(sender.clone()),
+            Tx::Unbounded(sender) => Tx::Unbounded(sender.clone()),
         }
     }
 }
 
-impl<T: Send + 'static> Sender<T> for StdSender<T> {
+impl<T: Send + 'static> Sender<T> for Tx<T> {
     #[inline(always)]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
         match self {
-            StdSender::Bounded(sender) => sender.send(message),
-            StdSender::Unbounded(sender) => sender.send(message),
+            Tx::Bounded(sender) => mpsc::SyncSender::send(sender, message),
+            Tx::Unbounded(sender) => mpsc::Sender::send(sender, message),
         }
         .map_err(|error| SendError { message: Some(error.0) })
     }
@@ -87,35 +88,36 @@ impl<T: Send + 'static> Sender<T> for StdSender<T> {
     #[inline(always)]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self {
-            StdSender::Bounded(sender) => sender.try_send(message).map_err(|error| match error {
+            Tx::Bounded(sender) => mpsc::SyncSender::try_send(sender, message).map_err(|error| match error {
                 mpsc::TrySendError::Full(message) => TrySendError::Full(message),
                 mpsc::TrySendError::Disconnected(message) => TrySendError::Disconnected(message),
             }),
-            // Never full: its `send` does not wait.
-            StdSender::Unbounded(sender) => {
-                sender.send(message).map_err(|error| TrySendError::Disconnected(error.0))
+            // An unbounded channel is never full, so `send` does not wait.
+            Tx::Unbounded(sender) => {
+                mpsc::Sender::send(sender, message).map_err(|error| TrySendError::Disconnected(error.0))
             }
         }
     }
 
+    #[inline(always)]
     fn send_timeout(&self, message: T, _: Duration) -> Result<(), SendTimeoutError<T>> {
-        Err(SendTimeoutError::Unsupported(message, Std::INFO.unsupported(Capability::SendTimeout)))
+        Err(SendTimeoutError::Unsupported(message, Adapter::INFO.unsupported(Capability::SendTimeout)))
     }
 }
 
-/// The receiver of `std::sync::mpsc`. A type of this file's, so that it can stand in a crate beside the contract as well.
+/// The receiving handle.
 #[derive(Debug)]
-pub struct StdReceiver<T>(mpsc::Receiver<T>);
+pub struct Rx<T>(mpsc::Receiver<T>);
 
-impl<T: Send + 'static> Receiver<T> for StdReceiver<T> {
+impl<T: Send + 'static> Receiver<T> for Rx<T> {
     #[inline(always)]
     fn recv(&self) -> Result<T, RecvError> {
-        self.0.recv().map_err(|mpsc::RecvError| RecvError)
+        mpsc::Receiver::recv(&self.0).map_err(|mpsc::RecvError| RecvError)
     }
 
     #[inline(always)]
     fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.0.try_recv().map_err(|error| match error {
+        mpsc::Receiver::try_recv(&self.0).map_err(|error| match error {
             mpsc::TryRecvError::Empty => TryRecvError::Empty,
             mpsc::TryRecvError::Disconnected => TryRecvError::Disconnected,
         })
@@ -123,17 +125,19 @@ impl<T: Send + 'static> Receiver<T> for StdReceiver<T> {
 
     #[inline(always)]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.0.recv_timeout(timeout).map_err(|error| match error {
+        mpsc::Receiver::recv_timeout(&self.0, timeout).map_err(|error| match error {
             mpsc::RecvTimeoutError::Timeout => RecvTimeoutError::Timeout,
             mpsc::RecvTimeoutError::Disconnected => RecvTimeoutError::Disconnected,
         })
     }
 
+    #[inline(always)]
     fn try_clone(&self) -> Result<Self, Unsupported> {
-        Err(Std::INFO.unsupported(Capability::MultiConsumer))
+        Err(Adapter::INFO.unsupported(Capability::MultiConsumer))
     }
 
+    #[inline(always)]
     fn len(&self) -> Result<usize, Unsupported> {
-        Err(Std::INFO.unsupported(Capability::Len))
+        Err(Adapter::INFO.unsupported(Capability::Len))
     }
 }

@@ -1,0 +1,7 @@
+//! Prints every channel with its version.
+
+fn main() {
+    for (channel, version) in adapters::registry().versions() {
+        println!("{channel}: {version}");
+    }
+}
