@@ -3,8 +3,7 @@
 //! It exists to be compared with, so it is written to be good at what it is and no more: waiters are counted so that
 //! nobody is notified in vain (a notification is a system call on Linux), notifications are sent after the lock is
 //! released, and messages are dropped outside it. The buffered flavour is `queue.rs`, the rendezvous `hand_off.rs`. Both are
-//! written on [`crate::sync`], so that loom and shuttle explore the code that is measured, and hold the switches of
-//! [`crate::mutants`], which are nothing in a usual build.
+//! written on [`crate::sync`], so that loom and shuttle explore the code that is measured.
 
 mod hand_off;
 mod queue;
@@ -17,7 +16,6 @@ use crate::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
-use crate::mutants::{Mutant, active};
 use crate::sync::{Arc, Condvar, Deadline, Guard};
 
 /// The channel `mutex-deque`.
@@ -81,15 +79,6 @@ impl Patience {
             Patience::None | Patience::Endless => crate::sync::wait(condvar, guard),
         }
     }
-}
-
-/// `notify_all`, or `notify_one` where `mutant` is planted.
-#[track_caller]
-fn wake_all(condvar: &Condvar, mutant: Mutant) {
-    if active(mutant) {
-        return condvar.notify_one();
-    }
-    condvar.notify_all();
 }
 
 /// Why a message was not sent.

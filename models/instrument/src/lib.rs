@@ -18,6 +18,7 @@
 //! What the checker could not see is an error that names the file and the line: assembly, foreign functions, the C library.
 
 pub mod cfg;
+pub mod files;
 pub mod library;
 pub mod manifest;
 pub mod source;

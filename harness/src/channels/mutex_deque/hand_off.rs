@@ -8,8 +8,7 @@
 
 use std::collections::VecDeque;
 
-use super::{NotReceived, NotSent, Patience, wake_all};
-use crate::mutants::{Mutant, active};
+use super::{NotReceived, NotSent, Patience};
 use crate::sync::{Condvar, Mutex, lock};
 
 /// Names one waiting call; never used twice in a channel.
@@ -77,7 +76,7 @@ impl<T: Send + 'static> HandOff<T> {
         if let Some(receiver) = state.idle.pop_front() {
             state.handed.push_back((receiver, message));
             drop(state);
-            wake_all(&self.handed, Mutant::HandOffWakesOne);
+            self.handed.notify_all();
             return Ok(());
         }
         if patience.exhausted() {
@@ -85,9 +84,6 @@ impl<T: Send + 'static> HandOff<T> {
         }
         let ticket = state.issue();
         state.offers.push_back((ticket, message));
-        if active(Mutant::SendDoesNotMeet) {
-            return Ok(());
-        }
         loop {
             state = patience.wait(&self.taken, state);
             // An offer that is gone was taken: only its own sender may withdraw it.
@@ -111,7 +107,7 @@ impl<T: Send + 'static> HandOff<T> {
         let mut state = lock(&self.state);
         if let Some((_, message)) = state.offers.pop_front() {
             drop(state);
-            wake_all(&self.taken, Mutant::TakenWakesOne);
+            self.taken.notify_all();
             return Ok(message);
         }
         if state.senders == 0 {
@@ -124,26 +120,13 @@ impl<T: Send + 'static> HandOff<T> {
         state.idle.push_back(ticket);
         loop {
             state = patience.wait(&self.handed, state);
-            if (active(Mutant::ClockBeforeHandOff) && patience.exhausted())
-                || (active(Mutant::EndBeforeHandOff) && state.senders == 0)
-            {
-                state.idle.retain(|other| *other != ticket);
-                return Err(NotReceived::Impatient);
-            }
-            if active(Mutant::AnyReceiverTakes)
-                && let Some((_, message)) = state.handed.pop_front()
-            {
-                return Ok(message);
-            }
             // First of all: a sender that bound its message to this receiver has already returned.
             if let Some(message) = take(&mut state.handed, ticket) {
                 return Ok(message);
             }
             let disconnected = state.senders == 0;
             if disconnected || patience.exhausted() {
-                if !active(Mutant::TimedOutReceiverStays) {
-                    state.idle.retain(|other| *other != ticket);
-                }
+                state.idle.retain(|other| *other != ticket);
                 return Err(if disconnected { NotReceived::Disconnected } else { NotReceived::Impatient });
             }
         }
@@ -171,7 +154,7 @@ impl<T: Send + 'static> HandOff<T> {
         state.receivers -= 1;
         if state.receivers == 0 {
             drop(state);
-            wake_all(&self.taken, Mutant::LastReceiverOfHandOffWakesOne);
+            self.taken.notify_all();
         }
     }
 }

@@ -6,8 +6,7 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use super::{NotReceived, NotSent, Patience, wake_all};
-use crate::mutants::{Mutant, active};
+use super::{NotReceived, NotSent, Patience};
 use crate::sync::{Condvar, Mutex, lock};
 
 #[derive(Debug)]
@@ -36,18 +35,12 @@ struct State<T> {
 impl<T> State<T> {
     #[inline]
     fn has_room(&self) -> bool {
-        if active(Mutant::OneTooMany) {
-            return self.buffer.len() <= self.limit;
-        }
         self.buffer.len() < self.limit
     }
 
     /// Takes the oldest message.
     #[inline]
     fn pop(&mut self) -> Option<T> {
-        if active(Mutant::NewestAtWrapAround) && !self.buffer.as_slices().1.is_empty() {
-            return self.buffer.pop_back();
-        }
         self.buffer.pop_front()
     }
 }
@@ -72,30 +65,15 @@ impl<T: Send + 'static> Queue<T> {
     #[inline]
     pub(super) fn send(&self, message: T, patience: &Patience) -> Result<(), NotSent<T>> {
         let mut state = lock(&self.state);
-        // Only mutants look at it.
-        let mut waited = false;
         loop {
-            if state.receivers == 0 && !(waited && active(Mutant::WaitingSenderMissesTheEnd)) {
+            if state.receivers == 0 {
                 return Err(NotSent::Disconnected(message));
             }
-            if state.has_room() || (waited && active(Mutant::SendWaitsOnce)) {
-                if active(Mutant::LooksForRoomUnlocked) {
-                    drop(state);
-                    state = lock(&self.state);
-                }
-                if active(Mutant::NotifiesBeforeItPushes) {
-                    drop(state);
-                    self.readable.notify_one();
-                    lock(&self.state).buffer.push_back(message);
-                    return Ok(());
-                }
+            if state.has_room() {
                 state.buffer.push_back(message);
-                let mut awaited = state.waiting_receivers > 0;
-                if active(Mutant::WakesOnlyWhenEmpty) {
-                    awaited = state.buffer.len() == 1;
-                }
+                let awaited = state.waiting_receivers > 0;
                 drop(state);
-                if awaited && !active(Mutant::SendWakesNobody) {
+                if awaited {
                     self.readable.notify_one();
                 }
                 return Ok(());
@@ -106,31 +84,22 @@ impl<T: Send + 'static> Queue<T> {
             state.waiting_senders += 1;
             state = patience.wait(&self.writable, state);
             state.waiting_senders -= 1;
-            waited = true;
         }
     }
 
     #[inline]
     pub(super) fn recv(&self, patience: &Patience) -> Result<T, NotReceived> {
         let mut state = lock(&self.state);
-        // Only mutants look at it.
-        let mut waited = false;
         loop {
-            if active(Mutant::EndBeforeTheRest) && state.senders == 0 {
-                return Err(NotReceived::Disconnected);
-            }
             if let Some(message) = state.pop() {
-                if active(Mutant::TimeoutDropsTheMessage) && waited && patience.exhausted() {
-                    return Err(NotReceived::Impatient);
-                }
                 let awaited = state.waiting_senders > 0;
                 drop(state);
-                if awaited && !active(Mutant::ReceiveWakesNobody) {
+                if awaited {
                     self.writable.notify_one();
                 }
                 return Ok(message);
             }
-            if state.senders == 0 || (waited && active(Mutant::ReceiveWaitsOnce)) {
+            if state.senders == 0 {
                 return Err(NotReceived::Disconnected);
             }
             if patience.exhausted() {
@@ -139,7 +108,6 @@ impl<T: Send + 'static> Queue<T> {
             state.waiting_receivers += 1;
             state = patience.wait(&self.readable, state);
             state.waiting_receivers -= 1;
-            waited = true;
         }
     }
 
@@ -153,19 +121,10 @@ impl<T: Send + 'static> Queue<T> {
 
     pub(super) fn remove_sender(&self) {
         let mut state = lock(&self.state);
-        if active(Mutant::LastSenderNotifiesFirst) {
-            drop(state);
-            self.readable.notify_all();
-            lock(&self.state).senders -= 1;
-            return;
-        }
         state.senders -= 1;
-        if active(Mutant::SenderCountedOffTwice) {
-            state.senders = state.senders.saturating_sub(1);
-        }
         if state.senders == 0 {
             drop(state);
-            wake_all(&self.readable, Mutant::LastSenderWakesOne);
+            self.readable.notify_all();
         }
     }
 
@@ -180,24 +139,8 @@ impl<T: Send + 'static> Queue<T> {
             // Nobody can receive these any more. They are dropped after the lock: their `Drop` is not our code.
             let undelivered = mem::take(&mut state.buffer);
             drop(state);
-            wake_all(&self.writable, Mutant::LastReceiverWakesOne);
-            if active(Mutant::LastReceiverLeaks) {
-                return mem::forget(undelivered);
-            }
-            if active(Mutant::LastReceiverDropsTwice) {
-                return drop_twice(undelivered);
-            }
+            self.writable.notify_all();
             drop(undelivered);
         }
-    }
-}
-
-/// The mistake of [`Mutant::LastReceiverDropsTwice`].
-fn drop_twice<T>(messages: VecDeque<T>) {
-    for message in messages {
-        // SAFETY: there is none, and that is the mistake that is planted: the message is dropped here and below. Only a build with
-        // mutants comes here, in a process of its own, which may abort where messages own memory: that is a catch as well.
-        drop(unsafe { std::ptr::read(&raw const message) });
-        drop(message);
     }
 }
