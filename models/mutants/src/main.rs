@@ -27,7 +27,7 @@ use anyhow::{Context, Result};
 use harness::verify::Method;
 
 use self::builds::Builds;
-use self::results::{Detection, EXPLORERS, METHODS, MutantResult, ORIGINAL, Results};
+use self::results::{EXPLORERS, METHODS, MutantResult, ORIGINAL, Results};
 use self::table::Mutant;
 use self::workspace::project;
 

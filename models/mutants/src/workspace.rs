@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use instrument::files::{Tree, read_tree, write_tree};
-use toml_edit::{Array, DocumentMut, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::rewrite::rewrite;
 use crate::table::Mutant;
@@ -33,6 +33,15 @@ const SWITCH_DECLARATION: &str = "\nextern crate self as harness;\npub mod mutan
 /// The members of the mutated workspace.
 const MEMBERS: [&str; 4] = ["harness", "models", "models/subject", "verify"];
 
+/// The folders of the project that are copied, each without these of its entries.
+const FOLDERS: [(&str, &[&str]); 5] = [
+    ("harness", &["tests", "runners"]),
+    ("models/src", &[]),
+    ("models/tests", &[]),
+    ("models/subject", &[]),
+    ("verify/src", &[]),
+];
+
 const LOCK: &str = "Cargo.lock";
 
 /// The project's lock file from which cargo made that of the mutated workspace.
@@ -40,7 +49,11 @@ const LOCK_ORIGIN: &str = "Cargo.lock.origin";
 
 /// The project's folder.
 pub(crate) fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("the crate is in models/mutants")
+        .to_owned()
 }
 
 /// Writes the mutated workspace to `folder`, touching only what changed.
@@ -65,8 +78,8 @@ pub(crate) fn generate(folder: &Path, mutants: &[Mutant]) -> Result<()> {
 /// The files of the mutated workspace.
 fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
     let mut tree = Tree::new();
-    for folder in ["harness/src", "models/src", "models/tests", "models/subject", "verify/src"] {
-        let files = read_tree(&project.join(folder), &[])?;
+    for (folder, left_out) in FOLDERS {
+        let files = read_tree(&project.join(folder), left_out)?;
         tree.extend(files.into_iter().map(|(path, bytes)| (Path::new(folder).join(path), bytes)));
     }
     for mutant in mutants {
@@ -99,8 +112,11 @@ fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
     manifest("Cargo.toml", |manifest| {
         let workspace = &mut manifest["workspace"];
         workspace["members"] = value(MEMBERS.into_iter().collect::<Array>());
-        workspace["default-members"] = toml_edit::Item::None;
-        manifest["profile"]["release"]["package"] = toml_edit::Item::None;
+        workspace["default-members"] = Item::None;
+        // Of the switched code, only errors are worth a line.
+        workspace["lints"] =
+            Item::Table(Table::from_iter([("rust", InlineTable::from_iter([("warnings", "allow")]))]));
+        manifest["profile"]["release"]["package"] = Item::None;
     })?;
     // Tests and benchmarks of these packages are not copied.
     manifest("harness/Cargo.toml", |manifest| {
