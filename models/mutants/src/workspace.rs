@@ -116,7 +116,9 @@ fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
         // Of the switched code, only errors are worth a line.
         workspace["lints"] =
             Item::Table(Table::from_iter([("rust", InlineTable::from_iter([("warnings", "allow")]))]));
-        manifest["profile"]["release"]["package"] = Item::None;
+        let level = || Item::Value(InlineTable::from_iter([("opt-level", 0)]).into());
+        manifest["profile"]["release"]["package"] =
+            Item::Table(Table::from_iter(["harness", "models", "subject"].map(|member| (member, level()))));
     })?;
     // Tests and benchmarks of these packages are not copied.
     manifest("harness/Cargo.toml", |manifest| {
