@@ -28,11 +28,8 @@ const ADAPTER: &str = "adapter.rs";
 const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/stand-ins/*", "models/subject"];
 
 /// Of the models, what is not explored: other programs, what is generated, what was found.
-const MODELS_LEFT_OUT: [&str; 8] =
-    ["adapters", "instrument", "known", "mutants.json", "planted", "shim", "src", "subject"];
-
-/// Of the models' library, its programs.
-const SOURCE_LEFT_OUT: [&str; 1] = ["bin"];
+const MODELS_LEFT_OUT: [&str; 7] =
+    ["adapters", "instrument", "known", "mutants", "planted", "shim", "subject"];
 
 /// The instrumented copy, in the workspace.
 pub(super) const COPY: &str = "source";
@@ -79,7 +76,6 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     copy(&project.join("harness"), &folder.join("harness"), &LEFT_OUT)?;
     let (models, own) = (project.join("models"), folder.join("models"));
     copy(&models, &own, &MODELS_LEFT_OUT)?;
-    copy(&models.join("src"), &own.join("src"), &SOURCE_LEFT_OUT)?;
     copy(&models.join("shim"), &own.join("shim"), &[])?;
     let subject_folder = own.join("subject");
     if let Some(adapter) = of.adapter.file() {
