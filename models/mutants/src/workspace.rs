@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use instrument::files::{Tree, read_tree, write_tree};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::rewrite::rewrite;
-use crate::table::Mutant;
+use crate::table::{Edit, Mutant};
 
 /// The environment variable that names the mutant of a process. Without it, the process runs the original code.
 pub(crate) const VARIABLE: &str = "CHANLAB_MUTANT";
@@ -83,9 +83,8 @@ fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
         tree.extend(files.into_iter().map(|(path, bytes)| (Path::new(folder).join(path), bytes)));
     }
     for mutant in mutants {
-        for edit in &mutant.edits {
-            let known = tree.contains_key(Path::new(&edit.file));
-            anyhow::ensure!(known, "mutant {}: the workspace has no file {}", mutant.name, edit.file);
+        for Edit { file, .. } in &mutant.edits {
+            ensure!(tree.contains_key(Path::new(file)), "mutant {}: there is no file {file}", mutant.name);
         }
     }
     for (path, bytes) in &mut tree {
@@ -116,9 +115,7 @@ fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
         // Of the switched code, only errors are worth a line.
         workspace["lints"] =
             Item::Table(Table::from_iter([("rust", InlineTable::from_iter([("warnings", "allow")]))]));
-        let level = || Item::Value(InlineTable::from_iter([("opt-level", 0)]).into());
-        manifest["profile"]["release"]["package"] =
-            Item::Table(Table::from_iter(["harness", "models", "subject"].map(|member| (member, level()))));
+        manifest["profile"]["release"]["package"] = Item::None;
     })?;
     // Tests and benchmarks of these packages are not copied.
     manifest("harness/Cargo.toml", |manifest| {
