@@ -22,7 +22,7 @@ use crate::failure;
 static EXPLORING: Mutex<()> = Mutex::new(());
 
 /// The environment variable that names the file of the records, in place of that of the target directory.
-const RECORDS: &str = "CHANLAB_MODEL_RECORDS";
+const REPORTS: &str = "CHANLAB_MODEL_REPORTS";
 
 /// What is explored, and how far.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ pub fn model(
     bounds: Bounds,
     body: impl Fn() + Sync + Send + 'static,
 ) {
-    let file = env::var_os(RECORDS).map_or_else(|| record::target_dir().join(MODELS_FILE), PathBuf::from);
+    let file = env::var_os(REPORTS).map_or_else(|| record::target_dir().join(MODELS_FILE), PathBuf::from);
     Model { name, subject, bounds }.run(Recorder::new(file), body);
 }
 

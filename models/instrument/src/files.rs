@@ -47,7 +47,8 @@ pub fn write_tree(folder: &Path, tree: &Tree) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file unless it already has this content, since cargo compares modification times. Returns whether it wrote.
+/// Writes a file unless it already has this content, since cargo compares modification times. Returns whether
+/// it wrote.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! Builds the programs of the mutated workspace: the models for each explorer, and the worker that runs the other methods.
+//! Builds the programs of the mutated workspace: the models for each explorer, and the worker that runs the
+//! other methods.
 
 use std::env;
 use std::path::{Path, PathBuf, absolute};

@@ -6,8 +6,8 @@
 //! mutants --check   each mutant, only with the models that are recorded to catch it
 //! ```
 //!
-//! It fails when no method catches a mutant, when a method no longer catches one that it caught before, or when a method flags the
-//! original code.
+//! It fails when no method catches a mutant, when a method no longer catches one that it caught before, or
+//! when a method flags the original code.
 
 mod builds;
 mod results;
@@ -71,7 +71,8 @@ fn name(mutant: Option<&Mutant>) -> &str {
     mutant.map_or(ORIGINAL, |mutant| &mutant.name)
 }
 
-/// Runs every method over these mutants, or over all when none is named, and stores the results. Returns what is wrong with them.
+/// Runs every method over these mutants, or over all when none is named, and stores the results. Returns what
+/// is wrong with them.
 fn record(names: &[&str], mutants: &[Mutant]) -> Result<Vec<String>> {
     let earlier = stored()?;
     let builds = Builds::new(&METHODS, mutants)?;
@@ -130,7 +131,8 @@ fn check(mutants: &[Mutant]) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Runs the jobs, some at a time, and prints each result with the progress. The results are in the order of the jobs.
+/// Runs the jobs, some at a time, and prints each result with the progress. The results are in the order of
+/// the jobs.
 fn in_parallel<J: Sync, R: Send + std::fmt::Debug>(
     jobs: &[J],
     label: impl Fn(&J) -> String + Sync,

@@ -1,4 +1,5 @@
-//! The results: which method caught which mutant, stored in `models/mutants/results.json` and shown in `docs/mutants.md`.
+//! The results: which method caught which mutant, stored in `models/mutants/results.json` and shown in
+//! `docs/mutants.md`.
 //!
 //! Later runs are compared with the stored results: a method that caught a mutant has to catch it again.
 
@@ -26,9 +27,9 @@ pub(crate) const EXPLORERS: [Method; 2] = [Method::Loom, Method::Shuttle];
 pub(crate) const ORIGINAL: &str = "none";
 
 /// The bounds of every run, for the document.
-const BOUNDS: &str = "Bounds: loom explores all schedules of at most 2 preemptions (every schedule of a small model), shuttle 2,000\n\
-     random and PCT schedules (depth 3) of each model, and the other methods run cases for 2 seconds. `scripts/mutants` measured the\n\
-     times on an arbitrary machine: compare them only within the table.";
+const BOUNDS: &str = "Bounds: loom explores all schedules of at most 2 preemptions (every schedule of a small model), shuttle\n\
+     2,000 random and PCT schedules (depth 3) of each model, and the other methods run cases for 2 seconds.\n\
+     `scripts/mutants` measured the times on an arbitrary machine: compare them only within the table.";
 
 /// The result of a method on a mutant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,7 +103,8 @@ impl Results {
         self.rows.iter().find(|row| row.mutant == mutant)
     }
 
-    /// What is wrong with the results: a mutant that no method caught, or a method that flags the original code.
+    /// What is wrong with the results: a mutant that no method caught, or a method that flags the original
+    /// code.
     pub(crate) fn faults(&self, mutants: &[Mutant]) -> Vec<String> {
         let mut faults = Vec::new();
         match self.row(ORIGINAL) {
@@ -144,11 +146,12 @@ impl Results {
         let mut text = format!(
             "# Mutants: which method catches which mistake\n\n\
              <!-- Written by scripts/mutants. Do not edit. -->\n\n\
-             Each row is a mutant: a mistake planted in a copy of the baseline or of a workload (`models/mutants/table`). Each column is a\n\
-             method of verification. A cell gives the number of executions or cases, and the seconds, until the method caught the mutant;\n\
-             `-` means that it did not. The first row is the original code, which no method may flag. For loom and shuttle, a cell counts\n\
-             the executions of the model that caught the mutant. Shuttle cannot catch a mistake of weak memory, because its atomics are\n\
-             sequentially consistent.\n\n\
+             Each row is a mutant: a mistake planted in a copy of the baseline or of a workload\n\
+             (`models/mutants/table`). Each column is a method of verification. A cell gives the number of executions or\n\
+             cases, and the seconds, until the method caught the mutant; `-` means that it did not. The first row is the\n\
+             original code, which no method may flag. For loom and shuttle, a cell counts the executions of the model that\n\
+             caught the mutant. Shuttle cannot catch a mistake of weak memory, because its atomics are sequentially\n\
+             consistent.\n\n\
              {BOUNDS}\n\n\
              **{} of {} mutants are caught.**\n\n",
             mutants.iter().filter(caught).count(),

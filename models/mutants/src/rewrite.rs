@@ -1,8 +1,9 @@
 //! Rewrites a source file so that every mutant of it is in one build, each behind a switch.
 //!
-//! An edit finds its code by text. White space matches any other white space, so the formatter may move the code. The code to
-//! replace stands between `«` and `»`; the text around them only makes the match unique, and without the marks all of the text is
-//! replaced. It must be an expression or whole statements, since it becomes
+//! An edit finds its code by text. White space matches any other white space, so the formatter may move the
+//! code. The code to replace stands between `«` and `»`; the text around them only makes the match unique,
+//! and without the marks all of the text is replaced. It must be an expression or whole statements, since it
+//! becomes
 //!
 //! ```text
 //! if harness::mutants::active("NAME") { WITH } else { ORIGINAL }

@@ -36,7 +36,7 @@ const SEED: u64 = 20_241_124;
 const BOUNDS: [(&str, &str); 2] = [("CHANLAB_LOOM_PREEMPTIONS", "2"), ("CHANLAB_SHUTTLE_ITERATIONS", "2000")];
 
 /// The environment variable that names the file of a model's record.
-const RECORDS: &str = "CHANLAB_MODEL_RECORDS";
+const REPORTS: &str = "CHANLAB_MODEL_REPORTS";
 
 /// A process that ended.
 struct Ended {
@@ -81,7 +81,8 @@ fn run(command: &mut Command, mutant: Option<&Mutant>, timeout: Duration) -> Res
     Ok(Ended { status, output, errors, seconds })
 }
 
-/// Explores models until one fails: first the one that caught the mutant last time, then those of its own test targets.
+/// Explores models until one fails: first the one that caught the mutant last time, then those of its own
+/// test targets.
 ///
 /// # Errors
 ///
@@ -124,13 +125,14 @@ pub(crate) fn catches(builds: &Builds, explorer: Method, mutant: &Mutant, name: 
 fn explore_model(model: &Model, mutant: Option<&Mutant>) -> Result<Option<Detection>> {
     let records = tempfile::NamedTempFile::new().context("cannot create a temporary file")?;
     let mut command = Command::new(&model.program);
-    command.args([&model.name, "--exact", "--nocapture"]).envs(BOUNDS).env(RECORDS, records.path());
+    command.args([&model.name, "--exact", "--nocapture"]).envs(BOUNDS).env(REPORTS, records.path());
     let ended = run(&mut command, mutant, MODEL_TIMEOUT)?;
     if ended.status.is_some_and(|status| status.success()) {
         return Ok(None);
     }
     let failed = failed_after(records.path())?;
-    // A model that hangs or is killed by a signal leaves no record. Any other failure without one has another cause than the mutant.
+    // A model that hangs or is killed by a signal leaves no record. Any other failure without one has another
+    // cause than the mutant.
     if failed.is_none() && ended.status.is_some_and(|status| status.code().is_some()) {
         bail!("{} failed without a record:\n{}", model.name, ended.errors);
     }
@@ -138,7 +140,8 @@ fn explore_model(model: &Model, mutant: Option<&Mutant>) -> Result<Option<Detect
     Ok(Some(Detection::Caught { by: model.name.clone(), after, seconds: ended.seconds }))
 }
 
-/// The number of executions after which a model failed, by the record in this file; `None` without a record of a failure.
+/// The number of executions after which a model failed, by the record in this file; `None` without a record
+/// of a failure.
 fn failed_after(records: &Path) -> Result<Option<u64>> {
     let text = fs::read_to_string(records).context("cannot read a model's record")?;
     Ok(text.lines().rev().find_map(|line| match from_str(line) {

@@ -1,4 +1,5 @@
-//! The mutated workspace: a copy of the project's harness, models and methods with every mutant behind its switch.
+//! The mutated workspace: a copy of the project's harness, models and methods with every mutant behind its
+//! switch.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,12 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 use crate::rewrite::rewrite;
 use crate::table::{Edit, Mutant};
 
-/// The environment variable that names the mutant of a process. Without it, the process runs the original code.
+/// The environment variable that names the mutant of a process. Without it, the process runs the original
+/// code.
 pub(crate) const VARIABLE: &str = "CHANLAB_MUTANT";
 
-/// The program of `verify` in the mutated workspace. Its name differs from the original's because both are built into one
-/// target folder.
+/// The program of `verify` in the mutated workspace. Its name differs from the original's because both are
+/// built into one target folder.
 pub(crate) const WORKER: &str = "chanlab-verify-mutants";
 
 /// The switch, added to the harness.
@@ -63,8 +65,8 @@ pub(crate) fn project() -> PathBuf {
 /// When an edit of the table is stale, or a file cannot be read or written.
 pub(crate) fn generate(folder: &Path, mutants: &[Mutant]) -> Result<()> {
     let mut tree = mutated(&project(), mutants)?;
-    // Cargo removes unused packages from the lock file. The harness embeds the file, so its changes are kept while they are
-    // valid; otherwise every run would rebuild the harness.
+    // Cargo removes unused packages from the lock file. The harness embeds the file, so its changes are kept
+    // while they are valid; otherwise every run would rebuild the harness.
     let old = if folder.is_dir() { read_tree(folder, &[])? } else { Tree::new() };
     let decides = |path: &&PathBuf| path.ends_with("Cargo.toml") || path.ends_with(LOCK_ORIGIN);
     if tree.keys().filter(decides).all(|path| old.get(path) == tree.get(path))

@@ -1,20 +1,23 @@
 //! The buffered flavour of the baseline: bounded and unbounded.
 //!
-//! The textbook monitor (C. A. R. Hoare, "Monitors: an operating system structuring concept", 1974, §4 "bounded buffer"):
-//! each wait is inside a loop that looks again, since a woken waiter may find that another thread was faster.
+//! The textbook monitor (C. A. R. Hoare, "Monitors: an operating system structuring concept", 1974, §4
+//! "bounded buffer"). Each wait is inside a loop that checks again, because another thread may have been
+//! faster than the woken one.
 
 use std::collections::VecDeque;
 use std::mem;
 
-use super::{NotReceived, NotSent, Patience};
+use super::{NotReceived, NotSent, WaitMode};
 use crate::sync::{Condvar, Mutex, lock};
 
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
-    /// Notified once for each message pushed while a receiver waits, and for all when the last sender goes.
+    /// Notifies one receiver for each message pushed while a receiver waits, and all when the last sender is
+    /// dropped.
     readable: Condvar,
-    /// Notified once for each message popped while a sender waits, and for all when the last receiver goes.
+    /// Notifies one sender for each message popped while a sender waits, and all when the last receiver is
+    /// dropped.
     writable: Condvar,
 }
 
@@ -22,12 +25,13 @@ pub(super) struct Queue<T> {
 struct State<T> {
     /// At most `limit` messages, oldest first. Empty for good once `receivers` is 0.
     buffer: VecDeque<T>,
-    /// Messages held at most; `usize::MAX` when unbounded.
+    /// The capacity; `usize::MAX` when unbounded.
     limit: usize,
-    /// Live handles.
+    /// The numbers of open handles.
     senders: usize,
     receivers: usize,
-    /// Threads inside a wait, or woken and not yet holding the lock: never fewer than those that need a notification.
+    /// The numbers of threads that wait, or are woken and do not hold the lock yet: at least those that need
+    /// a notification.
     waiting_senders: usize,
     waiting_receivers: usize,
 }
@@ -49,7 +53,7 @@ impl<T: Send + 'static> Queue<T> {
     pub(super) fn new(limit: Option<usize>) -> Self {
         Queue {
             state: Mutex::new(State {
-                // A bounded ring is allocated at once, as crossbeam's is; an unbounded one grows.
+                // A bounded ring is allocated at once, like crossbeam's; an unbounded one grows.
                 buffer: VecDeque::with_capacity(limit.unwrap_or(0)),
                 limit: limit.unwrap_or(usize::MAX),
                 senders: 1,
@@ -63,7 +67,7 @@ impl<T: Send + 'static> Queue<T> {
     }
 
     #[inline]
-    pub(super) fn send(&self, message: T, patience: &Patience) -> Result<(), NotSent<T>> {
+    pub(super) fn send(&self, message: T, wait_mode: &WaitMode) -> Result<(), NotSent<T>> {
         let mut state = lock(&self.state);
         loop {
             if state.receivers == 0 {
@@ -78,17 +82,17 @@ impl<T: Send + 'static> Queue<T> {
                 }
                 return Ok(());
             }
-            if patience.exhausted() {
-                return Err(NotSent::Impatient(message));
+            if wait_mode.is_over() {
+                return Err(NotSent::GaveUp(message));
             }
             state.waiting_senders += 1;
-            state = patience.wait(&self.writable, state);
+            state = wait_mode.wait(&self.writable, state);
             state.waiting_senders -= 1;
         }
     }
 
     #[inline]
-    pub(super) fn recv(&self, patience: &Patience) -> Result<T, NotReceived> {
+    pub(super) fn recv(&self, wait_mode: &WaitMode) -> Result<T, NotReceived> {
         let mut state = lock(&self.state);
         loop {
             if let Some(message) = state.pop() {
@@ -102,11 +106,11 @@ impl<T: Send + 'static> Queue<T> {
             if state.senders == 0 {
                 return Err(NotReceived::Disconnected);
             }
-            if patience.exhausted() {
-                return Err(NotReceived::Impatient);
+            if wait_mode.is_over() {
+                return Err(NotReceived::GaveUp);
             }
             state.waiting_receivers += 1;
-            state = patience.wait(&self.readable, state);
+            state = wait_mode.wait(&self.readable, state);
             state.waiting_receivers -= 1;
         }
     }
@@ -136,7 +140,8 @@ impl<T: Send + 'static> Queue<T> {
         let mut state = lock(&self.state);
         state.receivers -= 1;
         if state.receivers == 0 {
-            // Nobody can receive these any more. They are dropped after the lock: their `Drop` is not our code.
+            // No receiver is left for these. They are dropped after the lock is released, since `Drop` runs
+            // foreign code.
             let undelivered = mem::take(&mut state.buffer);
             drop(state);
             self.writable.notify_all();
