@@ -9,8 +9,7 @@
 //! - [`meters`] is what a round costs beside wall time; [`latency`] is how long each of its messages took; [`fairness`] is how evenly its threads shared it.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
 //! - [`verify`] is what the methods that verify a channel are asked and answer; they are in the crate of that name.
-//! - [`sync`] is the synchronisation that chanlab's own code is written on: real, loom's or shuttle's; [`mutants`] are the
-//!   mistakes that can be planted in that code, to test what checks it.
+//! - [`sync`] is the synchronisation that chanlab's own code is written on: real, loom's or shuttle's.
 //! - [`shard`] splits a verification among machines.
 //!
 //! # Example
@@ -39,7 +38,6 @@ pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
-pub mod mutants;
 mod pace;
 pub mod params;
 #[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are put nowhere"))]

@@ -26,8 +26,8 @@
 //! # When a model fails
 //!
 //! The failure says in which execution, with which steps, and which command runs it again: by loom, whose exploration is
-//! deterministic, the same model fails in the same execution; by shuttle, the schedule itself is given. `scripts/mutants` shows for a
-//! set of planted mistakes ([`harness::mutants`]) that they are caught.
+//! deterministic, the same model fails in the same execution; by shuttle, the schedule itself is given. `scripts/mutants` plants
+//! mutants in the code and checks that the models catch them.
 //!
 //! [loom]: https://docs.rs/loom
 //! [shuttle]: https://docs.rs/shuttle
@@ -40,6 +40,5 @@ mod failure;
 pub mod needs;
 pub mod payload;
 mod runner;
-pub mod table;
 
 pub use self::runner::{Model, joined, model, unsupported};

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use harness::mutants::{Mutant, active};
 use subject::REPLAY;
 
 use self::written::Written;
@@ -56,10 +55,6 @@ impl Payloads {
     pub fn make(&self, producer: usize, seq: usize) -> Payload {
         let id = (producer, seq);
         self.counts().entry(id).or_default().made += 1;
-        if active(Mutant::LastReceiverDropsTwice) {
-            // A second drop must find the counts alive, and be counted.
-            mem::forget(self.clone());
-        }
         Payload { mark: WHOLE, id, written: Written::new(), payloads: self.clone() }
     }
 

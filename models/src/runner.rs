@@ -1,6 +1,8 @@
 //! Runs a model: explores it, says in one line how far that went, and leaves a record for the page.
 
+use std::env;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -19,8 +21,8 @@ use crate::failure;
 /// serialises that for a process: measured on two processors, two models at once take four times as long as each alone.
 static EXPLORING: Mutex<()> = Mutex::new(());
 
-/// The file of models that were built with mutants, which nobody reads but people.
-const MUTANTS_FILE: &str = "chanlab-mutants.jsonl";
+/// The environment variable that names the file of the records, in place of that of the target directory.
+const REPORTS: &str = "CHANLAB_MODEL_REPORTS";
 
 /// What is explored, and how far.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +48,8 @@ pub fn model(
     bounds: Bounds,
     body: impl Fn() + Sync + Send + 'static,
 ) {
-    // What becomes of a model of mutants is no news for the page.
-    let file = if cfg!(feature = "mutants") { MUTANTS_FILE } else { MODELS_FILE };
-    let recorder = Recorder::new(record::target_dir().join(file));
-    Model { name, subject, bounds }.run(recorder, body);
+    let file = env::var_os(REPORTS).map_or_else(|| record::target_dir().join(MODELS_FILE), PathBuf::from);
+    Model { name, subject, bounds }.run(Recorder::new(file), body);
 }
 
 /// Says that a model asks for what the channel does not have, and why: it is neither explored nor recorded.

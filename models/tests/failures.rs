@@ -1,8 +1,8 @@
 //! What a failing model says: each of these must fail, be told and recorded as a failure, and fail again when it is replayed.
 //!
 //! A model that fails may take its process with it, so each runs in a process of its own: this program again, with the
-//! name of one test. Only a build that explores can promise to find them; in others these tests end at once. That models find the
-//! mistakes people make is `scripts/mutants`' part.
+//! name of one test. Only a build that explores can promise to find them; in others these tests end at once. `scripts/mutants` shows
+//! that the models find likely mistakes in the code itself.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,10 +1,9 @@
-//! `mutex-deque`, the baseline: `Mutex<VecDeque>` and two `Condvar`s, as one would write it by hand.
+//! `mutex-deque`, the baseline: a `Mutex<VecDeque>` and two `Condvar`s, as one would write them by hand.
 //!
-//! It exists to be compared with, so it is written to be good at what it is and no more: waiters are counted so that
-//! nobody is notified in vain (a notification is a system call on Linux), notifications are sent after the lock is
-//! released, and messages are dropped outside it. The buffered flavour is `queue.rs`, the rendezvous `hand_off.rs`. Both are
-//! written on [`crate::sync`], so that loom and shuttle explore the code that is measured, and hold the switches of
-//! [`crate::mutants`], which are nothing in a usual build.
+//! Other channels are compared with it, so it is a good channel of its kind and no more. It counts waiters,
+//! because a notification without a waiter costs a system call on Linux; it notifies after it has released
+//! the lock; and it drops messages outside the lock. `queue.rs` is the buffered flavour and `hand_off.rs` the
+//! rendezvous. Both use [`crate::sync`], so that loom and shuttle explore the code that is measured.
 
 mod hand_off;
 mod queue;
@@ -17,7 +16,6 @@ use crate::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
-use crate::mutants::{Mutant, active};
 use crate::sync::{Arc, Condvar, Deadline, Guard};
 
 /// The channel `mutex-deque`.
@@ -55,52 +53,44 @@ impl Channel for MutexDeque {
 
 /// How long an operation may wait.
 #[derive(Debug)]
-enum Patience {
-    /// Not at all.
-    None,
+enum WaitMode {
+    /// It must not wait.
+    Never,
     /// Until the deadline.
     Until(Deadline),
-    /// For ever.
-    Endless,
+    /// Without a limit.
+    Forever,
 }
 
-impl Patience {
-    fn exhausted(&self) -> bool {
+impl WaitMode {
+    /// Whether the operation may not wait any longer.
+    fn is_over(&self) -> bool {
         match self {
-            Patience::None => true,
-            Patience::Until(deadline) => deadline.passed(),
-            Patience::Endless => false,
+            WaitMode::Never => true,
+            WaitMode::Until(deadline) => deadline.passed(),
+            WaitMode::Forever => false,
         }
     }
 
-    /// Waits for a notification. The caller has seen that its patience is not exhausted.
+    /// Waits for a notification. The caller has checked that the mode [is not over](WaitMode::is_over).
     #[track_caller]
     fn wait<'a, T: Send + 'static>(&self, condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
         match self {
-            Patience::Until(deadline) => deadline.wait(condvar, guard),
-            Patience::None | Patience::Endless => crate::sync::wait(condvar, guard),
+            WaitMode::Until(deadline) => deadline.wait(condvar, guard),
+            WaitMode::Never | WaitMode::Forever => crate::sync::wait(condvar, guard),
         }
     }
 }
 
-/// `notify_all`, or `notify_one` where `mutant` is planted.
-#[track_caller]
-fn wake_all(condvar: &Condvar, mutant: Mutant) {
-    if active(mutant) {
-        return condvar.notify_one();
-    }
-    condvar.notify_all();
-}
-
-/// Why a message was not sent.
+/// The reason why a message was not sent, with the message.
 enum NotSent<T> {
-    Impatient(T),
+    GaveUp(T),
     Disconnected(T),
 }
 
-/// Why no message was received.
+/// The reason why no message was received.
 enum NotReceived {
-    Impatient,
+    GaveUp,
     Disconnected,
 }
 
@@ -112,18 +102,18 @@ enum Flavour<T> {
 
 impl<T: Send + 'static> Flavour<T> {
     #[inline]
-    fn send(&self, message: T, patience: &Patience) -> Result<(), NotSent<T>> {
+    fn send(&self, message: T, wait_mode: &WaitMode) -> Result<(), NotSent<T>> {
         match self {
-            Flavour::Queue(queue) => queue.send(message, patience),
-            Flavour::HandOff(hand_off) => hand_off.send(message, patience),
+            Flavour::Queue(queue) => queue.send(message, wait_mode),
+            Flavour::HandOff(hand_off) => hand_off.send(message, wait_mode),
         }
     }
 
     #[inline]
-    fn recv(&self, patience: &Patience) -> Result<T, NotReceived> {
+    fn recv(&self, wait_mode: &WaitMode) -> Result<T, NotReceived> {
         match self {
-            Flavour::Queue(queue) => queue.recv(patience),
-            Flavour::HandOff(hand_off) => hand_off.recv(patience),
+            Flavour::Queue(queue) => queue.recv(wait_mode),
+            Flavour::HandOff(hand_off) => hand_off.recv(wait_mode),
         }
     }
 }
@@ -156,25 +146,23 @@ impl<T: Send + 'static> Drop for DequeSender<T> {
 impl<T: Send + 'static> Sender<T> for DequeSender<T> {
     #[inline]
     fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.flavour.send(message, &Patience::Endless).map_err(|error| match error {
-            NotSent::Disconnected(message) | NotSent::Impatient(message) => {
-                SendError { message: Some(message) }
-            }
+        self.flavour.send(message, &WaitMode::Forever).map_err(|error| match error {
+            NotSent::Disconnected(message) | NotSent::GaveUp(message) => SendError { message: Some(message) },
         })
     }
 
     #[inline]
     fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.flavour.send(message, &Patience::None).map_err(|error| match error {
-            NotSent::Impatient(message) => TrySendError::Full(message),
+        self.flavour.send(message, &WaitMode::Never).map_err(|error| match error {
+            NotSent::GaveUp(message) => TrySendError::Full(message),
             NotSent::Disconnected(message) => TrySendError::Disconnected(message),
         })
     }
 
     #[inline]
     fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.flavour.send(message, &Patience::Until(Deadline::after(timeout))).map_err(|error| match error {
-            NotSent::Impatient(message) => SendTimeoutError::Timeout(message),
+        self.flavour.send(message, &WaitMode::Until(Deadline::after(timeout))).map_err(|error| match error {
+            NotSent::GaveUp(message) => SendTimeoutError::Timeout(message),
             NotSent::Disconnected(message) => SendTimeoutError::Disconnected(message),
         })
     }
@@ -198,21 +186,21 @@ impl<T: Send + 'static> Drop for DequeReceiver<T> {
 impl<T: Send + 'static> Receiver<T> for DequeReceiver<T> {
     #[inline]
     fn recv(&self) -> Result<T, RecvError> {
-        self.flavour.recv(&Patience::Endless).map_err(|_| RecvError)
+        self.flavour.recv(&WaitMode::Forever).map_err(|_| RecvError)
     }
 
     #[inline]
     fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.flavour.recv(&Patience::None).map_err(|error| match error {
-            NotReceived::Impatient => TryRecvError::Empty,
+        self.flavour.recv(&WaitMode::Never).map_err(|error| match error {
+            NotReceived::GaveUp => TryRecvError::Empty,
             NotReceived::Disconnected => TryRecvError::Disconnected,
         })
     }
 
     #[inline]
     fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.flavour.recv(&Patience::Until(Deadline::after(timeout))).map_err(|error| match error {
-            NotReceived::Impatient => RecvTimeoutError::Timeout,
+        self.flavour.recv(&WaitMode::Until(Deadline::after(timeout))).map_err(|error| match error {
+            NotReceived::GaveUp => RecvTimeoutError::Timeout,
             NotReceived::Disconnected => RecvTimeoutError::Disconnected,
         })
     }

@@ -8,7 +8,6 @@ use crate::fault::Fault;
 use crate::holders::{Held, Holders};
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
-use crate::mutants::{Mutant, active};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::workload::{RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
@@ -158,9 +157,7 @@ pub(super) fn forward<T>(
     sender: &impl Sender<T>,
 ) -> Result<(), Fault> {
     while let Ok(message) = receiver.recv() {
-        if active(Mutant::ForwarderDropsWhenFull) {
-            drop(sender.try_send(message));
-        } else if sender.send(message).is_err() {
+        if sender.send(message).is_err() {
             return Err(Fault::EarlyDisconnect { thread: "forwarder" });
         }
     }

@@ -25,7 +25,6 @@ use crate::fault::Fault;
 use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
-use crate::mutants::{Mutant, active};
 use crate::pace::pause;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
@@ -49,9 +48,6 @@ pub enum Refill {
 /// One tick: puts a token into the bucket, or drops it when the bucket is full. Never waits.
 #[inline]
 pub fn refill<T>(bucket: &impl Sender<T>, token: T) -> Refill {
-    if active(Mutant::RefillWaits) {
-        return if bucket.send(token).is_ok() { Refill::Added } else { Refill::Abandoned };
-    }
     match bucket.try_send(token) {
         Ok(()) => Refill::Added,
         Err(TrySendError::Full(_)) => Refill::Full,
@@ -70,26 +66,13 @@ pub fn tick<T>(
     mut pause: impl FnMut(),
 ) -> u64 {
     let mut added = initial;
-    // Only a mutant looks at it.
-    let mut owed = 0_u64;
     loop {
         match refill(bucket, mint(added)) {
-            Refill::Added => {
-                added += 1;
-                if active(Mutant::RefillsTwice) && owed > 0 {
-                    owed -= 1;
-                    continue;
-                }
-            }
-            Refill::Full => {
-                refused(added);
-                owed += 1;
-            }
+            Refill::Added => added += 1,
+            Refill::Full => refused(added),
             Refill::Abandoned => {
                 refused(added);
-                if !active(Mutant::TickerMissesTheEnd) {
-                    return added;
-                }
+                return added;
             }
         }
         pause();

@@ -17,7 +17,6 @@ use crate::fault::Fault;
 use crate::holders::Holders;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload};
-use crate::mutants::{Mutant, active};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
@@ -39,14 +38,14 @@ impl Quit {
     /// Tells all workers.
     pub fn raise(&self) {
         // Pairs with the Acquire load in `raised`: whoever sees the flag sees what was done before it was raised.
-        self.0.store(true, if active(Mutant::QuitIsRelaxed) { Ordering::Relaxed } else { Ordering::Release });
+        self.0.store(true, Ordering::Release);
     }
 
     /// Whether it was raised.
     #[inline]
     pub fn raised(&self) -> bool {
         // Pairs with the Release store in `raise`.
-        self.0.load(if active(Mutant::QuitIsRelaxed) { Ordering::Relaxed } else { Ordering::Acquire })
+        self.0.load(Ordering::Acquire)
     }
 }
 
@@ -85,9 +84,6 @@ pub fn serve<J, R>(
         let Ok(job) = jobs.recv() else {
             return Stopped::NoMoreJobs;
         };
-        if active(Mutant::QuitForgetsTheJob) && quit.raised() {
-            break;
-        }
         if results.send(run(job)).is_err() {
             return Stopped::NoCollector;
         }
@@ -127,9 +123,6 @@ pub fn submit<J>(
 
 /// Runs a job that may fail or panic; either is an outcome, and not the end of the worker.
 pub fn outcome<R>(job: impl FnOnce() -> Result<R, String>) -> Outcome<R> {
-    if active(Mutant::PanicKillsTheWorker) {
-        return job().map_or_else(Outcome::Failed, Outcome::Done);
-    }
     match catch_unwind(AssertUnwindSafe(job)) {
         Ok(Ok(value)) => Outcome::Done(value),
         Ok(Err(reason)) => Outcome::Failed(reason),

@@ -83,6 +83,7 @@
 //! ```
 
 pub mod cfg;
+pub mod files;
 pub mod library;
 pub mod manifest;
 mod rule;

@@ -1,40 +1,40 @@
 //! The rendezvous flavour of the baseline: a true hand-off.
 //!
-//! A send ends only when a receiver that was inside a receive *during* that send has the message. To hold that strictly,
-//! a message is bound to one particular waiting receiver: were it merely queued for "some receiver that waits", a receiver
-//! that arrived after the send had returned could take it, and the two calls would never have met. Each waiter therefore
-//! has a ticket. A condition variable cannot wake a particular thread, so all waiters of one side are woken and look for
-//! their own ticket; with many waiters that costs, and a rendezvous is not what one builds from these parts for speed.
+//! A send returns only when a receiver that was inside a receive *during* that send has the message. To
+//! guarantee this, a message is bound to one waiting receiver. If it were queued for any waiting receiver,
+//! one that arrived after the send had returned could take it, and the two calls would never have met. Each
+//! waiter therefore has a ticket. A condition variable cannot wake a particular thread, so all waiters of one
+//! side wake and search for their own ticket. This is slow with many waiters, but a fast rendezvous is not
+//! built from these parts anyway.
 
 use std::collections::VecDeque;
 
-use super::{NotReceived, NotSent, Patience, wake_all};
-use crate::mutants::{Mutant, active};
+use super::{NotReceived, NotSent, WaitMode};
 use crate::sync::{Condvar, Mutex, lock};
 
-/// Names one waiting call; never used twice in a channel.
+/// Identifies one waiting call; never used twice in a channel.
 type Ticket = u64;
 
 #[derive(Debug)]
 pub(super) struct HandOff<T> {
     state: Mutex<State<T>>,
-    /// Notified when a message was bound to a waiting receiver, and when the last sender goes.
+    /// Notifies when a message is bound to a waiting receiver, and when the last sender is dropped.
     handed: Condvar,
-    /// Notified when an offer was taken, and when the last receiver goes.
+    /// Notifies when an offer is taken, and when the last receiver is dropped.
     taken: Condvar,
 }
 
-/// Receivers in `idle` and messages in `offers` are never both present: whoever comes second completes the other.
+/// `idle` and `offers` are never both non-empty: the call that comes second completes the first.
 #[derive(Debug)]
 struct State<T> {
     /// Waiting receivers without a message, in order of arrival.
     idle: VecDeque<Ticket>,
-    /// Messages bound to a waiting receiver that has not woken yet, under that receiver's ticket.
+    /// Messages bound to a waiting receiver that has not woken yet, with the ticket of the receiver.
     handed: VecDeque<(Ticket, T)>,
-    /// Messages of waiting senders, in order of arrival, under the sender's ticket.
+    /// Messages of waiting senders in order of arrival, with the ticket of the sender.
     offers: VecDeque<(Ticket, T)>,
     next_ticket: Ticket,
-    /// Live handles.
+    /// The numbers of open handles.
     senders: usize,
     receivers: usize,
 }
@@ -47,7 +47,7 @@ impl<T> State<T> {
     }
 }
 
-/// Takes the message under `ticket` out of `messages`, if it is there.
+/// Removes the message with this ticket from `messages`, if there is one.
 fn take<T>(messages: &mut VecDeque<(Ticket, T)>, ticket: Ticket) -> Option<T> {
     let index = messages.iter().position(|(other, _)| *other == ticket)?;
     messages.remove(index).map(|(_, message)| message)
@@ -69,7 +69,7 @@ impl<T: Send + 'static> HandOff<T> {
         }
     }
 
-    pub(super) fn send(&self, message: T, patience: &Patience) -> Result<(), NotSent<T>> {
+    pub(super) fn send(&self, message: T, wait_mode: &WaitMode) -> Result<(), NotSent<T>> {
         let mut state = lock(&self.state);
         if state.receivers == 0 {
             return Err(NotSent::Disconnected(message));
@@ -77,74 +77,58 @@ impl<T: Send + 'static> HandOff<T> {
         if let Some(receiver) = state.idle.pop_front() {
             state.handed.push_back((receiver, message));
             drop(state);
-            wake_all(&self.handed, Mutant::HandOffWakesOne);
+            self.handed.notify_all();
             return Ok(());
         }
-        if patience.exhausted() {
-            return Err(NotSent::Impatient(message));
+        if wait_mode.is_over() {
+            return Err(NotSent::GaveUp(message));
         }
         let ticket = state.issue();
         state.offers.push_back((ticket, message));
-        if active(Mutant::SendDoesNotMeet) {
-            return Ok(());
-        }
         loop {
-            state = patience.wait(&self.taken, state);
-            // An offer that is gone was taken: only its own sender may withdraw it.
+            state = wait_mode.wait(&self.taken, state);
+            // An offer that is gone was taken, since only its own sender may withdraw it.
             if !state.offers.iter().any(|(other, _)| *other == ticket) {
                 return Ok(());
             }
             let disconnected = state.receivers == 0;
-            if (disconnected || patience.exhausted())
+            if (disconnected || wait_mode.is_over())
                 && let Some(message) = take(&mut state.offers, ticket)
             {
                 return Err(if disconnected {
                     NotSent::Disconnected(message)
                 } else {
-                    NotSent::Impatient(message)
+                    NotSent::GaveUp(message)
                 });
             }
         }
     }
 
-    pub(super) fn recv(&self, patience: &Patience) -> Result<T, NotReceived> {
+    pub(super) fn recv(&self, wait_mode: &WaitMode) -> Result<T, NotReceived> {
         let mut state = lock(&self.state);
         if let Some((_, message)) = state.offers.pop_front() {
             drop(state);
-            wake_all(&self.taken, Mutant::TakenWakesOne);
+            self.taken.notify_all();
             return Ok(message);
         }
         if state.senders == 0 {
             return Err(NotReceived::Disconnected);
         }
-        if patience.exhausted() {
-            return Err(NotReceived::Impatient);
+        if wait_mode.is_over() {
+            return Err(NotReceived::GaveUp);
         }
         let ticket = state.issue();
         state.idle.push_back(ticket);
         loop {
-            state = patience.wait(&self.handed, state);
-            if (active(Mutant::ClockBeforeHandOff) && patience.exhausted())
-                || (active(Mutant::EndBeforeHandOff) && state.senders == 0)
-            {
-                state.idle.retain(|other| *other != ticket);
-                return Err(NotReceived::Impatient);
-            }
-            if active(Mutant::AnyReceiverTakes)
-                && let Some((_, message)) = state.handed.pop_front()
-            {
-                return Ok(message);
-            }
-            // First of all: a sender that bound its message to this receiver has already returned.
+            state = wait_mode.wait(&self.handed, state);
+            // This comes first: a sender that bound its message to this receiver has already returned.
             if let Some(message) = take(&mut state.handed, ticket) {
                 return Ok(message);
             }
             let disconnected = state.senders == 0;
-            if disconnected || patience.exhausted() {
-                if !active(Mutant::TimedOutReceiverStays) {
-                    state.idle.retain(|other| *other != ticket);
-                }
-                return Err(if disconnected { NotReceived::Disconnected } else { NotReceived::Impatient });
+            if disconnected || wait_mode.is_over() {
+                state.idle.retain(|other| *other != ticket);
+                return Err(if disconnected { NotReceived::Disconnected } else { NotReceived::GaveUp });
             }
         }
     }
@@ -171,7 +155,7 @@ impl<T: Send + 'static> HandOff<T> {
         state.receivers -= 1;
         if state.receivers == 0 {
             drop(state);
-            wake_all(&self.taken, Mutant::LastReceiverOfHandOffWakesOne);
+            self.taken.notify_all();
         }
     }
 }

@@ -27,10 +27,8 @@ const ADAPTER: &str = "adapter.rs";
 const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/wrappers/*", "models/subject"];
 
 /// The entries of `models/` that are not copied, or copied by themselves.
-const MODELS_LEFT_OUT: [&str; 6] = ["instrument", "mutants.json", "planted", "shim", "src", "subject"];
+const MODELS_LEFT_OUT: [&str; 6] = ["defects", "driver", "instrument", "mutants", "shim", "subject"];
 
-/// Of the models' library, its programs.
-const SOURCE_LEFT_OUT: [&str; 1] = ["bin"];
 
 /// The instrumented copy, in the workspace.
 pub(super) const COPY: &str = "source";
@@ -72,7 +70,6 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     copy(&project.join("harness"), &folder.join("harness"), &LEFT_OUT)?;
     let (models, own) = (project.join("models"), folder.join("models"));
     copy(&models, &own, &MODELS_LEFT_OUT)?;
-    copy(&models.join("src"), &own.join("src"), &SOURCE_LEFT_OUT)?;
     copy(&models.join("shim"), &own.join("shim"), &[])?;
     let sut = own.join("subject");
     let adapter = of.adapter.file();

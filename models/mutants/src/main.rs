@@ -1,0 +1,174 @@
+//! Runs every method over every mutant and records which of them catch it; `scripts/mutants` starts it.
+//!
+//! ```text
+//! mutants           every mutant: writes models/mutants/results.json and docs/mutants.md
+//! mutants NAME...   these mutants only (`none`: the original code); the other results stay
+//! mutants --check   each mutant, only with the models that are recorded to catch it
+//! ```
+//!
+//! It fails when no method catches a mutant, when a method no longer catches one that it caught before, or
+//! when a method flags the original code.
+
+mod builds;
+mod results;
+mod rewrite;
+mod runs;
+mod table;
+mod workspace;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use anyhow::{Context, Result};
+use harness::verify::Method;
+
+use self::builds::Builds;
+use self::results::{EXPLORERS, METHODS, MutantResult, ORIGINAL, Results};
+use self::table::Mutant;
+use self::workspace::project;
+
+/// The number of processes at a time.
+const JOBS: usize = 2;
+
+const RESULTS: &str = "models/mutants/results.json";
+const DOCUMENT: &str = "docs/mutants.md";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = table::mutants().and_then(|mutants| match arguments[..] {
+        ["--check"] => check(&mutants),
+        ref names => match names.iter().find(|name| !is_known(name, &mutants)) {
+            None => record(names, &mutants),
+            Some(name) => {
+                eprintln!("error: unknown mutant `{name}`: give --check or names from {DOCUMENT}");
+                std::process::exit(2);
+            }
+        },
+    });
+    let errors = outcome.unwrap_or_else(|error| vec![format!("{error:#}")]);
+    for error in &errors {
+        eprintln!("error: {error}");
+    }
+    if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn is_known(name: &str, mutants: &[Mutant]) -> bool {
+    name == ORIGINAL || mutants.iter().any(|mutant| mutant.name == name)
+}
+
+fn stored() -> Result<Results> {
+    let text =
+        fs::read_to_string(project().join(RESULTS)).with_context(|| format!("cannot read {RESULTS}"))?;
+    serde_json::from_str(&text).with_context(|| format!("malformed {RESULTS}"))
+}
+
+fn name(mutant: Option<&Mutant>) -> &str {
+    mutant.map_or(ORIGINAL, |mutant| &mutant.name)
+}
+
+/// Runs every method over these mutants, or over all when none is named, and stores the results. Returns what
+/// is wrong with them.
+fn record(names: &[&str], mutants: &[Mutant]) -> Result<Vec<String>> {
+    let earlier = stored()?;
+    let builds = Builds::new(&METHODS, mutants)?;
+    let rows: Vec<Option<&Mutant>> = [None]
+        .into_iter()
+        .chain(mutants.iter().map(Some))
+        .filter(|row| names.is_empty() || names.contains(&name(*row)))
+        .collect();
+    let jobs: Vec<(Option<&Mutant>, Method)> =
+        rows.iter().flat_map(|&mutant| METHODS.map(|method| (mutant, method))).collect();
+    let label = |&(mutant, method): &(Option<&Mutant>, Method)| format!("{} {method}", name(mutant));
+    let detections = in_parallel(&jobs, label, |&(mutant, method)| {
+        if EXPLORERS.contains(&method) {
+            let hint = earlier.row(name(mutant)).and_then(|row| row.caught_by(method));
+            runs::explore(&builds, method, mutant, hint)
+        } else {
+            runs::run_method(&builds, method, mutant)
+        }
+    })?;
+    let rows = rows.into_iter().zip(detections.chunks(METHODS.len())).map(|(mutant, detections)| {
+        MutantResult { mutant: name(mutant).to_owned(), detections: detections.to_vec() }
+    });
+    let mut results = Results { rows: rows.collect() };
+    // Results of other mutants stay, except those of mutants that no longer exist.
+    let all = [ORIGINAL].into_iter().chain(mutants.iter().map(|mutant| mutant.name.as_str()));
+    results.rows = all.filter_map(|name| results.row(name).or(earlier.row(name)).cloned()).collect();
+    let json = serde_json::to_string_pretty(&results)? + "\n";
+    for (file, text) in [(RESULTS, json), (DOCUMENT, results.document(mutants))] {
+        fs::write(project().join(file), text).with_context(|| format!("cannot write {file}"))?;
+        println!("wrote {file}");
+    }
+    Ok([results.faults(mutants), results.no_longer_caught(&earlier)].concat())
+}
+
+/// Explores, for each mutant, the models that are recorded to catch it. Returns those that no longer do.
+fn check(mutants: &[Mutant]) -> Result<Vec<String>> {
+    let stored = stored()?;
+    let mut jobs = Vec::new();
+    for mutant in mutants {
+        let row = stored.row(&mutant.name).with_context(|| {
+            format!("{RESULTS} has no result of mutant {0}: run scripts/mutants {0}", mutant.name)
+        })?;
+        jobs.extend(row.models().map(|(explorer, model)| (mutant, explorer, model)));
+    }
+    let builds = Builds::new(&EXPLORERS, mutants)?;
+    let label =
+        |&(mutant, explorer, model): &(&Mutant, Method, &str)| format!("{} {explorer} {model}", mutant.name);
+    let caught = in_parallel(&jobs, label, |&(mutant, explorer, model)| {
+        runs::catches(&builds, explorer, mutant, model)
+    })?;
+    let lost = jobs.iter().zip(caught).filter(|(_, caught)| !caught);
+    Ok(lost
+        .map(|((mutant, explorer, model), _)| {
+            format!("{explorer} no longer catches mutant {} with model {model}", mutant.name)
+        })
+        .collect())
+}
+
+/// Runs the jobs, some at a time, and prints each result with the progress. The results are in the order of
+/// the jobs.
+fn in_parallel<J: Sync, R: Send + std::fmt::Debug>(
+    jobs: &[J],
+    label: impl Fn(&J) -> String + Sync,
+    run: impl Fn(&J) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let began = Instant::now();
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(jobs.len()));
+    thread::scope(|scope| {
+        for _ in 0..JOBS.min(jobs.len()) {
+            scope.spawn(|| {
+                // Relaxed: each number goes to one thread, in whatever order.
+                while let (index, Some(job)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    (index, jobs.get(index))
+                } {
+                    let result = run(job);
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    let line = format!("{}: {result:?}", label(job));
+                    results.push((index, result));
+                    println!("{}  {line}", progress(began.elapsed(), results.len(), jobs.len()));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The time, how many jobs are done, and on a terminal an estimate of the time left.
+fn progress(elapsed: Duration, done: usize, all: usize) -> String {
+    let progress = format!("{:>5.0} s  {done} of {all}", elapsed.as_secs_f64());
+    if !io::stdout().is_terminal() {
+        return progress;
+    }
+    let left = elapsed.as_secs_f64() * (all - done) as f64 / done as f64;
+    format!("{progress}, about {:.0} min {:02.0} s left", (left / 60.0).floor(), (left % 60.0).floor())
+}

@@ -1,0 +1,186 @@
+//! Runs a model or a method in a process with a deadline, since a mutant may hang, abort or corrupt memory.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use harness::channel::Channel;
+use harness::channels::mutex_deque::MutexDeque;
+use harness::record::Record;
+use harness::verify::cases::{Asked, Told};
+use harness::verify::{Method, Outcome, Shard, Task};
+use serde_json::from_str;
+
+use crate::builds::{Builds, Model};
+use crate::results::Detection;
+use crate::table::Mutant;
+use crate::workspace::VARIABLE;
+
+/// A model that takes longer has hung. The longest takes some ten seconds on a processor of its own.
+const MODEL_TIMEOUT: Duration = Duration::from_secs(240);
+
+/// The time in which a method starts cases.
+const BUDGET: Duration = Duration::from_secs(2);
+
+/// A method that has not ended this long after its budget has hung.
+const METHOD_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The seed of the methods: any number, always the same one, so that a run can be repeated.
+const SEED: u64 = 20_241_124;
+
+/// The bounds of the models: loom's are those of `scripts/loom --small`.
+const BOUNDS: [(&str, &str); 2] = [("CHANLAB_LOOM_PREEMPTIONS", "2"), ("CHANLAB_SHUTTLE_ITERATIONS", "2000")];
+
+/// The environment variable that names the file of a model's record.
+const REPORTS: &str = "CHANLAB_MODEL_REPORTS";
+
+/// A process that ended.
+struct Ended {
+    /// `None` when it was killed at its deadline.
+    status: Option<ExitStatus>,
+    output: String,
+    errors: String,
+    seconds: f64,
+}
+
+fn run(command: &mut Command, mutant: Option<&Mutant>, timeout: Duration) -> Result<Ended> {
+    command.env_remove(VARIABLE).envs(mutant.map(|mutant| (VARIABLE, &mutant.name)));
+    // A worker ends when its standard input is closed, so the pipe stays open while it runs.
+    command.env("RUST_BACKTRACE", "0").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let began = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
+    let readers = [
+        child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
+        child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
+    ]
+    .map(|pipe| {
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // A broken pipe leaves what was read before.
+            let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    });
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break Some(status);
+        }
+        if began.elapsed() > timeout {
+            child.kill()?;
+            child.wait()?;
+            break None;
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let [output, errors] = readers.map(|reader| reader.join().unwrap_or_default());
+    Ok(Ended { status, output, errors, seconds })
+}
+
+/// Explores models until one fails: first the one that caught the mutant last time, then those of its own
+/// test targets.
+///
+/// # Errors
+///
+/// When a model fails for another reason than a violation that it found.
+pub(crate) fn explore(
+    builds: &Builds,
+    explorer: Method,
+    mutant: Option<&Mutant>,
+    hint: Option<&str>,
+) -> Result<Detection> {
+    let mut models: Vec<&Model> = builds.models(explorer).iter().collect();
+    let tests = mutant.map_or(&[][..], |mutant| &mutant.tests);
+    models.sort_by_key(|model| {
+        let rank = tests.iter().position(|test| *test == model.target).unwrap_or(tests.len());
+        (hint != Some(&model.name), rank)
+    });
+    let began = Instant::now();
+    for model in &models {
+        if let Some(caught) = explore_model(model, mutant)? {
+            return Ok(caught);
+        }
+    }
+    Ok(Detection::Passed { tried: models.len() as u64, seconds: began.elapsed().as_secs_f64() })
+}
+
+/// Explores the model of this name; returns whether it caught the mutant.
+///
+/// # Errors
+///
+/// When the explorer has no such model, or as [`explore`].
+pub(crate) fn catches(builds: &Builds, explorer: Method, mutant: &Mutant, name: &str) -> Result<bool> {
+    let model = builds.models(explorer).iter().find(|model| model.name == name);
+    let model = model.with_context(|| {
+        format!("{explorer} has no model {name}, which caught {}: run scripts/mutants {0}", mutant.name)
+    })?;
+    Ok(explore_model(model, Some(mutant))?.is_some())
+}
+
+/// Explores one model; `None` when it passes.
+fn explore_model(model: &Model, mutant: Option<&Mutant>) -> Result<Option<Detection>> {
+    let records = tempfile::NamedTempFile::new().context("cannot create a temporary file")?;
+    let mut command = Command::new(&model.program);
+    command.args([&model.name, "--exact", "--nocapture"]).envs(BOUNDS).env(REPORTS, records.path());
+    let ended = run(&mut command, mutant, MODEL_TIMEOUT)?;
+    if ended.status.is_some_and(|status| status.success()) {
+        return Ok(None);
+    }
+    let failed = failed_after(records.path())?;
+    // A model that hangs or is killed by a signal leaves no record. Any other failure without one has another
+    // cause than the mutant.
+    if failed.is_none() && ended.status.is_some_and(|status| status.code().is_some()) {
+        bail!("{} failed without a record:\n{}", model.name, ended.errors);
+    }
+    let after = failed.unwrap_or(0);
+    Ok(Some(Detection::Caught { by: model.name.clone(), after, seconds: ended.seconds }))
+}
+
+/// The number of executions after which a model failed, by the record in this file; `None` without a record
+/// of a failure.
+fn failed_after(records: &Path) -> Result<Option<u64>> {
+    let text = fs::read_to_string(records).context("cannot read a model's record")?;
+    Ok(text.lines().rev().find_map(|line| match from_str(line) {
+        Ok(Record::Model(model)) if !model.passed => Some(model.executions as u64),
+        _ => None,
+    }))
+}
+
+/// Runs a method over the baseline.
+///
+/// # Errors
+///
+/// When the worker ends without an outcome.
+pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant>) -> Result<Detection> {
+    let task = Task { seed: SEED, shard: Shard::WHOLE, only: None, budget: BUDGET };
+    let request = Asked { channel: MutexDeque::INFO.name.to_owned(), method, task };
+    let mut command = Command::new(&builds.worker);
+    let ended = run(command.arg(request.word()), mutant, BUDGET + METHOD_TIMEOUT)?;
+    let seconds = ended.seconds;
+    let (mut begun, mut outcome) = (0, None);
+    // A process that was killed may leave half a line.
+    for event in ended.output.lines().filter_map(|line| from_str(line).ok()) {
+        match event {
+            Told::Begins { .. } => begun += 1,
+            Told::Ended { outcome: reported } => outcome = Some(reported),
+            Told::Hello { .. } => {}
+        }
+    }
+    let caught = |by: &str| Detection::Caught { by: by.to_owned(), after: begun, seconds };
+    Ok(match ended.status {
+        None => caught("it hung"),
+        Some(status) if !status.success() => caught(&format!("it ended with {status}")),
+        Some(_) => match outcome {
+            Some(Outcome::Failed(finding)) => caught(&finding.scenario),
+            Some(Outcome::Unsupported { reason }) => Detection::Unsupported { reason },
+            Some(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => {
+                Detection::Passed { tried: cases, seconds }
+            }
+            None => bail!("{method} ended without an outcome: `{}`", ended.output),
+        },
+    })
+}
