@@ -53,7 +53,7 @@ pub struct Percentiles {
 
 impl Percentiles {
     /// Those of a histogram of one round, or of several added up.
-    pub fn of(histogram: &Histogram<u64>) -> Self {
+    pub fn from_histogram(histogram: &Histogram<u64>) -> Self {
         let at = |thousandths: u64| {
             // In whole numbers, since the number of times beyond decides; wide ones, since a runner may tell of any number of times.
             let beyond = u128::from(histogram.len()) * u128::from(1_000 - thousandths) / 1_000;
@@ -79,7 +79,7 @@ pub fn to_pairs(histogram: &Histogram<u64>) -> Vec<[u64; 2]> {
 
 /// Why pairs are no histogram.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoHistogram {
+pub enum InvalidLatency {
     /// A time is not longer than the one before it.
     #[error("latency: the times do not rise at {after} ns, {time} ns")]
     NotRising {
@@ -97,16 +97,16 @@ pub enum NoHistogram {
 ///
 /// # Errors
 ///
-/// [`NoHistogram`] when a time is not longer than the one before it, or when the counts add up to more than 64 bits hold.
-pub fn from_pairs(pairs: &[[u64; 2]]) -> Result<Histogram<u64>, NoHistogram> {
+/// [`InvalidLatency`] when a time is not longer than the one before it, or when the counts add up to more than 64 bits hold.
+pub fn from_pairs(pairs: &[[u64; 2]]) -> Result<Histogram<u64>, InvalidLatency> {
     let mut histogram = histogram();
     let mut last = None;
     for &[time, count] in pairs {
         if let Some(after) = last.replace(time).filter(|&after| after >= time) {
-            return Err(NoHistogram::NotRising { after, time });
+            return Err(InvalidLatency::NotRising { after, time });
         }
         // A histogram's own sum would stay at the largest number.
-        histogram.len().checked_add(count).ok_or(NoHistogram::TooMany)?;
+        histogram.len().checked_add(count).ok_or(InvalidLatency::TooMany)?;
         histogram.saturating_record_n(time, count);
     }
     Ok(histogram)
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_percentile_is_withheld_when_fewer_than_ten_times_lie_beyond_it() {
         let told = |count| {
-            let percentiles = Percentiles::of(&of((1..=count).map(|time| time * 1_000)));
+            let percentiles = Percentiles::from_histogram(&of((1..=count).map(|time| time * 1_000)));
             let Percentiles { p50, p90, p99, p99_9, max } = percentiles;
             [p50, p90, p99, p99_9, max].map(|percentile| percentile.is_some())
         };
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_times() {
-        let Percentiles { p50, p90, p99, p99_9, max } = Percentiles::of(&of(1..=10_000));
+        let Percentiles { p50, p90, p99, p99_9, max } = Percentiles::from_histogram(&of(1..=10_000));
         for (percentile, exact) in [(p50, 5_000), (p90, 9_000), (p99, 9_900), (p99_9, 9_990), (max, 10_000)] {
             let percentile = percentile.expect("there are enough");
             assert!((exact..=exact + exact / 128 + 1).contains(&percentile), "{percentile} for {exact}");

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use self::bits::Bits;
-use crate::fault::Fault;
 use crate::message::{MessageId, Payload, Tally};
+use crate::violation::DeliveryViolation;
 
 /// What came last from one producer by one way.
 #[derive(Clone, Debug)]
@@ -37,10 +37,10 @@ pub struct Ledger {
     /// Messages that were recorded with their way, and how many there are to be.
     by_ways: u64,
     total: u64,
-    fault: Option<Fault>,
+    fault: Option<DeliveryViolation>,
     last_delivery: Option<Instant>,
     /// The ends that all receivers of the round see; `None` for the only receiver.
-    ends: Option<Ends>,
+    ends: Option<LastDelivery>,
 }
 
 /// How many producers' last messages have not been delivered, as several receivers tell each other.
@@ -50,7 +50,7 @@ pub struct Ledger {
 /// receive and its record is late with whatever message it has. So they count down the producers' ends together, and
 /// whoever delivers after the last of these looks at the clock.
 #[derive(Clone, Debug)]
-pub struct Ends(Arc<Alone<AtomicUsize>>);
+pub struct LastDelivery(Arc<Alone<AtomicUsize>>);
 
 /// On cache lines of its own (two: processors prefetch the neighbour), since it is read for each message and must not lie
 /// beside what a channel writes.
@@ -58,10 +58,10 @@ pub struct Ends(Arc<Alone<AtomicUsize>>);
 #[repr(align(128))]
 struct Alone<T>(T);
 
-impl Ends {
+impl LastDelivery {
     /// None of so many producers has come to its end.
     pub fn new(producers: usize) -> Self {
-        Ends(Arc::new(Alone(AtomicUsize::new(producers))))
+        LastDelivery(Arc::new(Alone(AtomicUsize::new(producers))))
     }
 
     fn count_down(&self) {
@@ -87,7 +87,7 @@ impl Ledger {
     }
 
     /// As [`Ledger::new`], for one of several receivers of a round. Each records with [`Ledger::record_among`].
-    pub fn among(shares: &[u64], ends: Ends) -> Self {
+    pub fn among(shares: &[u64], ends: LastDelivery) -> Self {
         Ledger { ends: Some(ends), ..Ledger::new(shares) }
     }
 
@@ -110,7 +110,7 @@ impl Ledger {
     #[inline]
     pub fn record(&mut self, message: &impl Payload) -> Option<MessageId> {
         let Ok(id) = message.read() else {
-            self.fail(Fault::Corrupt);
+            self.fail(DeliveryViolation::Corrupt);
             return None;
         };
         match self.lanes.get_mut(id.producer) {
@@ -127,7 +127,7 @@ impl Ledger {
     #[inline]
     pub fn record_among(&mut self, message: &impl Payload) -> Option<MessageId> {
         let id = self.record(message);
-        if self.ends.as_ref().is_some_and(Ends::reached) {
+        if self.ends.as_ref().is_some_and(LastDelivery::reached) {
             self.last_delivery = Some(Instant::now());
         }
         id
@@ -137,7 +137,7 @@ impl Ledger {
     #[inline]
     pub fn record_by(&mut self, message: &impl Payload, way: usize) -> Option<MessageId> {
         let Ok(id) = message.read() else {
-            self.fail(Fault::Corrupt);
+            self.fail(DeliveryViolation::Corrupt);
             return None;
         };
         let id = self.record_unusual(id, way)?;
@@ -153,7 +153,7 @@ impl Ledger {
     fn record_unusual(&mut self, id: MessageId, way: usize) -> Option<MessageId> {
         let MessageId { producer, seq } = id;
         if producer >= self.seen.len() || way >= self.ways || seq >= self.lanes[producer * self.ways].share {
-            self.fail(Fault::Forged(id));
+            self.fail(DeliveryViolation::Forged(id));
             return None;
         }
         let lane = &mut self.lanes[producer * self.ways + way];
@@ -162,14 +162,14 @@ impl Ledger {
             let run = lane.start..lane.next;
             (lane.start, lane.next) = (seq.max(after), seq.max(after));
             if let Some(seq) = self.seen[producer].insert(run) {
-                self.fail(Fault::Doubled(MessageId { producer, seq }));
+                self.fail(DeliveryViolation::Doubled(MessageId { producer, seq }));
             }
             if seq < after {
                 let doubled = self.seen[producer].contains(seq);
                 self.fail(if doubled {
-                    Fault::Doubled(id)
+                    DeliveryViolation::Doubled(id)
                 } else {
-                    Fault::Reordered { late: id, after: after - 1 }
+                    DeliveryViolation::Reordered { late: id, after: after - 1 }
                 });
                 return None;
             }
@@ -187,7 +187,7 @@ impl Ledger {
     }
 
     #[cold]
-    fn fail(&mut self, fault: Fault) {
+    fn fail(&mut self, fault: DeliveryViolation) {
         self.fault.get_or_insert(fault);
     }
 
@@ -209,7 +209,7 @@ impl Ledger {
             lane.start = lane.next;
             let producer = index / self.ways;
             if let Some(seq) = self.seen[producer].insert(run) {
-                self.fail(Fault::Doubled(MessageId { producer, seq }));
+                self.fail(DeliveryViolation::Doubled(MessageId { producer, seq }));
             }
         }
     }
@@ -228,12 +228,12 @@ impl Deliveries {
     ///
     /// # Errors
     ///
-    /// The first [`Fault`] found by any of them, or a message that two of them have.
+    /// The first [`DeliveryViolation`] found by any of them, or a message that two of them have.
     ///
     /// # Panics
     ///
     /// When there is no ledger.
-    pub fn join(ledgers: impl IntoIterator<Item = Ledger>) -> Result<Deliveries, Fault> {
+    pub fn join(ledgers: impl IntoIterator<Item = Ledger>) -> Result<Deliveries, DeliveryViolation> {
         let mut ledgers = ledgers.into_iter();
         let mut joined = ledgers.next().expect("a round has at least one receiver");
         joined.end_runs();
@@ -243,7 +243,7 @@ impl Deliveries {
             joined.last_delivery = joined.last_delivery.max(ledger.last_delivery);
             for (producer, (ours, theirs)) in joined.seen.iter_mut().zip(&ledger.seen).enumerate() {
                 if let Some(seq) = ours.merge(theirs) {
-                    joined.fault.get_or_insert(Fault::Doubled(MessageId { producer, seq }));
+                    joined.fault.get_or_insert(DeliveryViolation::Doubled(MessageId { producer, seq }));
                 }
             }
         }
@@ -274,11 +274,11 @@ impl Deliveries {
     ///
     /// # Errors
     ///
-    /// [`Fault::Lost`] when one is missing.
-    pub fn complete(&self, counts: &[u64]) -> Result<(), Fault> {
+    /// [`DeliveryViolation::Lost`] when one is missing.
+    pub fn complete(&self, counts: &[u64]) -> Result<(), DeliveryViolation> {
         let mut missing = self.missing(counts);
         match missing.next() {
-            Some(first) => Err(Fault::Lost { first, count: 1 + missing.count() as u64 }),
+            Some(first) => Err(DeliveryViolation::Lost { first, count: 1 + missing.count() as u64 }),
             None => Ok(()),
         }
     }
@@ -286,7 +286,7 @@ impl Deliveries {
     /// Of the messages of which each producer created as many as `created` says, those that were not delivered: somebody
     /// else has to have dropped them.
     pub fn undelivered(&self, created: &[u64]) -> Tally {
-        self.missing(created).map(Tally::of_message).sum()
+        self.missing(created).map(Tally::from_id).sum()
     }
 }
 
@@ -295,12 +295,12 @@ impl Deliveries {
 ///
 /// # Errors
 ///
-/// [`Fault::Leaked`], [`Fault::DroppedTwice`] or [`Fault::LeakedAndDroppedTwice`].
-pub fn balanced(undelivered: Tally, dropped: Tally) -> Result<(), Fault> {
+/// [`DeliveryViolation::Leaked`], [`DeliveryViolation::DroppedTwice`] or [`DeliveryViolation::LeakedAndDroppedTwice`].
+pub fn balanced(undelivered: Tally, dropped: Tally) -> Result<(), DeliveryViolation> {
     match undelivered.count.cmp(&dropped.count) {
-        cmp::Ordering::Greater => Err(Fault::Leaked(undelivered.count - dropped.count)),
-        cmp::Ordering::Less => Err(Fault::DroppedTwice(dropped.count - undelivered.count)),
-        cmp::Ordering::Equal if undelivered != dropped => Err(Fault::LeakedAndDroppedTwice),
+        cmp::Ordering::Greater => Err(DeliveryViolation::Leaked(undelivered.count - dropped.count)),
+        cmp::Ordering::Less => Err(DeliveryViolation::DroppedTwice(dropped.count - undelivered.count)),
+        cmp::Ordering::Equal if undelivered != dropped => Err(DeliveryViolation::LeakedAndDroppedTwice),
         cmp::Ordering::Equal => Ok(()),
     }
 }
@@ -310,12 +310,12 @@ pub fn balanced(undelivered: Tally, dropped: Tally) -> Result<(), Fault> {
 ///
 /// # Errors
 ///
-/// The first [`Fault`]. A message that is neither delivered nor dropped is a leak, the graver of the two.
+/// The first [`DeliveryViolation`]. A message that is neither delivered nor dropped is a leak, the graver of the two.
 pub fn verify(
     ledgers: impl IntoIterator<Item = Ledger>,
     shares: &[u64],
     dropped: Tally,
-) -> Result<Deliveries, Fault> {
+) -> Result<Deliveries, DeliveryViolation> {
     let deliveries = Deliveries::join(ledgers)?;
     balanced(deliveries.undelivered(shares), dropped)?;
     deliveries.complete(shares)?;
@@ -339,7 +339,7 @@ mod tests {
         ledger
     }
 
-    fn fault_of(arrivals: &[(usize, u64)]) -> Fault {
+    fn fault_of(arrivals: &[(usize, u64)]) -> DeliveryViolation {
         let joined = Deliveries::join([ledger(&[3, 3], arrivals)]);
         joined.and_then(|ledger| ledger.complete(&[3, 3])).expect_err("the arrivals are faulty")
     }
@@ -348,14 +348,14 @@ mod tests {
     fn each_fault_is_named() {
         assert_eq!(
             fault_of(&[(0, 0), (0, 2), (1, 0), (1, 1), (1, 2)]),
-            Fault::Lost { first: id(0, 1), count: 1 }
+            DeliveryViolation::Lost { first: id(0, 1), count: 1 }
         );
-        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 1)]), Fault::Doubled(id(0, 1)));
-        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 2), (0, 0)]), Fault::Doubled(id(0, 0)));
-        assert_eq!(fault_of(&[(0, 1), (0, 0)]), Fault::Reordered { late: id(0, 0), after: 1 });
-        assert_eq!(fault_of(&[(0, 3)]), Fault::Forged(id(0, 3)));
-        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 2), (0, 3)]), Fault::Forged(id(0, 3)));
-        assert_eq!(fault_of(&[(2, 0)]), Fault::Forged(id(2, 0)));
+        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 1)]), DeliveryViolation::Doubled(id(0, 1)));
+        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 2), (0, 0)]), DeliveryViolation::Doubled(id(0, 0)));
+        assert_eq!(fault_of(&[(0, 1), (0, 0)]), DeliveryViolation::Reordered { late: id(0, 0), after: 1 });
+        assert_eq!(fault_of(&[(0, 3)]), DeliveryViolation::Forged(id(0, 3)));
+        assert_eq!(fault_of(&[(0, 0), (0, 1), (0, 2), (0, 3)]), DeliveryViolation::Forged(id(0, 3)));
+        assert_eq!(fault_of(&[(2, 0)]), DeliveryViolation::Forged(id(2, 0)));
     }
 
     #[test]
@@ -367,13 +367,13 @@ mod tests {
         assert_eq!(joined.count(), 3);
         assert!(joined.last().is_some());
         let doubled = Deliveries::join([ledger(&[3], &[(0, 0), (0, 2)]), ledger(&[3], &[(0, 1), (0, 2)])]);
-        assert_eq!(doubled.expect_err("message 2 came twice"), Fault::Doubled(id(0, 2)));
+        assert_eq!(doubled.expect_err("message 2 came twice"), DeliveryViolation::Doubled(id(0, 2)));
     }
 
     /// Its message is not its producer's last, and yet the round's.
     #[test]
     fn a_late_delivery_of_another_receiver_is_the_last() {
-        let ends = Ends::new(2);
+        let ends = LastDelivery::new(2);
         let mut early = Ledger::among(&[3, 1], ends.clone());
         let mut late = Ledger::among(&[3, 1], ends);
         for (producer, seq) in [(0, 1), (0, 2), (1, 0)] {
@@ -398,11 +398,17 @@ mod tests {
     #[test]
     fn what_is_not_delivered_has_to_be_dropped_once() {
         let ledger = Deliveries::join([ledger(&[9], &[(0, 0), (0, 1)])]).expect("no fault");
-        let dropped = |seqs: &[u64]| seqs.iter().map(|&seq| Tally::of_message(id(0, seq))).sum();
+        let dropped = |seqs: &[u64]| seqs.iter().map(|&seq| Tally::from_id(id(0, seq))).sum();
         assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[2, 3])), Ok(()));
-        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[2])), Err(Fault::Leaked(1)));
-        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[1, 2, 3])), Err(Fault::DroppedTwice(1)));
-        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[2, 2])), Err(Fault::LeakedAndDroppedTwice));
+        assert_eq!(balanced(ledger.undelivered(&[4]), dropped(&[2])), Err(DeliveryViolation::Leaked(1)));
+        assert_eq!(
+            balanced(ledger.undelivered(&[4]), dropped(&[1, 2, 3])),
+            Err(DeliveryViolation::DroppedTwice(1))
+        );
+        assert_eq!(
+            balanced(ledger.undelivered(&[4]), dropped(&[2, 2])),
+            Err(DeliveryViolation::LeakedAndDroppedTwice)
+        );
     }
 
     proptest::proptest! {

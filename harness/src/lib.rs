@@ -3,7 +3,7 @@
 //! - [`channel`] is the contract; [`channels`] holds one file for each channel.
 //! - [`workload`] says what a workload is; [`workloads`] holds one file for each.
 //! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
-//! - [`message`], [`ledger`], [`fault`] and [`crew`] are what a round is made of: checked messages, the record of
+//! - [`message`], [`ledger`], [`violation`] and [`thread_group`] are what a round is made of: checked messages, the record of
 //!   deliveries, what can be wrong with it, threads with a deadline.
 //! - [`placement`] is where their threads are put.
 //! - [`meters`] is what a round costs beside wall time; [`latency`] is how long each of its messages took; [`fairness`] is how evenly its threads shared it.
@@ -29,18 +29,15 @@
 
 pub mod channel;
 pub mod channels;
-#[cfg_attr(any(loom, shuttle), path = "crew/modelled.rs")]
-pub mod crew;
+mod endpoints;
 pub mod fairness;
-pub mod fault;
-mod holders;
 pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
 pub mod mutants;
-mod pace;
+mod pacing;
 pub mod params;
 #[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are put nowhere"))]
 pub mod placement;
@@ -55,6 +52,9 @@ pub mod shard;
 #[cfg(feature = "third-party")]
 pub mod slowed;
 pub mod sync;
+#[cfg_attr(any(loom, shuttle), path = "thread_group/modelled.rs")]
+pub mod thread_group;
 pub mod verify;
+pub mod violation;
 pub mod workload;
 pub mod workloads;

@@ -58,8 +58,8 @@ pub trait Payload: Send + 'static {
     /// [`Corrupt`] when the payload is not the one that was built.
     fn read(&self) -> Result<MessageId, Corrupt>;
 
-    /// Ends a message that was delivered and checked; it counts as delivered, not as dropped.
-    fn settle(self);
+    /// LastDelivery a message that was delivered and checked; it counts as delivered, not as dropped.
+    fn acknowledge(self);
 }
 
 /// A message held inline: an id of 8 bytes and `WORDS` words of 8 bytes derived from it.
@@ -97,7 +97,7 @@ impl<const WORDS: usize> Payload for Message<WORDS> {
     }
 
     #[inline]
-    fn settle(self) {
+    fn acknowledge(self) {
         // It owns nothing but its words.
         mem::forget(self);
     }
@@ -106,7 +106,7 @@ impl<const WORDS: usize> Payload for Message<WORDS> {
 impl<const WORDS: usize> Drop for Message<WORDS> {
     #[inline]
     fn drop(&mut self) {
-        DROPPED.set(DROPPED.get() + Tally::of(self.id));
+        DROPPED.set(DROPPED.get() + Tally::from_packed(self.id));
     }
 }
 
@@ -122,8 +122,8 @@ impl<P: Payload> Payload for Box<P> {
     }
 
     #[inline]
-    fn settle(self) {
-        P::settle(*self);
+    fn acknowledge(self) {
+        P::acknowledge(*self);
     }
 }
 
@@ -138,12 +138,12 @@ pub struct Tally {
 
 impl Tally {
     /// The tally of one message.
-    pub fn of_message(id: MessageId) -> Self {
-        Tally::of(id.pack())
+    pub fn from_id(id: MessageId) -> Self {
+        Tally::from_packed(id.pack())
     }
 
     /// Not linear in the id: sums of fingerprints tell apart what sums of ids do not.
-    fn of(packed: u64) -> Self {
+    fn from_packed(packed: u64) -> Self {
         let spread = packed.wrapping_add(1).wrapping_mul(SPREAD);
         Tally { count: 1, fingerprint: spread ^ (spread >> 32) }
     }
@@ -222,9 +222,9 @@ mod tests {
         let messages: Vec<Message> = ids.iter().copied().map(Message::new).collect();
         assert_eq!(take_dropped(), Tally::default());
         drop(messages);
-        assert_eq!(take_dropped(), ids.iter().copied().map(Tally::of_message).sum());
-        Message::<7>::new(id(0, 0)).settle();
-        Box::new(Message::<31>::new(id(0, 0))).settle();
+        assert_eq!(take_dropped(), ids.iter().copied().map(Tally::from_id).sum());
+        Message::<7>::new(id(0, 0)).acknowledge();
+        Box::new(Message::<31>::new(id(0, 0))).acknowledge();
         assert_eq!(take_dropped(), Tally::default());
     }
 
@@ -232,7 +232,7 @@ mod tests {
     fn a_tally_tells_which_messages() {
         // As many, and with the same sum of ids.
         let tally =
-            |seqs: [u64; 2]| -> Tally { seqs.map(|seq| Tally::of_message(id(0, seq))).into_iter().sum() };
+            |seqs: [u64; 2]| -> Tally { seqs.map(|seq| Tally::from_id(id(0, seq))).into_iter().sum() };
         assert_ne!(tally([0, 3]), tally([1, 2]));
     }
 }

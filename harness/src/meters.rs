@@ -1,6 +1,6 @@
 //! What a round costs beside wall time, and how steady the machine was meanwhile: a file for each meter.
 //!
-//! [`Usage`] and [`Allocations`] are read by each thread of a round at the gate and at its end, and stand in the round. The others
+//! [`ThreadUsage`] and [`Allocations`] are read by each thread of a round at the gate and at its end, and stand in the round. The others
 //! are of the whole process or of the machine; whoever runs rounds reads them before and after each. A meter that the
 //! system does not have answers `None`, or why: never a zero.
 
@@ -11,4 +11,4 @@ pub mod noise;
 mod usage;
 
 pub use self::allocations::Allocations;
-pub use self::usage::Usage;
+pub use self::usage::ThreadUsage;

@@ -5,15 +5,15 @@ use std::fmt;
 use crate::channel::Capacity;
 
 /// The most threads of one role: enough to oversubscribe a large machine, and few enough to start at once.
-pub const MOST_THREADS: u64 = 64;
+pub const MAX_THREADS: u64 = 64;
 
 /// The most slots of a bounded channel: some channels allocate them all when opened.
-pub const MOST_SLOTS: usize = 1 << 20;
+pub const MAX_SLOTS: usize = 1 << 20;
 
 /// What a parameter may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A number of threads, from 1 to [`MOST_THREADS`]: an axis of the page's charts.
+    /// A number of threads, from 1 to [`MAX_THREADS`]: an axis of the page's charts.
     Threads,
     /// A capacity: an axis of the page's charts.
     Capacity,
@@ -31,9 +31,9 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Threads => write!(f, "a number of threads from 1 to {MOST_THREADS}"),
+            Kind::Threads => write!(f, "a number of threads from 1 to {MAX_THREADS}"),
             Kind::Capacity => {
-                write!(f, "0 (rendezvous), a number of messages up to {MOST_SLOTS}, or unbounded")
+                write!(f, "0 (rendezvous), a number of messages up to {MAX_SLOTS}, or unbounded")
             }
             Kind::Number { least, most } => write!(f, "a whole number from {least} to {most}"),
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
@@ -78,7 +78,7 @@ impl ParamSpec {
             text.parse().ok().filter(|number| (least..=most).contains(number)).map(Value::Number)
         };
         let value = match self.kind {
-            Kind::Threads => number(1, MOST_THREADS),
+            Kind::Threads => number(1, MAX_THREADS),
             Kind::Number { least, most } => number(least, most),
             Kind::Choice(words) => words.iter().find(|word| **word == text).map(|word| Value::Choice(word)),
             Kind::Capacity => match text {
@@ -87,7 +87,7 @@ impl ParamSpec {
                 _ => text
                     .parse()
                     .ok()
-                    .filter(|slots| *slots <= MOST_SLOTS)
+                    .filter(|slots| *slots <= MAX_SLOTS)
                     .map(|slots| Value::Capacity(Capacity::of(slots))),
             },
         };

@@ -37,7 +37,7 @@ impl Placement {
     /// # Errors
     ///
     /// What this machine lacks, in words.
-    pub(crate) fn places(self) -> Result<Vec<Place>, String> {
+    pub(crate) fn places(self) -> Result<Vec<Core>, String> {
         match self {
             Placement::Any => Ok(Vec::new()),
             _ => self.pick(&core_affinity::get_core_ids().unwrap_or_default(), core_of),
@@ -46,16 +46,16 @@ impl Placement {
 
     fn pick(
         self,
-        processors: &[Place],
-        core_of: impl Fn(Place) -> Option<Core>,
-    ) -> Result<Vec<Place>, String> {
+        processors: &[Core],
+        core_of: impl Fn(Core) -> Option<PhysicalCore>,
+    ) -> Result<Vec<Core>, String> {
         let Some(&first) = processors.first() else {
             return Err("this system does not let threads be pinned".to_owned());
         };
         if self == Placement::SameCore {
             return Ok(vec![first]);
         }
-        let mut places: Vec<Place> = Vec::new();
+        let mut places: Vec<Core> = Vec::new();
         for &processor in processors {
             // A processor of which the system tells nothing is taken to be a core.
             let own = core_of(processor);
@@ -94,13 +94,13 @@ impl FromStr for Placement {
 pub struct UnknownPlacement(String);
 
 /// A processor that a thread may be pinned to.
-pub(crate) type Place = CoreId;
+pub(crate) type Core = CoreId;
 
 /// A core: its package, and its number in it. Logical processors of the same core share its caches and its pipeline.
-type Core = (u32, u32);
+type PhysicalCore = (u32, u32);
 
 /// What Linux tells of a processor (`Documentation/admin-guide/cputopology.rst` of its source).
-fn core_of(processor: CoreId) -> Option<Core> {
+fn core_of(processor: CoreId) -> Option<PhysicalCore> {
     let number = |name: &str| {
         let path = format!("/sys/devices/system/cpu/cpu{}/topology/{name}", processor.id);
         fs::read_to_string(path).ok()?.trim().parse().ok()
@@ -109,7 +109,7 @@ fn core_of(processor: CoreId) -> Option<Core> {
 }
 
 /// Pins the calling thread; false when the system refuses.
-pub(crate) fn pin(place: Place) -> bool {
+pub(crate) fn pin(place: Core) -> bool {
     core_affinity::set_for_current(place)
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn pin(place: Place) -> bool {
 mod tests {
     use super::*;
 
-    fn picked(placement: Placement, cores: &[Option<Core>]) -> Result<Vec<usize>, String> {
+    fn picked(placement: Placement, cores: &[Option<PhysicalCore>]) -> Result<Vec<usize>, String> {
         let processors: Vec<_> = (0..cores.len()).map(|id| CoreId { id }).collect();
         let places = placement.pick(&processors, |processor| cores[processor.id])?;
         Ok(places.into_iter().map(|place| place.id).collect())

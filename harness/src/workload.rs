@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::channel::{Channel, Unsupported};
-use crate::crew::{Crew, CrewError, Ended, Member};
-use crate::fault::Fault;
 use crate::ledger::{Ledger, verify};
-use crate::meters::{Allocations, Usage};
+use crate::meters::{Allocations, ThreadUsage};
 use crate::params::{ParamSpec, Params};
 use crate::placement::Placement;
 use crate::profile::Profile;
+use crate::thread_group::{GroupThread, GroupTotals, ThreadGroup, ThreadGroupError};
+use crate::violation::DeliveryViolation;
 
 /// What the channels of a workload are ranked by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub struct Size {
 
 impl Size {
     /// So many messages, within [`DEADLINE`], wherever the system puts the threads.
-    pub fn of(messages: u64) -> Self {
+    pub fn with_messages(messages: u64) -> Self {
         Size { messages, deadline: DEADLINE, placement: Placement::Any }
     }
 }
@@ -119,7 +119,7 @@ pub struct Round {
     /// Wall time of the timed region.
     pub elapsed: Duration,
     /// What its threads used in it; `None` where the system does not tell.
-    pub usage: Option<Usage>,
+    pub usage: Option<ThreadUsage>,
     /// What they allocated in it; `None` where nobody counts.
     pub allocations: Option<Allocations>,
     /// What else the workload has to tell.
@@ -155,10 +155,10 @@ pub enum RoundError {
     NotAvailable(String),
     /// The threads did not end well.
     #[error(transparent)]
-    Crew(CrewError),
+    ThreadGroup(ThreadGroupError),
     /// The round delivered something else than what was sent.
     #[error("wrong: {0}")]
-    Wrong(Fault),
+    Violation(DeliveryViolation),
 }
 
 impl RoundError {
@@ -167,28 +167,28 @@ impl RoundError {
         match self {
             RoundError::Unsupported(_)
             | RoundError::NotAvailable(_)
-            | RoundError::Crew(CrewError::NotStarted { .. }) => false,
-            RoundError::Crew(_) | RoundError::Wrong(_) => true,
+            | RoundError::ThreadGroup(ThreadGroupError::NotStarted { .. }) => false,
+            RoundError::ThreadGroup(_) | RoundError::Violation(_) => true,
         }
     }
 }
 
-impl From<CrewError> for RoundError {
-    fn from(error: CrewError) -> Self {
+impl From<ThreadGroupError> for RoundError {
+    fn from(error: ThreadGroupError) -> Self {
         match error {
-            CrewError::NotPlaced(reason) => RoundError::NotAvailable(reason),
-            error => RoundError::Crew(error),
+            ThreadGroupError::NotPlaced(reason) => RoundError::NotAvailable(reason),
+            error => RoundError::ThreadGroup(error),
         }
     }
 }
 
-impl From<Fault> for RoundError {
-    fn from(fault: Fault) -> Self {
-        RoundError::Wrong(fault)
+impl From<DeliveryViolation> for RoundError {
+    fn from(fault: DeliveryViolation) -> Self {
+        RoundError::Violation(fault)
     }
 }
 
-/// The timed region: from the first thread through the gate to `closed`, the last delivery.
+/// The timed region: from the first thread through the barrier to `closed`, the last delivery.
 ///
 /// A round without a last delivery lost messages; such a round has failed before its time is asked for, and the region is
 /// then empty.
@@ -202,41 +202,41 @@ pub(crate) fn timed_region(passed: impl IntoIterator<Item = Instant>, closed: Op
 /// What a thread at the end of a round's channels has seen when it ends.
 #[derive(Debug)]
 pub(crate) struct Received {
-    /// The moment it went through the gate.
+    /// The moment it went through the barrier.
     pub(crate) passed: Instant,
     /// Whether the disconnect that it was told of was one.
-    pub(crate) told: Result<(), Fault>,
+    pub(crate) told: Result<(), DeliveryViolation>,
     /// What arrived.
     pub(crate) ledger: Ledger,
 }
 
-/// Ends a round that was to deliver all of `shares`: joins its threads and verifies what its receivers recorded.
+/// LastDelivery a round that was to deliver all of `shares`: joins its threads and verifies what its receivers recorded.
 ///
-/// `sending` are the threads that pass messages on, each with the moment it went through the gate or what it saw go wrong;
+/// `sending` are the threads that pass messages on, each with the moment it went through the barrier or what it saw go wrong;
 /// `receiving` are those at the end.
 ///
 /// # Errors
 ///
-/// That of the crew, else the first fault of a sending thread, else of a receiving one, else what the ledgers show.
+/// That of the group, else the first fault of a sending thread, else of a receiving one, else what the ledgers show.
 pub(crate) fn finish(
-    crew: Crew,
-    sending: Vec<Member<Result<Instant, Fault>>>,
-    receiving: Vec<Member<Received>>,
+    group: ThreadGroup,
+    sending: Vec<GroupThread<Result<Instant, DeliveryViolation>>>,
+    receiving: Vec<GroupThread<Received>>,
     shares: &[u64],
 ) -> Result<Round, RoundError> {
-    let ended = crew.join()?;
-    let passed = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
-    conclude(ended, passed, receiving.into_iter().map(Member::result), shares)
+    let ended = group.join()?;
+    let passed = sending.into_iter().map(GroupThread::result).collect::<Result<_, DeliveryViolation>>()?;
+    conclude(ended, passed, receiving.into_iter().map(GroupThread::result), shares)
 }
 
-/// The end of [`finish`], for a workload that has joined its crew and has more to tell of it: `passed` are the moments at which
-/// the sending threads went through the gate.
+/// The end of [`finish`], for a workload that has joined its group and has more to tell of it: `passed` are the moments at which
+/// the sending threads went through the barrier.
 ///
 /// # Errors
 ///
 /// As [`finish`], after the sending threads.
 pub(crate) fn conclude(
-    ended: Ended,
+    ended: GroupTotals,
     mut passed: Vec<Instant>,
     receiving: impl IntoIterator<Item = Received>,
     shares: &[u64],

@@ -2,7 +2,7 @@
 //! refused in words, whatever it holds.
 
 use harness::latency::{Percentiles, from_pairs};
-use harness::params::{Kind, MOST_SLOTS, MOST_THREADS, ParamSpec, Params};
+use harness::params::{Kind, MAX_SLOTS, MAX_THREADS, ParamSpec, Params};
 use harness::protocol::{ChannelHello, Hello, Lack, Measured, NamedFigure, Plan, Reply, Request, line};
 use harness::registry::Registry;
 use harness::shard::Shard;
@@ -27,10 +27,10 @@ fn specs() -> impl Strategy<Value = &'static [ParamSpec]> {
 /// The least and the most of the numbers that a parameter takes; `None` where it takes words only.
 fn bounds(kind: Kind) -> Option<[u64; 2]> {
     match kind {
-        Kind::Threads => Some([1, MOST_THREADS]),
+        Kind::Threads => Some([1, MAX_THREADS]),
         Kind::Number { least, most } => Some([least, most]),
         Kind::Choice(_) => None,
-        Kind::Capacity => Some([0, MOST_SLOTS as u64]),
+        Kind::Capacity => Some([0, MAX_SLOTS as u64]),
     }
 }
 
@@ -248,7 +248,7 @@ proptest! {
         let read = from_pairs(&pairs);
         prop_assert_eq!(read.is_ok(), rise && countable);
         if let Ok(histogram) = read {
-            let Percentiles { p50, p90, p99, p99_9, max } = Percentiles::of(&histogram);
+            let Percentiles { p50, p90, p99, p99_9, max } = Percentiles::from_histogram(&histogram);
             let told: Vec<u64> = [p50, p90, p99, p99_9, max].into_iter().flatten().collect();
             prop_assert!(told.is_sorted(), "{:?}", told);
         }

@@ -13,9 +13,9 @@ use std::env;
 use std::panic;
 use std::process::ExitCode;
 
-use harness::crew::panic_message;
 use harness::registry::Registry;
 use harness::slowed;
+use harness::thread_group::panic_message;
 
 pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;

@@ -2,7 +2,7 @@
 //!
 //! Cycles and instructions tell work from waiting, misses of caches and branches what the work stumbled over. They are counted in user
 //! mode only, which every program may do where `kernel.perf_event_paranoid` is at most 2; what a round does in the
-//! kernel shows in its [`Usage`](super::Usage). Virtual machines often have none of them: then there is a reason, and no zero.
+//! kernel shows in its [`ThreadUsage`](super::ThreadUsage). Virtual machines often have none of them: then there is a reason, and no zero.
 //!
 //! They are opened once in a process, by the thread that then runs the rounds, and inherited by every thread that it starts
 //! (`inherit` of perf_event_open(2)); so they count from the start of a round's threads to their join, and the caller with
@@ -14,7 +14,7 @@ pub type Counts = std::collections::BTreeMap<&'static str, u64>;
 /// Why nothing is counted, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not supported: {0}")]
-pub struct NoCounters(String);
+pub struct CountersUnavailable(String);
 
 #[cfg(target_os = "linux")]
 pub use self::linux::Counters;
@@ -29,7 +29,7 @@ mod linux {
     use perf_event::events::{Event, Hardware};
     use perf_event::{Builder, Counter};
 
-    use super::{Counts, NoCounters};
+    use super::{CountersUnavailable, Counts};
 
     /// The hardware counters of the threads that the opening thread starts.
     #[derive(Debug)]
@@ -40,9 +40,9 @@ mod linux {
         ///
         /// # Errors
         ///
-        /// [`NoCounters`] when it has none, or this program may not read them.
-        pub fn open() -> Result<Self, NoCounters> {
-            Counters::of(&[
+        /// [`CountersUnavailable`] when it has none, or this program may not read them.
+        pub fn open() -> Result<Self, CountersUnavailable> {
+            Counters::open_events(&[
                 ("cycles", Hardware::CPU_CYCLES),
                 ("instructions", Hardware::INSTRUCTIONS),
                 ("cache-misses", Hardware::CACHE_MISSES),
@@ -50,7 +50,7 @@ mod linux {
             ])
         }
 
-        fn of<E: Event + Copy>(events: &[(&'static str, E)]) -> Result<Self, NoCounters> {
+        fn open_events<E: Event + Copy>(events: &[(&'static str, E)]) -> Result<Self, CountersUnavailable> {
             let mut counters = Vec::with_capacity(events.len());
             let mut refused = None;
             for &(name, event) in events {
@@ -60,7 +60,7 @@ mod linux {
                 }
             }
             match refused {
-                Some(error) if counters.is_empty() => Err(NoCounters(in_words(&error))),
+                Some(error) if counters.is_empty() => Err(CountersUnavailable(in_words(&error))),
                 _ => Ok(Counters(counters)),
             }
         }
@@ -69,7 +69,7 @@ mod linux {
         /// others is scaled up to the whole time; one that could not be read, or never ran, is left out.
         pub fn around<T>(&mut self, round: impl FnOnce() -> T) -> (T, Counts) {
             // What has ended stays in the count of an inherited counter even when it is reset, so differences are taken.
-            let before: Vec<_> = self.0.iter_mut().map(|(_, counter)| Reading::of(counter)).collect();
+            let before: Vec<_> = self.0.iter_mut().map(|(_, counter)| Reading::take(counter)).collect();
             for (_, counter) in &mut self.0 {
                 // One that does not start has not run, and so is left out below.
                 let _ = counter.enable();
@@ -78,10 +78,9 @@ mod linux {
             for (_, counter) in &mut self.0 {
                 let _ = counter.disable();
             }
-            let counts =
-                self.0.iter_mut().zip(before).filter_map(|((name, counter), before)| {
-                    Some((*name, Reading::of(counter)?.since(before?)?))
-                });
+            let counts = self.0.iter_mut().zip(before).filter_map(|((name, counter), before)| {
+                Some((*name, Reading::take(counter)?.since(before?)?))
+            });
             (result, counts.collect())
         }
     }
@@ -95,7 +94,7 @@ mod linux {
     }
 
     impl Reading {
-        fn of(counter: &mut Counter) -> Option<Self> {
+        fn take(counter: &mut Counter) -> Option<Self> {
             let all = counter.read_count_and_time().ok()?;
             Some(Reading { count: all.count, enabled: all.time_enabled, running: all.time_running })
         }
@@ -142,7 +141,7 @@ mod linux {
                 let touching = || drop(std::hint::black_box(vec![1_u8; LARGE]));
                 thread::spawn(touching).join().expect("it ends");
             };
-            let mut counters = match Counters::of(&[("faults", Software::PAGE_FAULTS)]) {
+            let mut counters = match Counters::open_events(&[("faults", Software::PAGE_FAULTS)]) {
                 Ok(counters) => counters,
                 // A container may forbid even these.
                 Err(error) => return println!("{error}"),
@@ -183,7 +182,7 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod none {
-    use super::{Counts, NoCounters};
+    use super::{CountersUnavailable, Counts};
 
     /// The hardware counters of a system that shows none.
     #[derive(Debug)]
@@ -192,9 +191,9 @@ mod none {
     impl Counters {
         /// # Errors
         ///
-        /// [`NoCounters`], always.
-        pub fn open() -> Result<Self, NoCounters> {
-            Err(NoCounters("hardware counters are read on Linux only".to_owned()))
+        /// [`CountersUnavailable`], always.
+        pub fn open() -> Result<Self, CountersUnavailable> {
+            Err(CountersUnavailable("hardware counters are read on Linux only".to_owned()))
         }
 
         /// Never called, since nobody has any.

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
-use crate::crew::{Crew, Member};
-use crate::fault::Fault;
-use crate::holders::{Held, Holders};
+use crate::endpoints::{EndpointCount, EndpointGuard};
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::mutants::{Mutant, active};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::thread_group::{GroupThread, ThreadGroup};
+use crate::violation::DeliveryViolation;
 use crate::workload::{RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
 use crate::workloads::producer_consumer::produce;
 
@@ -83,115 +83,115 @@ impl Workload for FanIn {
     }
 }
 
-type Producing = Vec<Member<Result<Instant, Fault>>>;
+type Producing = Vec<GroupThread<Result<Instant, DeliveryViolation>>>;
 
 /// A channel for each input and a thread for each that forwards it into the merged one.
 fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
-    let mut crew = Crew::new(2 * shares.len() + 1, size)?;
+    let mut group = ThreadGroup::new(2 * shares.len() + 1, size)?;
     let mut producing = Producing::new();
     let (merged_sender, merged_receiver) = C::open::<Message>(capacity)?;
-    let merging = Holders::new();
+    let merging = EndpointCount::new();
     for (input, &share) in shares.iter().enumerate() {
         let (sender, receiver) = C::open::<Message>(capacity)?;
-        let source = Holders::new();
-        producing.push(spawn_producer::<C>(&mut crew, source.hold(sender), input, share)?);
+        let source = EndpointCount::new();
+        producing.push(spawn_producer::<C>(&mut group, source.hold(sender), input, share)?);
         let merged_sender = merging.hold(merged_sender.clone());
-        producing.push(crew.spawn(format!("forwarder {input}"), move |gate| {
-            let passed = gate.pass();
+        producing.push(group.spawn(format!("forwarder {input}"), move |barrier| {
+            let passed = barrier.wait();
             forward(&receiver, &source, &*merged_sender).map(|()| passed)
         })?);
     }
     drop(merged_sender);
-    let sink = spawn_sink::<C>(&mut crew, merged_receiver, merging, shares)?;
-    finish(crew, producing, vec![sink], shares)
+    let sink = spawn_sink::<C>(&mut group, merged_receiver, merging, shares)?;
+    finish(group, producing, vec![sink], shares)
 }
 
 /// A channel for each input, and a consumer that selects over them.
 fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
     C::INFO.require(Capability::Select)?;
-    let mut crew = Crew::new(shares.len() + 1, size)?;
+    let mut group = ThreadGroup::new(shares.len() + 1, size)?;
     let mut producing = Producing::new();
     let mut receivers = Vec::with_capacity(shares.len());
-    let senders = Holders::new();
+    let senders = EndpointCount::new();
     for (input, &share) in shares.iter().enumerate() {
         let (sender, receiver) = C::open::<Message>(capacity)?;
-        producing.push(spawn_producer::<C>(&mut crew, senders.hold(sender), input, share)?);
+        producing.push(spawn_producer::<C>(&mut group, senders.hold(sender), input, share)?);
         receivers.push(receiver);
     }
     let own_shares = shares.to_vec();
-    let sink = crew.spawn("sink", move |gate| {
+    let sink = group.spawn("sink", move |barrier| {
         let mut ledger = Ledger::new(&own_shares);
         let mut selector = C::selector(&receivers).expect("the capability was asked for before");
-        let passed = gate.pass();
+        let passed = barrier.wait();
         while let Ok(message) = selector.recv() {
             ledger.record(&message);
-            message.settle();
+            message.acknowledge();
         }
         Received { passed, told: senders.disconnected("sink"), ledger }
     })?;
-    finish(crew, producing, vec![sink], shares)
+    finish(group, producing, vec![sink], shares)
 }
 
 /// One channel, and a sender of it for each input.
 fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
-    let mut crew = Crew::new(shares.len() + 1, size)?;
+    let mut group = ThreadGroup::new(shares.len() + 1, size)?;
     let mut producing = Producing::new();
     let (sender, receiver) = C::open::<Message>(capacity)?;
-    let senders = Holders::new();
+    let senders = EndpointCount::new();
     for (input, &share) in shares.iter().enumerate() {
-        producing.push(spawn_producer::<C>(&mut crew, senders.hold(sender.clone()), input, share)?);
+        producing.push(spawn_producer::<C>(&mut group, senders.hold(sender.clone()), input, share)?);
     }
     drop(sender);
-    let sink = spawn_sink::<C>(&mut crew, receiver, senders, shares)?;
-    finish(crew, producing, vec![sink], shares)
+    let sink = spawn_sink::<C>(&mut group, receiver, senders, shares)?;
+    finish(group, producing, vec![sink], shares)
 }
 
 /// Sends on what it receives, until the disconnect; `source` are those who send to it.
 ///
 /// # Errors
 ///
-/// [`Fault::EarlyDisconnect`] when a channel says that its other end is gone, and it is not.
+/// [`DeliveryViolation::EarlyDisconnect`] when a channel says that its other end is gone, and it is not.
 #[inline]
 pub(super) fn forward<T>(
     receiver: &impl Receiver<T>,
-    source: &Holders,
+    source: &EndpointCount,
     sender: &impl Sender<T>,
-) -> Result<(), Fault> {
+) -> Result<(), DeliveryViolation> {
     while let Ok(message) = receiver.recv() {
         if active(Mutant::ForwarderDropsWhenFull) {
             drop(sender.try_send(message));
         } else if sender.send(message).is_err() {
-            return Err(Fault::EarlyDisconnect { thread: "forwarder" });
+            return Err(DeliveryViolation::EarlyDisconnect { thread: "forwarder" });
         }
     }
     source.disconnected("forwarder")
 }
 
 fn spawn_producer<C: Channel>(
-    crew: &mut Crew,
-    sender: Held<C::Sender<Message>>,
+    group: &mut ThreadGroup,
+    sender: EndpointGuard<C::Sender<Message>>,
     input: usize,
     share: u64,
-) -> Result<Member<Result<Instant, Fault>>, RoundError> {
-    Ok(crew.spawn(format!("producer {input}"), move |gate| {
-        let passed = gate.pass();
+) -> Result<GroupThread<Result<Instant, DeliveryViolation>>, RoundError> {
+    Ok(group.spawn(format!("producer {input}"), move |barrier| {
+        let passed = barrier.wait();
         produce(&*sender, input, share).map(|()| passed)
     })?)
 }
 
 fn spawn_sink<C: Channel>(
-    crew: &mut Crew,
+    group: &mut ThreadGroup,
     receiver: C::Receiver<Message>,
-    senders: Holders,
+    senders: EndpointCount,
     shares: &[u64],
-) -> Result<Member<Received>, RoundError> {
+) -> Result<GroupThread<Received>, RoundError> {
     let shares = shares.to_vec();
-    Ok(crew.spawn("sink", move |gate| {
+    Ok(group.spawn("sink", move |barrier| {
         let mut ledger = Ledger::new(&shares);
-        let passed = gate.pass();
+        let passed = barrier.wait();
         while let Ok(message) = receiver.recv() {
             ledger.record(&message);
-            message.settle();
+            message.acknowledge();
         }
         Received { passed, told: senders.disconnected("sink"), ledger }
     })?)

@@ -10,23 +10,23 @@
 //!
 //! All threads compute these moments alike: message `k` of the round is meant for `k / rate` after the start, and the producers take
 //! turns. So the messages carry no time. The start is `LEAD` after the moment at which the first thread went through the
-//! gate, which it leaves for the others in a `OnceLock` that each reads once; the lead is for threads that the system wakes
+//! barrier, which it leaves for the others in a `OnceLock` that each reads once; the lead is for threads that the system wakes
 //! late, which is no time of the channel's.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Receiver, Sender, receivers};
-use crate::crew::{Crew, Member};
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::latency;
-use crate::ledger::{Ends, Ledger};
+use crate::ledger::{LastDelivery, Ledger};
 use crate::message::{Message, MessageId, Payload};
-use crate::pace::wait_until;
+use crate::pacing::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::sync::EXPLORES;
+use crate::thread_group::{GroupThread, ThreadGroup};
+use crate::violation::DeliveryViolation;
 use crate::workload::{
     Figure, RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares,
 };
@@ -35,7 +35,7 @@ use crate::workload::{
 #[derive(Debug)]
 pub struct OpenLoop;
 
-/// From the first thread through the gate to the first message's moment. A model has no threads that are woken late.
+/// From the first thread through the barrier to the first message's moment. A model has no threads that are woken late.
 const LEAD: Duration = if EXPLORES { Duration::ZERO } else { Duration::from_millis(1) };
 
 /// A round is about so long.
@@ -46,7 +46,7 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// When each message is meant to be sent.
 #[derive(Clone, Debug)]
 struct Schedule {
-    /// Set by the first thread that is through the gate.
+    /// Set by the first thread that is through the barrier.
     start: Arc<OnceLock<Instant>>,
     rate: u64,
     producers: u64,
@@ -57,7 +57,7 @@ impl Schedule {
         Schedule { start: Arc::default(), rate, producers: producers as u64 }
     }
 
-    /// The start, the same for all threads; `passed` is when the caller went through the gate.
+    /// The start, the same for all threads; `passed` is when the caller went through the barrier.
     fn start(&self, passed: Instant) -> Instant {
         *self.start.get_or_init(|| passed + LEAD)
     }
@@ -85,7 +85,7 @@ impl Workload for OpenLoop {
         caveat: "Where the channel keeps up, ns/op is the period of the rate, so `chanlab run` ranks by the latency; where \
                  it does not, the latency is how far behind it was when the round ended. A producer that the system holds \
                  back makes latency as a slow channel does: its oversleep is told. The producers wait by yielding, which \
-                 takes processor time of its own. The time starts with the schedule, 1 ms after the gate.",
+                 takes processor time of its own. The time starts with the schedule, 1 ms after the barrier.",
         ranked_by: RankedBy::Latency,
         params: &[
             ParamSpec {
@@ -135,14 +135,14 @@ impl Workload for OpenLoop {
         let (sender, receiver) = C::open::<Message>(capacity)?;
         let receivers = receivers(receiver, consumers)?;
         let shares = shares(size.messages, producers);
-        let mut crew = Crew::new(producers + consumers, size)?;
-        let (senders, ends) = (Holders::new(), Ends::new(producers));
+        let mut group = ThreadGroup::new(producers + consumers, size)?;
+        let (senders, ends) = (EndpointCount::new(), LastDelivery::new(producers));
 
         let mut sending = Vec::with_capacity(producers);
         for (producer, &share) in shares.iter().enumerate() {
             let (sender, schedule) = (senders.hold(sender.clone()), schedule.clone());
-            sending.push(crew.spawn(format!("producer {producer}"), move |gate| {
-                let start = schedule.start(gate.pass());
+            sending.push(group.spawn(format!("producer {producer}"), move |barrier| {
+                let start = schedule.start(barrier.wait());
                 send_by(&schedule, start, &*sender, producer, share).map(|overslept| (start, overslept))
             })?);
         }
@@ -152,26 +152,27 @@ impl Workload for OpenLoop {
         for (consumer, receiver) in receivers.into_iter().enumerate() {
             let (shares, senders, ends) = (shares.clone(), senders.clone(), ends.clone());
             let schedule = schedule.clone();
-            receiving.push(crew.spawn(format!("consumer {consumer}"), move |gate| {
+            receiving.push(group.spawn(format!("consumer {consumer}"), move |barrier| {
                 let mut ledger = Ledger::among(&shares, ends);
                 let mut latency = latency::histogram();
-                let start = schedule.start(gate.pass());
+                let start = schedule.start(barrier.wait());
                 while let Ok(message) = receiver.recv() {
                     let now = Instant::now();
                     if let Some(id) = ledger.record_among(&message) {
                         latency::record(&mut latency, schedule.latency(start, id, now));
                     }
-                    message.settle();
+                    message.acknowledge();
                 }
                 // The region opens with the schedule, for all threads at the same moment.
                 (Received { passed: start, told: senders.disconnected("consumer"), ledger }, latency)
             })?);
         }
 
-        let ended = crew.join()?;
-        let sent = sending.into_iter().map(Member::result).collect::<Result<Vec<_>, Fault>>()?;
+        let ended = group.join()?;
+        let sent =
+            sending.into_iter().map(GroupThread::result).collect::<Result<Vec<_>, DeliveryViolation>>()?;
         let (started, overslept): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
-        let (received, latencies): (Vec<_>, Vec<_>) = receiving.into_iter().map(Member::result).unzip();
+        let (received, latencies): (Vec<_>, Vec<_>) = receiving.into_iter().map(GroupThread::result).unzip();
         let round = conclude(ended, started, received, &shares)?;
         let mut latency = latency::histogram();
         for own in latencies {
@@ -194,7 +195,7 @@ impl Workload for OpenLoop {
 ///
 /// # Errors
 ///
-/// [`Fault::EarlyDisconnect`] when the channel says that its receivers are gone.
+/// [`DeliveryViolation::EarlyDisconnect`] when the channel says that its receivers are gone.
 #[inline]
 fn send_by(
     schedule: &Schedule,
@@ -202,14 +203,14 @@ fn send_by(
     sender: &impl Sender<Message>,
     producer: usize,
     share: u64,
-) -> Result<Duration, Fault> {
+) -> Result<Duration, DeliveryViolation> {
     let mut clock = ProducerClock::new(start);
     for seq in 0..share {
         let id = MessageId { producer, seq };
         let meant = start + schedule.after_start(id);
         clock.wait_until(meant);
         if sender.send(Message::new(id)).is_err() {
-            return Err(Fault::EarlyDisconnect { thread: "producer" });
+            return Err(DeliveryViolation::EarlyDisconnect { thread: "producer" });
         }
     }
     Ok(clock.overslept)

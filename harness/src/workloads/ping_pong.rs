@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use crate::channel::{Channel, Receiver, Sender};
-use crate::crew::Crew;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::latency;
 use crate::ledger::{Deliveries, Ledger, verify};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::placement::Placement;
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::thread_group::ThreadGroup;
 use crate::workload::{RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, timed_region};
 
 /// The workload `ping_pong`.
@@ -22,7 +22,7 @@ impl Workload for PingPong {
         name: "ping_pong",
         about: "Two threads pass one message to and fro over two channels: how long a message and the wake-up of its \
                 receiver take. A round trip is two ops. The latency is that of each round trip but the first, in which the \
-                other thread may still be on its way through the gate.",
+                other thread may still be on its way through the barrier.",
         caveat: "Only ever one message is under way, so nothing is said of throughput; channels that spin before they \
                  sleep look best here and pay with processor time.",
         ranked_by: RankedBy::Time,
@@ -69,18 +69,18 @@ impl Workload for PingPong {
         let trips = (size.messages / 2).max(1);
         let (ping_sender, ping_receiver) = C::open::<Message>(capacity)?;
         let (pong_sender, pong_receiver) = C::open::<Message>(capacity)?;
-        let mut crew = Crew::new(2, Size { placement, ..size })?;
+        let mut group = ThreadGroup::new(2, Size { placement, ..size })?;
 
-        let (ping_ends, pong_ends) = (Holders::new(), Holders::new());
+        let (ping_ends, pong_ends) = (EndpointCount::new(), EndpointCount::new());
         let ends_of_ping = ping_ends.hold((ping_sender, pong_receiver));
         let ends_of_pong = pong_ends.hold((pong_sender, ping_receiver));
 
-        let pinging = crew.spawn("ping", move |gate| {
+        let pinging = group.spawn("ping", move |barrier| {
             let (sender, receiver) = &*ends_of_ping;
             let mut pongs = Ledger::new(&[trips]);
             let (mut created, mut told) = (0, None);
             let mut latency = latency::histogram();
-            let passed = gate.pass();
+            let passed = barrier.wait();
             let mut back: Option<Instant> = None;
             for seq in 0..trips {
                 created += 1;
@@ -90,7 +90,7 @@ impl Workload for PingPong {
                     break;
                 };
                 pongs.record(&message);
-                message.settle();
+                message.acknowledge();
                 // The end of a trip is the start of the next: one look at the clock for each.
                 let now = Instant::now();
                 if let Some(left) = back.replace(now) {
@@ -100,10 +100,10 @@ impl Workload for PingPong {
             (passed, created, pongs, told, latency)
         })?;
 
-        let ponging = crew.spawn("pong", move |gate| {
+        let ponging = group.spawn("pong", move |barrier| {
             let (sender, receiver) = &*ends_of_pong;
             let mut pings = Ledger::new(&[trips]);
-            let passed = gate.pass();
+            let passed = barrier.wait();
             while let Ok(message) = receiver.recv() {
                 pings.record(&message);
                 if sender.send(message).is_err() {
@@ -113,7 +113,7 @@ impl Workload for PingPong {
             (passed, pings, ping_ends.disconnected("pong"))
         })?;
 
-        let ended = crew.join()?;
+        let ended = group.join()?;
         let (ping_passed, created, pongs, ping_told, latency) = pinging.result();
         let (pong_passed, pings, pong_told) = ponging.result();
         // A thread that is told of a disconnect stops. When it is none, that is why messages are missing.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
-use crate::crew::Crew;
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::thread_group::ThreadGroup;
+use crate::violation::DeliveryViolation;
 use crate::workload::{
     RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, work, work_time,
 };
@@ -79,53 +79,53 @@ impl Workload for Pipeline {
         let steps = params.number("work");
         let capacity = params.capacity().expect("the workload declares a capacity");
         let share = size.messages;
-        let mut crew = Crew::new(1 + 2 * workers + 1, size)?;
+        let mut group = ThreadGroup::new(1 + 2 * workers + 1, size)?;
         let mut stages = Vec::with_capacity(1 + 2 * workers);
 
         let (source_sender, source_receiver) = C::open::<Message>(capacity)?;
         let inputs = receivers(source_receiver, workers)?;
-        let source = Holders::new();
+        let source = EndpointCount::new();
         let source_sender = source.hold(source_sender);
-        stages.push(crew.spawn("source", move |gate| {
-            let passed = gate.pass();
+        stages.push(group.spawn("source", move |barrier| {
+            let passed = barrier.wait();
             produce(&*source_sender, 0, share).map(|()| passed)
         })?);
 
         let (merged_sender, merged_receiver) = C::open::<Processed>(capacity)?;
-        let merging = Holders::new();
+        let merging = EndpointCount::new();
         for (worker, input) in inputs.into_iter().enumerate() {
             let (output, own_output) = C::open::<Processed>(capacity)?;
-            let (source, serving) = (source.clone(), Holders::new());
+            let (source, serving) = (source.clone(), EndpointCount::new());
             let output = serving.hold(output);
-            stages.push(crew.spawn(format!("worker {worker}"), move |gate| {
-                let passed = gate.pass();
+            stages.push(group.spawn(format!("worker {worker}"), move |barrier| {
+                let passed = barrier.wait();
                 while let Ok(message) = input.recv() {
                     work(steps);
                     if output.send(Processed { message, worker }).is_err() {
-                        return Err(Fault::EarlyDisconnect { thread: "worker" });
+                        return Err(DeliveryViolation::EarlyDisconnect { thread: "worker" });
                     }
                 }
                 source.disconnected("worker").map(|()| passed)
             })?);
             let merged_sender = merging.hold(merged_sender.clone());
-            stages.push(crew.spawn(format!("forwarder {worker}"), move |gate| {
-                let passed = gate.pass();
+            stages.push(group.spawn(format!("forwarder {worker}"), move |barrier| {
+                let passed = barrier.wait();
                 forward(&own_output, &serving, &*merged_sender).map(|()| passed)
             })?);
         }
         drop(merged_sender);
 
-        let sink = crew.spawn("sink", move |gate| {
+        let sink = group.spawn("sink", move |barrier| {
             // The workers overtake each other, so order holds for each worker.
             let mut ledger = Ledger::with_ways(&[share], workers);
-            let passed = gate.pass();
+            let passed = barrier.wait();
             while let Ok(processed) = merged_receiver.recv() {
                 ledger.record_by(&processed.message, processed.worker);
-                processed.message.settle();
+                processed.message.acknowledge();
             }
             Received { passed, told: merging.disconnected("sink"), ledger }
         })?;
 
-        finish(crew, stages, vec![sink], &[share])
+        finish(group, stages, vec![sink], &[share])
     }
 }

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::channel::{Channel, Receiver, Sender, receivers};
-use crate::crew::{Crew, Member};
+use crate::endpoints::EndpointCount;
 use crate::fairness::jain;
-use crate::fault::Fault;
-use crate::holders::Holders;
-use crate::ledger::{Ends, Ledger};
+use crate::ledger::{LastDelivery, Ledger};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::thread_group::{GroupThread, ThreadGroup};
+use crate::violation::DeliveryViolation;
 use crate::workload::{
     Figure, RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares, work,
     work_time,
@@ -105,14 +105,14 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
     let (sender, receiver) = C::open::<P>(capacity)?;
     let receivers = receivers(receiver, consumers)?;
     let shares = shares(size.messages, producers);
-    let mut crew = Crew::new(producers + consumers, size)?;
-    let (senders, ends) = (Holders::new(), Ends::new(producers));
+    let mut group = ThreadGroup::new(producers + consumers, size)?;
+    let (senders, ends) = (EndpointCount::new(), LastDelivery::new(producers));
 
     let mut sending = Vec::with_capacity(producers);
     for (producer, &share) in shares.iter().enumerate() {
         let sender = senders.hold(sender.clone());
-        sending.push(crew.spawn(format!("producer {producer}"), move |gate| {
-            let passed = gate.pass();
+        sending.push(group.spawn(format!("producer {producer}"), move |barrier| {
+            let passed = barrier.wait();
             produce(&*sender, producer, share).map(|()| (passed, Instant::now()))
         })?);
     }
@@ -121,29 +121,29 @@ fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, R
     let mut receiving = Vec::with_capacity(consumers);
     for (consumer, receiver) in receivers.into_iter().enumerate() {
         let (shares, senders, ends) = (shares.clone(), senders.clone(), ends.clone());
-        receiving.push(crew.spawn(format!("consumer {consumer}"), move |gate| {
+        receiving.push(group.spawn(format!("consumer {consumer}"), move |barrier| {
             let mut ledger = Ledger::among(&shares, ends);
-            let passed = gate.pass();
+            let passed = barrier.wait();
             while let Ok(message) = receiver.recv() {
                 ledger.record_among(&message);
-                message.settle();
+                message.acknowledge();
                 work(steps);
             }
             Received { passed, told: senders.disconnected("consumer"), ledger }
         })?);
     }
 
-    let ended = crew.join()?;
+    let ended = group.join()?;
     let sent: Vec<(Instant, Instant)> =
-        sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
-    let received: Vec<Received> = receiving.into_iter().map(Member::result).collect();
+        sending.into_iter().map(GroupThread::result).collect::<Result<_, DeliveryViolation>>()?;
+    let received: Vec<Received> = receiving.into_iter().map(GroupThread::result).collect();
     let figures = fairness(&shares, &sent, &received);
     let passed = sent.into_iter().map(|(passed, _)| passed).collect();
     Ok(Round { figures, ..conclude(ended, passed, received, &shares)? })
 }
 
 /// How evenly several consumers shared the messages, and how alike the rates of several producers were: each one's share over its
-/// time from the gate to the end of its last send.
+/// time from the barrier to the end of its last send.
 fn fairness(shares: &[u64], sent: &[(Instant, Instant)], received: &[Received]) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut tell = |name, index: Option<f64>| figures.extend(index.map(|value| Figure { name, value }));
@@ -165,12 +165,16 @@ fn fairness(shares: &[u64], sent: &[(Instant, Instant)], received: &[Received]) 
 ///
 /// # Errors
 ///
-/// [`Fault::EarlyDisconnect`] when the channel says that its receivers are gone.
+/// [`DeliveryViolation::EarlyDisconnect`] when the channel says that its receivers are gone.
 #[inline]
-pub(super) fn produce<P: Payload>(sender: &impl Sender<P>, producer: usize, share: u64) -> Result<(), Fault> {
+pub(super) fn produce<P: Payload>(
+    sender: &impl Sender<P>,
+    producer: usize,
+    share: u64,
+) -> Result<(), DeliveryViolation> {
     for seq in 0..share {
         if sender.send(P::new(MessageId { producer, seq })).is_err() {
-            return Err(Fault::EarlyDisconnect { thread: "producer" });
+            return Err(DeliveryViolation::EarlyDisconnect { thread: "producer" });
         }
     }
     Ok(())
@@ -191,10 +195,10 @@ mod tests {
 
     #[test]
     fn consumers_are_held_against_messages_and_producers_against_rates() {
-        let gate = Instant::now();
-        let after = |millis| (gate, gate + Duration::from_millis(millis));
+        let barrier = Instant::now();
+        let after = |millis| (barrier, barrier + Duration::from_millis(millis));
         // The second took twice as long for as much: rates as 2 to 1; the consumers have 2 and 1 as well.
-        let both = [received(gate, 0..2), received(gate, 2..3)];
+        let both = [received(barrier, 0..2), received(barrier, 2..3)];
         let figures = fairness(&[3, 3], &[after(10), after(20)], &both);
         let names: Vec<&str> = figures.iter().map(|figure| figure.name).collect();
         assert_eq!(names, ["fairness of consumers (Jain)", "fairness of producers (Jain)"]);
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn one_thread_alone_is_not_fair_or_unfair() {
-        let gate = Instant::now();
-        assert_eq!(fairness(&[3], &[(gate, gate)], &[received(gate, 0..3)]), []);
+        let barrier = Instant::now();
+        assert_eq!(fairness(&[3], &[(barrier, barrier)], &[received(barrier, 0..3)]), []);
     }
 }

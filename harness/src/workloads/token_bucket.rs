@@ -20,15 +20,15 @@
 use std::time::{Duration, Instant};
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
-use crate::crew::Crew;
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
 use crate::mutants::{Mutant, active};
-use crate::pace::pause;
+use crate::pacing::pause;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::thread_group::ThreadGroup;
+use crate::violation::DeliveryViolation;
 use crate::workload::{Figure, RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, shares};
 
 /// The workload `token_bucket`.
@@ -165,27 +165,29 @@ impl Workload for TokenBucket {
 
         let (bucket, receiver) = C::open::<Token>(capacity)?;
         let receivers = receivers(receiver, callers)?;
-        let mut crew = Crew::new(1 + callers, size)?;
+        let mut group = ThreadGroup::new(1 + callers, size)?;
 
-        // The initial burst; the first tick, at the gate, adds the last token of it.
+        // The initial burst; the first tick, at the barrier, adds the last token of it.
         for seq in 0..held {
             let message = Message::new(MessageId { producer: 0, seq });
             match refill(&bucket, Token { message, minted: Instant::now() }) {
                 Refill::Added => {}
                 Refill::Full => {
-                    return Err(Fault::Capacity { took: seq, declared: held }.into());
+                    return Err(DeliveryViolation::Capacity { took: seq, declared: held }.into());
                 }
-                Refill::Abandoned => return Err(Fault::EarlyDisconnect { thread: "ticker" }.into()),
+                Refill::Abandoned => {
+                    return Err(DeliveryViolation::EarlyDisconnect { thread: "ticker" }.into());
+                }
             }
         }
-        let taking = Holders::new();
+        let taking = EndpointCount::new();
         let receivers: Vec<_> = receivers.into_iter().map(|receiver| taking.hold(receiver)).collect();
-        let ticking = crew.spawn("ticker", move |gate| {
-            let passed = gate.pass();
+        let ticking = group.spawn("ticker", move |barrier| {
+            let passed = barrier.wait();
             let token =
                 |seq| Token { message: Message::new(MessageId { producer: 0, seq }), minted: Instant::now() };
             let mut refused = Tally::default();
-            let refuse = |seq| refused += Tally::of_message(MessageId { producer: 0, seq });
+            let refuse = |seq| refused += Tally::from_id(MessageId { producer: 0, seq });
             let added = tick(&bucket, held, token, refuse, || pause(period));
             let ticks = Ticks { added, refused };
             (passed, ticks, taking.disconnected("ticker"))
@@ -195,30 +197,30 @@ impl Workload for TokenBucket {
         for (caller, (receiver, quota)) in receivers.into_iter().zip(quotas).enumerate() {
             // The tokens that are granted are the first ones, since a channel is a queue. Numbers beyond them are known
             // to the ledger, so that a lost token is found by its own gap and not by the next one's number.
-            calling.push(crew.spawn(format!("caller {caller}"), move |gate| {
+            calling.push(group.spawn(format!("caller {caller}"), move |barrier| {
                 let mut ledger = Ledger::new(&[2 * granted]);
                 let mut grants = Vec::with_capacity(quota as usize);
-                let passed = gate.pass();
+                let passed = barrier.wait();
                 for _ in 0..quota {
                     let asked = Instant::now();
                     let Ok(token) = receiver.recv() else {
-                        return Err(Fault::EarlyDisconnect { thread: "caller" });
+                        return Err(DeliveryViolation::EarlyDisconnect { thread: "caller" });
                     };
                     ledger.record(&token.message);
                     grants.push(asked.max(token.minted));
-                    token.message.settle();
+                    token.message.acknowledge();
                 }
                 Ok((passed, Instant::now(), ledger, grants))
             })?);
         }
 
-        let ended = crew.join()?;
+        let ended = group.join()?;
         let (moment, ticks, told) = ticking.result();
         let (mut opened, mut closed) = (moment, moment);
         let mut ledgers = Vec::with_capacity(callers);
         let mut grants = Vec::with_capacity(granted as usize);
-        for member in calling {
-            let (began, ended, ledger, own_grants) = member.result()?;
+        for thread in calling {
+            let (began, ended, ledger, own_grants) = thread.result()?;
             opened = opened.min(began);
             closed = closed.max(ended);
             ledgers.push(ledger);
@@ -230,7 +232,7 @@ impl Workload for TokenBucket {
         deliveries.complete(&[granted])?;
         let left = ticks.added.saturating_sub(granted);
         if left > held {
-            return Err(Fault::Capacity { took: left, declared: held }.into());
+            return Err(DeliveryViolation::Capacity { took: left, declared: held }.into());
         }
         within_rate(&mut grants, held + 1, period)?;
 
@@ -267,7 +269,7 @@ struct Ticks {
 ///
 /// The grants from `i` to `j` in order of time are within the bound if `(j - i + 1 - burst) * period <= t_j - t_i`, so it
 /// is enough to keep the best `i` so far: linear after the sort.
-fn within_rate(grants: &mut [Instant], burst: u64, period: Duration) -> Result<(), Fault> {
+fn within_rate(grants: &mut [Instant], burst: u64, period: Duration) -> Result<(), DeliveryViolation> {
     grants.sort_unstable();
     let Some(&origin) = grants.first() else {
         return Ok(());
@@ -285,7 +287,11 @@ fn within_rate(grants: &mut [Instant], burst: u64, period: Duration) -> Result<(
         if lead(last) - lead(first) > (burst as i128 - 1) * period {
             let window = grants[last].duration_since(grants[first]);
             let allowed = burst + (window.as_nanos() as i128 / period) as u64;
-            return Err(Fault::OverGranted { granted: (last - first + 1) as u64, window, allowed });
+            return Err(DeliveryViolation::OverGranted {
+                granted: (last - first + 1) as u64,
+                window,
+                allowed,
+            });
         }
     }
     Ok(())
@@ -297,7 +303,7 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_micros(10);
 
-    fn check(micros: &[u64], burst: u64) -> Result<(), Fault> {
+    fn check(micros: &[u64], burst: u64) -> Result<(), DeliveryViolation> {
         let origin = Instant::now();
         let mut grants: Vec<Instant> =
             micros.iter().map(|&micros| origin + Duration::from_micros(micros)).collect();
@@ -325,10 +331,13 @@ mod tests {
     fn one_token_too_many_is_found_wherever_it_is() {
         assert!(matches!(
             check(&[0, 0, 0, 9, 20, 30], 3),
-            Err(Fault::OverGranted { granted: 4, allowed: 3, .. })
+            Err(DeliveryViolation::OverGranted { granted: 4, allowed: 3, .. })
         ));
-        assert!(matches!(check(&[0, 40, 80, 80, 80, 80], 3), Err(Fault::OverGranted { granted: 4, .. })));
-        assert!(matches!(check(&[0, 8, 16, 24, 32, 40, 48], 2), Err(Fault::OverGranted { .. })));
+        assert!(matches!(
+            check(&[0, 40, 80, 80, 80, 80], 3),
+            Err(DeliveryViolation::OverGranted { granted: 4, .. })
+        ));
+        assert!(matches!(check(&[0, 8, 16, 24, 32, 40, 48], 2), Err(DeliveryViolation::OverGranted { .. })));
     }
 
     proptest::proptest! {

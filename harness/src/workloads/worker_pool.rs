@@ -12,15 +12,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
-use crate::crew::{Crew, Member, panic_message};
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload};
 use crate::mutants::{Mutant, active};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
+use crate::thread_group::{GroupThread, ThreadGroup, panic_message};
+use crate::violation::DeliveryViolation;
 use crate::workload::{
     Figure, RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work, work_time,
 };
@@ -52,7 +52,7 @@ impl Quit {
 
 /// What became of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<R> {
+pub enum JobOutcome<R> {
     /// Done, with its value.
     Done(R),
     /// The job said that it failed, and why.
@@ -126,14 +126,14 @@ pub fn submit<J>(
 }
 
 /// Runs a job that may fail or panic; either is an outcome, and not the end of the worker.
-pub fn outcome<R>(job: impl FnOnce() -> Result<R, String>) -> Outcome<R> {
+pub fn outcome<R>(job: impl FnOnce() -> Result<R, String>) -> JobOutcome<R> {
     if active(Mutant::PanicKillsTheWorker) {
-        return job().map_or_else(Outcome::Failed, Outcome::Done);
+        return job().map_or_else(JobOutcome::Failed, JobOutcome::Done);
     }
     match catch_unwind(AssertUnwindSafe(job)) {
-        Ok(Ok(value)) => Outcome::Done(value),
-        Ok(Err(reason)) => Outcome::Failed(reason),
-        Err(panic) => Outcome::Panicked(panic_message(&*panic)),
+        Ok(Ok(value)) => JobOutcome::Done(value),
+        Ok(Err(reason)) => JobOutcome::Failed(reason),
+        Err(panic) => JobOutcome::Panicked(panic_message(&*panic)),
     }
 }
 
@@ -153,17 +153,17 @@ const LOOK: u64 = 64;
 struct Delivery {
     job: Message,
     worker: usize,
-    outcome: Outcome<u64>,
+    outcome: JobOutcome<u64>,
 }
 
 /// What the job of this id has to give: every kind of outcome occurs in every round.
-fn expected(seq: u64) -> Outcome<u64> {
+fn expected(seq: u64) -> JobOutcome<u64> {
     if seq % PANICKING == 1 {
-        Outcome::Panicked("a job that panics".to_owned())
+        JobOutcome::Panicked("a job that panics".to_owned())
     } else if seq % FAILING == 2 {
-        Outcome::Failed("a job that fails".to_owned())
+        JobOutcome::Failed("a job that fails".to_owned())
     } else {
-        Outcome::Done(seq.wrapping_mul(3))
+        JobOutcome::Done(seq.wrapping_mul(3))
     }
 }
 
@@ -171,10 +171,10 @@ fn expected(seq: u64) -> Outcome<u64> {
 fn run(id: MessageId, steps: u64) -> Result<u64, String> {
     work(steps);
     match expected(id.seq) {
-        Outcome::Done(value) => Ok(value),
-        Outcome::Failed(reason) => Err(reason),
+        JobOutcome::Done(value) => Ok(value),
+        JobOutcome::Failed(reason) => Err(reason),
         // Unwinds without the panic hook, which would print a report for each of thousands.
-        Outcome::Panicked(message) => resume_unwind(Box::new(message)),
+        JobOutcome::Panicked(message) => resume_unwind(Box::new(message)),
     }
 }
 
@@ -249,20 +249,21 @@ impl Workload for WorkerPool {
         let (result_sender, result_receiver) = C::open::<Delivery>(capacity)?;
         let quit = Quit::new();
         let collected = Arc::new(AtomicU64::new(0));
-        let (submitting, taking, delivering) = (Holders::new(), Holders::new(), Holders::new());
-        let mut crew = Crew::new(1 + workers + 1, size)?;
+        let (submitting, taking, delivering) =
+            (EndpointCount::new(), EndpointCount::new(), EndpointCount::new());
+        let mut group = ThreadGroup::new(1 + workers + 1, size)?;
 
         let mut serving = Vec::with_capacity(workers);
         for (worker, jobs) in job_receivers.into_iter().enumerate() {
             let (jobs, results) = (taking.hold(jobs), delivering.hold(result_sender.clone()));
             let (quit, submitting) = (quit.clone(), submitting.clone());
-            serving.push(crew.spawn(format!("worker {worker}"), move |gate| {
+            serving.push(group.spawn(format!("worker {worker}"), move |barrier| {
                 let mut done = Ledger::new(&[share]);
-                let passed = gate.pass();
+                let passed = barrier.wait();
                 let stopped = serve(&*jobs, &*results, &quit, |job| {
                     let outcome = match done.record(&job) {
                         Some(id) => outcome(|| run(id, steps)),
-                        None => Outcome::Failed("a faulty delivery, which the ledger names".to_owned()),
+                        None => JobOutcome::Failed("a faulty delivery, which the ledger names".to_owned()),
                     };
                     Delivery { job, worker, outcome }
                 });
@@ -270,18 +271,18 @@ impl Workload for WorkerPool {
                     Stopped::Quit => Ok(()),
                     Stopped::NoMoreJobs => submitting.disconnected("worker"),
                     // The collector outlives the workers.
-                    Stopped::NoCollector => Err(Fault::EarlyDisconnect { thread: "worker" }),
+                    Stopped::NoCollector => Err(DeliveryViolation::EarlyDisconnect { thread: "worker" }),
                 };
                 (passed, told, done, Instant::now())
             })?);
         }
         drop(result_sender);
 
-        let submitter = crew.spawn("submitter", {
+        let submitter = group.spawn("submitter", {
             let jobs = submitting.hold(job_sender);
             let (quit, collected) = (quit.clone(), Arc::clone(&collected));
-            move |gate| {
-                let passed = gate.pass();
+            move |barrier| {
+                let passed = barrier.wait();
                 let mut jam = None;
                 let make = |seq| Message::new(MessageId { producer: 0, seq });
                 let submitted = submit(&*jobs, share, &quit, make, |accepted| {
@@ -291,7 +292,7 @@ impl Workload for WorkerPool {
                         // Relaxed: see the collector's store.
                         let in_flight = accepted.saturating_sub(collected.load(Ordering::Relaxed));
                         if in_flight > room {
-                            jam.get_or_insert(Fault::NoBackPressure { in_flight, limit: room });
+                            jam.get_or_insert(DeliveryViolation::NoBackPressure { in_flight, limit: room });
                         }
                     }
                 });
@@ -305,11 +306,11 @@ impl Workload for WorkerPool {
             }
         })?;
 
-        let collecting = crew.spawn("collector", {
+        let collecting = group.spawn("collector", {
             let quit = quit.clone();
-            move |gate| {
+            move |barrier| {
                 let mut results = Ledger::with_ways(&[share], workers);
-                let passed = gate.pass();
+                let passed = barrier.wait();
                 let mut wrong = None;
                 let mut last = passed;
                 let mut quit_raised = None;
@@ -317,9 +318,9 @@ impl Workload for WorkerPool {
                     if let Some(id) = results.record_by(&delivery.job, delivery.worker)
                         && delivery.outcome != expected(id.seq)
                     {
-                        wrong.get_or_insert(Fault::WrongResult(id));
+                        wrong.get_or_insert(DeliveryViolation::WrongResult(id));
                     }
-                    delivery.job.settle();
+                    delivery.job.acknowledge();
                     // Relaxed: only the count matters. It is behind by one job at most, the one that `room` grants to the
                     // collector: the next receive publishes it.
                     collected.store(results.delivered_by_ways(), Ordering::Relaxed);
@@ -334,7 +335,7 @@ impl Workload for WorkerPool {
             }
         })?;
 
-        let ended = crew.join()?;
+        let ended = group.join()?;
         let (submitter_passed, made, submitter_told, jam) = submitter.result();
         let (collector_passed, results, collector_told, wrong, last_after_quit, quit_raised) =
             collecting.result();
@@ -342,7 +343,7 @@ impl Workload for WorkerPool {
         let mut done = Vec::with_capacity(workers);
         let mut workers_told = Ok(());
         let mut last_stopped = collector_passed;
-        for (moment, told, ledger, stopped) in serving.into_iter().map(Member::result) {
+        for (moment, told, ledger, stopped) in serving.into_iter().map(GroupThread::result) {
             passed.push(moment);
             workers_told = workers_told.and(told);
             last_stopped = last_stopped.max(stopped);
@@ -391,11 +392,11 @@ impl Workload for WorkerPool {
 /// Quit is heard: no more results came after it than were under way. These are the queued ones and one for each worker
 /// (being sent, or of a job that it took just before); one more for each is granted, since a raised flag takes a moment
 /// to be seen.
-fn quit_was_heard(results: u64, capacity: Capacity, workers: usize) -> Result<(), Fault> {
+fn quit_was_heard(results: u64, capacity: Capacity, workers: usize) -> Result<(), DeliveryViolation> {
     match capacity.slots() {
         Some(slots) => {
             let limit = slots as u64 + 2 * workers as u64;
-            if results > limit { Err(Fault::QuitIgnored { results, limit }) } else { Ok(()) }
+            if results > limit { Err(DeliveryViolation::QuitIgnored { results, limit }) } else { Ok(()) }
         }
         None => Ok(()),
     }
@@ -408,15 +409,15 @@ mod tests {
     #[test]
     fn every_outcome_occurs_in_a_small_round() {
         let outcomes: Vec<_> = (0..4).map(expected).collect();
-        assert!(matches!(outcomes[1], Outcome::Panicked(_)));
-        assert!(matches!(outcomes[2], Outcome::Failed(_)));
-        assert!(matches!(outcomes[3], Outcome::Done(9)));
+        assert!(matches!(outcomes[1], JobOutcome::Panicked(_)));
+        assert!(matches!(outcomes[2], JobOutcome::Failed(_)));
+        assert!(matches!(outcomes[3], JobOutcome::Done(9)));
     }
 
     #[test]
     fn a_panic_is_an_outcome_with_its_message() {
         let id = MessageId { producer: 0, seq: 1 };
-        assert_eq!(outcome(|| run(id, 0)), Outcome::Panicked("a job that panics".to_owned()));
+        assert_eq!(outcome(|| run(id, 0)), JobOutcome::Panicked("a job that panics".to_owned()));
     }
 
     #[test]
@@ -424,7 +425,7 @@ mod tests {
         assert_eq!(quit_was_heard(66, Capacity::of(64), 1), Ok(()));
         assert_eq!(
             quit_was_heard(67, Capacity::of(64), 1),
-            Err(Fault::QuitIgnored { results: 67, limit: 66 })
+            Err(DeliveryViolation::QuitIgnored { results: 67, limit: 66 })
         );
         assert_eq!(quit_was_heard(1_000, Capacity::Unbounded, 1), Ok(()));
     }

@@ -7,7 +7,7 @@ use crate::message::MessageId;
 
 /// What was wrong with a round. The round's time is void.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum DeliveryViolation {
     /// Messages that were sent and never arrived.
     Lost {
         /// The first of them.
@@ -73,33 +73,37 @@ pub enum Fault {
     },
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DeliveryViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Lost { first, count } => write!(f, "lost {count} message(s), the first is {first}"),
-            Fault::Doubled(id) => write!(f, "{id} arrived twice"),
-            Fault::Reordered { late, after } => {
+            DeliveryViolation::Lost { first, count } => {
+                write!(f, "lost {count} message(s), the first is {first}")
+            }
+            DeliveryViolation::Doubled(id) => write!(f, "{id} arrived twice"),
+            DeliveryViolation::Reordered { late, after } => {
                 write!(f, "{late} arrived after message {after} of the same producer")
             }
-            Fault::Forged(id) => write!(f, "{id} arrived, but was never sent"),
-            Fault::Corrupt => write!(f, "a payload was damaged on the way"),
-            Fault::Leaked(count) => write!(f, "{count} payload(s) were never dropped"),
-            Fault::DroppedTwice(count) => write!(f, "{count} payload(s) were dropped twice"),
-            Fault::LeakedAndDroppedTwice => write!(f, "some payloads were dropped twice, and as many never"),
-            Fault::EarlyDisconnect { thread } => {
+            DeliveryViolation::Forged(id) => write!(f, "{id} arrived, but was never sent"),
+            DeliveryViolation::Corrupt => write!(f, "a payload was damaged on the way"),
+            DeliveryViolation::Leaked(count) => write!(f, "{count} payload(s) were never dropped"),
+            DeliveryViolation::DroppedTwice(count) => write!(f, "{count} payload(s) were dropped twice"),
+            DeliveryViolation::LeakedAndDroppedTwice => {
+                write!(f, "some payloads were dropped twice, and as many never")
+            }
+            DeliveryViolation::EarlyDisconnect { thread } => {
                 write!(f, "the {thread} was told of a disconnect while the other side was there")
             }
-            Fault::NoBackPressure { in_flight, limit } => {
+            DeliveryViolation::NoBackPressure { in_flight, limit } => {
                 write!(f, "{in_flight} messages were in flight where {limit} have room: no back-pressure")
             }
-            Fault::QuitIgnored { results, limit } => {
+            DeliveryViolation::QuitIgnored { results, limit } => {
                 write!(f, "{results} results came after the quit, where {limit} were under way")
             }
-            Fault::WrongResult(id) => write!(f, "the result of {id} is not what its job gives"),
-            Fault::OverGranted { granted, window, allowed } => {
+            DeliveryViolation::WrongResult(id) => write!(f, "the result of {id} is not what its job gives"),
+            DeliveryViolation::OverGranted { granted, window, allowed } => {
                 write!(f, "{granted} tokens were granted within {window:?}, where {allowed} are allowed")
             }
-            Fault::Capacity { took, declared } => {
+            DeliveryViolation::Capacity { took, declared } => {
                 write!(f, "the channel took {took} messages, and its declared capacity is {declared}")
             }
         }

@@ -1,15 +1,15 @@
-//! How a crew ends.
+//! How a group ends.
 
 use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
 use crate::message::Tally;
-use crate::meters::{Allocations, Usage};
+use crate::meters::{Allocations, ThreadUsage};
 
 /// Why the threads of a round did not all end well.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CrewError {
+pub enum ThreadGroupError {
     /// Some threads had not ended when the deadline came.
     #[error("hung: after {} {} still had not ended", Seconds(*.waited), .threads.join(", "))]
     Hung {
@@ -49,14 +49,14 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// What the threads of a crew have done together.
+/// What the threads of a group have done together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The messages that they, and the caller since [`Crew::new`](super::Crew::new), have dropped.
+pub struct GroupTotals {
+    /// The messages that they, and the caller since [`ThreadGroup::new`](super::ThreadGroup::new), have dropped.
     pub dropped: Tally,
-    /// What they have used from the gate to their end; `None` where the system does not tell.
-    pub usage: Option<Usage>,
-    /// What they have allocated from the gate to their end; `None` where nobody counts.
+    /// What they have used from the barrier to their end; `None` where the system does not tell.
+    pub usage: Option<ThreadUsage>,
+    /// What they have allocated from the barrier to their end; `None` where nobody counts.
     pub allocations: Option<Allocations>,
 }
 

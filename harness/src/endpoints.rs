@@ -12,49 +12,49 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-use crate::fault::Fault;
+use crate::violation::DeliveryViolation;
 
 /// Counts the threads that hold one end of a channel.
 #[derive(Clone, Debug)]
-pub(crate) struct Holders(Arc<AtomicUsize>);
+pub(crate) struct EndpointCount(Arc<AtomicUsize>);
 
-impl Holders {
+impl EndpointCount {
     /// Nobody yet.
     pub(crate) fn new() -> Self {
-        Holders(Arc::new(AtomicUsize::new(0)))
+        EndpointCount(Arc::new(AtomicUsize::new(0)))
     }
 
     /// Counts `handle` until it is dropped. Called before any thread runs, so that nobody asks too early.
-    pub(crate) fn hold<H>(&self, handle: H) -> Held<H> {
+    pub(crate) fn hold<H>(&self, handle: H) -> EndpointGuard<H> {
         // Relaxed: the threads that ask are started afterwards.
         self.0.fetch_add(1, Ordering::Relaxed);
-        Held { handle, holders: self.clone() }
+        EndpointGuard { handle, holders: self.clone() }
     }
 
     /// Asks whether the disconnect that `thread` was told of is one.
     ///
     /// # Errors
     ///
-    /// [`Fault::EarlyDisconnect`] when a handle of the other end is still held.
+    /// [`DeliveryViolation::EarlyDisconnect`] when a handle of the other end is still held.
     #[inline]
-    pub(crate) fn disconnected(&self, thread: &'static str) -> Result<(), Fault> {
-        // Pairs with the fence in `Held::drop`: the channel's report, whatever its orderings are, was read before this one and written after that one.
+    pub(crate) fn disconnected(&self, thread: &'static str) -> Result<(), DeliveryViolation> {
+        // Pairs with the fence in `EndpointGuard::drop`: the channel's report, whatever its orderings are, was read before this one and written after that one.
         fence(Ordering::SeqCst);
         match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
-            _ => Err(Fault::EarlyDisconnect { thread }),
+            _ => Err(DeliveryViolation::EarlyDisconnect { thread }),
         }
     }
 }
 
 /// A handle that is counted.
 #[derive(Debug)]
-pub(crate) struct Held<H> {
+pub(crate) struct EndpointGuard<H> {
     handle: H,
-    holders: Holders,
+    holders: EndpointCount,
 }
 
-impl<H> Deref for Held<H> {
+impl<H> Deref for EndpointGuard<H> {
     type Target = H;
 
     #[inline(always)]
@@ -63,10 +63,10 @@ impl<H> Deref for Held<H> {
     }
 }
 
-impl<H> Drop for Held<H> {
+impl<H> Drop for EndpointGuard<H> {
     fn drop(&mut self) {
         self.holders.0.fetch_sub(1, Ordering::Relaxed);
-        // Pairs with the fence in `Holders::disconnected`. The handle itself is dropped after this.
+        // Pairs with the fence in `EndpointCount::disconnected`. The handle itself is dropped after this.
         fence(Ordering::SeqCst);
     }
 }
@@ -77,10 +77,10 @@ mod tests {
 
     #[test]
     fn a_disconnect_is_one_when_every_handle_is_gone() {
-        let senders = Holders::new();
+        let senders = EndpointCount::new();
         let (one, other) = (senders.hold(()), senders.hold(()));
         drop(one);
-        let early = Fault::EarlyDisconnect { thread: "consumer" };
+        let early = DeliveryViolation::EarlyDisconnect { thread: "consumer" };
         assert_eq!(senders.disconnected("consumer"), Err(early));
         drop(other);
         assert!(senders.disconnected("consumer").is_ok());
@@ -88,13 +88,13 @@ mod tests {
 
     #[test]
     fn a_handle_is_counted_off_before_it_is_dropped() {
-        struct Asks(Holders);
+        struct Asks(EndpointCount);
         impl Drop for Asks {
             fn drop(&mut self) {
                 assert!(self.0.disconnected("consumer").is_ok());
             }
         }
-        let senders = Holders::new();
+        let senders = EndpointCount::new();
         drop(senders.hold(Asks(senders.clone())));
     }
 }
