@@ -1,12 +1,14 @@
-//! Who still holds one end of a channel: what a reported disconnect is held against.
+//! Counts the open endpoints of a channel, to check a disconnect that the channel reports.
 //!
-//! The ledgers see what arrived. When one of several receivers is told of a disconnect that is none, the others take the
-//! rest, nothing is missing in the end, and the ledgers are silent. So each end of a channel counts the threads that hold it,
-//! and whoever is told that the other end is gone asks whether it is. A message costs nothing.
+//! Ledgers see only what arrived. If one of several receivers gets a disconnect too early, the others take
+//! the remaining messages, nothing is missing in the end, and the ledgers are silent. So each side of a
+//! channel counts the threads that hold an endpoint, and a thread that gets a disconnect checks that the
+//! other side's count is zero. A message costs nothing.
 //!
-//! The count is of what has happened, not of what the channel lets a thread know: no channel promises that its report of a disconnect orders what
-//! the other side did before, and few do (crossbeam's and std's is a Relaxed load, and flume writes it Relaxed as well). So both sides have a fence of their own,
-//! and an explorer that shows older values does not see the count: its atomic is not modelled.
+//! The count says what has happened, not what the channel lets a thread know. No channel promises that its
+//! report of a disconnect orders what the other side did before, and few do: the flag is a Relaxed load in
+//! crossbeam and std, and a Relaxed store in flume. So both sides have a fence here. An explorer that shows
+//! older values does not see the count, because its atomic is not modelled.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -14,31 +16,33 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use crate::violation::DeliveryViolation;
 
-/// Counts the threads that hold one end of a channel.
+/// The number of open endpoints on one side of a channel.
 #[derive(Clone, Debug)]
 pub(crate) struct EndpointCount(Arc<AtomicUsize>);
 
 impl EndpointCount {
-    /// Nobody yet.
+    /// No endpoint yet.
     pub(crate) fn new() -> Self {
         EndpointCount(Arc::new(AtomicUsize::new(0)))
     }
 
-    /// Counts `handle` until it is dropped. Called before any thread runs, so that nobody asks too early.
-    pub(crate) fn hold<H>(&self, handle: H) -> EndpointGuard<H> {
-        // Relaxed: the threads that ask are started afterwards.
+    /// Counts `handle` until the guard is dropped. Called before any thread starts, so that no thread checks
+    /// too early.
+    pub(crate) fn guard<H>(&self, handle: H) -> EndpointGuard<H> {
+        // Relaxed: the threads that read the count are started afterwards.
         self.0.fetch_add(1, Ordering::Relaxed);
-        EndpointGuard { handle, holders: self.clone() }
+        EndpointGuard { handle, count: self.clone() }
     }
 
-    /// Asks whether the disconnect that `thread` was told of is one.
+    /// Checks a disconnect that the channel reported to `thread`.
     ///
     /// # Errors
     ///
-    /// [`DeliveryViolation::EarlyDisconnect`] when a handle of the other end is still held.
+    /// [`DeliveryViolation::EarlyDisconnect`] when an endpoint of the other side is still open.
     #[inline]
-    pub(crate) fn disconnected(&self, thread: &'static str) -> Result<(), DeliveryViolation> {
-        // Pairs with the fence in `EndpointGuard::drop`: the channel's report, whatever its orderings are, was read before this one and written after that one.
+    pub(crate) fn check_disconnect(&self, thread: &'static str) -> Result<(), DeliveryViolation> {
+        // Pairs with the fence in `EndpointGuard::drop`: whatever its orderings, the channel's report was
+        // written after that fence and read before this one.
         fence(Ordering::SeqCst);
         match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -47,11 +51,11 @@ impl EndpointCount {
     }
 }
 
-/// A handle that is counted.
+/// A channel handle that is counted as an open endpoint.
 #[derive(Debug)]
 pub(crate) struct EndpointGuard<H> {
     handle: H,
-    holders: EndpointCount,
+    count: EndpointCount,
 }
 
 impl<H> Deref for EndpointGuard<H> {
@@ -65,8 +69,8 @@ impl<H> Deref for EndpointGuard<H> {
 
 impl<H> Drop for EndpointGuard<H> {
     fn drop(&mut self) {
-        self.holders.0.fetch_sub(1, Ordering::Relaxed);
-        // Pairs with the fence in `EndpointCount::disconnected`. The handle itself is dropped after this.
+        self.count.0.fetch_sub(1, Ordering::Relaxed);
+        // Pairs with the fence in `EndpointCount::check_disconnect`. The handle itself is dropped after this.
         fence(Ordering::SeqCst);
     }
 }
@@ -76,25 +80,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disconnect_is_one_when_every_handle_is_gone() {
+    fn a_disconnect_is_early_while_an_endpoint_is_open() {
         let senders = EndpointCount::new();
-        let (one, other) = (senders.hold(()), senders.hold(()));
+        let (one, other) = (senders.guard(()), senders.guard(()));
         drop(one);
         let early = DeliveryViolation::EarlyDisconnect { thread: "consumer" };
-        assert_eq!(senders.disconnected("consumer"), Err(early));
+        assert_eq!(senders.check_disconnect("consumer"), Err(early));
         drop(other);
-        assert!(senders.disconnected("consumer").is_ok());
+        assert!(senders.check_disconnect("consumer").is_ok());
     }
 
     #[test]
-    fn a_handle_is_counted_off_before_it_is_dropped() {
-        struct Asks(EndpointCount);
-        impl Drop for Asks {
+    fn an_endpoint_is_uncounted_before_its_handle_is_dropped() {
+        struct ChecksOnDrop(EndpointCount);
+        impl Drop for ChecksOnDrop {
             fn drop(&mut self) {
-                assert!(self.0.disconnected("consumer").is_ok());
+                assert!(self.0.check_disconnect("consumer").is_ok());
             }
         }
         let senders = EndpointCount::new();
-        drop(senders.hold(Asks(senders.clone())));
+        drop(senders.guard(ChecksOnDrop(senders.clone())));
     }
 }

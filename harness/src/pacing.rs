@@ -1,15 +1,16 @@
-//! Waiting for a moment: what paces a ticker and an open loop's producers.
+//! Waiting for a moment: the pace of a ticker and of an open loop's producers.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A time shorter than this is waited for by yielding: a sleep is longer.
-const SHORTEST_SLEEP: Duration = Duration::from_micros(200);
+/// A wait shorter than this yields, because the shortest sleep takes longer.
+const MIN_SLEEP: Duration = Duration::from_micros(200);
 
-/// Waits until `moment`, and returns the moment that the clock showed then, at it or after it.
+/// Waits until `moment`, and returns the clock's reading at the end of the wait, which is not before
+/// `moment`.
 ///
-/// It sleeps as long as a sleep is short enough, and yields for the rest: it shares its processor with the threads that it is waited
-/// for, and nothing that spins without a yield would let them run.
+/// It sleeps while enough time is left and yields for the rest. It may share its processor with the threads
+/// that it waits for, which a spin without a yield would keep from running.
 pub(crate) fn wait_until(moment: Instant) -> Instant {
     loop {
         let now = Instant::now();
@@ -17,18 +18,18 @@ pub(crate) fn wait_until(moment: Instant) -> Instant {
         if left.is_zero() {
             return now;
         }
-        if left > SHORTEST_SLEEP {
-            thread::sleep(left - SHORTEST_SLEEP);
+        if left > MIN_SLEEP {
+            thread::sleep(left - MIN_SLEEP);
         } else {
             thread::yield_now();
         }
     }
 }
 
-/// Waits a period from now.
+/// Waits for `period` from now.
 pub(crate) fn pause(period: Duration) {
     wait_until(Instant::now() + period);
-    // In a build that explores, other threads run meanwhile: a thread that paces itself would else never let them.
+    // A modelled thread that only reads the clock would never let the others run.
     #[cfg(any(loom, shuttle))]
     crate::sync::thread::yield_now();
 }
@@ -38,8 +39,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_moment_is_waited_for_too_short() {
-        for wait in [Duration::ZERO, Duration::from_micros(20), SHORTEST_SLEEP * 3] {
+    fn a_wait_never_ends_before_its_moment() {
+        for wait in [Duration::ZERO, Duration::from_micros(20), MIN_SLEEP * 3] {
             let moment = Instant::now() + wait;
             assert!(wait_until(moment) >= moment);
         }

@@ -1,9 +1,10 @@
-//! The threads of one round: started before the timed region, joined after it, and given up at a deadline.
+//! The threads of one round: started before the timed region, joined after it, abandoned at a deadline.
 //!
-//! A thread that hangs inside a channel cannot be stopped from outside. At the deadline the round fails with the names of
-//! the threads that had not ended, and those threads are abandoned; whoever runs rounds decides whether to go on beside them.
+//! A thread that hangs inside a channel cannot be stopped from outside. At the deadline the round fails with
+//! the names of the threads that still run, and abandons them; the caller decides whether to run further
+//! rounds beside them.
 //!
-//! In a build that explores, `modelled.rs` stands in for this file: the same group, of modelled threads.
+//! A build that explores uses `modelled.rs` instead of this file: the same interface over modelled threads.
 
 mod result;
 
@@ -17,64 +18,67 @@ pub use self::result::{GroupTotals, ThreadGroupError, panic_message};
 use crate::message::{Tally, take_dropped};
 use crate::meters::{Allocations, ThreadUsage, allocations};
 use crate::placement::{Core, pin};
-use crate::workload::Size;
+use crate::size::Size;
 
-/// How long the other threads may take to end after one has panicked. Most then see a disconnect; the rest hang.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long the other threads may run on after one has panicked. Most see a disconnect and end; the rest
+/// hang.
+const AFTER_PANIC_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the timed region for all threads of a group at once.
 #[derive(Clone, Debug)]
-pub struct StartBarrier(Arc<Entrance>);
+pub struct StartBarrier(Arc<BarrierState>);
 
 #[derive(Debug)]
-struct Entrance {
-    waiting: Mutex<Waiting>,
+struct BarrierState {
+    arrivals: Mutex<Arrivals>,
     opened: Condvar,
 }
 
 #[derive(Debug)]
-struct Waiting {
-    /// Threads that are not here yet.
+struct Arrivals {
+    /// Threads that have not arrived yet.
     missing: usize,
-    /// The round is given up: the machine had no thread to give, or not the processor for it.
+    /// The round is given up, because a thread could not be started or pinned.
     abandoned: bool,
 }
 
 impl StartBarrier {
     fn new(threads: usize) -> Self {
-        let waiting = Mutex::new(Waiting { missing: threads, abandoned: false });
-        StartBarrier(Arc::new(Entrance { waiting, opened: Condvar::new() }))
+        let arrivals = Mutex::new(Arrivals { missing: threads, abandoned: false });
+        StartBarrier(Arc::new(BarrierState { arrivals, opened: Condvar::new() }))
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        self.0.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until every thread of the group is here; returns the moment this one went through.
+    /// Waits until every thread of the group has arrived; returns the moment at which this one continues.
     ///
-    /// The timed region opens with the first thread that goes through. When the group is given up because a thread could not
-    /// be started or put where it was to be, this unwinds, without a word of the panic hook, and the thread ends.
+    /// The timed region opens with the first thread that continues. If the group is abandoned because a
+    /// thread could not be started or pinned, this unwinds without calling the panic hook, and the thread
+    /// ends.
     pub fn wait(&self) -> Instant {
-        let mut waiting = self.waiting();
-        waiting.missing -= 1;
-        if waiting.missing == 0 {
+        let mut arrivals = self.arrivals();
+        arrivals.missing -= 1;
+        if arrivals.missing == 0 {
             self.0.opened.notify_all();
         }
-        while waiting.missing > 0 && !waiting.abandoned {
-            waiting = self.0.opened.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        while arrivals.missing > 0 && !arrivals.abandoned {
+            arrivals = self.0.opened.wait(arrivals).unwrap_or_else(PoisonError::into_inner);
         }
-        // Whoever gives the round up does so before the last thread can come, so that all see it or none.
-        let abandoned = waiting.abandoned;
-        drop(waiting);
+        // A round is only ever abandoned before its last thread arrives, so either all threads see it or none
+        // does.
+        let abandoned = arrivals.abandoned;
+        drop(arrivals);
         if abandoned {
-            resume_unwind(Box::new("the round was given up before it began"));
+            resume_unwind(Box::new("the round was abandoned before it began"));
         }
         AT_THE_BARRIER.set(Account::of_this_thread());
         Instant::now()
     }
 
     fn abandon(&self) {
-        self.waiting().abandoned = true;
+        self.arrivals().abandoned = true;
         self.0.opened.notify_all();
     }
 }
@@ -87,12 +91,12 @@ struct Account {
 }
 
 impl Account {
-    /// Of the calling thread since it started.
+    /// The calling thread's account since it started.
     fn of_this_thread() -> Self {
         Account { usage: ThreadUsage::of_this_thread(), allocations: allocations::of_this_thread() }
     }
 
-    /// Of the calling thread since it went through the barrier.
+    /// The calling thread's account since it left the start barrier.
     fn since_the_barrier() -> Self {
         let (now, then) = (Account::of_this_thread(), AT_THE_BARRIER.get());
         Account {
@@ -103,7 +107,7 @@ impl Account {
 }
 
 thread_local! {
-    /// What this thread had used and allocated when it went through the barrier.
+    /// This thread's account when it left the start barrier.
     static AT_THE_BARRIER: Cell<Account> = const { Cell::new(Account { usage: None, allocations: None }) };
 }
 
@@ -111,20 +115,20 @@ thread_local! {
 struct Progress {
     /// Threads that have not ended.
     running: Vec<String>,
-    /// What those that have ended did.
-    ended: GroupTotals,
-    /// The first that went wrong with a thread.
+    /// The totals of those that have.
+    totals: GroupTotals,
+    /// The first error of any thread.
     failed: Option<ThreadGroupError>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        let ended = GroupTotals {
+        let totals = GroupTotals {
             dropped: Tally::default(),
             usage: Some(ThreadUsage::default()),
             allocations: Some(Allocations::default()),
         };
-        Progress { running: Vec::new(), ended, failed: None }
+        Progress { running: Vec::new(), totals, failed: None }
     }
 }
 
@@ -140,7 +144,7 @@ impl Shared {
     }
 }
 
-/// A thread's result, to be had once the group has ended.
+/// A thread of a group. Its result is available once the group has been joined.
 #[derive(Debug)]
 pub struct GroupThread<T> {
     thread: JoinHandle<()>,
@@ -154,7 +158,7 @@ impl<T> GroupThread<T> {
     ///
     /// When [`ThreadGroup::join`] has not returned `Ok` before.
     pub fn result(self) -> T {
-        // The thread is gone before the next round starts its own.
+        // Joined here, so that the thread is gone before the next round starts its own.
         let joined = self.thread.join().ok();
         let result = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
         joined.and(result).expect("ThreadGroup::join has seen every thread end without a panic")
@@ -169,19 +173,20 @@ pub struct ThreadGroup {
     threads: usize,
     spawned: usize,
     deadline: Duration,
-    /// Where the threads are put, one after the other and again from the first; empty when the system chooses.
-    places: Vec<Core>,
+    /// The processors that the threads are pinned to, in turn; empty when the system places them.
+    cores: Vec<Core>,
 }
 
 impl ThreadGroup {
-    /// A group of exactly so many threads, all of which pass the barrier; the round may take `size.deadline`, and the threads are put
-    /// where `size.placement` says, in the order in which they are started.
+    /// A group of exactly `threads` threads, all of which wait at the start barrier. The round may take
+    /// `size.deadline`; the threads are pinned as `size.placement` says, in the order in which they are
+    /// started.
     ///
     /// # Errors
     ///
-    /// [`ThreadGroupError::NotPlaced`] when this machine has no such places.
+    /// [`ThreadGroupError::NotPlaced`] when this machine does not have the processors for that placement.
     pub fn new(threads: usize, size: Size) -> Result<Self, ThreadGroupError> {
-        let places = size.placement.places().map_err(ThreadGroupError::NotPlaced)?;
+        let cores = size.placement.cores().map_err(ThreadGroupError::NotPlaced)?;
         take_dropped();
         let barrier = StartBarrier::new(threads);
         Ok(ThreadGroup {
@@ -190,32 +195,32 @@ impl ThreadGroup {
             threads,
             spawned: 0,
             deadline: size.deadline,
-            places,
+            cores,
         })
     }
 
-    /// Starts a thread. `body` does its preparations, passes the barrier, and works. A group that is dropped before all its threads
-    /// are started sends those home that are.
+    /// Starts a thread. `body` prepares itself, waits at the barrier, and works. If a group is dropped before
+    /// all its threads are started, those that wait at the barrier end.
     ///
     /// # Errors
     ///
-    /// [`ThreadGroupError::NotStarted`] when the machine has no more threads to give.
+    /// [`ThreadGroupError::NotStarted`] when the system refuses a further thread.
     pub fn spawn<T: Send + 'static>(
         &mut self,
         name: impl Into<String>,
         body: impl FnOnce(&StartBarrier) -> T + Send + 'static,
     ) -> Result<GroupThread<T>, ThreadGroupError> {
-        // Made here, so that a thread allocates nothing for it.
+        // Allocated here and not in the thread, whose own allocations are counted.
         let result = Arc::new(Mutex::new(None));
-        let kept = Arc::clone(&result);
+        let slot = Arc::clone(&result);
         let body = Box::new(move |barrier: &StartBarrier| {
-            let ended = body(barrier);
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+            let value = body(barrier);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
         });
         Ok(GroupThread { thread: self.start(name.into(), body)?, result })
     }
 
-    /// Starts a thread, whatever it does: compiled once, and not for each workload over each channel.
+    /// The part of [`ThreadGroup::spawn`] that does not depend on the body, compiled once.
     fn start(
         &mut self,
         name: String,
@@ -225,24 +230,24 @@ impl ThreadGroup {
         let shared = Arc::clone(&self.shared);
         self.shared.lock().running.push(name.clone());
         let thread_name = name.clone();
-        let place = self.places.iter().cycle().nth(self.spawned).copied();
+        let core = self.cores.iter().cycle().nth(self.spawned).copied();
         let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
-            if place.is_some_and(|place| !pin(place)) {
+            if core.is_some_and(|core| !pin(core)) {
                 let refused = ThreadGroupError::NotPlaced(
                     "the system refused to pin a thread to a processor".to_owned(),
                 );
                 shared.lock().failed.get_or_insert(refused);
-                // This thread has still to come to the barrier, so no other has gone through.
+                // This thread has not arrived at the barrier yet, so no other has left it.
                 barrier.abandon();
             }
             let result = catch_unwind(AssertUnwindSafe(|| body(&barrier)));
             let account = Account::since_the_barrier();
             let mut progress = shared.lock();
             progress.running.retain(|running| *running != thread_name);
-            progress.ended.dropped += take_dropped();
-            let ended = &mut progress.ended;
-            ended.usage = ended.usage.zip(account.usage).map(|(all, own)| all + own);
-            ended.allocations = ended.allocations.zip(account.allocations).map(|(all, own)| all + own);
+            progress.totals.dropped += take_dropped();
+            let totals = &mut progress.totals;
+            totals.usage = totals.usage.zip(account.usage).map(|(all, own)| all + own);
+            totals.allocations = totals.allocations.zip(account.allocations).map(|(all, own)| all + own);
             if let Err(panic) = result {
                 let message = panic_message(&*panic);
                 progress.failed.get_or_insert(ThreadGroupError::Panicked { thread: thread_name, message });
@@ -256,16 +261,16 @@ impl ThreadGroup {
         Ok(thread)
     }
 
-    /// Waits for every thread to end; returns what they did.
+    /// Waits for every thread to end; returns their totals.
     ///
     /// # Errors
     ///
-    /// [`ThreadGroupError::Panicked`] when a thread panicked, [`ThreadGroupError::Hung`] when one did not end in time,
-    /// [`ThreadGroupError::NotPlaced`] when the system refused to put one where it was to be.
+    /// [`ThreadGroupError::Panicked`] when a thread panicked, [`ThreadGroupError::Hung`] when one did not end
+    /// by the deadline, [`ThreadGroupError::NotPlaced`] when the system refused to pin one.
     ///
     /// # Panics
     ///
-    /// When fewer threads were started than the group was made for: they would wait at the barrier for ever.
+    /// When fewer threads were started than the group has: they would wait at the barrier for ever.
     pub fn join(self) -> Result<GroupTotals, ThreadGroupError> {
         assert_eq!(self.spawned, self.threads, "a group starts as many threads as it was made for");
         let began = Instant::now();
@@ -273,7 +278,7 @@ impl ThreadGroup {
         let mut progress = self.shared.lock();
         while !progress.running.is_empty() {
             if progress.failed.is_some() {
-                until = until.min(Instant::now() + GRACE);
+                until = until.min(Instant::now() + AFTER_PANIC_TIMEOUT);
             }
             let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
             else {
@@ -287,7 +292,7 @@ impl ThreadGroup {
         }
         match progress.failed.take() {
             Some(failed) => Err(failed),
-            None => Ok(GroupTotals { dropped: progress.ended.dropped + take_dropped(), ..progress.ended }),
+            None => Ok(GroupTotals { dropped: progress.totals.dropped + take_dropped(), ..progress.totals }),
         }
     }
 }
@@ -305,17 +310,18 @@ mod tests {
     use super::*;
     use crate::placement::Placement;
 
-    /// Panics without the hook's report on standard error.
     fn group(threads: usize, deadline: Duration) -> ThreadGroup {
-        ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) }).expect("threads of any place")
+        ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) })
+            .expect("the system places the threads")
     }
 
+    /// Panics without a report of the panic hook on stderr.
     fn quiet_panic(message: &'static str) -> ! {
         std::panic::resume_unwind(Box::new(message))
     }
 
     #[test]
-    fn results_come_back_typed() {
+    fn each_thread_returns_its_own_type() {
         let mut group = group(2, Duration::from_secs(60));
         let number = group
             .spawn("number", |barrier| {
@@ -329,26 +335,25 @@ mod tests {
                 "seven"
             })
             .expect("a thread");
-        assert_eq!(group.join().map(|ended| ended.dropped), Ok(Tally::default()));
+        assert_eq!(group.join().map(|totals| totals.dropped), Ok(Tally::default()));
         assert_eq!((number.result(), word.result()), (7, "seven"));
     }
 
-    /// What a thread uses before the barrier is no part of the round.
     #[test]
     #[cfg(target_os = "linux")]
-    fn what_is_used_after_the_gate_is_told() {
+    fn only_processor_time_after_the_barrier_counts() {
         let used = |before: u64, after: u64| {
             let mut group = group(2, Duration::from_secs(60));
             for name in ["one", "other"] {
                 group
                     .spawn(name, move |barrier| {
-                        crate::workload::work(before);
+                        crate::work::work(before);
                         barrier.wait();
-                        crate::workload::work(after);
+                        crate::work::work(after);
                     })
                     .expect("a thread");
             }
-            group.join().expect("they end").usage.expect("Linux tells").cpu_ns()
+            group.join().expect("both threads end").usage.expect("Linux reports it").cpu_ns()
         };
         let (idle, busy) = (used(20_000_000, 0), used(0, 20_000_000));
         assert!(busy > 2 * idle, "{busy} ns and {idle} ns");
@@ -371,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_put_where_they_are_to_be() {
+    fn same_core_pins_every_thread_to_one_processor() {
         let size = Size { placement: Placement::SameCore, ..Size::with_messages(1) };
         let mut group = match ThreadGroup::new(2, size) {
             Ok(group) => group,
@@ -384,36 +389,36 @@ mod tests {
             };
             group.spawn(name, body).expect("a thread")
         });
-        group.join().expect("they end");
+        group.join().expect("both threads end");
         let [one, other] = threads.map(GroupThread::result);
         assert_eq!(one.len(), 1, "{one:?}");
         assert_eq!(one, other);
     }
 
     #[test]
-    fn a_place_that_the_system_refuses_gives_the_round_up() {
+    fn a_processor_that_the_system_refuses_ends_the_round() {
         let mut group = group(3, Duration::from_secs(60));
-        // No system has so many processors.
-        group.places = vec![Core { id: 0 }, Core { id: 1023 }];
+        // No system has a processor 1023.
+        group.cores = vec![Core { id: 0 }, Core { id: 1023 }];
         for name in ["one", "refused", "other"] {
             group
                 .spawn(name, |barrier| {
                     barrier.wait();
-                    unreachable!("the barrier stays shut");
+                    unreachable!("the barrier never opens");
                 })
                 .expect("a thread");
         }
-        let error = group.join().expect_err("a place was refused");
+        let error = group.join().expect_err("a processor was refused");
+        assert!(matches!(error, ThreadGroupError::NotPlaced(_)), "{error:?}");
         assert_eq!(
             error.to_string(),
             "not available here: the system refused to pin a thread to a processor"
         );
-        assert!(!crate::workload::RoundError::from(error).is_failure());
     }
 
-    /// As when the machine has no thread for the last one.
+    /// As when the system has no thread left for the last one.
     #[test]
-    fn a_crew_that_is_given_up_sends_its_threads_home() {
+    fn dropping_an_incomplete_group_ends_its_threads() {
         let mut group = group(3, Duration::from_secs(60));
         let (held, ended) = std::sync::mpsc::channel::<()>();
         for name in ["one", "other"] {

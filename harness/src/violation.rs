@@ -1,32 +1,32 @@
-//! What can be wrong with a round, in types and in words.
+//! The violations that a check can find in a round, as types and in words.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::message::MessageId;
 
-/// What was wrong with a round. The round's time is void.
+/// A violation that a check found in a round. It voids the round's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryViolation {
-    /// Messages that were sent and never arrived.
+    /// Messages were sent and never arrived.
     Lost {
-        /// The first of them.
+        /// The first of these messages.
         first: MessageId,
-        /// How many there are.
+        /// Their number.
         count: u64,
     },
-    /// A message that arrived twice.
+    /// A message arrived twice.
     Doubled(MessageId),
-    /// A message that arrived after a later one of the same producer, at the same receiver by the same way.
+    /// A message arrived after a later one of the same producer, at the same receiver on the same path.
     Reordered {
-        /// The message that came too late.
+        /// The message that arrived too late.
         late: MessageId,
         /// The sequence number that the receiver had already seen.
         after: u64,
     },
-    /// A message that nobody sent.
+    /// A message arrived that was never sent.
     Forged(MessageId),
-    /// A message whose payload was damaged on the way.
+    /// A message arrived with a damaged payload.
     Corrupt,
     /// More payloads were created than dropped.
     Leaked(u64),
@@ -34,41 +34,41 @@ pub enum DeliveryViolation {
     DroppedTwice(u64),
     /// As many payloads leaked as were dropped twice.
     LeakedAndDroppedTwice,
-    /// A disconnect was reported while the other side was there.
+    /// The channel reported a disconnect while its other side was open.
     EarlyDisconnect {
-        /// Who was told.
+        /// The role of the thread that got the report.
         thread: &'static str,
     },
-    /// More messages were accepted than the channels between can hold: there is no back-pressure.
+    /// The channels accepted more messages than they can hold, so there is no back-pressure.
     NoBackPressure {
         /// Messages accepted and not delivered.
         in_flight: u64,
-        /// What the channels and the workers can hold.
+        /// Messages that the channels and the workers can hold.
         limit: u64,
     },
-    /// A worker went on after it was told to quit.
+    /// Workers went on after they were told to quit.
     QuitIgnored {
-        /// Results after the quit.
+        /// Results that came after the quit.
         results: u64,
-        /// Results that were under way at the quit, at most.
+        /// The most results that can have been in flight at the quit.
         limit: u64,
     },
-    /// A job was done and its result is not the expected one.
+    /// The result of a job is not the expected one.
     WrongResult(MessageId),
-    /// More tokens were granted in some window than burst + rate x window.
+    /// Some window had more than burst + rate x window grants.
     OverGranted {
         /// Tokens granted in the window.
         granted: u64,
         /// The window's length.
         window: Duration,
-        /// What burst and rate allow in it.
+        /// The grants that burst and rate allow in it.
         allowed: u64,
     },
-    /// A channel took more or less messages than its declared capacity.
+    /// A channel took more or fewer messages than its declared capacity.
     Capacity {
         /// Messages that it took without a receive.
         took: u64,
-        /// The effective capacity that it declares.
+        /// Its declared effective capacity.
         declared: u64,
     },
 }
@@ -91,15 +91,15 @@ impl fmt::Display for DeliveryViolation {
                 write!(f, "some payloads were dropped twice, and as many never")
             }
             DeliveryViolation::EarlyDisconnect { thread } => {
-                write!(f, "the {thread} was told of a disconnect while the other side was there")
+                write!(f, "the {thread} saw a disconnect while the other side was open")
             }
             DeliveryViolation::NoBackPressure { in_flight, limit } => {
                 write!(f, "{in_flight} messages were in flight where {limit} have room: no back-pressure")
             }
             DeliveryViolation::QuitIgnored { results, limit } => {
-                write!(f, "{results} results came after the quit, where {limit} were under way")
+                write!(f, "{results} results came after the quit, where at most {limit} were in flight")
             }
-            DeliveryViolation::WrongResult(id) => write!(f, "the result of {id} is not what its job gives"),
+            DeliveryViolation::WrongResult(id) => write!(f, "the result of {id} is not the expected one"),
             DeliveryViolation::OverGranted { granted, window, allowed } => {
                 write!(f, "{granted} tokens were granted within {window:?}, where {allowed} are allowed")
             }

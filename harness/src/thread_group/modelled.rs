@@ -1,7 +1,9 @@
-//! The threads of one round in a build that explores: modelled threads, so that a workload's own round is a model.
+//! The threads of one round in a build that explores. They are modelled threads, so a workload's own round is
+//! a model.
 //!
-//! There is no time in a model. So nobody waits at the barrier, and a round that hangs is a deadlock or a spin, which the explorer tells
-//! of. The threads start when all are there, and the last of them is the caller's own: loom has five in all.
+//! A model has no time. The start barrier therefore does not wait, and a round that hangs is a deadlock or a
+//! spin, which the explorer reports. The threads start in `join`, when all are known; the last one runs on
+//! the caller's thread, since loom allows five threads in all.
 
 #[path = "result.rs"]
 mod result;
@@ -12,21 +14,23 @@ use std::time::Instant;
 
 pub use self::result::{GroupTotals, ThreadGroupError, panic_message};
 use crate::message::take_dropped;
+use crate::size::Size;
 use crate::sync::thread;
-use crate::workload::Size;
 
-/// Where the timed region would open.
+/// Marks the start of the timed region.
 #[derive(Clone, Debug)]
 pub struct StartBarrier(());
 
 impl StartBarrier {
-    /// Goes through at once.
+    /// Returns at once.
     pub fn wait(&self) -> Instant {
         Instant::now()
     }
 }
 
-/// A thread's result, to be had once the group has ended. Plain: nothing is decided by it while the model runs.
+/// A thread of a group. Its result is available once the group has been joined.
+///
+/// The primitives are `std`'s: they decide nothing while the model runs.
 #[derive(Debug)]
 pub struct GroupThread<T>(Arc<Mutex<Option<T>>>);
 
@@ -49,25 +53,25 @@ pub struct ThreadGroup {
 }
 
 impl ThreadGroup {
-    /// A group of exactly so many threads.
+    /// A group of exactly `threads` threads.
     ///
     /// # Errors
     ///
-    /// None: the places of threads are not modelled.
+    /// Never: the placement of threads is not modelled.
     pub fn new(threads: usize, _: Size) -> Result<Self, ThreadGroupError> {
         take_dropped();
         Ok(ThreadGroup { threads, bodies: Vec::with_capacity(threads) })
     }
 
-    /// Takes a thread, which starts when all are there.
+    /// Adds a thread, which starts in [`ThreadGroup::join`].
     ///
     /// # Errors
     ///
-    /// None: a model has as many threads as it asks for.
+    /// Never: a model has as many threads as it needs.
     ///
     /// # Panics
     ///
-    /// When the thread panics, it does so with its name.
+    /// When the thread panics; the message names it.
     pub fn spawn<T: Send + 'static>(
         &mut self,
         name: impl Into<String>,
@@ -75,26 +79,26 @@ impl ThreadGroup {
     ) -> Result<GroupThread<T>, ThreadGroupError> {
         let name = name.into();
         let result = Arc::new(Mutex::new(None));
-        let kept = Arc::clone(&result);
-        self.bodies.push(Box::new(move || {
-            match catch_unwind(AssertUnwindSafe(|| body(&StartBarrier(())))) {
-                Ok(ended) => *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended),
-                // A workload's jobs panic without a word; a panic that leaves the thread is the model's failure, and is said.
-                Err(panic) => panic!("{name} panicked: {}", panic_message(&*panic)),
-            }
-        }));
+        let slot = Arc::clone(&result);
+        let body = move || match catch_unwind(AssertUnwindSafe(|| body(&StartBarrier(())))) {
+            Ok(value) => *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value),
+            // A workload's jobs panic silently; a panic that leaves the thread is the model's failure and is
+            // reported.
+            Err(panic) => panic!("{name} panicked: {}", panic_message(&*panic)),
+        };
+        self.bodies.push(Box::new(body));
         Ok(GroupThread(result))
     }
 
-    /// Starts the threads and waits for every one to end; returns what they did.
+    /// Starts the threads and waits for every one to end; returns their totals.
     ///
     /// # Errors
     ///
-    /// None: a thread that panics is the failure of the model.
+    /// Never: a thread that panics fails the model.
     ///
     /// # Panics
     ///
-    /// When fewer threads were given than the group was made for.
+    /// When fewer threads were added than the group has.
     pub fn join(self) -> Result<GroupTotals, ThreadGroupError> {
         assert_eq!(self.bodies.len(), self.threads, "a group starts as many threads as it was made for");
         let mut bodies = self.bodies;
