@@ -20,8 +20,8 @@ pub struct FanIn;
 impl Workload for FanIn {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "fan_in",
-        about: "N producers merged into one consumer: by a forwarding thread for each input, by the channel's own \
-                select over the inputs, or by one channel whose sender they share.",
+        about: "N producers merged into one consumer: by a forwarding thread for each input, by the \
+                channel's own select over the inputs, or by one channel whose sender they share.",
         caveat: "The inputs are equally fast, so it does not show how fair a select is to a slow input.",
         ranked_by: RankedBy::Time,
         params: &[
@@ -33,7 +33,8 @@ impl Workload for FanIn {
             },
             ParamSpec {
                 name: "variant",
-                about: "forwarders: one thread per input; select: the crate's own select; shared: one channel for all",
+                about: "forwarders: one thread per input; select: the crate's own select; shared: one \
+                        channel for all",
                 kind: Kind::Choice(&["forwarders", "select", "shared"]),
                 default: "forwarders",
             },

@@ -85,14 +85,14 @@ impl Schedule {
 impl Workload for OpenLoop {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "open_loop",
-        about: "P producers send on a schedule, at a given total rate, whether or not the channel keeps up; C consumers \
-                receive. The latency of a message is the time from its scheduled moment to its receipt, so a stall \
-                counts for every message that it delays.",
-        caveat: "Where the channel keeps up, ns/op is the period of the rate, so `chanlab run` ranks by latency; where it \
-                 does not, the latency shows how far it had fallen behind when the round ended. A producer that the \
-                 system delays raises the latency as a slow channel does, so the longest oversleep is reported. The \
-                 producers wait by yielding, which takes processor time itself. The timed region starts with the \
-                 schedule, 1 ms after the start barrier.",
+        about: "P producers send on a schedule, at a given total rate, whether or not the channel keeps up; \
+                C consumers receive. The latency of a message is the time from its scheduled moment to its \
+                receipt, so a stall counts for every message that it delays.",
+        caveat: "Where the channel keeps up, ns/op is the period of the rate, so `chanlab run` ranks by \
+                 latency; where it does not, the latency shows how far it had fallen behind when the round \
+                 ended. A producer that the system delays raises the latency as a slow channel does, so the \
+                 longest oversleep is reported. The producers wait by yielding, which takes processor time \
+                 itself. The timed region starts with the schedule, 1 ms after the start barrier.",
         ranked_by: RankedBy::Latency,
         params: &[
             ParamSpec {
@@ -105,7 +105,7 @@ impl Workload for OpenLoop {
             ParamSpec { name: "consumers", about: "receiving threads", kind: Kind::Threads, default: "1" },
             ParamSpec {
                 name: "capacity",
-                about: "messages the channel holds",
+                about: "messages that the channel holds",
                 kind: Kind::Capacity,
                 default: "64",
             },

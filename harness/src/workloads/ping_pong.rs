@@ -25,11 +25,12 @@ pub struct PingPong;
 impl Workload for PingPong {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "ping_pong",
-        about: "Two threads pass one message back and forth over two channels; shows how long a message and the wake-up \
-                of its receiver take. A round trip is two ops. The latency is the time of each round trip except the \
-                first, during which the other thread may still be leaving the start barrier.",
-        caveat: "Only one message is in flight at a time, so it does not show throughput. Channels that spin before they \
-                 sleep look best here and pay with processor time.",
+        about: "Two threads pass one message back and forth over two channels; shows how long a message and \
+                the wake-up of its receiver take. A round trip is two ops. The latency is the time of each \
+                round trip except the first, during which the other thread may still be leaving the start \
+                barrier.",
+        caveat: "Only one message is in flight at a time, so it does not show throughput. Channels that spin \
+                 before they sleep look best here and pay with processor time.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec {

@@ -30,8 +30,8 @@ struct Processed {
 impl Workload for Pipeline {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "pipeline",
-        about: "A source feeds W workers through one channel. Each worker has an output channel, and a forwarder per \
-                worker merges the outputs for a sink. A message crosses three channels.",
+        about: "A source feeds W workers through one channel. Each worker has an output channel, and a \
+                forwarder per worker merges the outputs for a sink. A message crosses three channels.",
         caveat: "One op is one message at the sink, so it contains three sends and three receives.",
         ranked_by: RankedBy::Time,
         params: &[

@@ -23,16 +23,17 @@ pub struct ProducerConsumer;
 impl Workload for ProducerConsumer {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "producer_consumer",
-        about: "P producers send into one channel and C consumers receive from it; shows the cost of one message.",
-        caveat: "The producers only send, so the channel is always contended. A program that works between its sends \
-                 pays less for contention.",
+        about: "P producers send into one channel and C consumers receive from it; shows the cost of one \
+                message.",
+        caveat: "The producers only send, so the channel is always contended. A program that works between \
+                 its sends pays less for contention.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "producers", about: "sending threads", kind: Kind::Threads, default: "1" },
             ParamSpec { name: "consumers", about: "receiving threads", kind: Kind::Threads, default: "1" },
             ParamSpec {
                 name: "capacity",
-                about: "messages the channel holds",
+                about: "messages that the channel holds",
                 kind: Kind::Capacity,
                 default: "64",
             },

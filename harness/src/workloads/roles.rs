@@ -97,7 +97,7 @@ impl Received {
 /// Starts the only receiver of a round, which records every message until the disconnect.
 pub(super) fn spawn_sink<P: Payload>(
     group: &mut ThreadGroup,
-    receiver: impl Receiver<P> + Send + 'static,
+    receiver: impl Receiver<P> + 'static,
     senders: EndpointCount,
     shares: &[u64],
 ) -> Result<GroupThread<Received>, ThreadGroupError> {

@@ -120,11 +120,11 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 impl Workload for TokenBucket {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "token_bucket",
-        about: "A ticker puts tokens into a channel at a given rate and drops them while it is full; callers take one \
-                token per grant, after an initial burst. Each round checks that no window had more than \
-                burst + rate x window grants.",
-        caveat: "At a rate for which the callers wait, ns/op is the period of the ticker and all channels tie, as they \
-                 should; at a high rate it is the cost of a token.",
+        about: "A ticker puts tokens into a channel at a given rate and drops them while it is full; callers \
+                take one token per grant, after an initial burst. Each round checks that no window had more \
+                than burst + rate x window grants.",
+        caveat: "At a rate for which the callers wait, ns/op is the period of the ticker and all channels \
+                 tie, as they should; at a high rate it is the cost of a token.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec {

@@ -185,11 +185,11 @@ fn run(id: MessageId, steps: u64) -> Result<u64, String> {
 impl Workload for WorkerPool {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "worker_pool",
-        about: "A submitter, W workers and a collector; jobs and results go through channels of the same capacity. One \
-                job in 128 fails and one in 1,024 panics, and each is a result. With quit=half the pool is told to \
-                stop halfway; the time until the last worker has stopped is the drain.",
-        caveat: "All jobs are equally long. A failed job allocates its reason and a panic unwinds, which adds some \
-                 nanoseconds to each op, the same for all channels.",
+        about: "A submitter, W workers and a collector; jobs and results go through channels of the same \
+                capacity. One job in 128 fails and one in 1,024 panics, and each is a result. With quit=half \
+                the pool is told to stop halfway; the time until the last worker has stopped is the drain.",
+        caveat: "All jobs are equally long. A failed job allocates its reason and a panic unwinds, which \
+                 adds some nanoseconds to each op, the same for all channels.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
