@@ -32,13 +32,13 @@ use adapters::crossbeam::Adapter as Crossbeam;
 use adapters::flume::Adapter as Flume;
 use adapters::kanal::Adapter as Kanal;
 use harness::channel::{Capacity, Channel, Handles, Info, Receiver, Sender, Unsupported};
-use harness::crew::Crew;
-use harness::ledger::{Ends, Ledger, verify};
+use harness::ledger::{LastDelivery, Ledger, verify};
 use harness::machine::Machine;
 use harness::message::{Message, MessageId, Payload, Tally};
 use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
+use harness::thread_group::ThreadGroup;
 use harness::workload::{Size, Workload, work};
 use harness::workloads::producer_consumer::ProducerConsumer;
 use suite::paired::{Ratio, ratios, summary};
@@ -279,7 +279,7 @@ impl<C: Channel> Channel for Here<C> {
 fn workload<C: Channel>(messages: u64, steps: u64) -> Duration {
     let params = format!("capacity={CAPACITY},work={steps}");
     let params = Params::parse(ProducerConsumer::INFO.params, &params).expect("params");
-    let size = Size::of(messages);
+    let size = Size::with_messages(messages);
     ProducerConsumer::round::<Here<C>>(&params, size).expect("a sound round").elapsed
 }
 
@@ -294,7 +294,7 @@ fn in_turns(send: impl Fn(Message), recv: impl Fn() -> Option<Message>) -> Durat
         for _ in sent..filled {
             let message = recv().expect("a queued message");
             ledger.record(&message);
-            message.settle();
+            message.acknowledge();
         }
         sent = filled;
     }
@@ -333,9 +333,9 @@ fn checked(
     recv: impl Fn() -> Option<Message> + Send + 'static,
 ) -> Duration {
     let (index, steps) = black_box((0, steps));
-    let mut crew = Crew::new(2, Size::of(messages)).expect("threads of any place");
-    let producer = crew.spawn("producer", move |gate| {
-        let passed = gate.pass();
+    let mut group = ThreadGroup::new(2, Size::with_messages(messages)).expect("threads of any place");
+    let producer = group.spawn("producer", move |barrier| {
+        let passed = barrier.wait();
         for seq in 0..messages {
             if !send(Message::new(MessageId { producer: index, seq })) {
                 return Err("a receiver is gone");
@@ -343,18 +343,18 @@ fn checked(
         }
         Ok(passed)
     });
-    let consumer = crew.spawn("consumer", move |gate| {
-        let mut ledger = Ledger::among(&[messages], Ends::new(1));
-        let passed = gate.pass();
+    let consumer = group.spawn("consumer", move |barrier| {
+        let mut ledger = Ledger::among(&[messages], LastDelivery::new(1));
+        let passed = barrier.wait();
         while let Some(message) = recv() {
             ledger.record_among(&message);
-            message.settle();
+            message.acknowledge();
             work(steps);
         }
         (passed, ledger)
     });
     let (producer, consumer) = (producer.expect("a thread"), consumer.expect("a thread"));
-    let ended = crew.join().expect("both end");
+    let ended = group.join().expect("both end");
     let sent = producer.result().expect("all sent");
     let (received, ledger) = consumer.result();
     let deliveries = verify([ledger], &[messages], ended.dropped).expect("all arrived");
@@ -376,19 +376,19 @@ fn kanal_checked(messages: u64, steps: u64) -> Duration {
     checked(messages, steps, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
-/// A round without anything of the harness: one producer and one consumer, started together; from the gate to the end of
+/// A round without anything of the harness: one producer and one consumer, started together; from the barrier to the end of
 /// the last receive.
 fn plain(send: impl FnOnce() + Send, receive: impl FnOnce() + Send) -> Duration {
-    let gate = Barrier::new(2);
+    let barrier = Barrier::new(2);
     let (opened, closed) = thread::scope(|scope| {
         let sending = scope.spawn(|| {
-            gate.wait();
+            barrier.wait();
             let opened = Instant::now();
             send();
             opened
         });
         let receiving = scope.spawn(|| {
-            gate.wait();
+            barrier.wait();
             let opened = Instant::now();
             receive();
             (opened, Instant::now())

@@ -1,14 +1,15 @@
 //! What chanlab compares, and on what work.
 //!
 //! - [`channel`] is the contract; [`channels`] holds the baseline. The other channels are in the package `adapters`.
-//! - [`workload`] says what a workload is; [`workloads`] holds one file for each.
-//! - [`registry`] has both under their names and makes cells of them; a cell runs rounds.
-//! - [`message`], [`ledger`], [`fault`] and [`crew`] are what a round is made of: checked messages, the record of
-//!   deliveries, what can be wrong with it, threads with a deadline.
-//! - [`placement`] is where their threads are put.
-//! - [`meters`] is what a round costs beside wall time; [`latency`] is how long each of its messages took; [`fairness`] is how evenly its threads shared it.
+//! - [`workload`] is the contract of a workload; [`workloads`] holds one file for each.
+//! - [`registry`] knows both by name and combines them into cells; a cell runs rounds.
+//! - A round consists of checked messages ([`message`]), the record of their deliveries ([`ledger`]), the
+//!   violations that a check can find ([`violation`]), and threads with a deadline ([`thread_group`]). Its
+//!   [`size`] and the [`placement`] of its threads come from the caller.
+//! - [`meters`] measure what a round costs besides wall time; [`latency`] is the time of each message;
+//!   [`fairness`] is how evenly the threads shared the work.
 //! - [`record`] and [`machine`] are what a benchmark or a model leaves behind for the page.
-//! - [`verify`] is what the methods that verify a channel are asked and answer; they are in the crate of that name.
+//! - [`verify`] holds the requests to, and the results of, the verification methods of the crate `verify`.
 //! - [`sync`] is the synchronisation that chanlab's own code is written on: real, loom's or shuttle's.
 //! - [`shard`] splits a verification among machines.
 //!
@@ -28,19 +29,16 @@
 
 pub mod channel;
 pub mod channels;
-#[cfg_attr(any(loom, shuttle), path = "crew/modelled.rs")]
-pub mod crew;
+mod endpoints;
 pub mod fairness;
-pub mod fault;
-mod holders;
 pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
-mod pace;
+mod pacing;
 pub mod params;
-#[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are put nowhere"))]
+#[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are not placed"))]
 pub mod placement;
 #[cfg(feature = "planted")]
 pub mod planted;
@@ -50,8 +48,13 @@ pub mod record;
 pub mod registry;
 pub mod runner;
 pub mod shard;
+pub mod size;
 pub mod slowed;
 pub mod sync;
+#[cfg_attr(any(loom, shuttle), path = "thread_group/modelled.rs")]
+pub mod thread_group;
 pub mod verify;
+pub mod violation;
+pub mod work;
 pub mod workload;
 pub mod workloads;

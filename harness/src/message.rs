@@ -1,21 +1,21 @@
-//! What flows through the channels: numbered messages that can be checked on arrival and whose drops are counted.
+//! The messages that flow through the channels: numbered, checkable on arrival, and with counted drops.
 //!
-//! A receiver that has checked a message settles it: the message is gone, and no drop is counted. So only messages that
-//! somebody *else* dropped are counted: the channel, or a sender that got its message back. Every payload was dropped exactly
-//! once if that [`Tally`] is the one of the messages that were created and not delivered. Nothing of this costs a message
-//! that arrives as it should, and the count is kept for each thread apart, since a shared counter would be a point of contention
-//! that the channels are then measured with.
+//! A receiver that has checked a message acknowledges it; this consumes the message without counting a drop.
+//! So only the drops of *others* are counted: the channel's, or those of a sender that got its message back.
+//! Every payload was dropped exactly once if that [`Tally`] equals the tally of the messages that were
+//! created and not delivered. A message that arrives costs nothing extra, and each thread has its own count,
+//! since a shared counter would add contention to the measurement.
 
 use std::cell::Cell;
 use std::fmt;
 use std::mem;
 
-/// Names a message: who sent it, and as which.
+/// The identity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId {
     /// The producer's index.
     pub producer: usize,
-    /// The place among that producer's messages, from 0.
+    /// The position among that producer's messages, from 0.
     pub seq: u64,
 }
 
@@ -42,37 +42,37 @@ impl MessageId {
     }
 }
 
-/// A payload whose words do not belong to its id.
+/// The error of a payload whose words do not match its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt;
 
-/// A message of some size and kind.
+/// A message of a certain size and kind.
 pub trait Payload: Send + 'static {
-    /// Builds the message of this id.
+    /// Builds the message with this id.
     fn new(id: MessageId) -> Self;
 
     /// Reads the whole payload and returns its id.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`] when the payload is not the one that was built.
+    /// [`Corrupt`] when the payload is not as it was built.
     fn read(&self) -> Result<MessageId, Corrupt>;
 
-    /// Ends a message that was delivered and checked; it counts as delivered, not as dropped.
-    fn settle(self);
+    /// Consumes a message that was delivered and checked. It counts as delivered, not as dropped.
+    fn acknowledge(self);
 }
 
-/// A message held inline: an id of 8 bytes and `WORDS` words of 8 bytes derived from it.
+/// An inline message: an id of 8 bytes and `WORDS` words of 8 bytes derived from it.
 #[derive(Debug)]
 pub struct Message<const WORDS: usize = 0> {
     id: u64,
     words: [u64; WORDS],
 }
 
-/// Odd, with its bits well spread (2^64 divided by the golden ratio): a multiplication by it is a bijection.
+/// 2^64 divided by the golden ratio: odd, so that multiplication by it is a bijection, with well-spread bits.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The word at `index` of the message `id`: different for each place and message.
+/// The word at `index` of the message `id`. It differs between positions and between messages.
 #[inline]
 fn word(id: u64, index: usize) -> u64 {
     id.wrapping_mul(SPREAD).wrapping_add(index as u64)
@@ -87,7 +87,7 @@ impl<const WORDS: usize> Payload for Message<WORDS> {
 
     #[inline]
     fn read(&self) -> Result<MessageId, Corrupt> {
-        // Without a branch for each word, so that the compiler may compare several at once.
+        // No branch per word, so that the compiler can compare several words at once.
         let differences = self
             .words
             .iter()
@@ -97,8 +97,8 @@ impl<const WORDS: usize> Payload for Message<WORDS> {
     }
 
     #[inline]
-    fn settle(self) {
-        // It owns nothing but its words.
+    fn acknowledge(self) {
+        // A message owns nothing but its words.
         mem::forget(self);
     }
 }
@@ -106,7 +106,7 @@ impl<const WORDS: usize> Payload for Message<WORDS> {
 impl<const WORDS: usize> Drop for Message<WORDS> {
     #[inline]
     fn drop(&mut self) {
-        DROPPED.set(DROPPED.get() + Tally::of(self.id));
+        DROPPED.set(DROPPED.get() + Tally::from_packed(self.id));
     }
 }
 
@@ -122,28 +122,29 @@ impl<P: Payload> Payload for Box<P> {
     }
 
     #[inline]
-    fn settle(self) {
-        P::settle(*self);
+    fn acknowledge(self) {
+        P::acknowledge(*self);
     }
 }
 
-/// How many messages, and which: a count and a wrapping sum of one fingerprint for each, so that one message too many and
-/// another too few do not cancel out.
+/// A multiset of messages in brief: their number and the wrapping sum of their fingerprints, so that one
+/// message too many and another too few do not cancel out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many.
+    /// The number of messages.
     pub count: u64,
     fingerprint: u64,
 }
 
 impl Tally {
     /// The tally of one message.
-    pub fn of_message(id: MessageId) -> Self {
-        Tally::of(id.pack())
+    pub fn from_id(id: MessageId) -> Self {
+        Tally::from_packed(id.pack())
     }
 
-    /// Not linear in the id: sums of fingerprints tell apart what sums of ids do not.
-    fn of(packed: u64) -> Self {
+    /// The fingerprint is not linear in the id, so that different sets with the same sum of ids have
+    /// different sums.
+    fn from_packed(packed: u64) -> Self {
         let spread = packed.wrapping_add(1).wrapping_mul(SPREAD);
         Tally { count: 1, fingerprint: spread ^ (spread >> 32) }
     }
@@ -173,11 +174,11 @@ impl std::iter::Sum for Tally {
 }
 
 thread_local! {
-    // Without a destructor, so that a message may be dropped at any moment of a thread's life.
+    // Has no destructor, so that a message may be dropped at any moment of a thread's life.
     static DROPPED: Cell<Tally> = const { Cell::new(Tally { count: 0, fingerprint: 0 }) };
 }
 
-/// Takes the messages that the calling thread dropped since the last call.
+/// Takes the tally of the messages that the calling thread dropped since the last call.
 pub fn take_dropped() -> Tally {
     DROPPED.take()
 }
@@ -191,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_as_large_as_its_name_says() {
+    fn a_message_has_8_bytes_plus_8_per_word() {
         assert_eq!(size_of::<Message>(), 8);
         assert_eq!(size_of::<Message<7>>(), 64);
         assert_eq!(size_of::<Message<127>>(), 1024);
     }
 
     #[test]
-    fn ids_survive_the_payload() {
+    fn a_payload_returns_its_id() {
         for id in [id(0, 0), id(65_535, (1 << 48) - 1), id(3, 4711)] {
             assert_eq!(Message::<0>::new(id).read(), Ok(id));
             assert_eq!(Box::<Message<31>>::new(Message::new(id)).read(), Ok(id));
@@ -216,23 +217,23 @@ mod tests {
     }
 
     #[test]
-    fn drops_are_counted_and_settled_messages_are_not() {
+    fn drops_are_counted_and_acknowledged_messages_are_not() {
         take_dropped();
         let ids: Vec<MessageId> = (0..10).map(|seq| id(3, seq)).collect();
         let messages: Vec<Message> = ids.iter().copied().map(Message::new).collect();
         assert_eq!(take_dropped(), Tally::default());
         drop(messages);
-        assert_eq!(take_dropped(), ids.iter().copied().map(Tally::of_message).sum());
-        Message::<7>::new(id(0, 0)).settle();
-        Box::new(Message::<31>::new(id(0, 0))).settle();
+        assert_eq!(take_dropped(), ids.iter().copied().map(Tally::from_id).sum());
+        Message::<7>::new(id(0, 0)).acknowledge();
+        Box::new(Message::<31>::new(id(0, 0))).acknowledge();
         assert_eq!(take_dropped(), Tally::default());
     }
 
     #[test]
-    fn a_tally_tells_which_messages() {
-        // As many, and with the same sum of ids.
+    fn tallies_of_different_messages_differ() {
+        // The same number of messages and the same sum of ids.
         let tally =
-            |seqs: [u64; 2]| -> Tally { seqs.map(|seq| Tally::of_message(id(0, seq))).into_iter().sum() };
+            |seqs: [u64; 2]| -> Tally { seqs.map(|seq| Tally::from_id(id(0, seq))).into_iter().sum() };
         assert_ne!(tally([0, 3]), tally([1, 2]));
     }
 }

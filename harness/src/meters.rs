@@ -1,8 +1,9 @@
-//! What a round costs beside wall time, and how steady the machine was meanwhile: a file for each meter.
+//! The meters: what a round costs besides wall time, and how steady the machine was. One file for each.
 //!
-//! [`Usage`] and [`Allocations`] are read by each thread of a round at the gate and at its end, and stand in the round. The others
-//! are of the whole process or of the machine; whoever runs rounds reads them before and after each. A meter that the
-//! system does not have answers `None`, or why: never a zero.
+//! Each thread of a round reads [`ThreadUsage`] and [`Allocations`] at the start barrier and at its end; the
+//! round reports the difference. The other meters concern the whole process or the machine, and the runner
+//! reads them before and after each round. A meter that the system does not have gives `None` or a reason,
+//! never a zero.
 
 pub mod allocations;
 pub mod counters;
@@ -11,4 +12,4 @@ pub mod noise;
 mod usage;
 
 pub use self::allocations::Allocations;
-pub use self::usage::Usage;
+pub use self::usage::ThreadUsage;

@@ -1,28 +1,29 @@
-//! The numbers of a workload: declared as data, parsed in one place, with one kind of error.
+//! The params of a workload: declared as data, parsed in one place, with one kind of error.
 
 use std::fmt;
 
 use crate::channel::Capacity;
 
-/// The most threads of one role: enough to oversubscribe a large machine, and few enough to start at once.
-pub const MOST_THREADS: u64 = 64;
+/// The maximum number of threads of one role: enough to oversubscribe a large machine, few enough to start at
+/// once.
+pub const MAX_THREADS: u64 = 64;
 
-/// The most slots of a bounded channel: some channels allocate them all when opened.
-pub const MOST_SLOTS: usize = 1 << 20;
+/// The maximum number of slots of a bounded channel. Some channels allocate them all when opened.
+pub const MAX_SLOTS: usize = 1 << 20;
 
-/// What a parameter may be.
+/// The kind of value that a parameter takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A number of threads, from 1 to [`MOST_THREADS`]: an axis of the page's charts.
+    /// A number of threads, from 1 to [`MAX_THREADS`]: an axis of the page's charts.
     Threads,
     /// A capacity: an axis of the page's charts.
     Capacity,
     /// A whole number between two bounds, both included.
     Number {
-        /// The least.
-        least: u64,
-        /// The most.
-        most: u64,
+        /// The smallest value.
+        min: u64,
+        /// The largest value.
+        max: u64,
     },
     /// One of these words.
     Choice(&'static [&'static str]),
@@ -31,11 +32,11 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Threads => write!(f, "a number of threads from 1 to {MOST_THREADS}"),
+            Kind::Threads => write!(f, "a number of threads from 1 to {MAX_THREADS}"),
             Kind::Capacity => {
-                write!(f, "0 (rendezvous), a number of messages up to {MOST_SLOTS}, or unbounded")
+                write!(f, "0 (rendezvous), a number of messages up to {MAX_SLOTS}, or unbounded")
             }
-            Kind::Number { least, most } => write!(f, "a whole number from {least} to {most}"),
+            Kind::Number { min, max } => write!(f, "a whole number from {min} to {max}"),
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
         }
     }
@@ -46,11 +47,11 @@ impl fmt::Display for Kind {
 pub struct ParamSpec {
     /// Its name, as in `name=value`.
     pub name: &'static str,
-    /// What it means, with its unit.
+    /// Its meaning, with the unit.
     pub about: &'static str,
-    /// What it may be.
+    /// The kind of value that it takes.
     pub kind: Kind,
-    /// Its value when none is given, as text.
+    /// Its default value, as text.
     pub default: &'static str,
 }
 
@@ -74,12 +75,11 @@ impl fmt::Display for Value {
 
 impl ParamSpec {
     fn parse(&self, text: &str) -> Result<Value, ParamError> {
-        let number = |least, most| {
-            text.parse().ok().filter(|number| (least..=most).contains(number)).map(Value::Number)
-        };
+        let number =
+            |min, max| text.parse().ok().filter(|number| (min..=max).contains(number)).map(Value::Number);
         let value = match self.kind {
-            Kind::Threads => number(1, MOST_THREADS),
-            Kind::Number { least, most } => number(least, most),
+            Kind::Threads => number(1, MAX_THREADS),
+            Kind::Number { min, max } => number(min, max),
             Kind::Choice(words) => words.iter().find(|word| **word == text).map(|word| Value::Choice(word)),
             Kind::Capacity => match text {
                 "unbounded" => Some(Value::Capacity(Capacity::Unbounded)),
@@ -87,7 +87,7 @@ impl ParamSpec {
                 _ => text
                     .parse()
                     .ok()
-                    .filter(|slots| *slots <= MOST_SLOTS)
+                    .filter(|slots| *slots <= MAX_SLOTS)
                     .map(|slots| Value::Capacity(Capacity::of(slots))),
             },
         };
@@ -102,28 +102,28 @@ impl ParamSpec {
 /// Why parameters could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamError {
-    /// The value is not what the parameter takes.
+    /// The parameter does not take this value.
     #[error("{name}={value}: expected {expected}")]
     BadValue {
         /// The parameter.
         name: &'static str,
-        /// What was given.
+        /// The given value.
         value: String,
-        /// What it takes.
+        /// The kind of value that it takes.
         expected: Kind,
     },
     /// The workload has no such parameter.
     #[error("unknown parameter {name}: expected {}", known.join(", "))]
     Unknown {
-        /// What was given.
+        /// The given name.
         name: String,
-        /// What there is.
+        /// The names of all parameters.
         known: Vec<&'static str>,
     },
     /// Not of the form `name=value`.
     #[error("{0}: expected name=value")]
     NotAPair(String),
-    /// The same parameter twice.
+    /// The same parameter was given twice.
     #[error("{0} is given twice")]
     Twice(&'static str),
 }
@@ -132,12 +132,12 @@ pub enum ParamError {
 #[derive(Clone, Debug)]
 pub struct Params {
     specs: &'static [ParamSpec],
-    /// One for each spec, in their order.
+    /// A value for each spec, in the same order.
     values: Vec<Value>,
 }
 
 impl Params {
-    /// Reads `name=value` pairs separated by commas; a parameter that is not named keeps its default.
+    /// Parses `name=value` pairs separated by commas. A parameter that is not named keeps its default.
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl Params {
     ///
     /// # Panics
     ///
-    /// When the workload declares no such parameter of that kind: a mistake in the workload's file.
+    /// When the workload declares no such parameter of that kind, which is a mistake in the workload's file.
     pub fn number(&self, name: &str) -> u64 {
         match self.value(name) {
             Value::Number(number) => number,
@@ -189,7 +189,7 @@ impl Params {
         self.number(name) as usize
     }
 
-    /// The capacity, if the workload has such a parameter: it is always called `capacity`.
+    /// The capacity, if the workload has this parameter, which is always called `capacity`.
     pub fn capacity(&self) -> Option<Capacity> {
         self.values.iter().find_map(|value| match value {
             Value::Capacity(capacity) => Some(*capacity),
@@ -209,7 +209,7 @@ impl Params {
         }
     }
 
-    /// The short form, for benchmark names: the capacity, and whatever is not at its default.
+    /// The short form, for benchmark names: the capacity, and every value that is not the default.
     pub fn id(&self) -> String {
         let shown: Vec<String> = self
             .specs
@@ -222,7 +222,7 @@ impl Params {
     }
 }
 
-/// The full form: every parameter, in the order of declaration. [`Params::parse`] reads it back.
+/// The full form: every parameter, in the order of declaration. [`Params::parse`] accepts it.
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (spec, value)) in self.specs.iter().zip(&self.values).enumerate() {
@@ -240,7 +240,7 @@ mod tests {
     const SPECS: &[ParamSpec] = &[
         ParamSpec { name: "producers", about: "", kind: Kind::Threads, default: "1" },
         ParamSpec { name: "capacity", about: "", kind: Kind::Capacity, default: "64" },
-        ParamSpec { name: "work", about: "", kind: Kind::Number { least: 0, most: 100 }, default: "0" },
+        ParamSpec { name: "work", about: "", kind: Kind::Number { min: 0, max: 100 }, default: "0" },
         ParamSpec {
             name: "variant",
             about: "",
@@ -250,27 +250,27 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_printed_is_read_back() {
+    fn both_printed_forms_parse_back() {
         for text in ["", "capacity=0", "capacity=unbounded,work=7", "variant=shared,producers=64"] {
             let params = Params::parse(SPECS, text).expect(text);
-            let again = Params::parse(SPECS, &params.to_string()).expect("its own form");
+            let again = Params::parse(SPECS, &params.to_string()).expect("the full form");
             assert_eq!(params.to_string(), again.to_string());
             assert_eq!(
-                Params::parse(SPECS, &params.id()).expect("its short form").to_string(),
+                Params::parse(SPECS, &params.id()).expect("the short form").to_string(),
                 params.to_string()
             );
         }
     }
 
     #[test]
-    fn the_short_form_leaves_defaults_out() {
+    fn the_short_form_omits_defaults() {
         let id = |text| Params::parse(SPECS, text).expect(text).id();
         assert_eq!(id(""), "capacity=64");
         assert_eq!(id("producers=2,capacity=rendezvous"), "producers=2,capacity=0");
     }
 
     #[test]
-    fn errors_name_the_pair_and_what_is_expected() {
+    fn errors_name_the_pair_and_the_expected_kind() {
         let error = |text| Params::parse(SPECS, text).expect_err(text).to_string();
         assert_eq!(
             error("capacity=-1"),

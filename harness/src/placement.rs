@@ -1,5 +1,5 @@
-//! Where the threads of a round are put: wherever the system likes, on one processor, or spread over cores that are cores of their
-//! own and not one core's hyper-threads.
+//! The placement of a round's threads: left to the system, all on one logical processor, or spread over
+//! physical cores.
 
 use std::fmt;
 use std::fs;
@@ -7,15 +7,16 @@ use std::str::FromStr;
 
 use core_affinity::CoreId;
 
-/// Where the threads of a round are put.
+/// The placement of a round's threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
-    /// Wherever the system puts them, which may move them while they run.
+    /// Left to the system, which may move threads while they run.
     #[default]
     Any,
-    /// All on one processor.
+    /// All threads on one logical processor.
     SameCore,
-    /// Over all cores that this program may use, one after the other: neighbours are never on the same core.
+    /// Spread in turn over all physical cores that this program may use, so that neighbours never share a
+    /// core.
     TwoCores,
 }
 
@@ -23,7 +24,7 @@ impl Placement {
     /// Every placement.
     pub const ALL: [Placement; 3] = [Placement::Any, Placement::SameCore, Placement::TwoCores];
 
-    /// The word that params and the runner protocol use.
+    /// The name in params and in the runner protocol.
     pub const fn name(self) -> &'static str {
         match self {
             Placement::Any => "any",
@@ -32,44 +33,44 @@ impl Placement {
         }
     }
 
-    /// The processors that threads are put on, one after the other and again from the first; empty when the system chooses.
+    /// The logical processors to pin the threads to, in turn; empty when the placement is left to the system.
     ///
     /// # Errors
     ///
     /// What this machine lacks, in words.
-    pub(crate) fn places(self) -> Result<Vec<Place>, String> {
+    pub(crate) fn cores(self) -> Result<Vec<Core>, String> {
         match self {
             Placement::Any => Ok(Vec::new()),
-            _ => self.pick(&core_affinity::get_core_ids().unwrap_or_default(), core_of),
+            _ => self.pick(&core_affinity::get_core_ids().unwrap_or_default(), physical_core),
         }
     }
 
     fn pick(
         self,
-        processors: &[Place],
-        core_of: impl Fn(Place) -> Option<Core>,
-    ) -> Result<Vec<Place>, String> {
+        processors: &[Core],
+        physical_core: impl Fn(Core) -> Option<PhysicalCore>,
+    ) -> Result<Vec<Core>, String> {
         let Some(&first) = processors.first() else {
-            return Err("this system does not let threads be pinned".to_owned());
+            return Err("this system does not pin threads".to_owned());
         };
         if self == Placement::SameCore {
             return Ok(vec![first]);
         }
-        let mut places: Vec<Place> = Vec::new();
+        let mut picked: Vec<Core> = Vec::new();
         for &processor in processors {
-            // A processor of which the system tells nothing is taken to be a core.
-            let own = core_of(processor);
-            if own.is_none() || places.iter().all(|&other| core_of(other) != own) {
-                places.push(processor);
+            // A processor whose topology is unknown counts as a physical core.
+            let own = physical_core(processor);
+            if own.is_none() || picked.iter().all(|&other| physical_core(other) != own) {
+                picked.push(processor);
             }
         }
-        if places.len() < 2 {
+        if picked.len() < 2 {
             return Err(format!(
-                "placement={self} needs two cores, and the {} logical processor(s) that this program may use are one",
+                "placement={self} needs two cores: the {} logical processor(s) that this program may use are one core",
                 processors.len()
             ));
         }
-        Ok(places)
+        Ok(picked)
     }
 }
 
@@ -88,19 +89,20 @@ impl FromStr for Placement {
     }
 }
 
-/// The placement that was asked for does not exist.
+/// The requested placement does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("placement={0}: expected any, same-core or two-cores")]
 pub struct UnknownPlacement(String);
 
-/// A processor that a thread may be pinned to.
-pub(crate) type Place = CoreId;
+/// A logical processor that a thread can be pinned to.
+pub(crate) type Core = CoreId;
 
-/// A core: its package, and its number in it. Logical processors of the same core share its caches and its pipeline.
-type Core = (u32, u32);
+/// A physical core: its package, and its number in that package. The logical processors of one core share its
+/// caches and its pipeline.
+type PhysicalCore = (u32, u32);
 
-/// What Linux tells of a processor (`Documentation/admin-guide/cputopology.rst` of its source).
-fn core_of(processor: CoreId) -> Option<Core> {
+/// The physical core of a logical processor, from Linux's `Documentation/admin-guide/cputopology.rst`.
+fn physical_core(processor: CoreId) -> Option<PhysicalCore> {
     let number = |name: &str| {
         let path = format!("/sys/devices/system/cpu/cpu{}/topology/{name}", processor.id);
         fs::read_to_string(path).ok()?.trim().parse().ok()
@@ -108,23 +110,23 @@ fn core_of(processor: CoreId) -> Option<Core> {
     Some((number("physical_package_id")?, number("core_id")?))
 }
 
-/// Pins the calling thread; false when the system refuses.
-pub(crate) fn pin(place: Place) -> bool {
-    core_affinity::set_for_current(place)
+/// Pins the calling thread. Returns false if the system refuses.
+pub(crate) fn pin(core: Core) -> bool {
+    core_affinity::set_for_current(core)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn picked(placement: Placement, cores: &[Option<Core>]) -> Result<Vec<usize>, String> {
+    fn picked(placement: Placement, cores: &[Option<PhysicalCore>]) -> Result<Vec<usize>, String> {
         let processors: Vec<_> = (0..cores.len()).map(|id| CoreId { id }).collect();
-        let places = placement.pick(&processors, |processor| cores[processor.id])?;
-        Ok(places.into_iter().map(|place| place.id).collect())
+        let picked = placement.pick(&processors, |processor| cores[processor.id])?;
+        Ok(picked.into_iter().map(|core| core.id).collect())
     }
 
     #[test]
-    fn the_words_are_read_back() {
+    fn every_name_parses_back() {
         for placement in Placement::ALL {
             assert_eq!(placement.to_string().parse(), Ok(placement));
         }
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cores_are_never_the_threads_of_one() {
+    fn two_cores_are_distinct_physical_cores() {
         let siblings_first = [Some((0, 0)), Some((0, 0)), Some((0, 1)), Some((0, 1))];
         assert_eq!(picked(Placement::TwoCores, &siblings_first), Ok(vec![0, 2]));
         let siblings_apart = [Some((0, 0)), Some((0, 1)), Some((0, 2)), Some((0, 0)), Some((0, 1))];
@@ -142,11 +144,11 @@ mod tests {
         assert_eq!(picked(Placement::TwoCores, &two_packages), Ok(vec![0, 1]));
         assert_eq!(picked(Placement::TwoCores, &[None, None]), Ok(vec![0, 1]));
         let one_core = picked(Placement::TwoCores, &siblings_first[..2]).expect_err("one core");
-        assert!(one_core.ends_with("the 2 logical processor(s) that this program may use are one"));
+        assert!(one_core.ends_with("the 2 logical processor(s) that this program may use are one core"));
     }
 
     #[test]
-    fn the_same_core_is_one_processor() {
+    fn same_core_is_one_logical_processor() {
         assert_eq!(picked(Placement::SameCore, &[Some((0, 0)), Some((0, 1))]), Ok(vec![0]));
         assert!(picked(Placement::SameCore, &[]).is_err());
     }

@@ -356,7 +356,7 @@ mod tests {
         // The grids are not affected.
         assert_eq!(
             cell("worker_pool", "work=1000", None).size,
-            Size { deadline: DEADLINE + Duration::from_micros(102_400), ..Size::of(10_240) }
+            Size { deadline: DEADLINE + Duration::from_micros(102_400), ..Size::with_messages(10_240) }
         );
     }
 }

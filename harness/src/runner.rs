@@ -6,14 +6,14 @@ use std::io::{self, BufRead, Write};
 use std::time::Duration;
 use std::{env, mem};
 
-use crate::crew::CrewError;
 use crate::latency;
 use crate::machine::Machine;
-use crate::meters::counters::{Counters, Counts, NoCounters};
+use crate::meters::counters::{Counters, CountersUnavailable, Counts};
 use crate::meters::{allocations, memory, noise};
 use crate::placement::UnknownPlacement;
 use crate::protocol::{self, ChannelHello, Hello, Measured, NamedFigure, Plan, Reply, Request, VERSION};
 use crate::registry::{Cell, CellError, Registry};
+use crate::thread_group::ThreadGroupError;
 use crate::workload::{Round, RoundError};
 
 /// The environment variable that names a file to which the runner appends a line for each round that it has run: its own
@@ -50,7 +50,7 @@ fn open_log() -> io::Result<Option<File>> {
     path.map(|path| OpenOptions::new().create(true).append(true).open(path)).transpose()
 }
 
-fn hello(registry: &Registry, no_counters: Option<&NoCounters>) -> Hello {
+fn hello(registry: &Registry, no_counters: Option<&CountersUnavailable>) -> Hello {
     let machine = Machine::current(registry);
     let version = |name: &str| machine.channels.get(name).map_or("unknown", String::as_str);
     Hello {
@@ -155,7 +155,9 @@ impl Runner<'_> {
                 reason: error.to_string(),
                 abandoned: matches!(
                     error,
-                    RoundError::Crew(CrewError::Hung { .. } | CrewError::Panicked { .. })
+                    RoundError::ThreadGroup(
+                        ThreadGroupError::Hung { .. } | ThreadGroupError::Panicked { .. }
+                    )
                 ),
             },
         })

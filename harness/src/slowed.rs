@@ -11,7 +11,7 @@ use crate::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError,
     TryRecvError, Unsupported,
 };
-use crate::workload::work;
+use crate::work::work;
 
 /// The environment variable that makes the benchmarks measure the slowed channel instead of the others, with so many steps: for the
 /// experiments that ask what criterion finds of it.

@@ -1,30 +1,30 @@
-//! What a workload is: a topology of threads and channels, what flows through it, and what one timed execution reports.
+//! The contract of a workload: a topology of threads and channels, its params, and the round it reports.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
 use crate::channel::{Channel, Unsupported};
-use crate::crew::{Crew, CrewError, Ended, Member};
-use crate::fault::Fault;
-use crate::ledger::{Ledger, verify};
-use crate::meters::{Allocations, Usage};
+use crate::meters::{Allocations, ThreadUsage};
 use crate::params::{ParamSpec, Params};
-use crate::placement::Placement;
 use crate::profile::Profile;
+pub use crate::size::{DEADLINE, Size};
+use crate::thread_group::ThreadGroupError;
+use crate::violation::DeliveryViolation;
+pub use crate::work::work;
 
-/// What the channels of a workload are ranked by.
+/// The metric by which the channels of a workload are ranked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RankedBy {
-    /// Wall time for each message.
+    /// Wall time per message.
     Time,
-    /// The 99th percentile of a round's latencies: for a workload whose messages come at a rate, so that all channels that keep
-    /// up take the same time.
+    /// The 99th percentile of a round's latencies: for a workload whose messages arrive at a given rate,
+    /// where every channel that keeps up takes the same time.
     Latency,
 }
 
 impl RankedBy {
-    /// Its unit, as tables and axes have it.
+    /// The metric's unit, in tables and on axes.
     pub fn unit(self) -> &'static str {
         match self {
             RankedBy::Time => "ns/op",
@@ -33,20 +33,20 @@ impl RankedBy {
     }
 }
 
-/// What a workload says of itself.
+/// The description of a workload.
 #[derive(Debug)]
 pub struct WorkloadInfo {
     /// Its name on the command line, in benchmarks and on the page.
     pub name: &'static str,
-    /// What it is and what it shows.
+    /// What it does and what it shows.
     pub about: &'static str,
     /// What it does not show.
     pub caveat: &'static str,
-    /// What its channels are ranked by.
+    /// The metric by which its channels are ranked.
     pub ranked_by: RankedBy,
-    /// Its parameters.
+    /// Its params.
     pub params: &'static [ParamSpec],
-    /// The params that are measured, each from the profile on that it stands beside.
+    /// The params to measure, each with the smallest profile that includes them.
     pub grid: &'static [(Profile, &'static str)],
 }
 
@@ -55,11 +55,11 @@ impl WorkloadInfo {
     ///
     /// # Panics
     ///
-    /// When the workload's own grid cannot be read: a mistake in its file, found by the registry's tests.
+    /// When an entry of the workload's own grid does not parse; the registry's tests would find it.
     pub fn grid(&self, profile: Profile) -> Vec<Params> {
         self.grid
             .iter()
-            .filter(|(least, _)| *least <= profile)
+            .filter(|(smallest, _)| *smallest <= profile)
             .map(|(_, text)| {
                 Params::parse(self.params, text).expect("a workload's grid holds its own params")
             })
@@ -67,38 +67,17 @@ impl WorkloadInfo {
     }
 }
 
-/// The time after which a round has hung, unless told otherwise: a thousand times what a usual round takes.
-pub const DEADLINE: Duration = Duration::from_secs(30);
-
-/// What one round is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// Messages to deliver. A workload may deliver a few less, so that its threads share them evenly.
-    pub messages: u64,
-    /// The round fails when it takes longer.
-    pub deadline: Duration,
-    /// Where its threads are put.
-    pub placement: Placement,
-}
-
-impl Size {
-    /// So many messages, within [`DEADLINE`], wherever the system puts the threads.
-    pub fn of(messages: u64) -> Self {
-        Size { messages, deadline: DEADLINE, placement: Placement::Any }
-    }
-}
-
 /// A workload. Its `round` is generic, so that each channel's calls are inlined into it.
 pub trait Workload: 'static {
-    /// What the workload says of itself.
+    /// The workload's description.
     const INFO: WorkloadInfo;
 
-    /// Messages of a round that takes some milliseconds on a usual machine: long beside the start of its threads,
-    /// short beside the machine's own drift.
+    /// The number of messages of a round that takes some milliseconds on a usual machine: long compared with
+    /// the start of its threads, short compared with the machine's drift.
     fn messages(params: &Params) -> u64;
 
-    /// About the time that the params themselves ask of a round of so many messages, whatever the channel: work and rates.
-    /// The registry makes rounds no longer by it than needed, and the deadline longer.
+    /// The approximate time that the params themselves demand of a round of `messages` messages, whatever the
+    /// channel: for work and rates. The registry shortens rounds and extends deadlines by it.
     fn paced(_params: &Params, _messages: u64) -> Duration {
         Duration::ZERO
     }
@@ -107,7 +86,7 @@ pub trait Workload: 'static {
     ///
     /// # Errors
     ///
-    /// [`RoundError`]; the time of a round that fails is never reported.
+    /// [`RoundError`]. The time of a failed round is never reported.
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError>;
 }
 
@@ -118,27 +97,27 @@ pub struct Round {
     pub messages: u64,
     /// Wall time of the timed region.
     pub elapsed: Duration,
-    /// What its threads used in it; `None` where the system does not tell.
-    pub usage: Option<Usage>,
-    /// What they allocated in it; `None` where nobody counts.
+    /// What its threads used in the timed region; `None` where the system does not report it.
+    pub usage: Option<ThreadUsage>,
+    /// What its threads allocated in the timed region; `None` while allocations are not counted.
     pub allocations: Option<Allocations>,
-    /// What else the workload has to tell.
+    /// Further results of the workload.
     pub figures: Vec<Figure>,
-    /// How long each message took, in nanoseconds, where the workload measures it.
+    /// The latency of each message in nanoseconds, where the workload measures it.
     pub latency: Option<Histogram<u64>>,
 }
 
 impl Round {
-    /// Wall time of the timed region for each message delivered, in nanoseconds.
+    /// Wall time of the timed region per message delivered, in nanoseconds.
     pub fn ns_per_op(&self) -> f64 {
         self.elapsed.as_nanos() as f64 / self.messages as f64
     }
 }
 
-/// A number that a workload reports beside the time.
+/// A number that a workload reports in addition to the time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figure {
-    /// What it is, with its unit.
+    /// Its name, with the unit.
     pub name: &'static str,
     /// Its value.
     pub value: f64,
@@ -147,143 +126,44 @@ pub struct Figure {
 /// Why there is no round to report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoundError {
-    /// The channel lacks what the workload needs: no failure.
+    /// The channel lacks a capability that the workload needs; this is no failure.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
-    /// This machine lacks what the params need: no failure of the channel.
+    /// This machine lacks what the params need; this is no failure of the channel.
     #[error("not available here: {0}")]
     NotAvailable(String),
     /// The threads did not end well.
     #[error(transparent)]
-    Crew(CrewError),
-    /// The round delivered something else than what was sent.
+    ThreadGroup(ThreadGroupError),
+    /// The round did not deliver what was sent, or broke the workload's own rules.
     #[error("wrong: {0}")]
-    Wrong(Fault),
+    Violation(DeliveryViolation),
 }
 
 impl RoundError {
-    /// Whether it speaks against the channel.
+    /// Whether this is a failure of the channel.
     pub fn is_failure(&self) -> bool {
         match self {
             RoundError::Unsupported(_)
             | RoundError::NotAvailable(_)
-            | RoundError::Crew(CrewError::NotStarted { .. }) => false,
-            RoundError::Crew(_) | RoundError::Wrong(_) => true,
+            | RoundError::ThreadGroup(ThreadGroupError::NotStarted { .. }) => false,
+            RoundError::ThreadGroup(_) | RoundError::Violation(_) => true,
         }
     }
 }
 
-impl From<CrewError> for RoundError {
-    fn from(error: CrewError) -> Self {
+impl From<ThreadGroupError> for RoundError {
+    fn from(error: ThreadGroupError) -> Self {
         match error {
-            CrewError::NotPlaced(reason) => RoundError::NotAvailable(reason),
-            error => RoundError::Crew(error),
+            ThreadGroupError::NotPlaced(reason) => RoundError::NotAvailable(reason),
+            error => RoundError::ThreadGroup(error),
         }
     }
 }
 
-impl From<Fault> for RoundError {
-    fn from(fault: Fault) -> Self {
-        RoundError::Wrong(fault)
-    }
-}
-
-/// The timed region: from the first thread through the gate to `closed`, the last delivery.
-///
-/// A round without a last delivery lost messages; such a round has failed before its time is asked for, and the region is
-/// then empty.
-pub(crate) fn timed_region(passed: impl IntoIterator<Item = Instant>, closed: Option<Instant>) -> Duration {
-    match (passed.into_iter().min(), closed) {
-        (Some(opened), Some(closed)) => closed.saturating_duration_since(opened),
-        _ => Duration::ZERO,
-    }
-}
-
-/// What a thread at the end of a round's channels has seen when it ends.
-#[derive(Debug)]
-pub(crate) struct Received {
-    /// The moment it went through the gate.
-    pub(crate) passed: Instant,
-    /// Whether the disconnect that it was told of was one.
-    pub(crate) told: Result<(), Fault>,
-    /// What arrived.
-    pub(crate) ledger: Ledger,
-}
-
-/// Ends a round that was to deliver all of `shares`: joins its threads and verifies what its receivers recorded.
-///
-/// `sending` are the threads that pass messages on, each with the moment it went through the gate or what it saw go wrong;
-/// `receiving` are those at the end.
-///
-/// # Errors
-///
-/// That of the crew, else the first fault of a sending thread, else of a receiving one, else what the ledgers show.
-pub(crate) fn finish(
-    crew: Crew,
-    sending: Vec<Member<Result<Instant, Fault>>>,
-    receiving: Vec<Member<Received>>,
-    shares: &[u64],
-) -> Result<Round, RoundError> {
-    let ended = crew.join()?;
-    let passed = sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
-    conclude(ended, passed, receiving.into_iter().map(Member::result), shares)
-}
-
-/// The end of [`finish`], for a workload that has joined its crew and has more to tell of it: `passed` are the moments at which
-/// the sending threads went through the gate.
-///
-/// # Errors
-///
-/// As [`finish`], after the sending threads.
-pub(crate) fn conclude(
-    ended: Ended,
-    mut passed: Vec<Instant>,
-    receiving: impl IntoIterator<Item = Received>,
-    shares: &[u64],
-) -> Result<Round, RoundError> {
-    let mut ledgers = Vec::new();
-    for received in receiving {
-        passed.push(received.passed);
-        received.told?;
-        ledgers.push(received.ledger);
-    }
-    let deliveries = verify(ledgers, shares, ended.dropped)?;
-    Ok(Round {
-        messages: deliveries.count(),
-        elapsed: timed_region(passed, deliveries.last()),
-        usage: ended.usage,
-        allocations: ended.allocations,
-        figures: Vec::new(),
-        latency: None,
-    })
-}
-
-/// Shares `messages` among `producers` as evenly as possible; every producer has at least one.
-pub(crate) fn shares(messages: u64, producers: usize) -> Vec<u64> {
-    let producers = producers as u64;
-    (0..producers)
-        .map(|producer| (messages / producers + u64::from(producer < messages % producers)).max(1))
-        .collect()
-}
-
-/// A step of [`work`] takes at most about so long, optimised or not.
-const LONGEST_STEP: Duration = Duration::from_nanos(10);
-
-/// The time that `messages` messages of so many steps of [`work`] take at most, on one processor.
-pub(crate) fn work_time(steps: u64, messages: u64) -> Duration {
-    LONGEST_STEP.saturating_mul(u32::try_from(steps.saturating_mul(messages)).unwrap_or(u32::MAX))
-}
-
-/// Does `steps` steps of integer work, of about a nanosecond each, that the compiler cannot leave out.
-#[inline]
-pub fn work(steps: u64) {
-    let mut state = steps;
-    for _ in 0..steps {
-        // A step of xorshift64 (G. Marsaglia, "Xorshift RNGs", 2003); each depends on the one before.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state = std::hint::black_box(state);
+impl From<DeliveryViolation> for RoundError {
+    fn from(violation: DeliveryViolation) -> Self {
+        RoundError::Violation(violation)
     }
 }
 
@@ -292,9 +172,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_add_up() {
-        assert_eq!(shares(10, 3), [4, 3, 3]);
-        assert_eq!(shares(2, 3), [1, 1, 1]);
-        assert_eq!(shares(8, 1), [8]);
+    fn threads_that_cannot_be_placed_are_no_failure_of_the_channel() {
+        let error = RoundError::from(ThreadGroupError::NotPlaced("one processor".to_owned()));
+        assert_eq!(error.to_string(), "not available here: one processor");
+        assert!(!error.is_failure());
     }
 }

@@ -1,22 +1,23 @@
-//! The workloads, one file each. To add one: write its file and name it here (`CONTRIBUTING.md` tells how).
+//! The workloads, one file each. To add one, write its file and name it here; `CONTRIBUTING.md` explains how.
 
 pub mod fan_in;
 pub mod open_loop;
 pub mod ping_pong;
 pub mod pipeline;
 pub mod producer_consumer;
+mod roles;
 pub mod token_bucket;
 pub mod worker_pool;
 
 use crate::workload::Workload;
 
-/// Does something with every workload.
+/// Visits every workload with its type.
 pub trait Visitor {
-    /// Called once for each.
+    /// Called once for each workload.
     fn visit<W: Workload>(&mut self);
 }
 
-/// The registry of workloads, in the order in which everything shows them.
+/// Visits the workloads in the order in which all output shows them.
 pub fn each(visitor: &mut impl Visitor) {
     visitor.visit::<producer_consumer::ProducerConsumer>();
     visitor.visit::<fan_in::FanIn>();

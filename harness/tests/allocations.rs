@@ -1,4 +1,4 @@
-//! A program that makes the counting allocator its own: what its rounds allocate is told.
+//! A program that uses the counting allocator: its rounds report what they allocate.
 
 use harness::meters::Allocations;
 use harness::meters::allocations::{self, CountingAllocator};
@@ -8,7 +8,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const MESSAGES: u64 = 10_000;
 
-/// What a round of `producer_consumer` allocates.
+/// The allocations of a round of `producer_consumer`.
 fn allocated(channel: &str, text: &str) -> Option<Allocations> {
     let registry = adapters::registry();
     let params = registry.params("producer_consumer", text).expect("params");
@@ -16,9 +16,9 @@ fn allocated(channel: &str, text: &str) -> Option<Allocations> {
     cell.round().expect("a sound round").allocations
 }
 
-/// One test, since the switch is for all threads of the program.
+/// A single test, since the switch applies to all threads of the program.
 #[test]
-fn what_a_round_allocates_is_told() {
+fn a_round_reports_its_allocations() {
     assert_eq!(allocated("mutex-deque", ""), None, "the count is off");
     assert!(allocations::count(true), "this program has the allocator");
 
@@ -26,7 +26,8 @@ fn what_a_round_allocates_is_told() {
     assert!(boxed.count >= MESSAGES, "{boxed:?}");
     assert!(boxed.bytes >= 256 * MESSAGES, "{boxed:?}");
 
-    // A bounded channel has its slots before the gate opens. A thread that sleeps for the first time may set something up.
+    // A bounded channel allocates its slots before the start barrier opens. A thread may allocate when it
+    // first sleeps.
     let inline = allocated("crossbeam", "payload=8,capacity=64").expect("the count is on");
     assert!(inline.count < MESSAGES / 100, "{inline:?}");
 
@@ -45,5 +46,5 @@ fn growth_counts_and_shrinking_does_not() {
     let words = std::hint::black_box(words);
     assert_eq!(own() - before, Allocations { count: 2, bytes: 300 });
     drop(words);
-    assert_eq!(own() - before, Allocations { count: 2, bytes: 300 }, "what is freed is not counted");
+    assert_eq!(own() - before, Allocations { count: 2, bytes: 300 }, "frees are not counted");
 }

@@ -1,8 +1,8 @@
-//! What is read of the command line, of runners and of other machines: it is read as it was written, and text that is none of it is
-//! refused in words, whatever it holds.
+//! Everything parsed from the command line, from runners and from other machines: it is read as it was
+//! written, and any other text is refused with a message.
 
 use harness::latency::{Percentiles, from_pairs};
-use harness::params::{Kind, MOST_SLOTS, MOST_THREADS, ParamSpec, Params};
+use harness::params::{Kind, MAX_SLOTS, MAX_THREADS, ParamSpec, Params};
 use harness::protocol::{ChannelHello, Hello, Lack, Measured, NamedFigure, Plan, Reply, Request, line};
 use harness::shard::Shard;
 use proptest::collection::{btree_map, vec};
@@ -12,28 +12,28 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::Union;
 
-/// Text of any characters, such as end lines among them.
+/// Text of any characters, including newlines.
 fn text() -> impl Strategy<Value = String> {
     vec(any::<char>(), 0..8).prop_map(String::from_iter)
 }
 
-/// Every workload's parameters.
+/// The parameters of any workload.
 fn specs() -> impl Strategy<Value = &'static [ParamSpec]> {
     let all: Vec<&'static [ParamSpec]> = adapters::registry().workloads().map(|info| info.params).collect();
     select(all)
 }
 
-/// The least and the most of the numbers that a parameter takes; `None` where it takes words only.
+/// The smallest and the largest number that a parameter takes; `None` if it takes only words.
 fn bounds(kind: Kind) -> Option<[u64; 2]> {
     match kind {
-        Kind::Threads => Some([1, MOST_THREADS]),
-        Kind::Number { least, most } => Some([least, most]),
+        Kind::Threads => Some([1, MAX_THREADS]),
+        Kind::Number { min, max } => Some([min, max]),
         Kind::Choice(_) => None,
-        Kind::Capacity => Some([0, MOST_SLOTS as u64]),
+        Kind::Capacity => Some([0, MAX_SLOTS as u64]),
     }
 }
 
-/// A value that a parameter takes, its bounds often among them.
+/// A value that a parameter takes, often one of its bounds.
 fn value(kind: Kind) -> BoxedStrategy<String> {
     let words: &[&str] = match kind {
         Kind::Threads | Kind::Number { .. } => &[],
@@ -41,13 +41,13 @@ fn value(kind: Kind) -> BoxedStrategy<String> {
         Kind::Capacity => &["unbounded", "rendezvous"],
     };
     let words = (!words.is_empty()).then(|| select(words).prop_map(str::to_owned).boxed());
-    let numbers = bounds(kind).map(|[least, most]| {
-        prop_oneof![Just(least), Just(most), least..=most].prop_map(|number| number.to_string()).boxed()
+    let numbers = bounds(kind).map(|[min, max]| {
+        prop_oneof![Just(min), Just(max), min..=max].prop_map(|number| number.to_string()).boxed()
     });
     Union::new(words.into_iter().chain(numbers)).boxed()
 }
 
-/// Some parameters of a workload with values that they take, in any order.
+/// Some parameters of a workload with valid values, in any order.
 fn given() -> impl Strategy<Value = (&'static [ParamSpec], Vec<(&'static str, String)>)> {
     specs().prop_flat_map(|specs| {
         let each: Vec<_> = specs.iter().map(|spec| option::of((Just(spec.name), value(spec.kind)))).collect();
@@ -60,7 +60,7 @@ fn joined(pairs: &[(&str, String)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
 }
 
-/// A number that JSON has.
+/// A number that JSON can represent.
 fn number() -> impl Strategy<Value = f64> {
     POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
 }
@@ -148,8 +148,8 @@ fn reply() -> impl Strategy<Value = Reply> {
 
 proptest! {
     #[test]
-    fn params_are_read_as_they_are_printed((specs, pairs) in given()) {
-        let params = Params::parse(specs, &joined(&pairs)).expect("each takes its value");
+    fn params_parse_back_from_both_printed_forms((specs, pairs) in given()) {
+        let params = Params::parse(specs, &joined(&pairs)).expect("valid values");
         let full = params.to_string();
         prop_assert_eq!(full.split(',').count(), specs.len());
         for (name, value) in &pairs {
@@ -159,25 +159,25 @@ proptest! {
         }
         for form in [&full, &params.id()] {
             let form = if form == "default" { "" } else { form };
-            prop_assert_eq!(Params::parse(specs, form).expect("its own form").to_string(), full.clone());
+            prop_assert_eq!(Params::parse(specs, form).expect("a printed form").to_string(), full.clone());
         }
     }
 
     #[test]
-    fn a_pair_that_is_wrong_is_refused_by_its_name((specs, mut pairs) in given(), place: Index, wrong in text()) {
+    fn an_invalid_pair_is_refused_by_name((specs, mut pairs) in given(), position: Index, wrong in text()) {
         prop_assume!(!pairs.is_empty() && !wrong.contains([',', '=']));
-        let place = place.index(pairs.len());
-        let name = pairs[place].0;
-        // Twice the same, whatever the values are.
-        let twice = format!("{},{}", joined(&pairs), joined(&pairs[place..=place]));
-        let refused = Params::parse(specs, &twice).expect_err("it is given twice");
+        let position = position.index(pairs.len());
+        let name = pairs[position].0;
+        // The same parameter twice, with any values.
+        let twice = format!("{},{}", joined(&pairs), joined(&pairs[position..=position]));
+        let refused = Params::parse(specs, &twice).expect_err("the parameter is given twice");
         prop_assert!(refused.to_string().starts_with(name), "{}", refused);
-        let kind = specs.iter().find(|spec| spec.name == name).expect("it is declared").kind;
-        let beyond = bounds(kind).into_iter().flat_map(|[least, most]| [least.checked_sub(1), most.checked_add(1)]);
+        let kind = specs.iter().find(|spec| spec.name == name).expect("the parameter is declared").kind;
+        let beyond = bounds(kind).into_iter().flat_map(|[min, max]| [min.checked_sub(1), max.checked_add(1)]);
         let beyond = beyond.flatten().map(|number| number.to_string());
         for wrong in beyond.chain([format!("{wrong}~")]) {
-            pairs[place].1.clone_from(&wrong);
-            let refused = Params::parse(specs, &joined(&pairs)).expect_err("it takes no such value");
+            pairs[position].1.clone_from(&wrong);
+            let refused = Params::parse(specs, &joined(&pairs)).expect_err("the parameter takes no such value");
             prop_assert!(refused.to_string().starts_with(&format!("{name}={wrong}")), "{}", refused);
         }
     }
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn a_shard_is_read_as_it_is_written(index: u32, of in prop_oneof![1..=4_u32, 1..=u32::MAX]) {
+    fn a_shard_parses_back(index: u32, of in prop_oneof![1..=4_u32, 1..=u32::MAX]) {
         let shard = Shard { index: index % of + 1, of };
         prop_assert_eq!(shard.to_string().parse(), Ok(shard));
         let beyond = format!("{}/{of}", u64::from(of) + 1 + u64::from(index));
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_shard_or_refused_with_what_is_expected(text in prop_oneof![text(), "[0-9/+-]{0,12}"]) {
+    fn any_other_text_than_a_shard_is_refused_with_an_example(text in prop_oneof![text(), "[0-9/+-]{0,12}"]) {
         match text.parse::<Shard>() {
             Ok(shard) => prop_assert!(1 <= shard.index && shard.index <= shard.of, "{:?}", shard),
             Err(refused) => prop_assert!(refused.to_string().ends_with("as in 2/5"), "{}", refused),
@@ -206,40 +206,41 @@ proptest! {
     }
 
     #[test]
-    fn each_case_is_in_one_shard(case: u64, of in 1..50_u32) {
+    fn each_case_is_in_exactly_one_shard(case: u64, of in 1..50_u32) {
         prop_assert_eq!((1..=of).filter(|&index| Shard { index, of }.has(case)).count(), 1);
     }
 
     #[test]
-    fn a_request_is_one_line_and_read_as_it_was_written(request in request()) {
+    fn a_request_is_one_line_that_parses_back(request in request()) {
         let line = line(&request);
         prop_assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
         prop_assert_eq!(serde_json::from_slice::<Request>(&line).expect("a request"), request);
     }
 
     #[test]
-    fn a_reply_is_one_line_and_read_as_it_was_written(reply in reply()) {
+    fn a_reply_is_one_line_that_parses_back(reply in reply()) {
         let line = line(&reply);
         prop_assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
         prop_assert_eq!(serde_json::from_slice::<Reply>(&line).expect("a reply"), reply);
     }
 
     #[test]
-    fn a_line_that_was_cut_off_is_none(reply in reply(), cut: Index) {
+    fn a_truncated_line_is_refused(reply in reply(), cut: Index) {
         let line = line(&reply);
-        // Without its last brace and its end at the least.
+        // At least the last brace and the newline are missing.
         let cut = cut.index(line.len() - 1);
         prop_assert!(serde_json::from_slice::<Reply>(&line[..cut]).is_err());
     }
 
-    /// Whatever a runner tells: pairs that do not rise are refused, more messages than can be counted are, and percentiles rise.
+    /// Whatever a runner reports: pairs that do not rise or exceed 64 bits in sum are refused, and
+    /// percentiles rise.
     #[test]
-    fn latencies_of_any_pairs_rise(
+    fn percentiles_of_any_pairs_rise(
         mut pairs in vec((prop_oneof![any::<u64>(), 0..40_u64], prop_oneof![9 => 0..1_000_u64, 1 => any::<u64>()]).prop_map(<[u64; 2]>::from), 0..12),
         sorted: bool,
     ) {
         if sorted {
-            // Now and then with a time that is there twice.
+            // A time may still occur twice.
             pairs.sort_unstable();
         }
         let rise = pairs.windows(2).all(|two| two[0][0] < two[1][0]);
@@ -247,14 +248,14 @@ proptest! {
         let read = from_pairs(&pairs);
         prop_assert_eq!(read.is_ok(), rise && countable);
         if let Ok(histogram) = read {
-            let Percentiles { p50, p90, p99, p99_9, max } = Percentiles::of(&histogram);
-            let told: Vec<u64> = [p50, p90, p99, p99_9, max].into_iter().flatten().collect();
-            prop_assert!(told.is_sorted(), "{:?}", told);
+            let Percentiles { p50, p90, p99, p99_9, max } = Percentiles::from_histogram(&histogram);
+            let given: Vec<u64> = [p50, p90, p99, p99_9, max].into_iter().flatten().collect();
+            prop_assert!(given.is_sorted(), "{:?}", given);
         }
     }
 
     #[test]
-    fn times_for_each_message_are_no_less_than_nothing(mut measured in measured()) {
+    fn times_per_message_are_never_negative(mut measured in measured()) {
         measured.messages = measured.messages.max(1);
         prop_assert!(measured.ns_per_op() >= 0.0);
         prop_assert!(measured.cpu_ns_per_op().is_none_or(|cpu| cpu >= 0.0 && cpu.is_finite()));

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use harness::channel::Channel;
-use harness::crew::CrewError;
-use harness::fault::Fault;
 use harness::planted::{Disconnect, Double, Drop, Hang, Leak, LeakTheRest, Planted, Reorder};
 use harness::profile::Profile;
 use harness::registry::{ChannelEntry, Registry};
+use harness::thread_group::ThreadGroupError;
+use harness::violation::DeliveryViolation;
 use harness::workload::RoundError;
 
 const MESSAGES: u64 = 2_000;
@@ -42,7 +42,7 @@ fn errors<C: Channel>() -> Vec<(&'static str, RoundError)> {
 }
 
 fn is_hung(error: &RoundError) -> bool {
-    matches!(error, RoundError::Crew(CrewError::Hung { .. }))
+    matches!(error, RoundError::ThreadGroup(ThreadGroupError::Hung { .. }))
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_dropped_message_is_caught_in_every_workload() {
     for (workload, error) in errors::<Planted<Drop>>() {
         let caught = match workload {
             "ping_pong" => is_hung(&error),
-            _ => matches!(error, RoundError::Wrong(Fault::Lost { .. })),
+            _ => matches!(error, RoundError::Violation(DeliveryViolation::Lost { .. })),
         };
         assert!(caught, "{workload}: {error}");
     }
@@ -61,7 +61,7 @@ fn a_leaked_payload_is_caught_in_every_workload() {
     for (workload, error) in errors::<Planted<Leak>>() {
         let caught = match workload {
             "ping_pong" => is_hung(&error),
-            _ => matches!(error, RoundError::Wrong(Fault::Leaked(_))),
+            _ => matches!(error, RoundError::Violation(DeliveryViolation::Leaked(_))),
         };
         assert!(caught, "{workload}: {error}");
     }
@@ -70,7 +70,7 @@ fn a_leaked_payload_is_caught_in_every_workload() {
 #[test]
 fn a_doubled_message_is_caught_in_every_workload() {
     for (workload, error) in errors::<Planted<Double>>() {
-        assert!(matches!(error, RoundError::Wrong(Fault::Doubled(_))), "{workload}: {error}");
+        assert!(matches!(error, RoundError::Violation(DeliveryViolation::Doubled(_))), "{workload}: {error}");
     }
 }
 
@@ -79,7 +79,7 @@ fn a_reordered_message_is_caught_in_every_workload() {
     for (workload, error) in errors::<Planted<Reorder>>() {
         let caught = match workload {
             "ping_pong" => is_hung(&error),
-            _ => matches!(error, RoundError::Wrong(Fault::Reordered { .. })),
+            _ => matches!(error, RoundError::Violation(DeliveryViolation::Reordered { .. })),
         };
         assert!(caught, "{workload}: {error}");
     }
@@ -105,7 +105,10 @@ fn a_disconnect_that_is_none_is_caught_in_every_workload() {
         let params = registry.params(workload, text).expect("params");
         let cell = registry.cell("planted-disconnect", workload, params, Some(MESSAGES)).expect("a cell");
         let error = cell.round().expect_err("a receiver was told of a disconnect").error;
-        assert!(matches!(error, RoundError::Wrong(Fault::EarlyDisconnect { .. })), "{cell}: {error}");
+        assert!(
+            matches!(error, RoundError::Violation(DeliveryViolation::EarlyDisconnect { .. })),
+            "{cell}: {error}"
+        );
     }
 }
 
@@ -120,7 +123,9 @@ fn what_a_channel_leaks_at_its_end_is_caught_where_something_is_left() {
         let params = registry.params(workload, text).expect("params");
         let cell = registry.cell("planted-leak-the-rest", workload, params, messages).expect("a cell");
         let leaked = (0..20).any(|_| {
-            cell.round().is_err_and(|error| matches!(error.error, RoundError::Wrong(Fault::Leaked(_))))
+            cell.round().is_err_and(|error| {
+                matches!(error.error, RoundError::Violation(DeliveryViolation::Leaked(_)))
+            })
         });
         assert!(leaked, "{cell}");
     }

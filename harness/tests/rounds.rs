@@ -1,16 +1,17 @@
-//! Every channel carries every workload: each round of each cell of the grids delivers, or says what it lacks.
+//! Every channel runs every workload: each cell of the grids completes a round, or names the capability that
+//! it lacks.
 
 use harness::placement::Placement;
 use harness::profile::Profile;
 use harness::workload::{Round, RoundError};
 
-/// Messages of a round here, where the capacity does not ask for more: enough to fill and drain the channel often.
+/// The messages of a round, unless the capacity needs more: enough to fill and drain the channel often.
 const MESSAGES: u64 = 600;
 
 #[test]
 fn every_cell_of_the_grids_passes_its_own_checks() {
     let registry = adapters::registry();
-    let mut carried = 0;
+    let mut completed = 0;
     for workload in registry.workloads() {
         for channel in registry.channels() {
             for params in workload.grid(Profile::Full) {
@@ -21,7 +22,7 @@ fn every_cell_of_the_grids_passes_its_own_checks() {
                 match cell.round() {
                     Ok(round) => {
                         assert!(round.messages > 0 && !round.elapsed.is_zero(), "{cell}: {round:?}");
-                        carried += 1;
+                        completed += 1;
                     }
                     Err(error) if error.error.is_failure() => panic!("{error}"),
                     Err(error) => match error.error {
@@ -35,11 +36,11 @@ fn every_cell_of_the_grids_passes_its_own_checks() {
             }
         }
     }
-    assert!(carried > registry.channels().count() * registry.workloads().count());
+    assert!(completed > registry.channels().count() * registry.workloads().count());
 }
 
 #[test]
-fn every_channel_carries_every_workload_with_some_quick_params() {
+fn every_channel_runs_every_workload_with_some_quick_params() {
     let registry = adapters::registry();
     for workload in registry.workloads() {
         for channel in registry.channels() {
@@ -52,7 +53,7 @@ fn every_channel_carries_every_workload_with_some_quick_params() {
 }
 
 #[test]
-fn every_workload_can_be_put_on_one_processor_and_spread_over_cores() {
+fn every_workload_runs_with_every_placement() {
     let registry = adapters::registry();
     for workload in registry.workloads() {
         for placement in Placement::ALL {
@@ -62,7 +63,7 @@ fn every_workload_can_be_put_on_one_processor_and_spread_over_cores() {
             cell.size.placement = placement;
             match cell.round() {
                 Ok(_) => {}
-                // A machine of one core, or one that pins no threads.
+                // A machine with one core, or one that does not pin threads.
                 Err(error) if !error.error.is_failure() && placement != Placement::Any => println!("{error}"),
                 Err(error) => panic!("{placement}: {error}"),
             }
@@ -79,27 +80,27 @@ fn round(workload: &str, text: &str) -> Round {
 }
 
 #[test]
-fn latency_has_a_time_for_each_message_that_is_measured() {
-    let told = |workload, text| round(workload, text).latency.map(|histogram| histogram.len());
-    assert_eq!(told("open_loop", ""), Some(MESSAGES));
-    assert_eq!(told("open_loop", "producers=2,consumers=2"), Some(MESSAGES));
-    // A round trip is two messages, and the first is not measured.
-    assert_eq!(told("ping_pong", ""), Some(MESSAGES / 2 - 1));
-    assert_eq!(told("producer_consumer", ""), None);
+fn the_latency_histogram_has_every_measured_message() {
+    let measured = |workload, text| round(workload, text).latency.map(|histogram| histogram.len());
+    assert_eq!(measured("open_loop", ""), Some(MESSAGES));
+    assert_eq!(measured("open_loop", "producers=2,consumers=2"), Some(MESSAGES));
+    // A round trip is two messages, and the first trip is not measured.
+    assert_eq!(measured("ping_pong", ""), Some(MESSAGES / 2 - 1));
+    assert_eq!(measured("producer_consumer", ""), None);
 }
 
 #[test]
-fn figures_are_told_where_they_mean_something() {
-    let told = |workload, text| -> Vec<&str> {
+fn figures_are_reported_only_where_they_apply() {
+    let figures = |workload, text| -> Vec<&str> {
         round(workload, text).figures.into_iter().map(|figure| figure.name).collect()
     };
     let (consumers, producers) = ("fairness of consumers (Jain)", "fairness of producers (Jain)");
-    assert_eq!(told("producer_consumer", ""), [""; 0]);
-    assert_eq!(told("producer_consumer", "producers=2"), [producers]);
-    assert_eq!(told("producer_consumer", "consumers=2"), [consumers]);
-    assert_eq!(told("producer_consumer", "producers=2,consumers=2"), [consumers, producers]);
+    assert_eq!(figures("producer_consumer", ""), [""; 0]);
+    assert_eq!(figures("producer_consumer", "producers=2"), [producers]);
+    assert_eq!(figures("producer_consumer", "consumers=2"), [consumers]);
+    assert_eq!(figures("producer_consumer", "producers=2,consumers=2"), [consumers, producers]);
     let left = "jobs made and never taken";
-    assert_eq!(told("worker_pool", "quit=half"), [left, "drain after quit (ns)"]);
-    assert_eq!(told("worker_pool", ""), [left]);
-    assert_eq!(told("open_loop", ""), ["longest oversleep of a producer (ns)"]);
+    assert_eq!(figures("worker_pool", "quit=half"), [left, "drain after quit (ns)"]);
+    assert_eq!(figures("worker_pool", ""), [left]);
+    assert_eq!(figures("open_loop", ""), ["longest oversleep of a producer (ns)"]);
 }

@@ -11,7 +11,7 @@ use harness::channels::mutex_deque::{DequeReceiver, MutexDeque};
 use harness::sync::thread::{self, JoinHandle};
 use harness::sync::{Arc, AtomicBool, Bounds, Ordering};
 use harness::workload::Workload;
-use harness::workloads::worker_pool::{Outcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
+use harness::workloads::worker_pool::{JobOutcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::payload::{Id, Payload, Payloads, assert_each_once};
 use models::{joined, model};
@@ -19,7 +19,7 @@ use models::{joined, model};
 const SUBJECT: &str = WorkerPool::INFO.name;
 
 /// What a worker delivers: the job and what became of it.
-type Delivery = (Payload, Outcome<usize>);
+type Delivery = (Payload, JobOutcome<usize>);
 
 /// A pool, and how much work it gets.
 #[derive(Clone, Copy, Debug)]
@@ -80,18 +80,18 @@ impl Pool {
 /// The first job is done, the second fails and the third panics.
 fn run((_, seq): Id) -> Result<usize, String> {
     match expected(seq) {
-        Outcome::Done(value) => Ok(value),
-        Outcome::Failed(reason) => Err(reason),
+        JobOutcome::Done(value) => Ok(value),
+        JobOutcome::Failed(reason) => Err(reason),
         // Without the panic hook, as in the workload: this is no failure of the model.
-        Outcome::Panicked(message) => resume_unwind(Box::new(message)),
+        JobOutcome::Panicked(message) => resume_unwind(Box::new(message)),
     }
 }
 
-fn expected(seq: usize) -> Outcome<usize> {
+fn expected(seq: usize) -> JobOutcome<usize> {
     match seq {
-        1 => Outcome::Failed("fails".to_owned()),
-        2 => Outcome::Panicked("panics".to_owned()),
-        _ => Outcome::Done(seq),
+        1 => JobOutcome::Failed("fails".to_owned()),
+        2 => JobOutcome::Panicked("panics".to_owned()),
+        _ => JobOutcome::Done(seq),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Models of every workload: its own round over the [`Subject`], ledgers and all, with a few messages.
 //!
 //! A round verifies itself, so it is a model as it is: nothing lost, doubled, reordered, leaked, or told of a disconnect that is
-//! none. Its threads are modelled ones (`harness/src/crew/modelled.rs`). The files beside this one look closer at what coordinates
+//! none. Its threads are modelled ones (`harness/src/thread_group/modelled.rs`). The files beside this one look closer at what coordinates
 //! `worker_pool` and `token_bucket`.
 
 use harness::channel::{Capability, Capacity};
@@ -35,8 +35,8 @@ fn round<W: Workload>(name: &'static str, bounds: Bounds, params: String, messag
     }
     model(name, W::INFO.name, bounds, move || {
         // A few less where the threads share them evenly; a pool that is told to quit does some of them.
-        let round =
-            W::round::<Subject>(&params, Size::of(messages as u64)).unwrap_or_else(|error| panic!("{error}"));
+        let round = W::round::<Subject>(&params, Size::with_messages(messages as u64))
+            .unwrap_or_else(|error| panic!("{error}"));
         assert!(round.messages > 0, "nothing was delivered");
     });
 }

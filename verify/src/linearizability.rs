@@ -33,7 +33,7 @@ use self::scenario::Scenario;
 use self::stream::Stream;
 use super::erased::{Erased, Kinds, info};
 use harness::channel::{Capacity, Channel};
-use harness::crew::CrewError;
+use harness::thread_group::ThreadGroupError;
 use harness::verify::{Finding, Outcome, Task};
 
 /// Runs of a scenario in one case. The threads are the same, so that most runs begin with all of them on their way.
@@ -174,7 +174,7 @@ fn look(task: &Task, case: u64, capacities: &[Capacity], seen: &mut Seen) -> Res
 fn flow(stream: &Stream, case: u64, seen: &mut Seen) -> Result<(), Stop> {
     let history = match stream.record::<Erased>(DEADLINE) {
         Ok(history) => history,
-        Err(error @ (CrewError::NotPlaced(_) | CrewError::NotStarted { .. })) => {
+        Err(error @ (ThreadGroupError::NotPlaced(_) | ThreadGroupError::NotStarted { .. })) => {
             return Err(Stop::NotRun(error.to_string()));
         }
         Err(error) => {
@@ -260,7 +260,7 @@ fn no_order(case: u64, scenario: &Scenario, small: &History, illegal: usize) -> 
 }
 
 /// A scenario that did not come to its end.
-fn cut(case: u64, scenario: &Scenario, history: &History, error: &CrewError) -> Finding {
+fn cut(case: u64, scenario: &Scenario, history: &History, error: &ThreadGroupError) -> Finding {
     let pending: Vec<usize> =
         (0..history.operations.len()).filter(|&place| history.operations[place].answer.is_none()).collect();
     let words: Vec<String> = pending

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use harness::channel::Channel;
-use harness::crew::CrewError;
 use harness::params::Params;
 use harness::profile::Profile;
 use harness::registry::{Cell, ChannelEntry, DEADLINE, Registry};
+use harness::thread_group::ThreadGroupError;
 use harness::verify::{Finding, Outcome, Task, ThreadSteps};
 use harness::workload::RoundError;
 
@@ -101,7 +101,7 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
 
 fn finding(case: u64, cell: &Cell, error: &RoundError) -> Finding {
     let threads = match error {
-        RoundError::Crew(CrewError::Hung { threads, .. }) => threads
+        RoundError::ThreadGroup(ThreadGroupError::Hung { threads, .. }) => threads
             .iter()
             .map(|thread| ThreadSteps {
                 thread: thread.clone(),

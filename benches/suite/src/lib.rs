@@ -15,9 +15,9 @@ use std::process::ExitCode;
 
 use adapters::crossbeam::Adapter as Crossbeam;
 use harness::channel::Channel as _;
-use harness::crew::panic_message;
 use harness::registry::Registry;
 use harness::slowed;
+use harness::thread_group::panic_message;
 
 pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;

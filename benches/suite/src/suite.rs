@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, SamplingMode, Throughput};
-use harness::crew::CrewError;
 use harness::machine::Machine;
 use harness::record::{BENCH_FILE, CellRecord, ParamsRecord, Record, Recorder, Run, Status, now, run_name};
 use harness::registry::{Cell, CellError, Registry};
+use harness::thread_group::ThreadGroupError;
 use harness::workload::{RoundError, WorkloadInfo};
 
 use crate::{Arguments, Error, Mode, Settings, list};
@@ -213,7 +213,10 @@ fn status_of(error: CellError, abandoned: &mut bool) -> Status {
     if !error.error.is_failure() {
         return Status::Unsupported { reason };
     }
-    if matches!(error.error, RoundError::Crew(CrewError::Hung { .. } | CrewError::Panicked { .. })) {
+    if matches!(
+        error.error,
+        RoundError::ThreadGroup(ThreadGroupError::Hung { .. } | ThreadGroupError::Panicked { .. })
+    ) {
         *abandoned = true;
     }
     Status::Failed { reason }

@@ -2,9 +2,10 @@ package main
 
 // The contract of a channel: what the workloads call.
 //
-// Handles hold one field for each implementation, and not an interface: the compiler inlines the look at the first field, so
-// the hot path of a round over Go's channels is the very `ch <- m` and `<-ch` of a Go program. (A method of an interface or of
-// a type parameter would be an indirect call, and would copy the message once more.)
+// Handles have one field per implementation instead of an interface. The compiler inlines the check of the
+// first field, so the hot path of a round over Go's channels is exactly the `ch <- m` and `<-ch` of a Go
+// program. A method of an interface or of a type parameter would be an indirect call, and would copy the
+// message once more.
 
 import (
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"sync/atomic"
 )
 
-// capacity is how many messages a channel holds before a send blocks; none is a rendezvous.
+// capacity is the number of messages that a channel holds before a send blocks; 0 is a rendezvous.
 type capacity struct {
 	slots     int
 	unbounded bool
@@ -25,7 +26,7 @@ func (c capacity) String() string {
 	return strconv.Itoa(c.slots)
 }
 
-// capability is something that a channel may be unable to do, in the words that every runner uses.
+// capability is something that a channel may lack, in the words that every runner uses.
 type capability string
 
 const (
@@ -35,20 +36,20 @@ const (
 	selectReceivers    capability = "select over receivers"
 )
 
-// unsupported is the answer of a channel, a runner or a machine that cannot do something: no failure.
+// unsupported is the reason why a channel, a runner or a machine cannot do something; it is no failure.
 type unsupported string
 
 func (u unsupported) Error() string { return string(u) }
 
-// channel is an implementation under test, and what it says of itself.
+// channel is an implementation under test with its description.
 type channel struct {
 	name  string
 	about string
 	lacks map[capability]string
 	notes []string
 	kind  kind
-	// What a test plants; no registered channel makes a mistake.
-	mistake mistake
+	// Planted by tests; no registered channel has one.
+	mutant mutant
 }
 
 type kind int
@@ -58,7 +59,7 @@ const (
 	mutexSlice
 )
 
-// requires tells what the channel lacks of what a cell needs.
+// requires returns the first of the needed capabilities that the channel lacks, as an error.
 func (c *channel) requires(needs []capability) error {
 	for _, needed := range needs {
 		if reason, lacking := c.lacks[needed]; lacking {
@@ -68,14 +69,15 @@ func (c *channel) requires(needs []capability) error {
 	return nil
 }
 
-// handles counts the handles of a channel. Go's values are not dropped, so whoever holds one says when it is done with it.
+// handles counts the handles of a channel. Go does not drop values, so each holder of a handle calls done.
 type handles struct {
 	senders, receivers atomic.Int64
-	// What the last of each does.
+	// Called by the last sender and by the last receiver.
 	closeSending, closeReceiving func()
 }
 
-// sender is a sending handle, for one goroutine or shared by several; `handles` says how many will say that they are done.
+// sender is a sending handle, for one goroutine or shared by several; `handles` counts the calls of done to
+// come.
 type sender[T any] struct {
 	native chan T
 	// Closed when the last receiver is done.
@@ -85,16 +87,17 @@ type sender[T any] struct {
 	handles       *handles
 }
 
-// receiver is a receiving handle; a clone of it would be the same channel.
+// receiver is a receiving handle. Several goroutines share one, since a clone would be the same channel.
 type receiver[T any] struct {
 	native  chan T
 	slice   *sliceQueue[T]
 	handOff *handOff[T]
-	planted *planted[T]
+	mutant  *mutantReceiver[T]
 	handles *handles
 }
 
-// open opens a channel that so many senders and receivers will say to be done with. The plan has asked for what it lacks.
+// open opens a channel on which `senders` and `receivers` goroutines will call done. The plan has checked
+// what it lacks.
 func open[T any](c *channel, capacity capacity, senders, receivers int) (*sender[T], *receiver[T]) {
 	h := &handles{}
 	h.senders.Store(int64(senders))
@@ -114,28 +117,28 @@ func open[T any](c *channel, capacity capacity, senders, receivers int) (*sender
 		r.slice = s.slice
 		h.closeSending, h.closeReceiving = s.slice.closeSending, s.slice.closeReceiving
 	}
-	if c.mistake != noMistake {
-		r = plant(r, c.mistake)
+	if c.mutant != noMutant {
+		r = withMutant(r, c.mutant)
 	}
 	return s, r
 }
 
-// done says that a sender will send no more; the last of them closes the channel.
+// done ends the use of a sender by one goroutine; the last one closes the channel.
 func (s *sender[T]) done() {
 	if s.handles.senders.Add(-1) == 0 {
 		s.handles.closeSending()
 	}
 }
 
-// done says that a receiver will receive no more.
+// done ends the use of a receiver by one goroutine.
 func (r *receiver[T]) done() {
 	if r.handles.receivers.Add(-1) == 0 {
 		r.handles.closeReceiving()
 	}
 }
 
-// send waits for room. It is false when every receiver is gone and the channel tells; Go's channels do not, and whoever has
-// to know uses sendOrGone.
+// send waits for room. It returns false if every receiver is gone and the channel reports it. Go's channels
+// do not; a caller that has to know uses sendOrGone.
 func (s *sender[T]) send(m T) bool {
 	if s.native != nil {
 		s.native <- m
@@ -144,8 +147,8 @@ func (s *sender[T]) send(m T) bool {
 	return s.sendLocked(m)
 }
 
-// sendOrGone waits for room, or until every receiver is gone, and tells which; with Go's channels by a select, as Go
-// programs do it.
+// sendOrGone waits for room, or until every receiver is gone, and returns whether it sent. With Go's channels
+// it uses a select, as Go programs do.
 func (s *sender[T]) sendOrGone(m T) bool {
 	if s.native != nil {
 		select {
@@ -166,7 +169,7 @@ func (s *sender[T]) sendLocked(m T) bool {
 	return s.handOff.send(m)
 }
 
-// sent is what became of a message that was not waited with.
+// sent is the result of trySend.
 type sent int
 
 const (
@@ -197,13 +200,13 @@ func (s *sender[T]) trySend(m T) sent {
 	}
 }
 
-// recv waits for a message; false when none is left and every sender is done.
+// recv waits for a message. It returns false if none is left and every sender is done.
 func (r *receiver[T]) recv() (m T, ok bool) {
 	if r.native == nil {
 		return r.recvLocked()
 	}
 	m, ok = <-r.native
-	// Without values, which makes it just small enough for the compiler to inline.
+	// A return without values, which makes it just small enough for the compiler to inline.
 	return
 }
 
@@ -215,6 +218,6 @@ func (r *receiver[T]) recvLocked() (T, bool) {
 	case r.handOff != nil:
 		return r.handOff.recv()
 	default:
-		return r.planted.recv()
+		return r.mutant.recv()
 	}
 }

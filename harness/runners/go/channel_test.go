@@ -1,6 +1,6 @@
 package main
 
-// The contract of a channel, for both: room, closing, and who is told what.
+// The contract of a channel, for both implementations: capacity, closing, and reports of a disconnect.
 
 import (
 	"sync"
@@ -22,7 +22,7 @@ func overEach(t *testing.T, test func(t *testing.T, c *channel, capacity capacit
 	}
 }
 
-func TestAChannelTakesAsManyAsItsCapacity(t *testing.T) {
+func TestAChannelTakesExactlyItsCapacity(t *testing.T) {
 	overEach(t, func(t *testing.T, c *channel, capacity capacity) {
 		s, r := open[int](c, capacity, 1, 1)
 		took := 0
@@ -67,7 +67,7 @@ func TestARingGoesRoundAndGrowsInOrder(t *testing.T) {
 	}
 }
 
-func TestSendersThatHaveToKnowAreToldThatReceiversAreGone(t *testing.T) {
+func TestSendOrGoneAndTrySendSeeThatTheReceiversAreGone(t *testing.T) {
 	overEach(t, func(t *testing.T, c *channel, capacity capacity) {
 		s, r := open[int](c, capacity, 1, 2)
 		r.done()
@@ -77,54 +77,55 @@ func TestSendersThatHaveToKnowAreToldThatReceiversAreGone(t *testing.T) {
 			r.done()
 		}
 		if s.trySend(2) != sentAbandoned {
-			t.Fatal("not told by trySend")
+			t.Fatal("trySend does not report it")
 		}
 		if c.kind == mutexSlice && s.send(3) {
-			t.Fatal("not told by send")
+			t.Fatal("send does not report it")
 		}
 	})
 }
 
-// requireWaitsForReceivers: a send into a full channel waits while one receiver is there, and ends when it goes.
+// requireWaitsForReceivers checks that a send into a full channel waits while one receiver is open, and ends
+// when it closes.
 func requireWaitsForReceivers(t *testing.T, s *sender[int], r *receiver[int], capacity capacity) {
 	t.Helper()
 	for range capacity.slots {
 		s.trySend(0)
 	}
-	told := make(chan bool)
-	go func() { told <- s.sendOrGone(1) }()
+	sent := make(chan bool)
+	go func() { sent <- s.sendOrGone(1) }()
 	select {
-	case <-told:
-		t.Fatal("a receiver is there, and the channel is full")
+	case <-sent:
+		t.Fatal("the send ended while a receiver is open and the channel is full")
 	case <-time.After(20 * time.Millisecond):
 	}
 	r.done()
-	if <-told {
-		t.Fatal("sent to nobody")
+	if <-sent {
+		t.Fatal("sent although no receiver is left")
 	}
 }
 
-func TestReceiversAreToldOnlyWhenTheLastSenderIsDone(t *testing.T) {
+func TestReceiversSeeADisconnectOnlyWhenTheLastSenderIsDone(t *testing.T) {
 	overEach(t, func(t *testing.T, c *channel, capacity capacity) {
 		s, r := open[int](c, capacity, 2, 3)
-		told := make(chan bool, 3)
+		received := make(chan bool, 3)
 		for range 3 {
 			go func() {
 				_, ok := r.recv()
-				told <- ok
+				received <- ok
 			}()
 		}
 		s.done()
 		select {
-		case <-told:
-			t.Fatal("told while a sender is there")
+		case <-received:
+			t.Fatal("a receive ended while a sender is open")
 		case <-time.After(20 * time.Millisecond):
 		}
 		s.send(1)
 		s.done()
 		messages := 0
 		for range 3 {
-			if <-told {
+			if <-received {
 				messages++
 			}
 		}
@@ -134,8 +135,8 @@ func TestReceiversAreToldOnlyWhenTheLastSenderIsDone(t *testing.T) {
 	})
 }
 
-// A send of a rendezvous ends only when its message was received.
-func TestAHandOffHandsOver(t *testing.T) {
+// A send of a rendezvous ends only when its message has been received.
+func TestARendezvousSendEndsWithItsReceive(t *testing.T) {
 	for _, channel := range channels {
 		s, r := open[int](channel, capacity{}, 1, 1)
 		sent := make(chan struct{})
@@ -152,7 +153,7 @@ func TestAHandOffHandsOver(t *testing.T) {
 			t.Fatalf("%s: %d, %v", channel.name, number, ok)
 		}
 		<-sent
-		// With a receiver that waits, trySend hands over as well.
+		// With a waiting receiver, trySend hands over as well.
 		received := make(chan int)
 		go func() {
 			number, _ := r.recv()
@@ -167,7 +168,7 @@ func TestAHandOffHandsOver(t *testing.T) {
 	}
 }
 
-func TestEverythingSentByManyIsReceivedOnceByMany(t *testing.T) {
+func TestManyReceiversGetEachMessageOfManySendersOnce(t *testing.T) {
 	overEach(t, func(t *testing.T, c *channel, capacity capacity) {
 		const parties, each = 4, 2_000
 		s, r := open[int](c, capacity, parties, parties)

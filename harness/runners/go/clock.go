@@ -1,6 +1,6 @@
 package main
 
-// The clock that all moments of a round are read from, and the work that fills it.
+// The clock of a round, and the work that fills it.
 
 import (
 	"math"
@@ -12,14 +12,14 @@ import (
 // moment is a time on the monotonic clock, in nanoseconds since the runner started.
 type moment = int64
 
-var started = time.Now()
+var processStart = time.Now()
 
 func now() moment {
-	return int64(time.Since(started))
+	return int64(time.Since(processStart))
 }
 
-// shortestSleep: a time shorter than this is waited for by yielding, since a sleep is longer.
-const shortestSleep = 200 * time.Microsecond
+// minSleep is the shortest wait that sleeps. A shorter one yields, because the shortest sleep takes longer.
+const minSleep = 200 * time.Microsecond
 
 func waitUntil(then moment) {
 	for {
@@ -27,20 +27,21 @@ func waitUntil(then moment) {
 		switch {
 		case left <= 0:
 			return
-		case left > shortestSleep:
-			time.Sleep(left - shortestSleep)
+		case left > minSleep:
+			time.Sleep(left - minSleep)
 		default:
-			// Whoever waits shares its processor with those that it waits for.
+			// The goroutine may share its processor with those that it waits for.
 			runtime.Gosched()
 		}
 	}
 }
 
-// longestStep: a step of work takes at most about so long.
-const longestStep = 10 * time.Nanosecond
+// maxStepTime is an upper bound on the time of one step of work.
+const maxStepTime = 10 * time.Nanosecond
 
-// work does so many steps of integer work, of about a nanosecond each. A step is one of xorshift64 (G. Marsaglia, "Xorshift
-// RNGs", 2003), and each depends on the one before. Not inlined, so that the compiler cannot see that nobody wants the result.
+// work does `steps` steps of integer work, about a nanosecond each. A step is one of xorshift64 (G.
+// Marsaglia, "Xorshift RNGs", 2003), and each depends on the one before. It is not inlined, so that the
+// compiler does not see that the result is unused.
 //
 //go:noinline
 func work(steps uint64) uint64 {
@@ -53,16 +54,17 @@ func work(steps uint64) uint64 {
 	return state
 }
 
-// workTime is what so many messages of so many steps take at most, on one processor.
+// workTime is an upper bound on the time that one processor needs for `messages` messages with `steps` steps
+// each.
 func workTime(steps, messages uint64) time.Duration {
 	high, low := bits.Mul64(steps, messages)
 	if high > 0 {
 		low = math.MaxUint64
 	}
-	return longestStep * time.Duration(min(low, math.MaxUint32))
+	return maxStepTime * time.Duration(min(low, math.MaxUint32))
 }
 
-// shares shares messages among producers as evenly as possible; every producer has at least one.
+// shares divides messages among producers as evenly as possible; every producer gets at least one.
 func shares(messages uint64, producers int) []uint64 {
 	count := uint64(producers)
 	shared := make([]uint64, producers)

@@ -1,15 +1,15 @@
 package main
 
-// `fan_in`: N inputs merged into one stream, in the three ways that one can.
+// `fan_in`: N inputs merged into one stream, in three variants.
 
 import "fmt"
 
 var fanIn = workload{
 	name: "fan_in",
 	params: []paramSpec{
-		threadsOf("inputs", "4"),
-		choiceOf("variant", "forwarders", "forwarders", "select", "shared"),
-		capacityOf("64"),
+		threadsSpec("inputs", "4"),
+		choiceSpec("variant", "forwarders", "forwarders", "select", "shared"),
+		capacitySpec("64"),
 	},
 	messages: func(p params) uint64 {
 		return fewerWithoutRoom(p, 2_000, 20_000)
@@ -39,40 +39,41 @@ type merge struct {
 	task     *task
 	shares   []uint64
 	capacity capacity
-	crew     *crew
+	group    *threadGroup
 	sent     []*sending
 	received receiving
 }
 
-// byForwarders: a channel for each input, and a goroutine for each that forwards it into the merged one.
+// byForwarders uses a channel and a forwarding goroutine for each input; the forwarders send into the merged
+// channel.
 func (m *merge) byForwarders() (*round, error) {
 	inputs := len(m.shares)
-	m.crew = newCrew(2*inputs+1, m.task)
+	m.group = newThreadGroup(2*inputs+1, m.task)
 	merged, sink := open[message8](m.task.channel, m.capacity, inputs, 1)
-	merging := heldBy(inputs)
+	merging := newEndpointCount(inputs)
 	var forwarders []*sending
 	for input := range inputs {
 		sender, receiver := open[message8](m.task.channel, m.capacity, 1, 1)
-		source := heldBy(1)
+		source := newEndpointCount(1)
 		m.spawnProducer(input, sender, source)
 		own := &sending{}
 		forwarders = append(forwarders, own)
-		m.crew.spawn(fmt.Sprintf("forwarder %d", input), func(gate *gate) *fault {
-			defer merging.leave(receiver.done, merged.done)
-			own.passed = gate.pass()
-			own.fault = forward(receiver, source, merged)
-			return own.fault
+		m.group.spawn(fmt.Sprintf("forwarder %d", input), func(barrier *startBarrier) *violation {
+			defer merging.close(receiver.done, merged.done)
+			own.started = barrier.wait()
+			own.violation = forward(receiver, source, merged)
+			return own.violation
 		})
 	}
 	m.spawnSink(merging, sink.done, func(ledger *ledger) { drain(sink, ledger) })
 	return m.finish(forwarders)
 }
 
-// bySelect: a channel for each input, and a consumer that selects over them.
+// bySelect uses a channel for each input, and a consumer that selects over them.
 func (m *merge) bySelect() (*round, error) {
 	inputs := len(m.shares)
-	m.crew = newCrew(inputs+1, m.task)
-	producing := heldBy(inputs)
+	m.group = newThreadGroup(inputs+1, m.task)
+	producing := newEndpointCount(inputs)
 	receivers := make([]*receiver[message8], inputs)
 	for input := range inputs {
 		sender, receiver := open[message8](m.task.channel, m.capacity, 1, 1)
@@ -88,12 +89,12 @@ func (m *merge) bySelect() (*round, error) {
 	return m.finish(nil)
 }
 
-// byOneChannel: one channel, and a sender of it for each input.
+// byOneChannel uses one channel whose sender all inputs share.
 func (m *merge) byOneChannel() (*round, error) {
 	inputs := len(m.shares)
-	m.crew = newCrew(inputs+1, m.task)
+	m.group = newThreadGroup(inputs+1, m.task)
 	sender, sink := open[message8](m.task.channel, m.capacity, inputs, 1)
-	producing := heldBy(inputs)
+	producing := newEndpointCount(inputs)
 	for input := range inputs {
 		m.spawnProducer(input, sender, producing)
 	}
@@ -101,32 +102,32 @@ func (m *merge) byOneChannel() (*round, error) {
 	return m.finish(nil)
 }
 
-func (m *merge) spawnProducer(input int, sender *sender[message8], senders *holders) {
+func (m *merge) spawnProducer(input int, sender *sender[message8], senders *endpointCount) {
 	own, share := &sending{}, m.shares[input]
 	m.sent = append(m.sent, own)
-	m.crew.spawn(fmt.Sprintf("producer %d", input), func(gate *gate) *fault {
-		defer senders.leave(sender.done)
-		own.passed = gate.pass()
-		own.fault = produce(sender, input, share)
+	m.group.spawn(fmt.Sprintf("producer %d", input), func(barrier *startBarrier) *violation {
+		defer senders.close(sender.done)
+		own.started = barrier.wait()
+		own.violation = produce(sender, input, share)
 		own.finished = now()
-		return own.fault
+		return own.violation
 	})
 }
 
-func (m *merge) spawnSink(senders *holders, done func(), receive func(*ledger)) {
-	m.crew.spawn("sink", func(gate *gate) *fault {
+func (m *merge) spawnSink(senders *endpointCount, done func(), receive func(*ledger)) {
+	m.group.spawn("sink", func(barrier *startBarrier) *violation {
 		defer done()
 		m.received.ledger = newLedger(m.shares)
-		m.received.passed = gate.pass()
+		m.received.started = barrier.wait()
 		receive(m.received.ledger)
-		m.received.told = senders.disconnected("sink")
-		return m.received.found()
+		m.received.disconnect = senders.checkDisconnect("sink")
+		return m.received.firstViolation()
 	})
 }
 
 func (m *merge) finish(forwarders []*sending) (*round, error) {
 	received, passing := []*receiving{&m.received}, append(forwarders, m.sent...)
-	round, err := finish(m.crew, passing, received, m.shares)
+	round, err := finish(m.group, passing, received, m.shares)
 	if err != nil {
 		return nil, err
 	}
@@ -145,15 +146,15 @@ func drain(r *receiver[message8], ledger *ledger) {
 	}
 }
 
-// forward sends on what it receives, until the disconnect; `source` are those who send to it.
-func forward[T any](r *receiver[T], source *holders, s *sender[T]) *fault {
+// forward sends on what it receives, until the disconnect; `source` counts the senders of its input.
+func forward[T any](r *receiver[T], source *endpointCount, s *sender[T]) *violation {
 	for {
 		m, ok := r.recv()
 		if !ok {
-			return source.disconnected("forwarder")
+			return source.checkDisconnect("forwarder")
 		}
 		if !s.send(m) {
-			return faultEarlyDisconnect("forwarder")
+			return violationEarlyDisconnect("forwarder")
 		}
 	}
 }

@@ -1,13 +1,13 @@
 package main
 
-// What rounds tell beside their time: how fair a channel was, and how long each message took.
+// The figures of a round: fairness, and the latency of each message.
 
 import (
 	"math"
 	"slices"
 )
 
-// figure is a number that a workload reports beside the time; its name has its unit.
+// figure is a number that a workload reports in addition to the time; its name contains the unit.
 type figure struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
@@ -18,13 +18,13 @@ const (
 	fairnessOfProducers = "fairness of producers (Jain)"
 	jobsNeverTaken      = "jobs made and never taken"
 	drainAfterQuit      = "drain after quit (ns)"
-	tokensInASecond     = "tokens granted in a second"
+	tokensPerSecond     = "tokens granted in a second"
 	tokensDropped       = "tokens dropped at a full bucket"
 	longestOversleep    = "longest oversleep of a producer (ns)"
 )
 
-// jain is the index of R. Jain, D. Chiu and W. Hawe ("A Quantitative Measure of Fairness and Discrimination", 1984):
-// 1 when all have the same, 1/n when one of n has all. Nobody having anything is fair.
+// jain is the index of R. Jain, D. Chiu and W. Hawe ("A Quantitative Measure of Fairness and Discrimination",
+// 1984): 1 if all amounts are equal, 1/n if one of n has everything. Amounts that are all 0 count as fair.
 func jain(amounts []float64) float64 {
 	var sum, squares float64
 	for _, amount := range amounts {
@@ -37,7 +37,7 @@ func jain(amounts []float64) float64 {
 	return sum * sum / (float64(len(amounts)) * squares)
 }
 
-// consumersFairness compares how many messages each of several consumers took.
+// consumersFairness compares the numbers of messages that several consumers took.
 func consumersFairness(taken []uint64) []figure {
 	if len(taken) < 2 {
 		return nil
@@ -49,14 +49,15 @@ func consumersFairness(taken []uint64) []figure {
 	return []figure{{fairnessOfConsumers, jain(amounts)}}
 }
 
-// producersFairness compares the rates of several producers: each one's share over the time from the gate to its last send.
+// producersFairness compares the rates of several producers: the share over the time from the start to the
+// last send.
 func producersFairness(opened moment, producers []*sending, shares []uint64) []figure {
 	if len(producers) < 2 {
 		return nil
 	}
 	rates := make([]float64, len(producers))
 	for index, producer := range producers {
-		// A clock that did not move in between took a nanosecond at most.
+		// At least a nanosecond, in case the clock did not move.
 		rates[index] = float64(shares[index]) / float64(max(producer.finished-opened, 1))
 	}
 	return []figure{{fairnessOfProducers, jain(rates)}}
@@ -68,11 +69,11 @@ func significant(nanos uint64) uint64 {
 	for nanos/unit >= 100 {
 		unit *= 10
 	}
-	// 99.5 units and more become 100 of them: still two significant digits.
+	// 99.5 units and more become 100, which still has two significant digits.
 	return uint64(math.Round(float64(nanos)/float64(unit))) * unit
 }
 
-// histogram counts times after rounding them: pairs of a time and a count, rising.
+// histogram rounds the times and counts them: pairs of a time and a count, rising.
 func histogram(times []int64) [][2]uint64 {
 	counts := map[uint64]uint64{}
 	for _, time := range times {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestJainTellsHowEvenAmountsAre(t *testing.T) {
+func TestJainIsOneForEqualAmountsAndFallsToOneNth(t *testing.T) {
 	for _, c := range []struct {
 		amounts []float64
 		index   float64
@@ -59,7 +59,7 @@ func TestTimesKeepTwoSignificantDigits(t *testing.T) {
 
 const testPeriod = 10 * time.Microsecond
 
-func overGrants(micros []int64, burst uint64) *fault {
+func overGrants(micros []int64, burst uint64) *violation {
 	var grants []moment
 	for _, at := range micros {
 		grants = append(grants, at*1_000)
@@ -73,7 +73,7 @@ func TestABurstAndThenTheRateIsAllowed(t *testing.T) {
 	}
 }
 
-func TestOneTokenTooManyIsFoundWhereverItIs(t *testing.T) {
+func TestOneTokenTooManyIsFoundInAnyWindow(t *testing.T) {
 	for _, micros := range [][]int64{{0, 0, 0, 9, 20, 30}, {0, 40, 80, 80, 80, 80}, {80, 80, 80, 40, 80, 0}} {
 		found := overGrants(micros, 3)
 		if found == nil || found.kind != overGranted {
@@ -85,11 +85,11 @@ func TestOneTokenTooManyIsFoundWhereverItIs(t *testing.T) {
 		t.Error(found)
 	}
 	if overGrants([]int64{0, 8, 16, 24, 32, 40, 48}, 2) == nil {
-		t.Error("a rate that is a little too high is not found")
+		t.Error("a slightly excessive rate is not found")
 	}
 }
 
-// The linear check against the definition itself, for every window.
+// The linear check must agree with the definition, applied to every window.
 func TestTheLinearCheckAgreesWithTheDefinition(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
 	allowed, refused := 0, 0

@@ -2,34 +2,36 @@ package main
 
 // The rendezvous flavour of go-mutex-slice: a true hand-off.
 //
-// A send ends only when a receiver that was inside a receive during that send has the message. So a message is bound to one
-// particular waiter: were it merely queued for "some receiver that waits", one that arrived after the send had returned could
-// take it, and the two calls would never have met. Each waiter has a condition of its own on the one mutex, so that exactly
-// the right goroutine is woken; waiters are used again, so that a wait allocates nothing.
+// A send ends only when a receiver that was inside a receive during that send has the message. So a message
+// is bound to one particular waiter. If it were queued for any waiting receiver, one that arrived after the
+// send had returned could take it, and the two calls would never have met. Each waiter has its own condition
+// variable on the one mutex, so that exactly the right goroutine is woken. Waiters are reused, so that a wait
+// does not allocate.
 
 import "sync"
 
-// Waiting receivers and waiting senders are never both present: whoever comes second completes the other.
+// There are never both waiting receivers and waiting senders: the second call to arrive completes the first.
 type handOff[T any] struct {
 	mutex sync.Mutex
 	// In order of arrival.
 	receiving, sending waiters[T]
-	// Waiters that nobody uses.
+	// Unused waiters.
 	spare []*waiter[T]
-	// No sender, no receiver is left.
+	// No sender is left; no receiver is left.
 	closed, abandoned bool
 }
 
 // waiter is one waiting call.
 type waiter[T any] struct {
 	woken sync.Cond
-	// What a sender offers, or what a receiver was given.
+	// The message that a sender offers or a receiver was given.
 	message T
-	// The message went over, or the other side is gone. It is in no list once one of them is true, so only one wakes it.
+	// The message was handed over, or the other side is gone. Once one is true the waiter is in no list, so it
+	// is woken once.
 	met, gone bool
 }
 
-// waiters is a queue of them.
+// waiters is a queue of waiting calls.
 type waiters[T any] struct {
 	queue []*waiter[T]
 }
@@ -43,7 +45,8 @@ func (w *waiters[T]) pop() *waiter[T] {
 		return nil
 	}
 	first := w.queue[0]
-	// Moved down and not sliced, so that the queue is not allocated anew: there are as many as goroutines at most.
+	// Moved down instead of sliced, so that the queue is not reallocated; it is at most as long as there are
+	// goroutines.
 	w.queue = append(w.queue[:0], w.queue[1:]...)
 	return first
 }
@@ -103,13 +106,14 @@ func (h *handOff[T]) recv() (m T, ok bool) {
 	return m, met
 }
 
-// meet completes a waiting call, which is in no list any more; the caller holds the mutex.
+// meet completes a waiting call, which is no longer in a list; the caller holds the mutex.
 func (w *waiter[T]) meet(m T) {
 	w.message, w.met = m, true
 	w.woken.Signal()
 }
 
-// wait waits until the call is completed or the other side is gone, and tells which; the caller holds the mutex.
+// wait waits until the call is completed or the other side is gone, and returns whether it is completed; the
+// caller holds the mutex.
 func (w *waiter[T]) wait() bool {
 	for !w.met && !w.gone {
 		w.woken.Wait()
@@ -117,7 +121,7 @@ func (w *waiter[T]) wait() bool {
 	return w.met
 }
 
-// waiter is one that nobody uses; the caller holds the mutex.
+// waiter returns an unused waiter; the caller holds the mutex.
 func (h *handOff[T]) waiter() *waiter[T] {
 	if last := len(h.spare) - 1; last >= 0 {
 		spare := h.spare[last]
@@ -127,7 +131,7 @@ func (h *handOff[T]) waiter() *waiter[T] {
 	return &waiter[T]{woken: sync.Cond{L: &h.mutex}}
 }
 
-// retire keeps a waiter for the next call, without what its message points to; the caller holds the mutex.
+// retire clears a waiter and keeps it for the next call; the caller holds the mutex.
 func (h *handOff[T]) retire(w *waiter[T]) {
 	var zero T
 	w.message, w.met, w.gone = zero, false, false

@@ -1,84 +1,89 @@
 package main
 
-// The delivery ledger: what arrived, so that a round can prove that each message arrived exactly once and in order. It is the
-// Rust harness's ledger (harness/src/ledger.rs), and its reasons are there.
+// The delivery ledger: the record of what arrived, with which a round proves that each message arrived
+// exactly once and in order. It follows the Rust harness's ledger (harness/src/ledger.rs), which gives the
+// reasons.
 //
-// Each receiving goroutine keeps a ledger of its own, so nothing is shared while the clock runs, and a message that continues
-// a run of consecutive ones costs a comparison. After the round the ledgers are joined and held against what was sent.
+// Each receiving goroutine keeps its own ledger, so nothing is shared while the clock runs, and a message
+// that continues a run of consecutive ones costs a comparison. After the round the ledgers are joined and
+// compared with what was sent.
 
 import (
 	"math/bits"
 	"sync/atomic"
 )
 
-// lane is what came last from one producer by one way.
+// lane is the latest messages of one producer on one path.
 type lane struct {
 	// Messages that the producer sends.
 	share uint64
-	// The run under way: all from start up to next, which is not in it, have come one after the other. They are not in the
-	// producer's set yet.
+	// The current run: the messages from start up to, but not including, next have arrived one after the other.
+	// They are not in the producer's set yet.
 	start, next uint64
 }
 
 // ledger records the deliveries of one receiving goroutine.
 type ledger struct {
-	// For each producer and way.
+	// For each producer and path.
 	lanes []lane
-	// Ways by which one producer's messages may come (the workers between): order holds for each way.
-	ways int
-	// For each producer: the messages of its ended runs.
+	// The paths on which one producer's messages may arrive (the workers in between). Order holds on each path.
+	paths int
+	// For each producer, the messages of its completed runs.
 	seen []numbers
-	// Messages that were recorded with their way, and how many there are to be.
-	byWays, total uint64
-	fault         *fault
-	lastDelivery  moment
-	// The ends that all receivers of the round see; nil for the only receiver.
-	ends *ends
+	// Messages recorded so far with their path, and the messages that all producers send.
+	onPaths, total uint64
+	violation      *violation
+	lastAt         moment
+	// Shared by all receivers of the round; nil for the only receiver.
+	sharedLast *lastDelivery
 }
 
-// ends counts the producers whose last message has not been delivered, as several receivers tell each other.
+// lastDelivery finds the round's last delivery among several receivers: it counts the producers whose last
+// message has not arrived.
 //
-// The clock is read only where the round's last delivery may be, since a look at it for each message would cost as much as
-// the message. Of several receivers any may deliver the last, so they count down the producers' ends together, and whoever
-// delivers after the last of these looks at the clock.
-type ends struct {
+// The clock is read only where the last delivery may be, since a reading for each message would cost as much
+// as the message. Any of several receivers may deliver last, so they count down the producers' last messages
+// together, and each delivery after the count has reached zero reads the clock.
+type lastDelivery struct {
 	_    cacheLines
 	left atomic.Int64
 	_    cacheLines
 }
 
-// cacheLines keeps what is written for each message apart from what others read: two lines, since processors prefetch the
-// neighbour.
+// cacheLines separates what is written for each message from what others read: two lines, since processors
+// prefetch the neighbour.
 type cacheLines [128]byte
 
-func endsOf(producers int) *ends {
-	e := &ends{}
+func newLastDelivery(producers int) *lastDelivery {
+	e := &lastDelivery{}
 	e.left.Store(int64(producers))
 	return e
 }
 
-// newLedger is a ledger for producers that send so many messages each, all by one way. The goroutine that uses it makes it.
+// newLedger returns a ledger for producers that send `shares` messages each, all on one path. The goroutine
+// that uses it creates it.
 func newLedger(shares []uint64) *ledger {
-	return newLedgerWithWays(shares, 1)
+	return newLedgerWithPaths(shares, 1)
 }
 
-// newLedgerAmong is a ledger of one of several receivers, which records with recordAmong.
-func newLedgerAmong(shares []uint64, ends *ends) *ledger {
+// newLedgerAmong returns the ledger of one of several receivers, which use recordAmong.
+func newLedgerAmong(shares []uint64, last *lastDelivery) *ledger {
 	l := newLedger(shares)
-	l.ends = ends
+	l.sharedLast = last
 	return l
 }
 
-// newLedgerWithWays is a ledger for messages that come by different ways and are in order only on each of them.
-func newLedgerWithWays(shares []uint64, ways int) *ledger {
-	// Go's allocator puts small objects of the same size side by side, so lanes have room before and after them: what one
-	// receiver writes for each message must not share a cache line with another's.
+// newLedgerWithPaths returns a ledger for messages that arrive on different paths and are in order only on
+// each of them.
+func newLedgerWithPaths(shares []uint64, paths int) *ledger {
+	// Go's allocator places small objects of the same size next to each other, so lanes have padding on both
+	// sides: what one receiver writes for each message must not share a cache line with another's.
 	const room = 6
-	count := len(shares) * ways
-	l := &ledger{lanes: make([]lane, count+2*room)[room : room+count], ways: ways}
+	count := len(shares) * paths
+	l := &ledger{lanes: make([]lane, count+2*room)[room : room+count], paths: paths}
 	for producer, share := range shares {
-		for way := range ways {
-			l.lanes[producer*ways+way].share = share
+		for path := range paths {
+			l.lanes[producer*paths+path].share = share
 		}
 		l.seen = append(l.seen, newNumbers(share))
 		l.total += share
@@ -86,10 +91,10 @@ func newLedgerWithWays(shares []uint64, ways int) *ledger {
 	return l
 }
 
-// record records a message that was read, and tells whether it is as it should be.
+// record records a message that was read, and returns whether it is sound.
 func (l *ledger) record(id messageID, sound bool) bool {
 	if producer := id.producer(); sound && producer < len(l.lanes) {
-		// The usual case: the next of a run, and not the producer's last.
+		// The usual case: the next message of a run, and not the producer's last.
 		if lane := &l.lanes[producer]; id.seq() == lane.next && lane.next+1 < lane.share {
 			lane.next++
 			return true
@@ -100,113 +105,115 @@ func (l *ledger) record(id messageID, sound bool) bool {
 
 // recordAmong is record for one of several receivers.
 func (l *ledger) recordAmong(id messageID, sound bool) bool {
-	right := l.record(id, sound)
-	if l.ends.left.Load() == 0 {
-		l.lastDelivery = now()
+	ok := l.record(id, sound)
+	if l.sharedLast.left.Load() == 0 {
+		l.lastAt = now()
 	}
-	return right
+	return ok
 }
 
-// recordBy is record for a message that came by one of several ways.
-func (l *ledger) recordBy(id messageID, sound bool, way int) bool {
-	if !l.recordUnusual(id, sound, way) {
+// recordOnPath is record for a message that arrived on one of several paths.
+func (l *ledger) recordOnPath(id messageID, sound bool, path int) bool {
+	if !l.recordUnusual(id, sound, path) {
 		return false
 	}
-	l.byWays++
-	// The producer's last message need not come last, since the ways overtake each other; but this is the only receiver.
-	if l.byWays == l.total {
-		l.lastDelivery = now()
+	l.onPaths++
+	// The producer's last message need not arrive last, since paths overtake each other; but this is the only
+	// receiver.
+	if l.onPaths == l.total {
+		l.lastAt = now()
 	}
 	return true
 }
 
-// recordUnusual records whatever is not the next of a run: its end, a gap, a fault.
+// recordUnusual records any message that is not simply the next of a run: a last one, one after a gap, a
+// violation.
 //
 //go:noinline
-func (l *ledger) recordUnusual(id messageID, sound bool, way int) bool {
+func (l *ledger) recordUnusual(id messageID, sound bool, path int) bool {
 	if !sound {
-		l.fail(faultCorrupt())
+		l.fail(violationCorrupt())
 		return false
 	}
 	producer, seq := id.producer(), id.seq()
-	if producer >= len(l.seen) || way < 0 || way >= l.ways || seq >= l.lanes[producer*l.ways].share {
-		l.fail(faultForged(id))
+	if producer >= len(l.seen) || path < 0 || path >= l.paths || seq >= l.lanes[producer*l.paths].share {
+		l.fail(violationForged(id))
 		return false
 	}
-	lane := &l.lanes[producer*l.ways+way]
+	lane := &l.lanes[producer*l.paths+path]
 	if seq != lane.next {
 		after := lane.next
-		l.endRun(producer, lane)
+		l.completeRun(producer, lane)
 		lane.start, lane.next = max(seq, after), max(seq, after)
 		if seq < after {
 			if l.seen[producer].contains(seq) {
-				l.fail(faultDoubled(id))
+				l.fail(violationDoubled(id))
 			} else {
-				l.fail(faultReordered(id, after-1))
+				l.fail(violationReordered(id, after-1))
 			}
 			return false
 		}
 	}
 	lane.next++
-	// The clock is read only where the last delivery of the round may be: at a producer's last message.
+	// The round's last delivery may be a producer's last message.
 	if lane.next == lane.share {
-		l.lastDelivery = now()
-		if l.ends != nil {
-			l.ends.left.Add(-1)
+		l.lastAt = now()
+		if l.sharedLast != nil {
+			l.sharedLast.left.Add(-1)
 		}
 	}
 	return true
 }
 
-func (l *ledger) fail(found *fault) {
-	l.fault = firstFault(l.fault, found)
+func (l *ledger) fail(found *violation) {
+	l.violation = firstViolation(l.violation, found)
 }
 
-func (l *ledger) endRun(producer int, lane *lane) {
+func (l *ledger) completeRun(producer int, lane *lane) {
 	if seq, doubled := l.seen[producer].insert(lane.start, lane.next); doubled {
-		l.fail(faultDoubled(idOf(producer, seq)))
+		l.fail(violationDoubled(newID(producer, seq)))
 	}
 	lane.start = lane.next
 }
 
-func (l *ledger) endRuns() {
+func (l *ledger) completeRuns() {
 	for index := range l.lanes {
-		l.endRun(index/l.ways, &l.lanes[index])
+		l.completeRun(index/l.paths, &l.lanes[index])
 	}
 }
 
-// deliveries is what all receivers of a round have recorded, joined.
+// deliveries is the joined record of all receivers of a round.
 type deliveries struct {
 	// For each producer.
 	seen []numbers
-	// Zero when no ledger saw a delivery that can be the last.
+	// Zero if no ledger saw a delivery that can be the last.
 	last moment
 }
 
-// join joins the ledgers of all receivers of a round; the fault is the first found by any of them, or a message that two
-// of them have.
-func join(ledgers ...*ledger) (deliveries, *fault) {
+// join joins the ledgers of all receivers of a round. The violation is the first that any of them found, or a
+// message that two of them have.
+func join(ledgers ...*ledger) (deliveries, *violation) {
 	joined := ledgers[0]
-	joined.endRuns()
+	joined.completeRuns()
 	for _, other := range ledgers[1:] {
-		other.endRuns()
-		joined.fail(other.fault)
-		joined.lastDelivery = max(joined.lastDelivery, other.lastDelivery)
+		other.completeRuns()
+		joined.fail(other.violation)
+		joined.lastAt = max(joined.lastAt, other.lastAt)
 		for producer, theirs := range other.seen {
 			ours := joined.seen[producer]
 			for index, word := range theirs {
 				if both := ours[index] & word; both != 0 {
 					seq := uint64(index)*64 + uint64(bits.TrailingZeros64(both))
-					joined.fail(faultDoubled(idOf(producer, seq)))
+					joined.fail(violationDoubled(newID(producer, seq)))
 				}
 				ours[index] |= word
 			}
 		}
 	}
-	return deliveries{seen: joined.seen, last: joined.lastDelivery}, joined.fault
+	return deliveries{seen: joined.seen, last: joined.lastAt}, joined.violation
 }
 
-// count is how many messages were delivered.
+// count is the number of messages delivered.
 func (d deliveries) count() (count uint64) {
 	for _, seen := range d.seen {
 		count += seen.count()
@@ -214,22 +221,22 @@ func (d deliveries) count() (count uint64) {
 	return count
 }
 
-// complete asks for the first messages of each producer, as many as counts says.
-func (d deliveries) complete(counts ...uint64) *fault {
+// complete checks that the first messages of each producer were delivered, as many as counts says.
+func (d deliveries) complete(counts ...uint64) *violation {
 	var first messageID
 	var missing uint64
 	for producer, count := range counts {
 		for seq := range count {
 			if !d.seen[producer].contains(seq) {
 				if missing == 0 {
-					first = idOf(producer, seq)
+					first = newID(producer, seq)
 				}
 				missing++
 			}
 		}
 	}
 	if missing > 0 {
-		return faultLost(first, missing)
+		return violationLost(first, missing)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 package main
 
-// The ledger names each fault, and finds the round's last delivery.
+// The ledger names each violation, and finds the round's last delivery.
 
 import (
 	"math/rand"
@@ -15,18 +15,18 @@ type arrival struct {
 func ledgerOf(shares []uint64, arrivals []arrival) *ledger {
 	l := newLedger(shares)
 	for _, a := range arrivals {
-		m := newMessage8(idOf(a.producer, a.seq))
+		m := newMessage8(newID(a.producer, a.seq))
 		l.record(m.read())
 	}
 	return l
 }
 
-func faultOf(arrivals []arrival) *fault {
+func violationOf(arrivals []arrival) *violation {
 	joined, found := join(ledgerOf([]uint64{3, 3}, arrivals))
-	return firstFault(found, joined.complete(3, 3))
+	return firstViolation(found, joined.complete(3, 3))
 }
 
-func TestEachFaultIsNamed(t *testing.T) {
+func TestEachViolationIsNamed(t *testing.T) {
 	for _, faulty := range []struct {
 		arrivals []arrival
 		text     string
@@ -39,12 +39,12 @@ func TestEachFaultIsNamed(t *testing.T) {
 		{[]arrival{{2, 0}}, "wrong: message 0 of producer 2 arrived, but was never sent"},
 		{[]arrival{{0, 3}}, "wrong: message 3 of producer 0 arrived, but was never sent"},
 	} {
-		if found := faultOf(faulty.arrivals); found == nil || found.Error() != faulty.text {
+		if found := violationOf(faulty.arrivals); found == nil || found.Error() != faulty.text {
 			t.Errorf("%v: %v, expected %s", faulty.arrivals, found, faulty.text)
 		}
 	}
 	whole := []arrival{{0, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {1, 2}}
-	if found := faultOf(whole); found != nil {
+	if found := violationOf(whole); found != nil {
 		t.Errorf("%v: %v", whole, found)
 	}
 }
@@ -52,20 +52,20 @@ func TestEachFaultIsNamed(t *testing.T) {
 func TestADamagedPayloadIsCorrupt(t *testing.T) {
 	for index := range 8 {
 		var m message64
-		m.fill(idOf(0, 2))
-		if id, sound := m.read(); !sound || id != idOf(0, 2) {
+		m.fill(newID(0, 2))
+		if id, sound := m.read(); !sound || id != newID(0, 2) {
 			t.Fatalf("%v, %v", id, sound)
 		}
 		m.words[index] ^= 1 << 40
 		l := newLedger([]uint64{3})
 		id, sound := m.read()
 		// A damaged id is found by the words that derive from it.
-		if sound || l.record(id, sound) || l.fault.kind != corrupt {
-			t.Fatalf("word %d: %v", index, l.fault)
+		if sound || l.record(id, sound) || l.violation.kind != corrupt {
+			t.Fatalf("word %d: %v", index, l.violation)
 		}
 	}
 	var swapped message64
-	swapped.fill(idOf(1, 2))
+	swapped.fill(newID(1, 2))
 	swapped.words[1], swapped.words[2] = swapped.words[2], swapped.words[1]
 	if _, sound := swapped.read(); sound {
 		t.Fatal("swapped words are sound")
@@ -82,30 +82,30 @@ func TestTwoReceiversThatHaveTheSameMessageAreFound(t *testing.T) {
 
 func TestReceiversTogetherSeeTheLastDelivery(t *testing.T) {
 	shares := []uint64{2, 1}
-	ends := endsOf(2)
-	one, other := newLedgerAmong(shares, ends), newLedgerAmong(shares, ends)
+	last := newLastDelivery(2)
+	one, other := newLedgerAmong(shares, last), newLedgerAmong(shares, last)
 	receive := func(l *ledger, producer int, seq uint64) {
-		m := newMessage8(idOf(producer, seq))
+		m := newMessage8(newID(producer, seq))
 		l.recordAmong(m.read())
 	}
 	receive(one, 0, 1)
 	receive(other, 1, 0)
-	if other.lastDelivery == 0 {
-		t.Fatal("the last producer's end is no possible last delivery")
+	if other.lastAt == 0 {
+		t.Fatal("a producer's last message does not set the last delivery")
 	}
 	before := now()
 	// Not the last of its producer, but the last of the round.
 	receive(one, 0, 0)
-	if one.lastDelivery < before {
-		t.Fatal("a delivery after all ends is not looked at")
+	if one.lastAt < before {
+		t.Fatal("a delivery after all last messages does not set the last delivery")
 	}
 }
 
-func TestOrderHoldsForEachWay(t *testing.T) {
-	recorded := func(ways int, arrivals ...[2]uint64) *ledger {
-		l := newLedgerWithWays([]uint64{3}, ways)
+func TestOrderHoldsOnEachPath(t *testing.T) {
+	recorded := func(paths int, arrivals ...[2]uint64) *ledger {
+		l := newLedgerWithPaths([]uint64{3}, paths)
 		for _, a := range arrivals {
-			l.recordBy(idOf(0, a[0]), true, int(a[1]))
+			l.recordOnPath(newID(0, a[0]), true, int(a[1]))
 		}
 		return l
 	}
@@ -113,18 +113,18 @@ func TestOrderHoldsForEachWay(t *testing.T) {
 	if joined, found := join(overtaken); found != nil || joined.complete(3) != nil || joined.last == 0 {
 		t.Fatal(found, joined)
 	}
-	if late := recorded(2, [2]uint64{1, 0}, [2]uint64{0, 0}); late.fault == nil || late.fault.kind != reordered {
-		t.Fatal(late.fault)
+	if late := recorded(2, [2]uint64{1, 0}, [2]uint64{0, 0}); late.violation == nil || late.violation.kind != reordered {
+		t.Fatal(late.violation)
 	}
-	if forgedWay := recorded(2, [2]uint64{0, 2}); forgedWay.fault == nil || forgedWay.fault.kind != forged {
-		t.Fatal(forgedWay.fault)
+	if unknownPath := recorded(2, [2]uint64{0, 2}); unknownPath.violation == nil || unknownPath.violation.kind != forged {
+		t.Fatal(unknownPath.violation)
 	}
 	if _, found := join(recorded(2, [2]uint64{0, 0}, [2]uint64{0, 1})); found == nil || found.kind != doubled {
 		t.Fatal(found)
 	}
 }
 
-// Whatever is done to a sound delivery by one receiver, a fault is found; and none in the sound one.
+// Any change to a sound delivery by one receiver is a violation; the sound delivery has none.
 func TestAnyChangeOfASoundDeliveryIsFound(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
 	for range 2_000 {
@@ -137,21 +137,21 @@ func TestAnyChangeOfASoundDeliveryIsFound(t *testing.T) {
 				left[producer]--
 			}
 		}
-		verify := func() *fault {
+		verify := func() *violation {
 			joined, found := join(ledgerOf(shares, arrivals))
-			return firstFault(found, joined.complete(shares...))
+			return firstViolation(found, joined.complete(shares...))
 		}
 		if found := verify(); found != nil {
 			t.Fatal(found)
 		}
-		place := random.Intn(len(arrivals))
+		position := random.Intn(len(arrivals))
 		if random.Intn(2) == 0 {
-			arrivals = append(arrivals[:place], arrivals[place+1:]...)
+			arrivals = append(arrivals[:position], arrivals[position+1:]...)
 		} else {
-			arrivals = append(arrivals, arrivals[place])
+			arrivals = append(arrivals, arrivals[position])
 		}
 		if found := verify(); found == nil {
-			t.Fatalf("a change at %d is not found: %v", place, arrivals)
+			t.Fatalf("a change at %d is not found: %v", position, arrivals)
 		}
 	}
 }

@@ -1,16 +1,17 @@
 package main
 
-// What flows through the channels: numbered messages that can be checked on arrival. They are laid out as the Rust harness
-// lays them out, so that a message of 256 bytes costs both languages 256 bytes.
+// The messages that flow through the channels: numbered, and checkable on arrival. They have the layout of
+// the Rust harness, so that a message of 256 bytes costs both languages 256 bytes.
 
 import "fmt"
 
-// messageID names a message: its producer in the upper bits, its place among that producer's messages below them.
+// messageID identifies a message: the producer in the upper bits, the position among its messages in the
+// lower bits.
 type messageID uint64
 
 const seqBits = 48
 
-func idOf(producer int, seq uint64) messageID {
+func newID(producer int, seq uint64) messageID {
 	return messageID(producer)<<seqBits | messageID(seq)
 }
 
@@ -22,12 +23,12 @@ func (id messageID) String() string {
 	return fmt.Sprintf("message %d of producer %d", id.seq(), id.producer())
 }
 
-// words is the storage of a message: its id, and words that derive from it.
+// words is the storage of a message: its id, and words derived from it.
 type words interface {
 	[1]uint64 | [8]uint64 | [32]uint64 | [128]uint64
 }
 
-// message is a message held inline.
+// message is an inline message.
 type message[W words] struct {
 	words W
 }
@@ -39,10 +40,11 @@ type (
 	message1024 = message[[128]uint64]
 )
 
-// spread is odd, with its bits well spread (2^64 divided by the golden ratio): a multiplication by it is a bijection.
+// spread is 2^64 divided by the golden ratio: odd, so that multiplication by it is a bijection, with
+// well-spread bits.
 const spread = 0x9E37_79B9_7F4A_7C15
 
-// fill makes it the message of this id: each other word is different for each place and message.
+// fill builds the message with this id. The other words differ between positions and between messages.
 func (m *message[W]) fill(id messageID) {
 	m.words[0] = uint64(id)
 	first := uint64(id) * spread
@@ -51,7 +53,7 @@ func (m *message[W]) fill(id messageID) {
 	}
 }
 
-// read reads the whole message: its id, and whether every word is the one that was built.
+// read reads the whole message: its id, and whether every word is as it was built.
 func (m *message[W]) read() (messageID, bool) {
 	id := m.words[0]
 	first := id * spread

@@ -1,21 +1,21 @@
 package main
 
-// What a round costs beside wall time.
+// The meters: what a round costs besides wall time.
 //
-// Goroutines share the process's threads, so what the system tells of a thread is no goroutine's. The whole process is
-// accounted for, from the gate to the end of the last goroutine: the runner does nothing else in that time, and
-// the collector and the scheduler that run in it are a part of what a Go program pays.
+// Goroutines share the process's threads, so the system has no account of a goroutine. The account covers the
+// whole process, from the start barrier to the end of the last goroutine. The runner does nothing else in
+// that time, and the collector and the scheduler are part of what a Go program pays.
 
 import "runtime"
 
-// usage is what the process has used since it started.
+// usage is the processor time and the context switches of the process since it started.
 type usage struct {
 	userNanos, systemNanos int64
 	voluntary, involuntary int64
 }
 
 func (u usage) minus(earlier usage) usage {
-	// The split into user and system time is the kernel's estimate, and may step back.
+	// The split into user and system time is the kernel's estimate and may step back.
 	return usage{
 		userNanos:   max(u.userNanos-earlier.userNanos, 0),
 		systemNanos: max(u.systemNanos-earlier.systemNanos, 0),
@@ -24,17 +24,18 @@ func (u usage) minus(earlier usage) usage {
 	}
 }
 
-// account is what a round used: opened by the last goroutine to come to the gate, closed by the last to end.
+// account is what a round used: opened by the last goroutine to arrive at the barrier, closed by the last to
+// end.
 type account struct {
 	countAllocations bool
-	// Nil where the system does not tell.
+	// Nil where the system does not report it.
 	usage *usage
-	// Counted only when asked for: the count stops all goroutines for a moment.
+	// Counted only on request: reading the counters stops all goroutines for a moment.
 	allocations, allocatedBytes uint64
 
 	before struct {
 		usage                       usage
-		told                        bool
+		known                       bool
 		allocations, allocatedBytes uint64
 	}
 }
@@ -43,11 +44,11 @@ func (a *account) open() {
 	if a.countAllocations {
 		a.before.allocations, a.before.allocatedBytes = allocated()
 	}
-	a.before.usage, a.before.told = usageOfProcess()
+	a.before.usage, a.before.known = usageOfProcess()
 }
 
 func (a *account) close() {
-	if after, told := usageOfProcess(); told && a.before.told {
+	if after, known := usageOfProcess(); known && a.before.known {
 		used := after.minus(a.before.usage)
 		a.usage = &used
 	}
@@ -63,22 +64,22 @@ func allocated() (count, bytes uint64) {
 	return stats.Mallocs, stats.TotalAlloc
 }
 
-// spinSteps of work are the fixed piece of integer work: some tens of microseconds.
+// spinSteps is the fixed amount of work in a spin: some tens of microseconds.
 const spinSteps = 50_000
 
-// spin tells how long it took: of a machine that slowed down.
+// spin returns the time that a fixed amount of work takes now; it shows a machine that slowed down.
 func spin() int64 {
 	began := now()
 	work(spinSteps)
 	return now() - began
 }
 
-func tellsUsage() bool {
-	_, tells := usageOfProcess()
-	return tells
+func hasUsage() bool {
+	_, has := usageOfProcess()
+	return has
 }
 
-func tellsPeak() bool {
-	_, tells := peakBytes()
-	return tells
+func hasPeak() bool {
+	_, has := peakBytes()
+	return has
 }

@@ -1,6 +1,6 @@
 package main
 
-// What Linux tells of the process.
+// The meters of the process on Linux.
 
 import (
 	"bytes"
@@ -10,19 +10,19 @@ import (
 )
 
 func usageOfProcess() (usage, bool) {
-	var told syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &told); err != nil {
+	var raw syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &raw); err != nil {
 		return usage{}, false
 	}
 	return usage{
-		userNanos:   told.Utime.Nano(),
-		systemNanos: told.Stime.Nano(),
-		voluntary:   int64(told.Nvcsw),
-		involuntary: int64(told.Nivcsw),
+		userNanos:   raw.Utime.Nano(),
+		systemNanos: raw.Stime.Nano(),
+		voluntary:   int64(raw.Nvcsw),
+		involuntary: int64(raw.Nivcsw),
 	}, true
 }
 
-// peakBytes is the most memory that the process had resident.
+// peakBytes is the peak resident memory of the process.
 func peakBytes() (uint64, bool) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

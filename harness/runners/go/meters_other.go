@@ -2,7 +2,7 @@
 
 package main
 
-// Elsewhere the system's account is not read: rounds have no such meters, and hello says so.
+// On other systems rounds have no such meters, and hello says so.
 
 func usageOfProcess() (usage, bool) { return usage{}, false }
 

@@ -1,6 +1,6 @@
 package main
 
-// A set of sequence numbers below a fixed bound, a bit for each.
+// A set of sequence numbers below a fixed bound, one bit for each.
 
 import "math/bits"
 
@@ -10,7 +10,8 @@ func newNumbers(bound uint64) numbers {
 	return make(numbers, (bound+63)/64)
 }
 
-// insert adds the numbers from start up to end, which is not in it; it tells of one that was there before.
+// insert adds the numbers from start up to, but not including, end. It returns a number that was in the set
+// before, if any.
 func (n numbers) insert(start, end uint64) (present uint64, found bool) {
 	for number := start; number < end; {
 		index, shift := number/64, number%64

@@ -1,7 +1,7 @@
 package main
 
-// What the harness costs beside a loop that one would write by hand: `go test -bench Overhead`. Both send numbered messages
-// through the same channel; only one of them goes through this runner's handles, ledger and checks.
+// The cost of the harness compared with a hand-written loop: `go test -bench Overhead`. Both send numbered
+// messages through the same channel; only one of them uses this runner's handles, ledger and checks.
 
 import (
 	"testing"
@@ -44,7 +44,7 @@ func byHand[W words](b *testing.B) {
 }
 
 func ofRound(b *testing.B, params string) {
-	task := taskOf(b, &goChan, "producer_consumer", params, overheadMessages, time.Minute)
+	task := newTestTask(b, &goChan, "producer_consumer", params, overheadMessages, time.Minute)
 	var wall int64
 	for range b.N {
 		round, err := producerConsumer.round(task)

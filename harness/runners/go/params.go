@@ -1,7 +1,8 @@
 package main
 
-// The numbers of a workload: declared as data, parsed in one place, with one kind of error. Names, bounds, defaults and errors
-// are those of the Rust harness (harness/src/params.rs), so that a cell is the same cell in both.
+// The params of a workload: declared as data, parsed in one place, with one kind of error. Names, bounds,
+// defaults and errors are those of the Rust harness (harness/src/params.rs), so that a cell is the same in
+// both.
 
 import (
 	"fmt"
@@ -11,10 +12,10 @@ import (
 )
 
 const (
-	// The most goroutines of one role.
-	mostThreads = 64
-	// The most slots of a bounded channel.
-	mostSlots = 1 << 20
+	// The maximum number of goroutines of one role.
+	maxThreads = 64
+	// The maximum number of slots of a bounded channel.
+	maxSlots = 1 << 20
 )
 
 type paramKind int
@@ -30,42 +31,42 @@ type paramSpec struct {
 	name    string
 	kind    paramKind
 	initial string
-	// Of a number, both included.
-	least, most uint64
-	// Of a choice.
+	// The bounds of a number, both included.
+	min, max uint64
+	// The words of a choice.
 	words []string
 }
 
-func threadsOf(name, initial string) paramSpec {
-	return paramSpec{name: name, kind: threadsParam, initial: initial, least: 1, most: mostThreads}
+func threadsSpec(name, initial string) paramSpec {
+	return paramSpec{name: name, kind: threadsParam, initial: initial, min: 1, max: maxThreads}
 }
 
-func capacityOf(initial string) paramSpec {
+func capacitySpec(initial string) paramSpec {
 	return paramSpec{name: "capacity", kind: capacityParam, initial: initial}
 }
 
-func numberOf(name, initial string, least, most uint64) paramSpec {
-	return paramSpec{name: name, kind: numberParam, initial: initial, least: least, most: most}
+func numberSpec(name, initial string, min, max uint64) paramSpec {
+	return paramSpec{name: name, kind: numberParam, initial: initial, min: min, max: max}
 }
 
-func choiceOf(name, initial string, words ...string) paramSpec {
+func choiceSpec(name, initial string, words ...string) paramSpec {
 	return paramSpec{name: name, kind: choiceParam, initial: initial, words: words}
 }
 
 func (s paramSpec) expected() string {
 	switch s.kind {
 	case threadsParam:
-		return fmt.Sprintf("a number of threads from %d to %d", s.least, s.most)
+		return fmt.Sprintf("a number of threads from %d to %d", s.min, s.max)
 	case capacityParam:
-		return fmt.Sprintf("0 (rendezvous), a number of messages up to %d, or unbounded", mostSlots)
+		return fmt.Sprintf("0 (rendezvous), a number of messages up to %d, or unbounded", maxSlots)
 	case numberParam:
-		return fmt.Sprintf("a whole number from %d to %d", s.least, s.most)
+		return fmt.Sprintf("a whole number from %d to %d", s.min, s.max)
 	default:
 		return "one of " + strings.Join(s.words, ", ")
 	}
 }
 
-// param is one value; which member holds it is a matter of its spec's kind.
+// param is one value; the kind of its spec decides which member holds it.
 type param struct {
 	number   uint64
 	capacity capacity
@@ -82,19 +83,19 @@ func (s paramSpec) parse(text string) (param, bool) {
 			return param{}, true
 		}
 		slots, err := strconv.ParseUint(text, 10, 64)
-		return param{capacity: capacity{slots: int(slots)}}, err == nil && slots <= mostSlots
+		return param{capacity: capacity{slots: int(slots)}}, err == nil && slots <= maxSlots
 	case choiceParam:
 		return param{word: text}, slices.Contains(s.words, text)
 	default:
 		number, err := strconv.ParseUint(text, 10, 64)
-		return param{number: number}, err == nil && s.least <= number && number <= s.most
+		return param{number: number}, err == nil && s.min <= number && number <= s.max
 	}
 }
 
 // params are the values of all parameters of a workload, by name.
 type params map[string]param
 
-// parseParams reads what was given; a parameter that was not keeps its initial value.
+// parseParams parses the given values; a parameter that is not given has its initial value.
 func parseParams(specs []paramSpec, given map[string]string) (params, error) {
 	known := make([]string, len(specs))
 	for index, spec := range specs {
@@ -111,8 +112,8 @@ func parseParams(specs []paramSpec, given map[string]string) (params, error) {
 		if !found {
 			text = spec.initial
 		}
-		value, right := spec.parse(text)
-		if !right {
+		value, valid := spec.parse(text)
+		if !valid {
 			return nil, fmt.Errorf("%s=%s: expected %s", spec.name, text, spec.expected())
 		}
 		parsed[spec.name] = value
@@ -126,13 +127,13 @@ func (p params) threads(name string) int { return int(p[name].number) }
 
 func (p params) choice(name string) string { return p[name].word }
 
-// capacity is the capacity, if the workload has one: it is always called so.
+// capacity returns the capacity, if the workload has this parameter, which is always called `capacity`.
 func (p params) capacity() (capacity, bool) {
 	found, has := p["capacity"]
 	return found.capacity, has
 }
 
-// slots is the channel's room as a number of messages, and 0 where there is no limit or no such parameter.
+// slots is the capacity as a number of messages; 0 if it is unbounded or there is no such parameter.
 func (p params) slots() uint64 {
 	return uint64(p["capacity"].capacity.slots)
 }

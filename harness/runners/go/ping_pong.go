@@ -1,12 +1,12 @@
 package main
 
-// `ping_pong`: one message there and back over two channels: latency. A round trip is two ops.
+// `ping_pong`: one message there and back over two channels, for latency. A round trip is two ops.
 
 var pingPong = workload{
 	name: "ping_pong",
 	params: []paramSpec{
-		capacityOf("1"),
-		choiceOf("placement", "any", "any", "same-core", "two-cores"),
+		capacitySpec("1"),
+		choiceSpec("placement", "any", "any", "same-core", "two-cores"),
 	},
 	messages: func(params) uint64 { return 2_000 },
 	round:    runPingPong,
@@ -17,42 +17,42 @@ func runPingPong(t *task) (*round, error) {
 	trips := max(t.messages/2, 1)
 	pingSender, pingReceiver := open[message8](t.channel, capacity, 1, 1)
 	pongSender, pongReceiver := open[message8](t.channel, capacity, 1, 1)
-	pingEnds, pongEnds := heldBy(1), heldBy(1)
-	crew := newCrew(2, t)
+	pingsOpen, pongsOpen := newEndpointCount(1), newEndpointCount(1)
+	group := newThreadGroup(2, t)
 
 	var ping, pong receiving
 	var times []int64
-	crew.spawn("ping", func(gate *gate) *fault {
-		defer pingEnds.leave(pingSender.done, pongReceiver.done)
+	group.spawn("ping", func(barrier *startBarrier) *violation {
+		defer pingsOpen.close(pingSender.done, pongReceiver.done)
 		ping.ledger = newLedger([]uint64{trips})
 		times = make([]int64, 0, trips)
-		ping.passed = gate.pass()
+		ping.started = barrier.wait()
 		last := now()
 		for seq := range trips {
-			if !pingSender.send(newMessage8(idOf(0, seq))) {
-				ping.told = pongEnds.disconnected("ping")
-				return ping.found()
+			if !pingSender.send(newMessage8(newID(0, seq))) {
+				ping.disconnect = pongsOpen.checkDisconnect("ping")
+				return ping.firstViolation()
 			}
 			m, ok := pongReceiver.recv()
 			if !ok {
-				ping.told = pongEnds.disconnected("ping")
-				return ping.found()
+				ping.disconnect = pongsOpen.checkDisconnect("ping")
+				return ping.firstViolation()
 			}
 			ping.ledger.record(m.read())
-			// One look at the clock for a trip: its end is the next one's beginning.
+			// The end of a trip is the start of the next, so one reading of the clock per trip is enough.
 			arrived := now()
-			// In the first trip the other goroutine may still be on its way through the gate.
+			// During the first trip the other goroutine may still be leaving the barrier.
 			if seq > 0 {
 				times = append(times, arrived-last)
 			}
 			last = arrived
 		}
-		return ping.found()
+		return ping.firstViolation()
 	})
-	crew.spawn("pong", func(gate *gate) *fault {
-		defer pongEnds.leave(pongSender.done, pingReceiver.done)
+	group.spawn("pong", func(barrier *startBarrier) *violation {
+		defer pongsOpen.close(pongSender.done, pingReceiver.done)
 		pong.ledger = newLedger([]uint64{trips})
-		pong.passed = gate.pass()
+		pong.started = barrier.wait()
 		for {
 			m, ok := pingReceiver.recv()
 			if !ok {
@@ -63,26 +63,26 @@ func runPingPong(t *task) (*round, error) {
 				break
 			}
 		}
-		pong.told = pingEnds.disconnected("pong")
-		return pong.found()
+		pong.disconnect = pingsOpen.checkDisconnect("pong")
+		return pong.firstViolation()
 	})
 
-	account, err := crew.join()
+	account, err := group.join()
 	if err != nil {
 		return nil, err
 	}
-	// A goroutine that is told of a disconnect stops. When it is none, that is why messages are missing.
-	if found := firstFault(ping.told, pong.told); found != nil {
+	// A goroutine stops at a disconnect. If the disconnect was early, it is the reason why messages are missing.
+	if found := firstViolation(ping.disconnect, pong.disconnect); found != nil {
 		return nil, found
 	}
-	pings, pingFault := join(pong.ledger)
-	pongs, pongFault := join(ping.ledger)
-	if found := firstFault(pingFault, pongFault, pings.complete(trips), pongs.complete(trips)); found != nil {
+	pings, pingViolation := join(pong.ledger)
+	pongs, pongViolation := join(ping.ledger)
+	if found := firstViolation(pingViolation, pongViolation, pings.complete(trips), pongs.complete(trips)); found != nil {
 		return nil, found
 	}
 	return &round{
 		messages: pings.count() + pongs.count(),
-		wall:     timedRegion(min(ping.passed, pong.passed), pongs.last),
+		wall:     timedRegion(min(ping.started, pong.started), pongs.last),
 		account:  account,
 		latency:  histogram(times),
 	}, nil

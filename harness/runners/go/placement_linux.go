@@ -1,9 +1,10 @@
 package main
 
-// The whole process on one processor, for a round.
+// Pins the whole process to one processor for a round.
 //
-// A goroutine is no thread, so what is placed are all threads of the process, and Go is told that it has one processor, as it
-// finds out by itself in a program that is started on one. A thread that is made meanwhile takes the place of its maker.
+// A goroutine is not a thread, so all threads of the process are pinned, and GOMAXPROCS is set to 1, as Go
+// does itself in a program that is started on one processor. A thread that is created meanwhile inherits the
+// affinity of its creator.
 
 import (
 	"errors"
@@ -15,10 +16,10 @@ import (
 	"unsafe"
 )
 
-// processors is a set of them, as the kernel writes it: more bits than any kernel is built for.
+// processors is a set of processors in the kernel's format, with more bits than any kernel is built for.
 type processors [128]uint64
 
-// onOneProcessor moves all threads to the first processor that they may use; restore moves them back.
+// onOneProcessor pins all threads to the first processor that they may use; restore undoes it.
 func onOneProcessor() (restore func(), err error) {
 	var all, first processors
 	if err := affinity(syscall.SYS_SCHED_GETAFFINITY, 0, &all); err != nil {
@@ -32,7 +33,7 @@ func onOneProcessor() (restore func(), err error) {
 	}
 	given := runtime.GOMAXPROCS(1)
 	restore = func() {
-		// What fails here leaves threads where they are, and the next round's times with them; nobody else is told.
+		// A failure here would leave threads pinned and falsify the next round's time, and no caller would see it.
 		if err := moveAllThreads(&all); err != nil {
 			panic(err)
 		}
@@ -45,8 +46,8 @@ func onOneProcessor() (restore func(), err error) {
 	return restore, nil
 }
 
-// moveAllThreads looks again until it finds no thread that it has not moved: one may have been made by another that was not
-// moved yet.
+// moveAllThreads repeats until it finds no thread that it has not moved, because a thread that was not moved
+// yet may have created another.
 func moveAllThreads(to *processors) error {
 	moved := map[string]bool{}
 	for {
@@ -54,7 +55,7 @@ func moveAllThreads(to *processors) error {
 		if err != nil {
 			return err
 		}
-		news := false
+		found := false
 		for _, thread := range threads {
 			if moved[thread.Name()] {
 				continue
@@ -63,22 +64,22 @@ func moveAllThreads(to *processors) error {
 			if err != nil {
 				return err
 			}
-			// A thread that has ended meanwhile needs no place.
+			// A thread may have ended meanwhile.
 			if err := affinity(syscall.SYS_SCHED_SETAFFINITY, number, to); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return err
 			}
-			moved[thread.Name()], news = true, true
+			moved[thread.Name()], found = true, true
 		}
-		if !news {
+		if !found {
 			return nil
 		}
 	}
 }
 
-// affinity reads or writes the processors of a thread; 0 is the calling one.
+// affinity reads or writes the processors of a thread; 0 is the calling thread.
 func affinity(call uintptr, thread int, set *processors) error {
-	// The set lives until the call returns: the conversion is in its argument list, as package unsafe asks (its rule 4). The
-	// kernel reads or writes at most the size that it is told, which is the set's.
+	// The set lives until the call returns, because the conversion is in the argument list, as rule 4 of package
+	// unsafe requires. The kernel reads or writes at most the given size, which is the set's.
 	_, _, errno := syscall.RawSyscall(call, uintptr(thread), unsafe.Sizeof(*set), uintptr(unsafe.Pointer(set)))
 	if errno != 0 {
 		return errno

@@ -1,6 +1,6 @@
 package main
 
-// Every thread of the process is on one processor while it is to be, and where it was afterwards.
+// Every thread of the process is pinned to one processor during a round, and to none afterwards.
 
 import (
 	"math/bits"
@@ -22,7 +22,7 @@ func processorsOfThreads(t *testing.T) (most int) {
 			t.Fatal(err)
 		}
 		var may processors
-		// A thread that has ended meanwhile is nowhere.
+		// A thread may have ended meanwhile.
 		if affinity(syscall.SYS_SCHED_GETAFFINITY, number, &may) != nil {
 			continue
 		}
@@ -35,13 +35,13 @@ func processorsOfThreads(t *testing.T) (most int) {
 	return most
 }
 
-func TestTheProcessIsOnOneProcessorAndThenWhereItWas(t *testing.T) {
+func TestTheProcessIsPinnedToOneProcessorAndThenRestored(t *testing.T) {
 	allowed, given := processorsOfThreads(t), runtime.GOMAXPROCS(0)
 	restore, err := onOneProcessor()
 	if err != nil {
 		t.Skip(err)
 	}
-	// More threads than there were, each made by one that is placed.
+	// New threads, each created by a pinned one.
 	waiting, ended := make(chan struct{}), make(chan struct{})
 	for range 8 {
 		go func() {
@@ -50,14 +50,14 @@ func TestTheProcessIsOnOneProcessorAndThenWhereItWas(t *testing.T) {
 			ended <- struct{}{}
 		}()
 	}
-	most, told := processorsOfThreads(t), runtime.GOMAXPROCS(0)
+	most, procs := processorsOfThreads(t), runtime.GOMAXPROCS(0)
 	close(waiting)
 	for range 8 {
 		<-ended
 	}
 	restore()
-	if most != 1 || told != 1 {
-		t.Errorf("a thread may use %d processors, and Go %d", most, told)
+	if most != 1 || procs != 1 {
+		t.Errorf("a thread may use %d processors, and Go %d", most, procs)
 	}
 	if again := processorsOfThreads(t); again != allowed || runtime.GOMAXPROCS(0) != given {
 		t.Errorf("a thread may use %d processors, and Go %d, after %d and %d", again, runtime.GOMAXPROCS(0), allowed, given)

@@ -2,7 +2,7 @@
 
 package main
 
-// Elsewhere threads are not placed.
+// Other systems do not pin threads.
 
 import (
 	"errors"
@@ -10,5 +10,5 @@ import (
 )
 
 func onOneProcessor() (restore func(), err error) {
-	return nil, errors.New("the runner does not know how to ask " + runtime.GOOS)
+	return nil, errors.New("the runner does not support it on " + runtime.GOOS)
 }

@@ -7,11 +7,11 @@ import "fmt"
 var producerConsumer = workload{
 	name: "producer_consumer",
 	params: []paramSpec{
-		threadsOf("producers", "1"),
-		threadsOf("consumers", "1"),
-		capacityOf("64"),
-		choiceOf("payload", "8", "8", "64", "256", "1024", "box256"),
-		numberOf("work", "0", 0, 1_000_000),
+		threadsSpec("producers", "1"),
+		threadsSpec("consumers", "1"),
+		capacitySpec("64"),
+		choiceSpec("payload", "8", "8", "64", "256", "1024", "box256"),
+		numberSpec("work", "0", 0, 1_000_000),
 	},
 	messages: func(p params) uint64 {
 		return fewerWithoutRoom(p, 2_000, 40_000)
@@ -33,7 +33,7 @@ var producerConsumer = workload{
 	},
 }
 
-// fewerWithoutRoom: a channel that holds none or one stops a goroutine for each message, so a round has fewer of them.
+// fewerWithoutRoom returns fewer messages for capacity 0 or 1, where a goroutine stops for each message.
 func fewerWithoutRoom(p params, few, many uint64) uint64 {
 	if capacity, _ := p.capacity(); !capacity.unbounded && capacity.slots <= 1 {
 		return few
@@ -41,11 +41,11 @@ func fewerWithoutRoom(p params, few, many uint64) uint64 {
 	return many
 }
 
-// produceAndConsume runs the round with the loops of its kind of message. A loop is a whole function, so that nothing in it is
-// called through a variable.
+// produceAndConsume runs the round with the loops for its kind of message. A loop is a whole function, so
+// that no call in it goes through a variable.
 func produceAndConsume[T any](
 	t *task,
-	produce func(s *sender[T], producer int, share uint64) *fault,
+	produce func(s *sender[T], producer int, share uint64) *violation,
 	consume func(r *receiver[T], into *receiving, steps uint64),
 ) (*round, error) {
 	producers, consumers := t.params.threads("producers"), t.params.threads("consumers")
@@ -53,36 +53,36 @@ func produceAndConsume[T any](
 	capacity, _ := t.params.capacity()
 	shares := shares(t.messages, producers)
 	sender, receiver := open[T](t.channel, capacity, producers, consumers)
-	senders, ends := heldBy(producers), endsOf(producers)
-	crew := newCrew(producers+consumers, t)
+	senders, last := newEndpointCount(producers), newLastDelivery(producers)
+	group := newThreadGroup(producers+consumers, t)
 
 	sent := make([]*sending, producers)
 	for producer, share := range shares {
 		own := &sending{}
 		sent[producer] = own
-		crew.spawn(fmt.Sprintf("producer %d", producer), func(gate *gate) *fault {
-			defer senders.leave(sender.done)
-			own.passed = gate.pass()
-			own.fault = produce(sender, producer, share)
+		group.spawn(fmt.Sprintf("producer %d", producer), func(barrier *startBarrier) *violation {
+			defer senders.close(sender.done)
+			own.started = barrier.wait()
+			own.violation = produce(sender, producer, share)
 			own.finished = now()
-			return own.fault
+			return own.violation
 		})
 	}
 	received := make([]*receiving, consumers)
 	for consumer := range received {
 		own := &receiving{}
 		received[consumer] = own
-		crew.spawn(fmt.Sprintf("consumer %d", consumer), func(gate *gate) *fault {
+		group.spawn(fmt.Sprintf("consumer %d", consumer), func(barrier *startBarrier) *violation {
 			defer receiver.done()
-			own.ledger = newLedgerAmong(shares, ends)
-			own.passed = gate.pass()
+			own.ledger = newLedgerAmong(shares, last)
+			own.started = barrier.wait()
 			consume(receiver, own, steps)
-			own.told = senders.disconnected("consumer")
-			return own.found()
+			own.disconnect = senders.checkDisconnect("consumer")
+			return own.firstViolation()
 		})
 	}
 
-	round, err := finish(crew, sent, received, shares)
+	round, err := finish(group, sent, received, shares)
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +95,12 @@ func produceAndConsume[T any](
 }
 
 // produce sends a producer's share.
-func produce[W words](s *sender[message[W]], producer int, share uint64) *fault {
+func produce[W words](s *sender[message[W]], producer int, share uint64) *violation {
 	for seq := range share {
 		var m message[W]
-		m.fill(idOf(producer, seq))
+		m.fill(newID(producer, seq))
 		if !s.send(m) {
-			return faultEarlyDisconnect("producer")
+			return violationEarlyDisconnect("producer")
 		}
 	}
 	return nil
@@ -122,13 +122,13 @@ func consume[W words](r *receiver[message[W]], into *receiving, steps uint64) {
 	into.taken = taken
 }
 
-// produceBoxes is produce for messages on the heap: every one is allocated, and the collector's to free.
-func produceBoxes(s *sender[*message256], producer int, share uint64) *fault {
+// produceBoxes is produce for messages on the heap: each is allocated here and freed by the collector.
+func produceBoxes(s *sender[*message256], producer int, share uint64) *violation {
 	for seq := range share {
 		m := new(message256)
-		m.fill(idOf(producer, seq))
+		m.fill(newID(producer, seq))
 		if !s.send(m) {
-			return faultEarlyDisconnect("producer")
+			return violationEarlyDisconnect("producer")
 		}
 	}
 	return nil

@@ -1,6 +1,6 @@
 package main
 
-// The lines of the runner protocol, version 1, as types. `harness/PROTOCOL.md` says what they mean.
+// The lines of the runner protocol, version 1, as types. `harness/PROTOCOL.md` defines them.
 
 import (
 	"bufio"
@@ -14,13 +14,13 @@ import (
 
 const (
 	protocolVersion = 1
-	// The longest line in bytes, its end not counted.
-	longestLine = 1 << 20
+	// The maximum length of a line in bytes, without its newline.
+	maxLineLen = 1 << 20
 	// The largest number.
-	largestNumber = 1<<53 - 1
+	maxNumber = 1<<53 - 1
 )
 
-// request is what the runner is asked. What its kind does not have is nil.
+// request is one line from chanlab. Members that its kind does not have are nil.
 type request struct {
 	kind               string
 	cell, round        *uint64
@@ -31,8 +31,8 @@ type request struct {
 	allocations        bool
 }
 
-// parseRequest reads a line. Members are looked up by their exact names (Go's own decoder takes `Kind` for `kind`), and others
-// are passed over.
+// parseRequest parses a line. Members are looked up by their exact names, since Go's decoder would accept
+// `Kind` for `kind`; unknown members are ignored.
 func parseRequest(line []byte) (*request, error) {
 	if !utf8.Valid(line) {
 		return nil, errors.New("no request: not UTF-8")
@@ -58,14 +58,14 @@ func parseRequest(line []byte) (*request, error) {
 	for name, number := range map[string]*uint64{
 		"cell": r.cell, "round": r.round, "messages": r.messages, "deadline_ns": r.deadline,
 	} {
-		if number != nil && *number > largestNumber {
-			return nil, fmt.Errorf("no request: %s: expected at most %d", name, uint64(largestNumber))
+		if number != nil && *number > maxNumber {
+			return nil, fmt.Errorf("no request: %s: expected at most %d", name, uint64(maxNumber))
 		}
 	}
 	return r, r.complete()
 }
 
-// complete tells what its kind lacks.
+// complete returns an error if a member that its kind needs is missing.
 func (r *request) complete() error {
 	needed := map[string]bool{}
 	switch r.kind {
@@ -129,7 +129,7 @@ type errorReply struct {
 	Message string `json:"message"`
 }
 
-// roundReply has a member for each meter, nil when there is no such meter: it is left out then, and never a zero.
+// roundReply has a member for each meter. A missing meter is nil and left out, never a zero.
 type roundReply struct {
 	Kind           string      `json:"kind"`
 	Cell           uint64      `json:"cell"`
@@ -156,11 +156,12 @@ type failedReply struct {
 	Abandoned bool   `json:"abandoned"`
 }
 
-func errorOf(err error) errorReply {
+func newErrorReply(err error) errorReply {
 	return errorReply{Kind: "error", Message: err.Error()}
 }
 
-// serve says hello and answers requests until `quit` or the end of the input. The error is that of a read or a write.
+// serve sends hello and answers requests until `quit` or the end of the input. Its error is that of a read or
+// a write.
 func serve(input io.Reader, output io.Writer, channels []*channel) error {
 	runner := newRunner(channels)
 	if err := reply(output, runner.hello()); err != nil {
@@ -174,18 +175,18 @@ func serve(input io.Reader, output io.Writer, channels []*channel) error {
 		if err != nil && !errors.Is(err, errTooLong) {
 			return err
 		}
-		var asked *request
+		var requested *request
 		if err == nil {
-			asked, err = parseRequest(line)
+			requested, err = parseRequest(line)
 		}
 		var answer any
 		switch {
 		case err != nil:
-			answer = errorOf(err)
-		case asked.kind == "plan":
-			answer = runner.plan(asked)
-		case asked.kind == "round":
-			answer = runner.round(*asked.cell, *asked.round)
+			answer = newErrorReply(err)
+		case requested.kind == "plan":
+			answer = runner.plan(requested)
+		case requested.kind == "round":
+			answer = runner.round(*requested.cell, *requested.round)
 		default:
 			return nil
 		}
@@ -195,10 +196,10 @@ func serve(input io.Reader, output io.Writer, channels []*channel) error {
 	}
 }
 
-// reply writes one line, at once.
+// reply writes one line in a single write.
 func reply(output io.Writer, answer any) error {
 	var line bytes.Buffer
-	// Ended by a newline; without the escapes that only HTML needs.
+	// Encode adds the newline. The escapes would only be needed in HTML.
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(answer); err != nil {
@@ -208,15 +209,15 @@ func reply(output io.Writer, answer any) error {
 	return err
 }
 
-var errTooLong = fmt.Errorf("no request: a line of more than %d bytes", longestLine)
+var errTooLong = fmt.Errorf("no request: a line of more than %d bytes", maxLineLen)
 
-// readLine reads a line without its end. One that is too long is read to its end and thrown away.
+// readLine reads a line without its newline. A line that is too long is read to its end and discarded.
 func readLine(input *bufio.Reader) ([]byte, error) {
 	var line []byte
 	tooLong := false
 	for {
 		part, err := input.ReadSlice('\n')
-		tooLong = tooLong || len(line)+len(bytes.TrimSuffix(part, []byte("\n"))) > longestLine
+		tooLong = tooLong || len(line)+len(bytes.TrimSuffix(part, []byte("\n"))) > maxLineLen
 		if !tooLong {
 			line = append(line, part...)
 		}

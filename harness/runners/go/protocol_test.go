@@ -1,6 +1,6 @@
 package main
 
-// The protocol, driven through pipes as whoever measures drives it.
+// The protocol, driven through pipes as chanlab drives it.
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// driver is a runner at the other end of two pipes.
+// driver drives a runner through two pipes.
 type driver struct {
 	t        *testing.T
 	requests *io.PipeWriter
@@ -24,7 +24,7 @@ func drive(t *testing.T, channels []*channel) *driver {
 	requests, input := io.Pipe()
 	output, replies := io.Pipe()
 	d := &driver{t: t, requests: input, replies: bufio.NewScanner(output), ended: make(chan error, 1)}
-	d.replies.Buffer(nil, longestLine)
+	d.replies.Buffer(nil, maxLineLen)
 	go func() {
 		d.ended <- serve(requests, replies, channels)
 		replies.Close()
@@ -32,7 +32,7 @@ func drive(t *testing.T, channels []*channel) *driver {
 	return d
 }
 
-// reply is the next reply.
+// reply reads the next reply.
 func (d *driver) reply() map[string]any {
 	d.t.Helper()
 	if !d.replies.Scan() {
@@ -61,7 +61,7 @@ func (d *driver) ask(line string) map[string]any {
 func (d *driver) requireEnd() {
 	d.t.Helper()
 	if d.replies.Scan() {
-		d.t.Fatalf("a reply to nothing: %s", d.replies.Bytes())
+		d.t.Fatalf("a reply without a request: %s", d.replies.Bytes())
 	}
 	if err := <-d.ended; err != nil {
 		d.t.Fatal(err)
@@ -75,7 +75,7 @@ func planLine(cell int, channel, workload, params, more string) string {
 
 const usual = `"messages":500,"deadline_ns":30000000000,"placement":"any","allocations":false`
 
-func TestItSaysHelloPlansRunsAndEnds(t *testing.T) {
+func TestARunnerSaysHelloPlansRunsAndQuits(t *testing.T) {
 	d := drive(t, channels)
 	hello := d.reply()
 	if hello["kind"] != "hello" || hello["protocol"] != 1.0 || len(hello["channels"].([]any)) != 2 {
@@ -98,29 +98,29 @@ func TestItSaysHelloPlansRunsAndEnds(t *testing.T) {
 	}
 	for _, absent := range []string{"allocations", "allocated_bytes", "latency", "counters"} {
 		if value, there := round[absent]; there {
-			t.Fatalf("%s is %v and was neither asked for nor measured", absent, value)
+			t.Fatalf("%s is %v although it was neither requested nor measured", absent, value)
 		}
 	}
 	d.write(`{"kind":"quit"}` + "\n")
 	d.requireEnd()
 }
 
-func TestItEndsWithItsInput(t *testing.T) {
+func TestARunnerEndsWithItsInput(t *testing.T) {
 	d := drive(t, channels)
 	d.reply()
 	d.requests.Close()
 	d.requireEnd()
 }
 
-func TestItEndsWhenNobodyReads(t *testing.T) {
+func TestARunnerEndsWhenItsOutputIsClosed(t *testing.T) {
 	output, replies := io.Pipe()
 	output.Close()
 	if err := serve(strings.NewReader(`{"kind":"quit"}`), replies, channels); err == nil {
-		t.Fatal("nobody reads, and that is no error")
+		t.Fatal("a closed output is no error")
 	}
 }
 
-func TestEveryRequestHasOneReplyWhateverItIs(t *testing.T) {
+func TestEveryInvalidRequestGetsOneError(t *testing.T) {
 	d := drive(t, channels)
 	d.reply()
 	for _, c := range []struct{ line, message string }{
@@ -138,7 +138,7 @@ func TestEveryRequestHasOneReplyWhateverItIs(t *testing.T) {
 		{`{"kind":"round","cell":1.5,"round":1}`, "no request: cell"},
 		{`{"kind":"round","cell":9007199254740992,"round":1}`, "at most 9007199254740991"},
 		{`{"kind":"round","cell":7}`, "round lacks round"},
-		{strings.Repeat("x", longestLine+1), "a line of more than 1048576 bytes"},
+		{strings.Repeat("x", maxLineLen+1), "a line of more than 1048576 bytes"},
 		{planLine(1, "flum", "ping_pong", `{}`, usual), "unknown channel flum: expected one of go-chan, go-mutex-slice"},
 		{planLine(1, "go-chan", "ring", `{}`, usual), "unknown workload ring: expected one of producer_consumer, fan_in"},
 		{planLine(1, "go-chan", "ping_pong", `{"colour":"red"}`, usual), "ping_pong: unknown parameter colour"},
@@ -154,7 +154,7 @@ func TestEveryRequestHasOneReplyWhateverItIs(t *testing.T) {
 			t.Errorf("%.80s: %v, expected %s", c.line, reply, c.message)
 		}
 	}
-	// The line after a long one is read from its beginning, and unknown members are passed over.
+	// The line after a long one is read from its beginning, and unknown members are ignored.
 	planned := d.ask(planLine(1, "go-chan", "ping_pong", `{}`, usual+`,"colour":{"red":[1]}`))
 	if planned["kind"] != "planned" {
 		t.Fatal(planned)
@@ -163,7 +163,7 @@ func TestEveryRequestHasOneReplyWhateverItIs(t *testing.T) {
 	d.requireEnd()
 }
 
-func TestWhatCannotBeDoneIsUnsupported(t *testing.T) {
+func TestWhatARunnerLacksIsUnsupported(t *testing.T) {
 	d := drive(t, channels)
 	d.reply()
 	d.ask(planLine(5, "go-chan", "ping_pong", `{}`, usual))
@@ -178,7 +178,7 @@ func TestWhatCannotBeDoneIsUnsupported(t *testing.T) {
 			t.Errorf("%s: %v", c.line, reply)
 		}
 	}
-	// A plan that failed leaves nothing behind: not even an earlier plan of that number.
+	// A failed plan also removes an earlier plan with the same number.
 	if reply := d.ask(`{"kind":"round","cell":5,"round":1}`); reply["message"] != "cell 5 was not planned" {
 		t.Error(reply)
 	}
@@ -186,11 +186,11 @@ func TestWhatCannotBeDoneIsUnsupported(t *testing.T) {
 	d.requireEnd()
 }
 
-func TestAWrongRoundHasFailedAndIsNotAbandoned(t *testing.T) {
+func TestAViolationFailsTheRoundAndOnlyAHangAbandonsIt(t *testing.T) {
 	losing := goChan
-	losing.name, losing.mistake = "losing", dropOne
+	losing.name, losing.mutant = "losing", dropOne
 	hanging := goChan
-	hanging.name, hanging.mistake = "hanging", hang
+	hanging.name, hanging.mutant = "hanging", hang
 	d := drive(t, []*channel{&losing, &hanging})
 	d.reply()
 	d.ask(planLine(1, "losing", "producer_consumer", `{}`, usual))
@@ -211,7 +211,7 @@ func TestAWrongRoundHasFailedAndIsNotAbandoned(t *testing.T) {
 	d.requireEnd()
 }
 
-func TestLatencyTellsOfEachTripButTheFirstAndAllocationsAreTold(t *testing.T) {
+func TestLatencyCoversEachTripButTheFirst(t *testing.T) {
 	d := drive(t, channels)
 	d.reply()
 	d.ask(planLine(1, "go-mutex-slice", "ping_pong", `{}`, `"messages":400,"allocations":true`))
@@ -228,14 +228,14 @@ func TestLatencyTellsOfEachTripButTheFirstAndAllocationsAreTold(t *testing.T) {
 	if trips != 199 {
 		t.Fatalf("%v trips of 199", trips)
 	}
-	if _, told := round["allocations"]; !told {
+	if _, has := round["allocations"]; !has {
 		t.Fatal(round)
 	}
 	d.requests.Close()
 	d.requireEnd()
 }
 
-func TestSizesAndDeadlinesAreThoseOfTheRustHarness(t *testing.T) {
+func TestSizesAndDeadlinesMatchTheRustHarness(t *testing.T) {
 	for _, c := range []struct {
 		workload, params string
 		messages         uint64
@@ -243,28 +243,29 @@ func TestSizesAndDeadlinesAreThoseOfTheRustHarness(t *testing.T) {
 		{"producer_consumer", "", 40_000},
 		{"producer_consumer", "capacity=1", 2_000},
 		{"producer_consumer", "capacity=65536", 262_144},
-		// 40,000 messages of 1,000,000 steps of at most 10 ns are 400 s, but workTime, as Rust's, counts 2^32 steps at most: 42.9 s.
+		// 40,000 messages of 1,000,000 steps of at most 10 ns are 400 s; but workTime, like Rust's, counts at most
+		// 2^32 steps, which are 42.9 s.
 		{"producer_consumer", "work=1000000", 465},
 		{"fan_in", "", 20_000},
 		{"pipeline", "work=1000", 10_000},
 		{"worker_pool", "capacity=0", 2_048},
 		{"token_bucket", "", 10_064},
 		{"token_bucket", "rate=100000", 564},
-		// 64 at once and 200 a millisecond apart: less than half a second.
+		// 64 at once and 200 more, a millisecond apart, take less than half a second.
 		{"token_bucket", "rate=1000", 264},
 		{"ping_pong", "capacity=unbounded", 2_000},
 	} {
-		task := taskOf(t, &goChan, c.workload, c.params, 0, time.Second)
+		task := newTestTask(t, &goChan, c.workload, c.params, 0, time.Second)
 		if task.messages != c.messages {
 			t.Errorf("%s %s: %d messages, expected %d", c.workload, c.params, task.messages, c.messages)
 		}
 	}
-	task, err := producerConsumer.newTask(&goChan, taskOf(t, &goChan, "producer_consumer", "", 0, 0).params, new(uint64), nil)
+	task, err := producerConsumer.newTask(&goChan, newTestTask(t, &goChan, "producer_consumer", "", 0, 0).params, new(uint64), nil)
 	if err == nil {
 		t.Errorf("a round of no messages: %+v", task)
 	}
 	many := uint64(1_000_001)
-	task, err = producerConsumer.newTask(&goChan, taskOf(t, &goChan, "producer_consumer", "", 0, 0).params, &many, nil)
+	task, err = producerConsumer.newTask(&goChan, newTestTask(t, &goChan, "producer_consumer", "", 0, 0).params, &many, nil)
 	if err != nil || task.deadline != 60*time.Second {
 		t.Errorf("%+v, %v", task, err)
 	}

@@ -1,6 +1,6 @@
 package main
 
-// What the runner does with each request: plans cells and runs their rounds.
+// The runner: plans cells and runs their rounds.
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// runnerVersion is that of the workspace this runner belongs to (Cargo.toml).
+// runnerVersion is the version of the workspace (Cargo.toml).
 const runnerVersion = "0.1.0"
 
 type runner struct {
@@ -39,18 +39,18 @@ func (r *runner) hello() helloReply {
 		Without:  map[string]string{"hardware counters": "the runner does not read them"},
 	}
 	for _, system := range []struct {
-		tells  bool
+		has    bool
 		meters []string
 	}{
-		{tellsUsage(), []string{"processor time", "context switches"}},
-		{tellsPeak(), []string{"peak memory"}},
+		{hasUsage(), []string{"processor time", "context switches"}},
+		{hasPeak(), []string{"peak memory"}},
 	} {
-		if system.tells {
+		if system.has {
 			hello.Meters = append(hello.Meters, system.meters...)
 			continue
 		}
 		for _, meter := range system.meters {
-			hello.Without[meter] = "the runner does not know how to ask " + runtime.GOOS
+			hello.Without[meter] = "the runner does not support it on " + runtime.GOOS
 		}
 	}
 	for _, channel := range r.channels {
@@ -63,64 +63,64 @@ func (r *runner) hello() helloReply {
 }
 
 func (c *channel) hello() channelHello {
-	said := channelHello{Name: c.name, Version: runtime.Version(), About: c.about, Lacks: []lack{}, Notes: c.notes}
+	hello := channelHello{Name: c.name, Version: runtime.Version(), About: c.about, Lacks: []lack{}, Notes: c.notes}
 	for capability, reason := range c.lacks {
-		said.Lacks = append(said.Lacks, lack{Capability: capability, Reason: reason})
+		hello.Lacks = append(hello.Lacks, lack{Capability: capability, Reason: reason})
 	}
-	slices.SortFunc(said.Lacks, func(one, other lack) int {
+	slices.SortFunc(hello.Lacks, func(one, other lack) int {
 		return strings.Compare(string(one.Capability), string(other.Capability))
 	})
-	return said
+	return hello
 }
 
-// plan prepares a cell. Whatever was planned under its number before is forgotten, so that a round after a plan that failed is
-// never one of another cell.
-func (r *runner) plan(asked *request) any {
-	delete(r.cells, *asked.cell)
-	planned, err := r.prepared(asked)
+// plan prepares a cell. It forgets an earlier plan with the same number, so that a round after a failed plan
+// never belongs to another cell.
+func (r *runner) plan(requested *request) any {
+	delete(r.cells, *requested.cell)
+	planned, err := r.prepared(requested)
 	if lacking := unsupported(""); errors.As(err, &lacking) {
-		return unsupportedReply{Kind: "unsupported", Cell: *asked.cell, Reason: lacking.Error()}
+		return unsupportedReply{Kind: "unsupported", Cell: *requested.cell, Reason: lacking.Error()}
 	}
 	if err != nil {
-		return errorOf(err)
+		return newErrorReply(err)
 	}
-	r.cells[*asked.cell] = planned
-	answer := plannedReply{Kind: "planned", Cell: *asked.cell, Messages: planned.task.messages}
+	r.cells[*requested.cell] = planned
+	answer := plannedReply{Kind: "planned", Cell: *requested.cell, Messages: planned.task.messages}
 	if capacity, has := planned.task.params.capacity(); has {
-		// Both channels give what is asked for.
+		// Both channels give the requested capacity.
 		text := capacity.String()
 		answer.EffectiveCapacity = &text
 	}
 	return answer
 }
 
-func (r *runner) prepared(asked *request) (*cell, error) {
-	channel, err := named("channel", *asked.channel, r.channels, func(c *channel) string { return c.name })
+func (r *runner) prepared(requested *request) (*cell, error) {
+	channel, err := named("channel", *requested.channel, r.channels, func(c *channel) string { return c.name })
 	if err != nil {
 		return nil, err
 	}
-	workload, err := named("workload", *asked.workload, workloads, func(w *workload) string { return w.name })
+	workload, err := named("workload", *requested.workload, workloads, func(w *workload) string { return w.name })
 	if err != nil {
 		return nil, err
 	}
-	params, err := parseParams(workload.params, asked.params)
+	params, err := parseParams(workload.params, requested.params)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", workload.name, err)
 	}
-	task, err := workload.newTask(channel, params, asked.messages, asked.deadline)
+	task, err := workload.newTask(channel, params, requested.messages, requested.deadline)
 	if err != nil {
 		return nil, err
 	}
-	task.allocations = asked.allocations
+	task.allocations = requested.allocations
 	if err := channel.requires(workload.capabilities(params)); err != nil {
 		return nil, err
 	}
 	planned := &cell{workload: workload, task: task}
-	planned.sameCore, err = placedTogether(asked.placement, params)
+	planned.sameCore, err = placedTogether(requested.placement, params)
 	return planned, err
 }
 
-// named is the one of this name.
+// named finds the element with this name.
 func named[T any](what, name string, all []T, nameOf func(T) string) (found T, err error) {
 	var known []string
 	for _, one := range all {
@@ -132,11 +132,11 @@ func named[T any](what, name string, all []T, nameOf func(T) string) (found T, e
 	return found, fmt.Errorf("unknown %s %s: expected one of %s", what, name, strings.Join(known, ", "))
 }
 
-// placedTogether tells whether all goroutines of a cell's rounds go on one processor: the request may say so, and so may the
-// params of a workload about placement.
-func placedTogether(asked *string, p params) (bool, error) {
+// placedTogether returns whether all goroutines of a cell's rounds run on one processor: the request may
+// demand it, and so may the params of a workload.
+func placedTogether(requested *string, p params) (bool, error) {
 	together := false
-	for _, placement := range []string{valueOr(asked, "any"), p.choice("placement")} {
+	for _, placement := range []string{valueOr(requested, "any"), p.choice("placement")} {
 		switch placement {
 		case "any", "":
 		case "same-core":
@@ -159,36 +159,36 @@ func valueOr(text *string, otherwise string) string {
 }
 
 // round runs a round of a planned cell.
-func (r *runner) round(number, asked uint64) any {
+func (r *runner) round(number, requested uint64) any {
 	planned, found := r.cells[number]
 	if !found {
-		return errorOf(fmt.Errorf("cell %d was not planned", number))
+		return newErrorReply(fmt.Errorf("cell %d was not planned", number))
 	}
-	spun := spin()
+	spinTime := spin()
 	round, err := planned.run()
-	// The clock ran on while the collector worked that the round itself set off: that is what Go costs. What is left is
-	// collected now, so that the next round does not pay for this one.
+	// Collections that started during the round are part of what Go costs. The rest is collected now, so that
+	// the next round does not pay for this one.
 	runtime.GC()
 
 	if lacking := unsupported(""); errors.As(err, &lacking) {
 		return unsupportedReply{Kind: "unsupported", Cell: number, Reason: lacking.Error()}
 	}
 	if err != nil {
-		failed := failedReply{Kind: "failed", Cell: number, Round: asked, Reason: err.Error()}
-		if crew := (*crewError)(nil); errors.As(err, &crew) {
-			failed.Abandoned = crew.abandoned
+		failed := failedReply{Kind: "failed", Cell: number, Round: requested, Reason: err.Error()}
+		if group := (*threadGroupError)(nil); errors.As(err, &group) {
+			failed.Abandoned = group.abandoned
 		}
 		return failed
 	}
 	answer := roundReply{
 		Kind:      "round",
 		Cell:      number,
-		Round:     asked,
+		Round:     requested,
 		Messages:  round.messages,
 		WallNanos: round.wall,
 		Figures:   round.figures,
 		Latency:   round.latency,
-		SpinNanos: spun,
+		SpinNanos: spinTime,
 	}
 	if used := round.account.usage; used != nil {
 		answer.UserNanos, answer.SystemNanos = &used.userNanos, &used.systemNanos
@@ -197,7 +197,7 @@ func (r *runner) round(number, asked uint64) any {
 	if planned.task.allocations {
 		answer.Allocations, answer.AllocatedBytes = &round.account.allocations, &round.account.allocatedBytes
 	}
-	if bytes, told := peakBytes(); told {
+	if bytes, known := peakBytes(); known {
 		answer.PeakBytes = &bytes
 	}
 	return answer

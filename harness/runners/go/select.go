@@ -2,14 +2,15 @@ package main
 
 // Select over the inputs of fan_in.
 //
-// A `select` names its channels, so it is written for a number of them. Go programs write it out as long as they can, and use
-// reflect.Select beyond that; so does this: for 2, 4 and 8 inputs, and for other numbers up to 8 the next larger one with
-// channels that are nil, which a select passes over. An input that is closed becomes nil too: the usual idiom.
+// A `select` names its channels, so its source fixes their number. Go programs write it out while they can
+// and use reflect.Select beyond that. So does this file: there is a select for 2, 4 and 8 inputs; other
+// numbers up to 8 use the next larger one with nil channels, which a select ignores. An input that is closed
+// becomes nil too, the usual idiom.
 
 import "reflect"
 
-// widestSelect is the most inputs of a select that is written out.
-const widestSelect = 8
+// maxSelectWidth is the maximum number of inputs of a select that is written out.
+const maxSelectWidth = 8
 
 func selectAll(receivers []*receiver[message8], ledger *ledger) {
 	inputs := make([]<-chan message8, len(receivers))
@@ -21,7 +22,7 @@ func selectAll(receivers []*receiver[message8], ledger *ledger) {
 		selectOf2(inputs, ledger)
 	case len(inputs) <= 4:
 		selectOf4(inputs, ledger)
-	case len(inputs) <= widestSelect:
+	case len(inputs) <= maxSelectWidth:
 		selectOf8(inputs, ledger)
 	default:
 		selectOfMany(inputs, ledger)
@@ -118,7 +119,7 @@ func selectOfMany(inputs []<-chan message8, ledger *ledger) {
 			m := received.Interface().(message8)
 			ledger.record(m.read())
 		} else {
-			// The zero value of a case's channel is passed over, as nil is.
+			// reflect.Select ignores a case with the zero value, as a select ignores nil.
 			cases[from].Chan = reflect.Value{}
 			open--
 		}

@@ -2,11 +2,12 @@ package main
 
 // The buffered flavour of go-mutex-slice: bounded and unbounded.
 //
-// The textbook monitor (C. A. R. Hoare, "Monitors: an operating system structuring concept", 1974, §4 "bounded buffer"):
-// each wait is inside a loop that looks again, since a woken waiter may find that another goroutine was faster. It differs
-// from the queue that is often compared with channels (a mutex, `append` and `items[1:]`) in that it is one: it waits
-// when full or empty instead of growing or spinning, its slice is a ring that is not allocated anew, and it can be closed.
-// Waiters are not counted, as the Rust baseline does: sync.Cond's Signal is a comparison when nobody waits.
+// This is the textbook monitor (C. A. R. Hoare, "Monitors: an operating system structuring concept", 1974, §4
+// "bounded buffer"): each wait is inside a loop that checks again, since another goroutine may be faster than
+// a woken waiter. Unlike the queue that is often compared with channels (a mutex, `append` and `items[1:]`),
+// it is a channel: it waits when full or empty instead of growing or spinning, its slice is a ring that is
+// not reallocated, and it can be closed. The Rust baseline counts its waiters; this one does not, since
+// sync.Cond's Signal is a mere comparison while none waits.
 
 import (
 	"math"
@@ -19,25 +20,25 @@ type sliceQueue[T any] struct {
 	readable sync.Cond
 	// Signalled for each message popped, and broadcast when the last receiver is done.
 	writable sync.Cond
-	// A ring: count messages from first on.
+	// A ring of count messages, starting at first.
 	ring         []T
 	first, count int
-	// Messages held at most.
+	// The maximum number of messages.
 	limit int
-	// No sender, no receiver is left.
+	// No sender is left; no receiver is left.
 	closed, abandoned bool
 }
 
-// firstRing is the room that an unbounded queue starts with.
-const firstRing = 4
+// minRing is the initial size of the ring of an unbounded queue.
+const minRing = 4
 
 func newSliceQueue[T any](capacity capacity) *sliceQueue[T] {
 	q := &sliceQueue[T]{limit: capacity.slots}
 	if capacity.unbounded {
 		q.limit = math.MaxInt
 	}
-	// A bounded ring is allocated at once, as Go's channels are; an unbounded one grows.
-	q.ring = make([]T, min(q.limit, max(capacity.slots, firstRing)))
+	// A bounded ring is allocated at once, as in Go's channels; an unbounded one grows.
+	q.ring = make([]T, min(q.limit, max(capacity.slots, minRing)))
 	q.readable.L, q.writable.L = &q.mutex, &q.mutex
 	return q
 }
@@ -88,7 +89,7 @@ func (q *sliceQueue[T]) recv() (m T, ok bool) {
 	return m, true
 }
 
-// push adds a message; the caller holds the mutex and has seen that there is room.
+// push adds a message; the caller holds the mutex and has checked that there is room.
 func (q *sliceQueue[T]) push(m T) {
 	if q.count == len(q.ring) {
 		q.grow()
@@ -101,10 +102,10 @@ func (q *sliceQueue[T]) push(m T) {
 	q.count++
 }
 
-// pop takes the oldest message; the caller holds the mutex and has seen that there is one.
+// pop takes the oldest message; the caller holds the mutex and has checked that there is one.
 func (q *sliceQueue[T]) pop() T {
 	m := q.ring[q.first]
-	// Or the ring would keep alive what the message points to.
+	// Cleared, so that the ring does not keep alive what the message points to.
 	var zero T
 	q.ring[q.first] = zero
 	q.first++
@@ -129,7 +130,7 @@ func (q *sliceQueue[T]) closeSending() {
 	q.readable.Broadcast()
 }
 
-// closeReceiving drops what is queued: nobody can receive it any more.
+// closeReceiving drops the queued messages, which can no longer be received.
 func (q *sliceQueue[T]) closeReceiving() {
 	q.mutex.Lock()
 	q.abandoned = true

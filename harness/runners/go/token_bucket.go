@@ -1,14 +1,15 @@
 package main
 
-// `token_bucket`: a rate limit held by a channel of tokens and a ticker that refills it.
+// `token_bucket`: a rate limit, kept by a channel of tokens and a ticker that refills it.
 //
-// The guarantee: in no window of length w are more than burst + rate * w tokens granted. A tick may fall between a grant from
-// a full bucket and the next, so the channel holds burst - 1, and the token that the ticker may add at any moment is the last
-// of the burst. A ticker that is late does not catch up: the next tick comes at least one period after the last token went in.
+// The guarantee: no window of length w contains more than burst + rate * w grants. A tick may fall between a
+// grant from a full bucket and the next, so the channel holds burst - 1, and the token that the ticker may
+// add at any moment is the last of the burst. A late ticker does not catch up: the next tick comes at least
+// one period after the last token went in.
 //
-// The check: the moment of a grant lies inside a receive. What is known for certain is the later of "the token was minted" and
-// "the caller asked", and the bound holds for these moments too; the Rust workload (harness/src/workloads/token_bucket.rs)
-// says why.
+// The check: the moment of a grant lies inside a receive. What is certain is that it came after the token was
+// minted and after the caller asked; the check uses the later of the two, for which the bound holds too. The
+// Rust workload (harness/src/workloads/token_bucket.rs) explains why.
 
 import (
 	"fmt"
@@ -18,12 +19,13 @@ import (
 var tokenBucket = workload{
 	name: "token_bucket",
 	params: []paramSpec{
-		numberOf("rate", "10000000", 1_000, 1_000_000_000),
-		numberOf("burst", "64", 2, 65_536),
-		threadsOf("callers", "1"),
+		numberSpec("rate", "10000000", 1_000, 1_000_000_000),
+		numberSpec("burst", "64", 2, 65_536),
+		threadsSpec("callers", "1"),
 	},
 	messages: func(p params) uint64 {
-		// The burst, and then some milliseconds at the rate, but no more tokens than a fast ticker mints in that time.
+		// The burst and then some milliseconds at the rate, but no more tokens than a fast ticker mints in that
+		// time.
 		return p.number("burst") + min(max(p.number("rate")/200, 200), 10_000)
 	},
 	paced: func(p params, messages uint64) time.Duration {
@@ -44,17 +46,17 @@ func tickPeriod(p params) time.Duration {
 	return time.Duration((second + rate - 1) / rate)
 }
 
-// ticks is what a ticker did.
+// ticks is what the ticker did.
 type ticks struct {
-	passed moment
-	// Tokens that went into the bucket, the initial ones among them.
+	started moment
+	// Tokens that went into the bucket, including the initial ones.
 	added uint64
-	// Tokens that found it full, and the last one, which found nobody.
-	refused uint64
-	told    *fault
+	// Tokens that found the bucket full, and the last one, which found no caller.
+	refused    uint64
+	disconnect *violation
 }
 
-// caller is what a caller has seen when it ends.
+// caller is what a caller did.
 type caller struct {
 	receiving
 	ended  moment
@@ -70,64 +72,64 @@ func runTokenBucket(t *task) (*round, error) {
 		granted += quota
 	}
 	bucket, taking := open[token](t.channel, capacity{slots: int(held)}, 1, callers)
-	crew := newCrew(1+callers, t)
+	group := newThreadGroup(1+callers, t)
 
-	// The initial burst; the first tick, at the gate, adds the last token of it.
+	// The initial burst; the first tick, right after the barrier, adds its last token.
 	for seq := range held {
-		switch bucket.trySend(token{newMessage8(idOf(0, seq)), now()}) {
+		switch bucket.trySend(token{newMessage8(newID(0, seq)), now()}) {
 		case sentFull:
-			return nil, faultCapacity(seq, held)
+			return nil, violationCapacity(seq, held)
 		case sentAbandoned:
-			return nil, faultEarlyDisconnect("ticker")
+			return nil, violationEarlyDisconnect("ticker")
 		}
 	}
-	takers, ticked := heldBy(callers), &ticks{}
-	crew.spawn("ticker", func(gate *gate) *fault {
+	takers, ticked := newEndpointCount(callers), &ticks{}
+	group.spawn("ticker", func(barrier *startBarrier) *violation {
 		defer bucket.done()
-		ticked.passed = gate.pass()
+		ticked.started = barrier.wait()
 		ticked.added, ticked.refused = tick(bucket, held, period)
-		ticked.told = takers.disconnected("ticker")
-		return ticked.told
+		ticked.disconnect = takers.checkDisconnect("ticker")
+		return ticked.disconnect
 	})
 	calls := make([]*caller, callers)
 	for index, quota := range quotas {
 		own := &caller{}
 		calls[index] = own
-		crew.spawn(fmt.Sprintf("caller %d", index), func(gate *gate) *fault {
-			defer takers.leave(taking.done)
-			// The tokens that are granted are the first ones, since a channel is a queue. Numbers beyond them are known to the
-			// ledger, so that a lost token is found by its own gap and not by the next one's number.
+		group.spawn(fmt.Sprintf("caller %d", index), func(barrier *startBarrier) *violation {
+			defer takers.close(taking.done)
+			// The granted tokens are the first ones, since a channel is a queue. The ledger also knows numbers beyond
+			// them, so that a lost token shows as a gap and not as an unknown number.
 			own.ledger = newLedger([]uint64{2 * granted})
 			grants := make([]moment, 0, quota)
-			own.passed = gate.pass()
-			own.grants, own.told = take(taking, own.ledger, grants, quota)
+			own.started = barrier.wait()
+			own.grants, own.disconnect = take(taking, own.ledger, grants, quota)
 			own.ended = now()
-			return own.found()
+			return own.firstViolation()
 		})
 	}
 
-	account, err := crew.join()
+	account, err := group.join()
 	if err != nil {
 		return nil, err
 	}
-	opened, closed := ticked.passed, ticked.passed
+	opened, closed := ticked.started, ticked.started
 	var ledgers []*ledger
 	var grants []moment
-	var found *fault
+	var found *violation
 	for _, call := range calls {
-		opened, closed = min(opened, call.passed), max(closed, call.ended)
-		found = firstFault(found, call.told)
+		opened, closed = min(opened, call.started), max(closed, call.ended)
+		found = firstViolation(found, call.disconnect)
 		ledgers, grants = append(ledgers, call.ledger), append(grants, call.grants...)
 	}
-	if found = firstFault(found, ticked.told); found != nil {
+	if found = firstViolation(found, ticked.disconnect); found != nil {
 		return nil, found
 	}
 	delivered, found := join(ledgers...)
-	if found = firstFault(found, delivered.complete(granted)); found != nil {
+	if found = firstViolation(found, delivered.complete(granted)); found != nil {
 		return nil, found
 	}
 	if left := ticked.added - min(ticked.added, granted); left > held {
-		return nil, faultCapacity(left, held)
+		return nil, violationCapacity(left, held)
 	}
 	if found := withinRate(grants, held+1, period); found != nil {
 		return nil, found
@@ -138,17 +140,17 @@ func runTokenBucket(t *task) (*round, error) {
 		wall:     wall,
 		account:  account,
 		figures: []figure{
-			{tokensInASecond, float64(granted) / time.Duration(max(wall, 1)).Seconds()},
+			{tokensPerSecond, float64(granted) / time.Duration(max(wall, 1)).Seconds()},
 			{tokensDropped, float64(ticked.refused)},
 		},
 	}, nil
 }
 
-// tick ticks until nobody takes tokens any more; the first tick is now. Tokens are numbered as they go in.
+// tick ticks until no caller is left; the first tick is immediate. Tokens are numbered as they go in.
 func tick(bucket *sender[token], initial uint64, period time.Duration) (added, refused uint64) {
 	added = initial
 	for {
-		switch bucket.trySend(token{newMessage8(idOf(0, added)), now()}) {
+		switch bucket.trySend(token{newMessage8(newID(0, added)), now()}) {
 		case sentAdded:
 			added++
 		case sentFull:
@@ -160,13 +162,13 @@ func tick(bucket *sender[token], initial uint64, period time.Duration) (added, r
 	}
 }
 
-// take takes a caller's quota of tokens, and appends the moment after which each was granted.
-func take(taking *receiver[token], ledger *ledger, grants []moment, quota uint64) ([]moment, *fault) {
+// take takes a caller's quota of tokens, and appends for each a moment before its grant.
+func take(taking *receiver[token], ledger *ledger, grants []moment, quota uint64) ([]moment, *violation) {
 	for range quota {
 		asked := now()
 		t, ok := taking.recv()
 		if !ok {
-			return grants, faultEarlyDisconnect("caller")
+			return grants, violationEarlyDisconnect("caller")
 		}
 		ledger.record(t.message.read())
 		grants = append(grants, max(asked, t.minted))

@@ -2,10 +2,11 @@ package main
 
 // `worker_pool`: bounded jobs and results, back-pressure, and a `quit` that loses nothing.
 //
-// How it stops: quit is a flag that a worker looks at before each job, so it always finishes the job it has and delivers its
-// result. A worker that waits for a job is woken because the submitter, seeing the flag, closes the jobs; a submitter that
-// waits in a full channel is woken because the last worker says that it is gone (with Go's channels a select over a second
-// channel). A worker that waits in a full results channel is served by the collector, which goes on until every worker is gone.
+// How the pool stops: quit is a flag that a worker reads before each job, so it always finishes the job it
+// has and delivers its result. A worker that waits for a job is woken because the submitter, which sees the
+// flag, closes the jobs. A submitter that waits in a full channel is woken because the last worker closes its
+// receiver (with Go's channels, a select over a second channel). A worker that waits in a full results
+// channel is served by the collector, which goes on until every worker is gone.
 
 import (
 	"errors"
@@ -16,10 +17,10 @@ import (
 var workerPool = workload{
 	name: "worker_pool",
 	params: []paramSpec{
-		threadsOf("workers", "4"),
-		capacityOf("64"),
-		numberOf("work", "0", 0, 1_000_000),
-		choiceOf("quit", "never", "never", "half"),
+		threadsSpec("workers", "4"),
+		capacitySpec("64"),
+		numberSpec("work", "0", 0, 1_000_000),
+		choiceSpec("quit", "never", "never", "half"),
 	},
 	messages: func(p params) uint64 {
 		return fewerWithoutRoom(p, 2_048, 10_240)
@@ -29,45 +30,45 @@ var workerPool = workload{
 }
 
 const (
-	// Of each so many jobs one fails.
+	// One job in this many fails.
 	failing = 128
-	// Of each so many jobs one panics.
+	// One job in this many panics.
 	panicking = 1024
-	// The submitter looks at the back-pressure after each so many jobs.
-	look = 64
+	// The submitter checks the back-pressure once in this many jobs.
+	backPressureInterval = 64
 )
 
-// outcome is what became of a job: done, with its value, or why not.
-type outcome struct {
-	kind   outcomeKind
+// jobOutcome is the outcome of a job: done with a value, or failed or panicked with a reason.
+type jobOutcome struct {
+	kind   jobOutcomeKind
 	value  uint64
 	reason string
 }
 
-type outcomeKind int
+type jobOutcomeKind int
 
 const (
-	jobDone outcomeKind = iota
+	jobDone jobOutcomeKind = iota
 	jobFailed
 	jobPanicked
 )
 
-// delivery is what a worker delivers.
+// delivery is the result that a worker sends.
 type delivery struct {
 	job     message8
 	worker  int
-	outcome outcome
+	outcome jobOutcome
 }
 
-// expected is what the job of this number has to give: every kind of outcome occurs in every round.
-func expected(seq uint64) outcome {
+// expected is the expected outcome of job seq. Every kind of outcome occurs in every round.
+func expected(seq uint64) jobOutcome {
 	switch {
 	case seq%panicking == 1:
-		return outcome{kind: jobPanicked, reason: "a job that panics"}
+		return jobOutcome{kind: jobPanicked, reason: "a job that panics"}
 	case seq%failing == 2:
-		return outcome{kind: jobFailed, reason: "a job that fails"}
+		return jobOutcome{kind: jobFailed, reason: "a job that fails"}
 	default:
-		return outcome{kind: jobDone, value: seq * 3}
+		return jobOutcome{kind: jobDone, value: seq * 3}
 	}
 }
 
@@ -86,18 +87,18 @@ func runJob(seq, steps uint64) (uint64, error) {
 	}
 }
 
-// outcomeOf runs a job that may fail or panic; either is an outcome, and not the end of the worker.
-func outcomeOf(seq, steps uint64) (result outcome) {
+// outcomeOf runs a job. A failure or a panic is an outcome and does not end the worker.
+func outcomeOf(seq, steps uint64) (result jobOutcome) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			result = outcome{kind: jobPanicked, reason: fmt.Sprint(panicked)}
+			result = jobOutcome{kind: jobPanicked, reason: fmt.Sprint(panicked)}
 		}
 	}()
 	value, err := runJob(seq, steps)
 	if err != nil {
-		return outcome{kind: jobFailed, reason: err.Error()}
+		return jobOutcome{kind: jobFailed, reason: err.Error()}
 	}
-	return outcome{kind: jobDone, value: value}
+	return jobOutcome{kind: jobDone, value: value}
 }
 
 // pool is one round.
@@ -106,43 +107,45 @@ type pool struct {
 	capacity capacity
 	workers  int
 	steps    uint64
-	// Results after which quit is raised; 0 for never.
+	// The number of results after which quit is raised; 0 for never.
 	quitAfter uint64
-	// What the two channels, the workers and the collector can hold; 0 when the channels hold any number.
+	// The messages that the two channels, the workers and the collector can hold; 0 if the channels are
+	// unbounded.
 	room uint64
 
-	crew        *crew
-	jobs        *sender[message8]
-	taking      *receiver[message8]
-	results     *sender[delivery]
-	collecting  *receiver[delivery]
-	submitters  *holders
-	takers      *holders
-	deliverers  *holders
-	quitRaised  moment
-	lastDrained moment
+	group         *threadGroup
+	jobs          *sender[message8]
+	taking        *receiver[message8]
+	results       *sender[delivery]
+	collecting    *receiver[delivery]
+	submitters    *endpointCount
+	takers        *endpointCount
+	deliverers    *endpointCount
+	quitRaised    moment
+	lastAfterQuit moment
 
-	// All read quit for each job and the collector writes its count for each result, so each has cache lines of its own.
+	// All goroutines read quit for each job, and the collector writes its count for each result, so they are on
+	// separate cache lines.
 	_         cacheLines
 	quit      atomic.Bool
 	_         cacheLines
 	collected atomic.Uint64
 	_         cacheLines
 
-	// What the goroutines have seen when they end.
+	// What the goroutines saw.
 	submitter struct {
 		sending
 		made uint64
-		jam  *fault
+		jam  *violation
 	}
 	worker    []*serving
 	collector struct {
 		receiving
-		wrong *fault
+		wrong *violation
 	}
 }
 
-// serving is what a worker has seen when it ends.
+// serving is what a worker saw.
 type serving struct {
 	receiving
 	ended moment
@@ -157,10 +160,10 @@ func newPool(t *task) *pool {
 	if !p.capacity.unbounded {
 		p.room = uint64(2*p.capacity.slots + p.workers + 1)
 	}
-	p.crew = newCrew(1+p.workers+1, t)
+	p.group = newThreadGroup(1+p.workers+1, t)
 	p.jobs, p.taking = open[message8](t.channel, p.capacity, 1, p.workers)
 	p.results, p.collecting = open[delivery](t.channel, p.capacity, p.workers, 1)
-	p.submitters, p.takers, p.deliverers = heldBy(1), heldBy(p.workers), heldBy(p.workers)
+	p.submitters, p.takers, p.deliverers = newEndpointCount(1), newEndpointCount(p.workers), newEndpointCount(p.workers)
 	return p
 }
 
@@ -168,124 +171,125 @@ func (p *pool) run() (*round, error) {
 	for worker := range p.workers {
 		own := &serving{}
 		p.worker = append(p.worker, own)
-		p.crew.spawn(fmt.Sprintf("worker %d", worker), func(gate *gate) *fault {
-			defer p.takers.leave(p.taking.done)
-			defer p.deliverers.leave(p.results.done)
+		p.group.spawn(fmt.Sprintf("worker %d", worker), func(barrier *startBarrier) *violation {
+			defer p.takers.close(p.taking.done)
+			defer p.deliverers.close(p.results.done)
 			own.ledger = newLedger([]uint64{p.task.messages})
-			own.passed = gate.pass()
-			own.told = p.serve(worker, own.ledger)
+			own.started = barrier.wait()
+			own.disconnect = p.serve(worker, own.ledger)
 			own.ended = now()
-			return own.found()
+			return own.firstViolation()
 		})
 	}
-	p.crew.spawn("submitter", func(gate *gate) *fault {
-		defer p.submitters.leave(p.jobs.done)
-		p.submitter.passed = gate.pass()
-		p.submitter.made, p.submitter.fault = p.submit()
-		return p.submitter.fault
+	p.group.spawn("submitter", func(barrier *startBarrier) *violation {
+		defer p.submitters.close(p.jobs.done)
+		p.submitter.started = barrier.wait()
+		p.submitter.made, p.submitter.violation = p.submit()
+		return p.submitter.violation
 	})
-	p.crew.spawn("collector", func(gate *gate) *fault {
+	p.group.spawn("collector", func(barrier *startBarrier) *violation {
 		defer p.collecting.done()
-		p.collector.ledger = newLedgerWithWays([]uint64{p.task.messages}, p.workers)
-		p.collector.passed = gate.pass()
-		p.collector.told = p.collect()
-		return p.collector.found()
+		p.collector.ledger = newLedgerWithPaths([]uint64{p.task.messages}, p.workers)
+		p.collector.started = barrier.wait()
+		p.collector.disconnect = p.collect()
+		return p.collector.firstViolation()
 	})
-	account, err := p.crew.join()
+	account, err := p.group.join()
 	if err != nil {
 		return nil, err
 	}
 	return p.verified(account)
 }
 
-// serve is the loop of one worker. A job that was taken is run and its result is sent, whatever happens meanwhile.
-func (p *pool) serve(worker int, done *ledger) *fault {
+// serve is the loop of one worker. A job that was taken is run and its result is sent, whatever happens
+// meanwhile.
+func (p *pool) serve(worker int, done *ledger) *violation {
 	for !p.quit.Load() {
 		job, ok := p.taking.recv()
 		if !ok {
-			return p.submitters.disconnected("worker")
+			return p.submitters.checkDisconnect("worker")
 		}
-		result := outcome{kind: jobFailed, reason: "a faulty delivery, which the ledger names"}
+		result := jobOutcome{kind: jobFailed, reason: "a faulty delivery, which the ledger names"}
 		if id, sound := job.read(); done.record(id, sound) {
 			result = outcomeOf(id.seq(), p.steps)
 		}
 		if !p.results.send(delivery{job: job, worker: worker, outcome: result}) {
 			// The collector outlives the workers.
-			return faultEarlyDisconnect("worker")
+			return violationEarlyDisconnect("worker")
 		}
 	}
 	return nil
 }
 
 // submit makes and submits the jobs, or as many as it can until quit is raised or the workers are gone.
-func (p *pool) submit() (made uint64, found *fault) {
+func (p *pool) submit() (made uint64, found *violation) {
 	for seq := range p.task.messages {
 		if p.quit.Load() {
 			return seq, nil
 		}
-		if !p.jobs.sendOrGone(newMessage8(idOf(0, seq))) {
-			// Right when the workers have quit; else they are still there.
-			return seq + 1, p.takers.disconnected("submitter")
+		if !p.jobs.sendOrGone(newMessage8(newID(0, seq))) {
+			// Right if the workers have quit; otherwise they are still there.
+			return seq + 1, p.takers.checkDisconnect("submitter")
 		}
-		if accepted := seq + 1; p.room > 0 && accepted%look == 1 {
-			// `collected` is behind by one job at most: the one that `room` grants to the collector.
+		if accepted := seq + 1; p.room > 0 && accepted%backPressureInterval == 1 {
+			// `collected` lags by at most one job, which `room` grants to the collector.
 			collected := p.collected.Load()
 			if accepted > collected && accepted-collected > p.room {
-				p.submitter.jam = firstFault(p.submitter.jam, faultNoBackPressure(accepted-collected, p.room))
+				p.submitter.jam = firstViolation(p.submitter.jam, violationNoBackPressure(accepted-collected, p.room))
 			}
 		}
 	}
 	return p.task.messages, nil
 }
 
-// collect takes results until every worker is gone, and raises quit when its moment has come.
-func (p *pool) collect() *fault {
+// collect takes results until every worker is gone, and raises quit after quitAfter of them.
+func (p *pool) collect() *violation {
 	results := p.collector.ledger
 	for {
 		d, ok := p.collecting.recv()
 		if !ok {
-			return p.deliverers.disconnected("collector")
+			return p.deliverers.checkDisconnect("collector")
 		}
 		id, sound := d.job.read()
-		if results.recordBy(id, sound, d.worker) && d.outcome != expected(id.seq()) {
-			p.collector.wrong = firstFault(p.collector.wrong, faultWrongResult(id))
+		if results.recordOnPath(id, sound, d.worker) && d.outcome != expected(id.seq()) {
+			p.collector.wrong = firstViolation(p.collector.wrong, violationWrongResult(id))
 		}
-		p.collected.Store(results.byWays)
-		if p.quitAfter > 0 && results.byWays >= p.quitAfter {
-			p.lastDrained = now()
+		p.collected.Store(results.onPaths)
+		if p.quitAfter > 0 && results.onPaths >= p.quitAfter {
+			p.lastAfterQuit = now()
 			if !p.quit.Load() {
-				p.quitRaised = p.lastDrained
+				p.quitRaised = p.lastAfterQuit
 				p.quit.Store(true)
 			}
 		}
 	}
 }
 
-// verified holds the round against what it was to do, once every goroutine has ended.
+// verified checks the round once every goroutine has ended.
 func (p *pool) verified(account *account) (*round, error) {
-	opened := min(p.submitter.passed, p.collector.passed)
+	opened := min(p.submitter.started, p.collector.started)
 	lastEnded := opened
-	found := p.collector.told
+	found := p.collector.disconnect
 	var ledgers []*ledger
 	for _, worker := range p.worker {
-		opened = min(opened, worker.passed)
+		opened = min(opened, worker.started)
 		lastEnded = max(lastEnded, worker.ended)
-		found = firstFault(found, worker.told)
+		found = firstViolation(found, worker.disconnect)
 		ledgers = append(ledgers, worker.ledger)
 	}
-	// A disconnect that is none is why messages are missing; then the ledgers, which name the message that a wrong result or
-	// a jam comes from.
-	if found = firstFault(found, p.submitter.fault); found != nil {
+	// An early disconnect explains missing messages, so it comes first; then the ledgers, which name the message
+	// behind a wrong result or a jam.
+	if found = firstViolation(found, p.submitter.violation); found != nil {
 		return nil, found
 	}
-	done, doneFault := join(ledgers...)
-	results, resultsFault := join(p.collector.ledger)
+	done, doneViolation := join(ledgers...)
+	results, resultsViolation := join(p.collector.ledger)
 	// A channel is a queue, so the jobs that were done are the first ones, however many those are.
 	taken := p.task.messages
 	if p.quitAfter > 0 {
 		taken = done.count()
 	}
-	found = firstFault(doneFault, resultsFault, done.complete(taken), results.complete(taken),
+	found = firstViolation(doneViolation, resultsViolation, done.complete(taken), results.complete(taken),
 		p.collector.wrong, p.submitter.jam)
 	if found != nil {
 		return nil, found
@@ -293,20 +297,21 @@ func (p *pool) verified(account *account) (*round, error) {
 	verified := &round{messages: results.count(), account: account, wall: timedRegion(opened, results.last)}
 	verified.figures = []figure{{jobsNeverTaken, float64(p.submitter.made - min(p.submitter.made, taken))}}
 	if p.quitAfter > 0 {
-		if found := quitWasHeard(taken-min(taken, p.quitAfter), p.capacity, p.workers); found != nil {
+		if found := checkQuit(taken-min(taken, p.quitAfter), p.capacity, p.workers); found != nil {
 			return nil, found
 		}
-		verified.wall = timedRegion(opened, p.lastDrained)
+		verified.wall = timedRegion(opened, p.lastAfterQuit)
 		verified.figures = append(verified.figures, figure{drainAfterQuit, float64(max(lastEnded-p.quitRaised, 0))})
 	}
 	return verified, nil
 }
 
-// quitWasHeard: no more results came after quit than were under way. These are the queued ones and one for each worker (being
-// sent, or of a job that it took just before); one more for each is granted, since a raised flag takes a moment to be seen.
-func quitWasHeard(results uint64, capacity capacity, workers int) *fault {
+// checkQuit checks that the workers obeyed quit: no more results came after it than were in flight. In flight
+// are the queued results and one for each worker (being sent, or of a job that it took just before). One more
+// for each worker is granted, since a raised flag takes a moment to become visible.
+func checkQuit(results uint64, capacity capacity, workers int) *violation {
 	if limit := uint64(capacity.slots + 2*workers); !capacity.unbounded && results > limit {
-		return faultQuitIgnored(results, limit)
+		return violationQuitIgnored(results, limit)
 	}
 	return nil
 }

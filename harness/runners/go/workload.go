@@ -1,6 +1,6 @@
 package main
 
-// What a workload is: a topology of goroutines and channels, what flows through it, and what one timed execution reports.
+// The contract of a workload: a topology of goroutines and channels, its params, and the round it reports.
 
 import (
 	"fmt"
@@ -10,33 +10,34 @@ import (
 type workload struct {
 	name   string
 	params []paramSpec
-	// Messages of a round, where nobody asks for another number.
+	// The default number of messages of a round.
 	messages func(params) uint64
-	// About the time that the params themselves ask of a round of so many messages: work and rates. Nil for none.
+	// The approximate time that the params themselves demand of a round with this many messages, for work and
+	// rates. Nil for none.
 	paced func(params, uint64) time.Duration
-	// What its channel has to be able to do. Nil for nothing.
+	// The capabilities that its channel needs. Nil for none.
 	needs func(params) []capability
 	// Runs one round and verifies it.
 	round func(*task) (*round, error)
 }
 
-// workloads are all workloads, in the order in which everything shows them.
+// workloads are all workloads, in the order in which all output shows them.
 var workloads = []*workload{
 	&producerConsumer, &fanIn, &pipeline, &workerPool, &tokenBucket, &pingPong, &openLoop,
 }
 
 const (
-	// The time after which a round has hung, unless told otherwise; larger rounds have it for each million messages.
-	usualDeadline = 30 * time.Second
-	// So many messages take the slowest channel some seconds.
+	// The default deadline of a round; larger rounds get it once for each messagesPerDeadline messages.
+	defaultDeadline = 30 * time.Second
+	// The slowest channel needs some seconds for this many messages.
 	messagesPerDeadline = 1_000_000
-	// A round that its params slow down (work, rates) is made about so long, and not longer.
-	mostPaced = 500 * time.Millisecond
+	// A round that its params slow down (work, rates) is shortened to about this time.
+	maxPaced = 500 * time.Millisecond
 	// A round delivers at least this many times its channel's slots, or it would never block and test nothing.
 	messagesPerSlot = 4
 )
 
-// task is what one round is asked for.
+// task is the specification of one round.
 type task struct {
 	channel     *channel
 	params      params
@@ -45,34 +46,35 @@ type task struct {
 	allocations bool
 }
 
-// newTask is the task of a channel and a workload's params; nil leaves the size or the deadline to the workload.
+// newTask returns the task for a channel and a workload's params; nil leaves the size or the deadline to the
+// workload.
 func (w *workload) newTask(c *channel, p params, messages, deadline *uint64) (*task, error) {
-	least := max(p.slots()*messagesPerSlot, 1)
+	minimum := max(p.slots()*messagesPerSlot, 1)
 	t := &task{channel: c, params: p}
 	if messages == nil {
-		t.messages = w.usualMessages(p, least)
+		t.messages = w.defaultMessages(p, minimum)
 	} else {
 		t.messages = *messages
 	}
-	if t.messages < least {
+	if t.messages < minimum {
 		return nil, fmt.Errorf("%d messages over capacity %d: expected at least %d, or the channel never fills",
-			t.messages, p.slots(), least)
+			t.messages, p.slots(), minimum)
 	}
 	if deadline == nil {
 		times := (t.messages + messagesPerDeadline - 1) / messagesPerDeadline
-		t.deadline = usualDeadline*time.Duration(times) + w.pacedTime(p, t.messages)
+		t.deadline = defaultDeadline*time.Duration(times) + w.pacedTime(p, t.messages)
 	} else {
 		t.deadline = time.Duration(*deadline)
 	}
 	return t, nil
 }
 
-func (w *workload) usualMessages(p params, least uint64) uint64 {
+func (w *workload) defaultMessages(p params, minimum uint64) uint64 {
 	messages := w.messages(p)
-	if paced := w.pacedTime(p, messages); paced > mostPaced {
-		messages = uint64(float64(messages) * mostPaced.Seconds() / paced.Seconds())
+	if paced := w.pacedTime(p, messages); paced > maxPaced {
+		messages = uint64(float64(messages) * maxPaced.Seconds() / paced.Seconds())
 	}
-	return max(messages, least)
+	return max(messages, minimum)
 }
 
 func (w *workload) pacedTime(p params, messages uint64) time.Duration {
@@ -82,7 +84,7 @@ func (w *workload) pacedTime(p params, messages uint64) time.Duration {
 	return w.paced(p, messages)
 }
 
-// capabilities are what a cell needs of its channel.
+// capabilities are those that a cell needs of its channel.
 func (w *workload) capabilities(p params) (needs []capability) {
 	if capacity, has := p.capacity(); has && capacity.unbounded {
 		needs = append(needs, unboundedCapacity)
@@ -93,7 +95,7 @@ func (w *workload) capabilities(p params) (needs []capability) {
 	return needs
 }
 
-// pacedByWork is the time of a workload that does the work of its param `work` for each message.
+// pacedByWork is the paced time of a workload that does the work of its param `work` for each message.
 func pacedByWork(p params, messages uint64) time.Duration {
 	return workTime(p.number("work"), messages)
 }
@@ -106,61 +108,62 @@ type round struct {
 	wall    int64
 	account *account
 	figures []figure
-	// How long each message took, in nanoseconds, where the workload measures it.
+	// The latencies in nanoseconds, where the workload measures them.
 	latency [][2]uint64
 }
 
-// timedRegion reaches from the first goroutine through the gate to the last delivery. A round without a last delivery lost
-// messages, and has failed before its time is asked for.
+// timedRegion is the time from the first start to the last delivery. A round without a last delivery lost
+// messages, and fails before its time is used.
 func timedRegion(opened, closed moment) int64 {
 	return max(closed-opened, 0)
 }
 
-// sending is what a goroutine that passes messages on has seen when it ends.
+// sending is what a goroutine that passes messages on saw.
 type sending struct {
-	passed moment
-	// The moment it sent its last message.
-	finished moment
-	fault    *fault
+	started moment
+	// The moment at which its last send returned.
+	finished  moment
+	violation *violation
 }
 
-// receiving is what a goroutine at the end of a round's channels has seen when it ends.
+// receiving is what a goroutine at the receiving end of a round saw.
 type receiving struct {
-	passed moment
-	// Whether the disconnect that it was told of was one.
-	told *fault
+	started moment
+	// The check of the disconnect that the channel reported to it.
+	disconnect *violation
 	// What arrived.
 	ledger *ledger
-	// How many that were, where there are others to compare with.
+	// The number of messages that arrived, where there are several receivers to compare.
 	taken uint64
 }
 
-// found is the first fault that the goroutine knows of.
-func (r *receiving) found() *fault {
-	return firstFault(r.told, r.ledger.fault)
+// firstViolation is the first violation that the goroutine knows of.
+func (r *receiving) firstViolation() *violation {
+	return firstViolation(r.disconnect, r.ledger.violation)
 }
 
-// finish ends a round that was to deliver all of `shares`: joins its goroutines and verifies what its receivers recorded.
-func finish(crew *crew, senders []*sending, receivers []*receiving, shares []uint64) (*round, error) {
-	account, err := crew.join()
+// finish ends a round that had to deliver all of `shares`: it joins its goroutines and verifies what its
+// receivers recorded.
+func finish(group *threadGroup, senders []*sending, receivers []*receiving, shares []uint64) (*round, error) {
+	account, err := group.join()
 	if err != nil {
 		return nil, err
 	}
 	opened := opening(senders, receivers)
 	ledgers := make([]*ledger, len(receivers))
-	var found *fault
+	var found *violation
 	for _, sender := range senders {
-		found = firstFault(found, sender.fault)
+		found = firstViolation(found, sender.violation)
 	}
 	for index, receiver := range receivers {
-		found = firstFault(found, receiver.told)
+		found = firstViolation(found, receiver.disconnect)
 		ledgers[index] = receiver.ledger
 	}
 	if found != nil {
 		return nil, found
 	}
 	delivered, found := join(ledgers...)
-	if found = firstFault(found, delivered.complete(shares...)); found != nil {
+	if found = firstViolation(found, delivered.complete(shares...)); found != nil {
 		return nil, found
 	}
 	return &round{
@@ -170,14 +173,14 @@ func finish(crew *crew, senders []*sending, receivers []*receiving, shares []uin
 	}, nil
 }
 
-// opening is the moment that the first goroutine went through the gate.
+// opening is the moment at which the first goroutine left the barrier.
 func opening(senders []*sending, receivers []*receiving) moment {
-	opened := receivers[0].passed
+	opened := receivers[0].started
 	for _, sender := range senders {
-		opened = min(opened, sender.passed)
+		opened = min(opened, sender.started)
 	}
 	for _, receiver := range receivers {
-		opened = min(opened, receiver.passed)
+		opened = min(opened, receiver.started)
 	}
 	return opened
 }

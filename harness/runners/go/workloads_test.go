@@ -1,6 +1,6 @@
 package main
 
-// Rounds of every workload, and planted mistakes: every workload's own checks catch each of them, and name it.
+// Rounds of every workload, and mutants: every workload's own checks catch each of them and name it.
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// taskOf is the task of a cell, its params as `name=value,...`.
-func taskOf(t testing.TB, c *channel, workload, text string, messages uint64, deadline time.Duration) *task {
+// newTestTask returns the task of a cell, with params given as `name=value,...`.
+func newTestTask(t testing.TB, c *channel, workload, text string, messages uint64, deadline time.Duration) *task {
 	t.Helper()
 	w := workloadNamed(workload)
 	given := map[string]string{}
@@ -44,7 +44,8 @@ func workloadNamed(name string) *workload {
 	return nil
 }
 
-// cells are params of every workload: each payload, variant, capacity and number of inputs that takes another way through it.
+// cells are params of every workload: each payload, variant, capacity and number of inputs that takes another
+// path through it.
 var cells = []struct{ workload, params string }{
 	{"producer_consumer", ""},
 	{"producer_consumer", "capacity=0"},
@@ -90,7 +91,7 @@ func TestRoundsOfEveryWorkloadOverEveryChannel(t *testing.T) {
 		for _, cell := range cells {
 			t.Run(channel.name+"/"+cell.workload+"/"+cell.params, func(t *testing.T) {
 				w := workloadNamed(cell.workload)
-				task := taskOf(t, channel, cell.workload, cell.params, 3_000, time.Minute)
+				task := newTestTask(t, channel, cell.workload, cell.params, 3_000, time.Minute)
 				if lacking := channel.requires(w.capabilities(task.params)); lacking != nil {
 					t.Skip(lacking)
 				}
@@ -109,8 +110,8 @@ func TestRoundsOfEveryWorkloadOverEveryChannel(t *testing.T) {
 	}
 }
 
-// plantedCells have one receiver where the mistake is made, so that the order of what it sees is certain.
-var plantedCells = []struct{ workload, params string }{
+// mutantCells have one receiver where the mistake is made, so that the order of what it sees is certain.
+var mutantCells = []struct{ workload, params string }{
 	{"producer_consumer", ""},
 	{"producer_consumer", "payload=box256"},
 	{"fan_in", ""},
@@ -123,11 +124,11 @@ var plantedCells = []struct{ workload, params string }{
 	{"open_loop", "rate=1000000"},
 }
 
-func TestPlantedMistakesAreCaughtInEveryWorkload(t *testing.T) {
+func TestEveryWorkloadCatchesEveryMutant(t *testing.T) {
 	for _, planted := range []struct {
-		name    string
-		mistake mistake
-		caught  faultKind
+		name   string
+		mutant mutant
+		caught violationKind
 		// A lost or late message leaves both sides of ping_pong waiting for ever.
 		pingPongHangs bool
 	}{
@@ -137,8 +138,8 @@ func TestPlantedMistakesAreCaughtInEveryWorkload(t *testing.T) {
 	} {
 		for _, base := range channels {
 			channel := *base
-			channel.mistake = planted.mistake
-			for _, cell := range plantedCells {
+			channel.mutant = planted.mutant
+			for _, cell := range mutantCells {
 				t.Run(planted.name+"/"+channel.name+"/"+cell.workload+"/"+cell.params, func(t *testing.T) {
 					t.Parallel()
 					hangs := planted.pingPongHangs && cell.workload == "ping_pong"
@@ -146,25 +147,25 @@ func TestPlantedMistakesAreCaughtInEveryWorkload(t *testing.T) {
 					if hangs {
 						deadline = time.Second
 					}
-					task := taskOf(t, &channel, cell.workload, cell.params, 2_000, deadline)
+					task := newTestTask(t, &channel, cell.workload, cell.params, 2_000, deadline)
 					_, err := workloadNamed(cell.workload).round(task)
 					if hangs {
 						requireHung(t, err, "hung: after 1 s ping, pong still had not ended")
 						return
 					}
-					requireFault(t, err, planted.caught)
+					requireViolation(t, err, planted.caught)
 				})
 			}
 		}
 	}
 }
 
-// With several receivers the others take what is left, so that nothing is missing in the end.
-func TestADisconnectThatIsNoneIsCaughtInEveryWorkload(t *testing.T) {
+// With several receivers the others take the rest, so that nothing is missing in the end.
+func TestEveryWorkloadCatchesAnEarlyDisconnect(t *testing.T) {
 	for _, base := range channels {
 		channel := *base
-		channel.mistake = disconnectEarly
-		for _, cell := range append(plantedCells, []struct{ workload, params string }{
+		channel.mutant = disconnectEarly
+		for _, cell := range append(mutantCells, []struct{ workload, params string }{
 			{"producer_consumer", "producers=2,consumers=2"},
 			{"pipeline", "workers=2"},
 			{"worker_pool", "workers=2"},
@@ -173,10 +174,10 @@ func TestADisconnectThatIsNoneIsCaughtInEveryWorkload(t *testing.T) {
 		}...) {
 			t.Run(channel.name+"/"+cell.workload+"/"+cell.params, func(t *testing.T) {
 				t.Parallel()
-				// A receiver that goes leaves the senders of Go's own channels waiting; what it found is told all the same.
-				task := taskOf(t, &channel, cell.workload, cell.params, 2_000, time.Minute)
+				// A receiver that ends leaves the senders of Go's own channels waiting; its violation is still reported.
+				task := newTestTask(t, &channel, cell.workload, cell.params, 2_000, time.Minute)
 				_, err := workloadNamed(cell.workload).round(task)
-				requireFault(t, err, earlyDisconnect)
+				requireViolation(t, err, earlyDisconnect)
 			})
 		}
 	}
@@ -184,35 +185,35 @@ func TestADisconnectThatIsNoneIsCaughtInEveryWorkload(t *testing.T) {
 
 func TestAHangEndsAtTheDeadlineAndIsNamed(t *testing.T) {
 	channel := goChan
-	channel.mistake = hang
+	channel.mutant = hang
 	for _, w := range workloads {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			task := taskOf(t, &channel, w.name, "", 0, 500*time.Millisecond)
+			task := newTestTask(t, &channel, w.name, "", 0, 500*time.Millisecond)
 			_, err := w.round(task)
 			requireHung(t, err, "hung: after 0.5 s ")
 		})
 	}
 }
 
-func requireFault(t *testing.T, err error, kind faultKind) {
+func requireViolation(t *testing.T, err error, kind violationKind) {
 	t.Helper()
-	if found := (*fault)(nil); !errors.As(err, &found) || found.kind != kind {
-		t.Fatalf("expected a fault of kind %d, found: %v", kind, err)
+	if found := (*violation)(nil); !errors.As(err, &found) || found.kind != kind {
+		t.Fatalf("expected a violation of kind %d, found: %v", kind, err)
 	}
 }
 
 func requireHung(t *testing.T, err error, start string) {
 	t.Helper()
-	hung := (*crewError)(nil)
+	hung := (*threadGroupError)(nil)
 	if !errors.As(err, &hung) || !hung.abandoned || !strings.HasPrefix(err.Error(), start) {
 		t.Fatalf("expected %q, found: %v", start, err)
 	}
 }
 
-func TestQuitLeavesTheRestAndIsHeard(t *testing.T) {
+func TestWorkersObeyQuitAndLeaveTheRest(t *testing.T) {
 	for _, channel := range channels {
-		task := taskOf(t, channel, "worker_pool", "workers=2,capacity=16,quit=half", 2_000, time.Minute)
+		task := newTestTask(t, channel, "worker_pool", "workers=2,capacity=16,quit=half", 2_000, time.Minute)
 		round, err := workerPool.round(task)
 		if err != nil {
 			t.Fatal(err)
@@ -226,20 +227,20 @@ func TestQuitLeavesTheRestAndIsHeard(t *testing.T) {
 	}
 }
 
-func TestAQuitThatIsNotHeardIsAFault(t *testing.T) {
-	if found := quitWasHeard(66, capacity{slots: 64}, 1); found != nil {
+func TestTooManyResultsAfterQuitAreAViolation(t *testing.T) {
+	if found := checkQuit(66, capacity{slots: 64}, 1); found != nil {
 		t.Fatal(found)
 	}
-	if found := quitWasHeard(67, capacity{slots: 64}, 1); found == nil || found.kind != quitIgnored {
+	if found := checkQuit(67, capacity{slots: 64}, 1); found == nil || found.kind != quitIgnored {
 		t.Fatal(found)
 	}
-	if found := quitWasHeard(1_000, capacity{unbounded: true}, 1); found != nil {
+	if found := checkQuit(1_000, capacity{unbounded: true}, 1); found != nil {
 		t.Fatal(found)
 	}
 }
 
 func TestAPanickingJobIsAnOutcomeWithItsMessage(t *testing.T) {
-	for seq, wanted := range []outcome{
+	for seq, wanted := range []jobOutcome{
 		{kind: jobDone, value: 0},
 		{kind: jobPanicked, reason: "a job that panics"},
 		{kind: jobFailed, reason: "a job that fails"},
@@ -251,9 +252,9 @@ func TestAPanickingJobIsAnOutcomeWithItsMessage(t *testing.T) {
 	}
 }
 
-func TestFiguresAreToldWhereThereIsSomethingToCompare(t *testing.T) {
+func TestFiguresAreReportedOnlyWhereTheyApply(t *testing.T) {
 	names := func(workload, params string) (names []string) {
-		round, err := workloadNamed(workload).round(taskOf(t, &goChan, workload, params, 2_000, time.Minute))
+		round, err := workloadNamed(workload).round(newTestTask(t, &goChan, workload, params, 2_000, time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,64 +263,64 @@ func TestFiguresAreToldWhereThereIsSomethingToCompare(t *testing.T) {
 		}
 		return names
 	}
-	for _, told := range []struct{ workload, params, names string }{
+	for _, c := range []struct{ workload, params, names string }{
 		{"producer_consumer", "", ""},
 		{"producer_consumer", "consumers=2", fairnessOfConsumers},
 		{"producer_consumer", "producers=2", fairnessOfProducers},
 		{"fan_in", "variant=select", fairnessOfProducers},
 		{"worker_pool", "", jobsNeverTaken},
-		{"token_bucket", "", tokensInASecond + "|" + tokensDropped},
+		{"token_bucket", "", tokensPerSecond + "|" + tokensDropped},
 		{"open_loop", "rate=1000000", longestOversleep},
 	} {
-		if found := strings.Join(names(told.workload, told.params), "|"); found != told.names {
-			t.Errorf("%s %s: %q, expected %q", told.workload, told.params, found, told.names)
+		if found := strings.Join(names(c.workload, c.params), "|"); found != c.names {
+			t.Errorf("%s %s: %q, expected %q", c.workload, c.params, found, c.names)
 		}
 	}
 }
 
 func TestProducersTakeTurnsAtTheRate(t *testing.T) {
 	plan := &schedule{rate: 1_000_000, producers: 2}
-	for place, id := range []messageID{idOf(0, 0), idOf(1, 0), idOf(0, 1), idOf(1, 1), idOf(0, 2)} {
-		if found := plan.afterStart(id); found != int64(place)*1_000 {
-			t.Errorf("%v is meant for %d ns after the start, expected %d", id, found, place*1_000)
+	for position, id := range []messageID{newID(0, 0), newID(1, 0), newID(0, 1), newID(1, 1), newID(0, 2)} {
+		if found := plan.afterStart(id); found != int64(position)*1_000 {
+			t.Errorf("%v is scheduled %d ns after the start, expected %d", id, found, position*1_000)
 		}
 	}
 	if first := plan.startOf(5); first != 5+int64(lead) || plan.startOf(1_000) != first {
-		t.Errorf("the first through the gate starts the schedule of all: %d, then %d", first, plan.startOf(1_000))
+		t.Errorf("the first goroutine must set the start for all: %d, then %d", first, plan.startOf(1_000))
 	}
 }
 
-// As when the channel stood still for ten seconds: no message waits for another moment, and each is charged with its own wait.
-func TestABacklogIsSentAtOnceAndChargedToTheChannel(t *testing.T) {
+// As if the channel had stalled for ten seconds: no message waits, and each is charged with its own delay.
+func TestABacklogIsSentAtOnceAndCountsAsLatency(t *testing.T) {
 	const late, messages = 10 * int64(time.Second), 1_000
 	plan := &schedule{rate: 1_000, producers: 1}
 	start := now() - late
 	sender, receiver := open[message8](&goChan, capacity{slots: messages}, 1, 1)
-	overslept, found := sendBy(plan, start, sender, 0, messages)
-	if found != nil || overslept < late {
-		t.Fatalf("overslept %d ns, %v", overslept, found)
+	oversleep, found := sendBy(plan, start, sender, 0, messages)
+	if found != nil || oversleep < late {
+		t.Fatalf("oversleep %d ns, %v", oversleep, found)
 	}
 	sender.done()
-	times := receiveBy(plan, start, receiver, newLedgerAmong([]uint64{messages}, endsOf(1)), nil)
+	times := receiveBy(plan, start, receiver, newLedgerAmong([]uint64{messages}, newLastDelivery(1)), nil)
 	if len(times) != messages {
 		t.Fatalf("%d times", len(times))
 	}
 	for _, time := range times {
-		// A second of schedule has passed since the first message was meant to be sent.
+		// The schedule of all messages is one second long.
 		if time < late-1_000_000_000 {
 			t.Fatalf("%d ns", time)
 		}
 	}
 }
 
-func TestAllocationsAreCountedWhenAskedFor(t *testing.T) {
-	task := taskOf(t, &goChan, "producer_consumer", "payload=box256", 2_000, time.Minute)
+func TestAllocationsAreCountedOnRequest(t *testing.T) {
+	task := newTestTask(t, &goChan, "producer_consumer", "payload=box256", 2_000, time.Minute)
 	task.allocations = true
 	round, err := producerConsumer.round(task)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each message is one allocation of 256 bytes; the round's own few are beside them.
+	// Each message is one allocation of 256 bytes; the round itself adds a few.
 	if count := round.account.allocations; count < 2_000 || count > 2_200 {
 		t.Errorf("%d allocations", count)
 	}

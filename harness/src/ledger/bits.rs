@@ -1,4 +1,5 @@
-//! Which of a producer's messages have come: a bit for each, so that a round of millions fits in a cache.
+//! The set of a producer's messages that have arrived: one bit per message, so that a round of millions fits
+//! in a cache.
 
 use std::ops::Range;
 
@@ -13,7 +14,7 @@ impl Bits {
         Bits { words: vec![0; bound.div_ceil(64) as usize] }
     }
 
-    /// Adds `numbers` and returns one that was there before.
+    /// Adds `numbers`. Returns a number that was in the set before.
     pub(super) fn insert(&mut self, numbers: Range<u64>) -> Option<u64> {
         let mut present = None;
         let mut number = numbers.start;
@@ -57,7 +58,7 @@ impl Bits {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
-    /// Adds the numbers of `other` and returns the first that was there before.
+    /// Adds the numbers of `other`. Returns the first that was in the set before.
     pub(super) fn merge(&mut self, other: &Bits) -> Option<u64> {
         let mut present = None;
         for (index, (our, their)) in self.words.iter_mut().zip(&other.words).enumerate() {

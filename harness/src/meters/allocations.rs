@@ -1,6 +1,6 @@
-//! Heap allocations of each thread, counted by an allocator that a program puts between itself and the system's.
+//! The heap allocations of each thread, counted by an allocator that wraps the system's.
 //!
-//! A library cannot choose the allocator of the program that it becomes part of, so a *binary* that wants the count says
+//! A library cannot choose the allocator of its program, so a *binary* that wants the count declares
 //!
 //! ```
 //! use harness::meters::allocations::CountingAllocator;
@@ -9,10 +9,12 @@
 //! static ALLOCATOR: CountingAllocator = CountingAllocator;
 //! ```
 //!
-//! and switches it on with [`count`]. Off, it costs each allocation a load of a flag that is never written. On, it costs an addition
-//! in the thread's own memory. Threads that a channel might start for itself are not counted.
+//! and switches the count on with [`count`]. Off, it costs each allocation the load of a flag that is never
+//! written; on, an addition in the thread's own memory. Threads that a channel starts for itself are not
+//! counted.
 //!
-//! This file is written on the real atomics and not on [`crate::sync`]: an allocator that loom models would allocate in itself.
+//! This file uses the real atomics and not [`crate::sync`], because an allocator that loom models would
+//! allocate in itself.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -22,12 +24,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// What threads have allocated. What they have freed is not looked at.
+/// The allocations of threads. Frees are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocations {
-    /// How many times: each allocation, and each reallocation to a larger size.
+    /// The number of allocations, and of reallocations to a larger size.
     pub count: u64,
-    /// Bytes: the size that was asked for, and of a reallocation what it added.
+    /// The requested bytes; for a reallocation, the bytes that it added.
     pub bytes: u64,
 }
 
@@ -42,7 +44,7 @@ impl Add for Allocations {
 impl Sub for Allocations {
     type Output = Allocations;
 
-    /// What was allocated since `earlier`. While nobody counts, nothing moves.
+    /// The allocations since `earlier`.
     fn sub(self, earlier: Allocations) -> Allocations {
         Allocations {
             count: self.count.saturating_sub(earlier.count),
@@ -54,14 +56,15 @@ impl Sub for Allocations {
 static COUNTING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    // A constant and no destructor: no access allocates, and none fails at any moment of a thread's life.
+    // A constant without a destructor: no access allocates or fails at any moment of a thread's life.
     static ALLOCATED: Cell<Allocations> = const { Cell::new(Allocations { count: 0, bytes: 0 }) };
 }
 
-/// Switches the count on or off, for all threads; tells whether it now is on. It stays off in a program that has not made
-/// [`CountingAllocator`] its allocator, where a count would be a zero that means nothing.
+/// Switches the count on or off for all threads. Returns whether it is on now: it stays off in a program
+/// whose allocator is not [`CountingAllocator`], where a count of zero would mean nothing.
 pub fn count(on: bool) -> bool {
-    // Relaxed, here and in `counting`: the flag orders nothing. A round's threads are started after the call, and so see it.
+    // Relaxed, here and in `counting`: the flag orders nothing, and a round's threads are started after the
+    // call.
     COUNTING.store(on, Ordering::Relaxed);
     if on {
         let before = ALLOCATED.get();
@@ -77,7 +80,7 @@ fn counting() -> bool {
     COUNTING.load(Ordering::Relaxed)
 }
 
-/// What the calling thread has allocated while the count was on; `None` when it is off.
+/// The allocations of the calling thread while the count was on; `None` when it is off.
 pub fn of_this_thread() -> Option<Allocations> {
     counting().then(|| ALLOCATED.get())
 }
@@ -85,25 +88,26 @@ pub fn of_this_thread() -> Option<Allocations> {
 #[inline]
 fn add(bytes: usize) {
     if counting() {
-        // It cannot fail (see `ALLOCATED`); an allocator must not panic, so nothing rests on that.
+        // The access cannot fail (see `ALLOCATED`). An allocator must not panic, so a failure would be
+        // ignored.
         let _ = ALLOCATED.try_with(|allocated| {
             allocated.set(allocated.get() + Allocations { count: 1, bytes: bytes as u64 });
         });
     }
 }
 
-/// The system's allocator, with a count of what each thread allocates.
+/// The system's allocator, with a count for each thread.
 #[derive(Clone, Copy, Debug)]
 pub struct CountingAllocator;
 
-// SAFETY: `GlobalAlloc` asks its implementor (1) never to unwind: `add` does not panic, the rest is `System`'s; (2) to
-// return memory of the layout that was asked for, and to treat it as allocated until it is freed: every call is passed
-// on to `System`, unchanged, and its answer back; (3) not to be relied on to be called: nothing but a count is.
-// `add` neither allocates nor takes a lock, so that no call comes back into the allocator.
+// SAFETY: `GlobalAlloc` requires its implementor (1) never to unwind: `add` does not panic, and the rest is
+// `System`'s; (2) to return memory of the requested layout and to treat it as allocated until it is freed:
+// every call is passed on to `System` unchanged, and its result is returned; (3) not to rely on being called:
+// only a count depends on it. `add` neither allocates nor takes a lock, so no call re-enters the allocator.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         add(layout.size());
-        // SAFETY: `alloc` asks (1) for a layout that is not of size 0: the caller's duty, who has the same one.
+        // SAFETY: `alloc` requires (1) a layout whose size is not 0. Our caller has the same duty.
         unsafe { System.alloc(layout) }
     }
 
@@ -114,8 +118,8 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: `dealloc` asks for (1) a block of this allocator, (2) allocated with this layout: both the caller's duties;
-        // every block of this allocator is one of `System`.
+        // SAFETY: `dealloc` requires (1) a block of this allocator, (2) allocated with this layout. Our
+        // caller has both duties, and every block of this allocator is one of `System`.
         unsafe { System.dealloc(block, layout) }
     }
 
@@ -123,8 +127,8 @@ unsafe impl GlobalAlloc for CountingAllocator {
         if let Some(added) = new_size.checked_sub(layout.size()).filter(|&added| added > 0) {
             add(added);
         }
-        // SAFETY: `realloc` asks for (1) and (2) as `dealloc`, and (3) a new size that is not 0 and fits a layout: the
-        // caller's duties, who has the same ones.
+        // SAFETY: `realloc` requires (1) and (2) as `dealloc`, and (3) a new size that is not 0 and fits a
+        // layout. Our caller has the same duties.
         unsafe { System.realloc(block, layout, new_size) }
     }
 }
@@ -133,9 +137,9 @@ unsafe impl GlobalAlloc for CountingAllocator {
 mod tests {
     use super::*;
 
-    /// This test's own program has the system's allocator.
+    /// The program of this test uses the system's allocator.
     #[test]
-    fn a_program_without_the_allocator_has_no_count_and_no_zero() {
+    fn a_program_without_the_allocator_has_no_count() {
         assert!(!count(true));
         assert_eq!(of_this_thread(), None);
     }

@@ -1,20 +1,22 @@
 //! Hardware counters: what the processor did in the threads of a round.
 //!
-//! Cycles and instructions tell work from waiting, misses of caches and branches what the work stumbled over. They are counted in user
-//! mode only, which every program may do where `kernel.perf_event_paranoid` is at most 2; what a round does in the
-//! kernel shows in its [`Usage`](super::Usage). Virtual machines often have none of them: then there is a reason, and no zero.
+//! Cycles and instructions distinguish work from waiting; cache and branch misses show what slowed the work.
+//! They count user mode only, which any program may do where `kernel.perf_event_paranoid` is at most 2; what
+//! a round does in the kernel shows in its [`ThreadUsage`](super::ThreadUsage). Virtual machines often have
+//! no counters: then there is a reason, not a zero.
 //!
-//! They are opened once in a process, by the thread that then runs the rounds, and inherited by every thread that it starts
-//! (`inherit` of perf_event_open(2)); so they count from the start of a round's threads to their join, and the caller with
-//! them. A group of counters would be read at once, but a group is not inherited before Linux 6.13: each stands alone.
+//! They are opened once per process, by the thread that then runs the rounds, and every thread that it starts
+//! inherits them (`inherit` of perf_event_open(2)). So they count from the start of a round's threads to
+//! their join, the caller included. A group of counters could be read at once, but groups are not inherited
+//! before Linux 6.13, so each counter is separate.
 
-/// How often each event came, by its name.
+/// The number of occurrences of each event, by its name.
 pub type Counts = std::collections::BTreeMap<&'static str, u64>;
 
-/// Why nothing is counted, in words.
+/// The reason why no counters are available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not supported: {0}")]
-pub struct NoCounters(String);
+pub struct CountersUnavailable(String);
 
 #[cfg(target_os = "linux")]
 pub use self::linux::Counters;
@@ -29,20 +31,21 @@ mod linux {
     use perf_event::events::{Event, Hardware};
     use perf_event::{Builder, Counter};
 
-    use super::{Counts, NoCounters};
+    use super::{CountersUnavailable, Counts};
 
     /// The hardware counters of the threads that the opening thread starts.
     #[derive(Debug)]
     pub struct Counters(Vec<(&'static str, Counter)>);
 
     impl Counters {
-        /// Opens `cycles`, `instructions`, `cache-misses` and `branch-misses`, or those of them that the processor has.
+        /// Opens `cycles`, `instructions`, `cache-misses` and `branch-misses`, or those of them that the
+        /// processor supports.
         ///
         /// # Errors
         ///
-        /// [`NoCounters`] when it has none, or this program may not read them.
-        pub fn open() -> Result<Self, NoCounters> {
-            Counters::of(&[
+        /// [`CountersUnavailable`] when there are none, or this program may not read them.
+        pub fn open() -> Result<Self, CountersUnavailable> {
+            Counters::open_events(&[
                 ("cycles", Hardware::CPU_CYCLES),
                 ("instructions", Hardware::INSTRUCTIONS),
                 ("cache-misses", Hardware::CACHE_MISSES),
@@ -50,7 +53,7 @@ mod linux {
             ])
         }
 
-        fn of<E: Event + Copy>(events: &[(&'static str, E)]) -> Result<Self, NoCounters> {
+        fn open_events<E: Event + Copy>(events: &[(&'static str, E)]) -> Result<Self, CountersUnavailable> {
             let mut counters = Vec::with_capacity(events.len());
             let mut refused = None;
             for &(name, event) in events {
@@ -60,33 +63,34 @@ mod linux {
                 }
             }
             match refused {
-                Some(error) if counters.is_empty() => Err(NoCounters(in_words(&error))),
+                Some(error) if counters.is_empty() => Err(CountersUnavailable(in_words(&error))),
                 _ => Ok(Counters(counters)),
             }
         }
 
-        /// Counts while `round` runs, which starts its threads from this thread. A counter that the processor had to share with
-        /// others is scaled up to the whole time; one that could not be read, or never ran, is left out.
+        /// Counts while `round` runs, which must start its threads from this thread. A counter that shared
+        /// its hardware with others is scaled up to the whole time; one that could not be read, or never ran,
+        /// is omitted.
         pub fn around<T>(&mut self, round: impl FnOnce() -> T) -> (T, Counts) {
-            // What has ended stays in the count of an inherited counter even when it is reset, so differences are taken.
-            let before: Vec<_> = self.0.iter_mut().map(|(_, counter)| Reading::of(counter)).collect();
+            // A reset does not remove ended threads from an inherited counter, so differences are taken.
+            let before: Vec<_> = self.0.iter_mut().map(|(_, counter)| Reading::take(counter)).collect();
             for (_, counter) in &mut self.0 {
-                // One that does not start has not run, and so is left out below.
+                // A counter that fails to start has not run, so it is omitted below.
                 let _ = counter.enable();
             }
             let result = round();
             for (_, counter) in &mut self.0 {
                 let _ = counter.disable();
             }
-            let counts =
-                self.0.iter_mut().zip(before).filter_map(|((name, counter), before)| {
-                    Some((*name, Reading::of(counter)?.since(before?)?))
-                });
+            let counts = self.0.iter_mut().zip(before).filter_map(|((name, counter), before)| {
+                Some((*name, Reading::take(counter)?.since(before?)?))
+            });
             (result, counts.collect())
         }
     }
 
-    /// What a counter says, and the times for which it was on and for which the processor had a place for it, in nanoseconds.
+    /// The value of a counter, and the times for which it was enabled and for which it ran on the hardware,
+    /// in nanoseconds.
     #[derive(Clone, Copy, Debug)]
     struct Reading {
         count: u64,
@@ -95,17 +99,17 @@ mod linux {
     }
 
     impl Reading {
-        fn of(counter: &mut Counter) -> Option<Self> {
+        fn take(counter: &mut Counter) -> Option<Self> {
             let all = counter.read_count_and_time().ok()?;
             Some(Reading { count: all.count, enabled: all.time_enabled, running: all.time_running })
         }
 
-        /// What was counted since `earlier`; `None` when the counter has not run.
+        /// The count since `earlier`; `None` if the counter has not run.
         fn since(self, earlier: Reading) -> Option<u64> {
             let running = self.running.checked_sub(earlier.running).filter(|&time| time > 0)?;
             let enabled = self.enabled.checked_sub(earlier.enabled)?;
             let count = self.count.checked_sub(earlier.count)?;
-            // As perf-stat(1) does it.
+            // Scaled as in perf-stat(1).
             u64::try_from(u128::from(count) * u128::from(enabled.max(running)) / u128::from(running)).ok()
         }
     }
@@ -132,19 +136,19 @@ mod linux {
 
         use super::*;
 
-        /// The kernel's own events are there where the processor's are not, and are inherited alike.
+        /// Software events exist where hardware counters do not, and are inherited in the same way.
         #[test]
-        fn threads_of_a_round_are_counted_and_what_lies_outside_is_not() {
-            // In pages of 2 MiB, the largest that a system gives unasked, still so many faults.
+        fn only_the_threads_of_a_round_are_counted() {
+            // This many faults even with pages of 2 MiB, the largest that a system uses by default.
             const FAULTS: u64 = 32;
             const LARGE: usize = (2 << 20) * FAULTS as usize;
             let touch = || {
                 let touching = || drop(std::hint::black_box(vec![1_u8; LARGE]));
-                thread::spawn(touching).join().expect("it ends");
+                thread::spawn(touching).join().expect("the thread ends");
             };
-            let mut counters = match Counters::of(&[("faults", Software::PAGE_FAULTS)]) {
+            let mut counters = match Counters::open_events(&[("faults", Software::PAGE_FAULTS)]) {
                 Ok(counters) => counters,
-                // A container may forbid even these.
+                // A container may forbid even software events.
                 Err(error) => return println!("{error}"),
             };
             touch();
@@ -157,7 +161,7 @@ mod linux {
         }
 
         #[test]
-        fn a_counter_that_shared_its_place_is_scaled() {
+        fn a_counter_that_shared_its_hardware_is_scaled() {
             let at = |count, enabled, running| Reading { count, enabled, running };
             assert_eq!(at(150, 300, 200).since(at(50, 100, 100)), Some(200));
             assert_eq!(at(150, 200, 200).since(at(50, 100, 100)), Some(100));
@@ -165,10 +169,10 @@ mod linux {
         }
 
         #[test]
-        fn what_is_not_there_is_said_in_words() {
+        fn unavailable_counters_have_a_reason_in_words() {
             match Counters::open() {
                 Ok(mut counters) => {
-                    let ((), counts) = counters.around(|| crate::workload::work(1_000_000));
+                    let ((), counts) = counters.around(|| crate::work::work(1_000_000));
                     assert!(counts.get("instructions").is_none_or(|&count| count > 1_000_000), "{counts:?}");
                 }
                 Err(error) => assert!(error.to_string().starts_with("not supported: "), "{error}"),
@@ -183,21 +187,21 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod none {
-    use super::{Counts, NoCounters};
+    use super::{CountersUnavailable, Counts};
 
-    /// The hardware counters of a system that shows none.
+    /// The hardware counters of a system that exposes none.
     #[derive(Debug)]
     pub enum Counters {}
 
     impl Counters {
         /// # Errors
         ///
-        /// [`NoCounters`], always.
-        pub fn open() -> Result<Self, NoCounters> {
-            Err(NoCounters("hardware counters are read on Linux only".to_owned()))
+        /// [`CountersUnavailable`], always.
+        pub fn open() -> Result<Self, CountersUnavailable> {
+            Err(CountersUnavailable("hardware counters are read on Linux only".to_owned()))
         }
 
-        /// Never called, since nobody has any.
+        /// Never called, since no value of this type exists.
         pub fn around<T>(&mut self, _: impl FnOnce() -> T) -> (T, Counts) {
             match *self {}
         }

@@ -1,26 +1,30 @@
-//! How steady the machine is: what slows every channel alike, and so explains a round that no channel explains.
+//! The noise of the machine: what slows every channel alike, and so explains an outlier that no channel
+//! explains.
 //!
-//! These are read beside a round and not in it. [`spin`] sees a processor that is slower than before, for whatever reason;
-//! [`steal`] and [`frequency`] are two of the reasons.
+//! These meters are read around a round, not in it. [`spin`] shows a processor that is slower than before,
+//! for any reason; [`steal`] and [`frequency`] are two of the reasons.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::workload::work;
+use crate::work::work;
 
-/// Steps of [`work`] in a [`spin`]: about 50 us at 2.6 GHz, long beside a look at the clock and short beside a round.
+/// Steps of [`work`] in a [`spin`]: about 50 us at 2.6 GHz, long compared with a clock reading and short
+/// compared with a round.
 const SPIN_STEPS: u64 = 33_000;
 
-/// The time that a fixed piece of integer work takes now, on the calling thread. It touches no memory but its own
-/// stack, so that it tells of the processor alone; what is compared is one spin with another of the same build and machine.
+/// The time that a fixed amount of integer work takes now, on the calling thread. It touches only its own
+/// stack, so it shows the speed of the processor alone. Spins of the same build on the same machine are
+/// comparable.
 pub fn spin() -> Duration {
     let began = Instant::now();
     work(SPIN_STEPS);
     began.elapsed()
 }
 
-/// The time that all processors of this machine together would have run and another guest of the same host did, since the
-/// machine started: in steps of the system's clock tick, usually 10 ms. `None` where the system does not tell.
+/// The time during which the processors of this machine were ready to run but the host ran another guest,
+/// summed over all processors since the machine started. Its resolution is the system's clock tick, usually
+/// 10 ms. `None` where the system does not report it.
 ///
 /// Source: the eighth number of the first line of `/proc/stat` (Linux, proc(5)).
 pub fn steal() -> Option<Duration> {
@@ -32,8 +36,7 @@ fn stolen_ticks(stat: &str) -> Option<u64> {
     all.split_whitespace().nth(7)?.parse().ok()
 }
 
-/// The length of a tick of `/proc`'s times, in nanoseconds.
-#[cfg(unix)]
+/// The clock tick of the times in `/proc`, in nanoseconds.
 fn tick_ns() -> Option<u64> {
     use nix::unistd::{SysconfVar, sysconf};
 
@@ -41,16 +44,11 @@ fn tick_ns() -> Option<u64> {
     1_000_000_000_u64.checked_div(ticks_in_a_second)
 }
 
-#[cfg(not(unix))]
-fn tick_ns() -> Option<u64> {
-    None
-}
-
-/// The frequency at which the processors run now, in Hz, their mean; `None` where the system does not tell. Of a virtual machine it
-/// is often a constant.
+/// The mean of the processors' current frequencies, in Hz; `None` where the system does not report it. On a
+/// virtual machine it is often a constant.
 ///
-/// Source: `scaling_cur_freq` of each processor (`Documentation/admin-guide/pm/cpufreq.rst` of Linux), else the lines `cpu MHz` of
-/// `/proc/cpuinfo`.
+/// Source: `scaling_cur_freq` of each processor (`Documentation/admin-guide/pm/cpufreq.rst` of Linux),
+/// otherwise the lines `cpu MHz` of `/proc/cpuinfo`.
 pub fn frequency() -> Option<f64> {
     mean(scaling_frequencies())
         .or_else(|| mean(listed_frequencies(&fs::read_to_string("/proc/cpuinfo").ok()?)))
@@ -81,15 +79,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_steal_is_that_of_all_processors() {
+    fn steal_is_summed_over_all_processors() {
         let stat = "cpu  323866 0 33714 173807 1160 0 116 92 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
         assert_eq!(stolen_ticks(stat), Some(92));
-        // Before Linux 2.6.11 there was no eighth number.
+        // The eighth number exists since Linux 2.6.11.
         assert_eq!(stolen_ticks("cpu  1 2 3 4 5 6 7\n"), None);
     }
 
     #[test]
-    fn the_frequency_is_the_mean_of_those_listed() {
+    fn the_frequency_is_the_mean_over_processors() {
         let cpuinfo = "processor\t: 0\ncpu MHz\t\t: 2600.000\n\nprocessor\t: 1\ncpu MHz\t\t: 2000.500\n";
         assert_eq!(mean(listed_frequencies(cpuinfo)), Some(2_300_250_000.0));
         assert_eq!(mean(listed_frequencies("model name\t: x\n")), None);
@@ -97,9 +95,9 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn linux_tells_of_steal() {
-        let earlier = steal().expect("Linux tells");
-        assert!(steal().expect("Linux tells") >= earlier);
+    fn linux_reports_steal() {
+        let earlier = steal().expect("Linux reports it");
+        assert!(steal().expect("Linux reports it") >= earlier);
     }
 
     #[test]

@@ -1,17 +1,16 @@
-//! `fan_in`: N inputs merged into one stream, in the three ways that one can.
+//! `fan_in`: N inputs merged into one stream, in three variants.
 
-use std::time::Instant;
-
+use super::roles::{Producer, Received, finish, producers, shares, spawn_each, spawn_sink};
 use crate::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
-use crate::crew::{Crew, Member};
-use crate::fault::Fault;
-use crate::holders::{Held, Holders};
+use crate::endpoints::EndpointCount;
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, shares};
-use crate::workloads::producer_consumer::produce;
+use crate::size::Size;
+use crate::thread_group::ThreadGroup;
+use crate::violation::DeliveryViolation;
+use crate::workload::{RankedBy, Round, RoundError, Workload, WorkloadInfo};
 
 /// The workload `fan_in`.
 #[derive(Debug)]
@@ -20,26 +19,27 @@ pub struct FanIn;
 impl Workload for FanIn {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "fan_in",
-        about: "N producers, merged into one consumer: through a forwarding thread for each input, through the \
-                channel's own select over the inputs, or by sharing one sender.",
-        caveat: "The inputs are equally fast; how fair a select is to a slow input is not shown.",
+        about: "N producers merged into one consumer: by a forwarding thread for each input, by the \
+                channel's own select over the inputs, or by one channel whose sender they share.",
+        caveat: "The inputs are equally fast, so it does not show how fair a select is to a slow input.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec {
                 name: "inputs",
-                about: "inputs, a producing thread each",
+                about: "inputs, each with a producing thread",
                 kind: Kind::Threads,
                 default: "4",
             },
             ParamSpec {
                 name: "variant",
-                about: "forwarders: a thread for each input; select: the crate's select; shared: one channel for all",
+                about: "forwarders: one thread per input; select: the crate's own select; shared: one \
+                        channel for all",
                 kind: Kind::Choice(&["forwarders", "select", "shared"]),
                 default: "forwarders",
             },
             ParamSpec {
                 name: "capacity",
-                about: "messages each channel holds",
+                about: "messages that each channel holds",
                 kind: Kind::Capacity,
                 default: "64",
             },
@@ -82,114 +82,81 @@ impl Workload for FanIn {
     }
 }
 
-type Producing = Vec<Member<Result<Instant, Fault>>>;
-
-/// A channel for each input and a thread for each that forwards it into the merged one.
+/// A channel and a forwarding thread for each input; the forwarders send into the merged channel.
 fn forwarders<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
-    let mut crew = Crew::new(2 * shares.len() + 1, size)?;
-    let mut producing = Producing::new();
+    let mut group = ThreadGroup::new(2 * shares.len() + 1, size)?;
+    let mut sending = Vec::with_capacity(2 * shares.len());
     let (merged_sender, merged_receiver) = C::open::<Message>(capacity)?;
-    let merging = Holders::new();
+    let merging = EndpointCount::new();
     for (input, &share) in shares.iter().enumerate() {
         let (sender, receiver) = C::open::<Message>(capacity)?;
-        let source = Holders::new();
-        producing.push(spawn_producer::<C>(&mut crew, source.hold(sender), input, share)?);
-        let merged_sender = merging.hold(merged_sender.clone());
-        producing.push(crew.spawn(format!("forwarder {input}"), move |gate| {
-            let passed = gate.pass();
-            forward(&receiver, &source, &*merged_sender).map(|()| passed)
+        let source = EndpointCount::new();
+        let producer = Producer { index: input, share, sender: source.guard(sender) };
+        sending.push(group.spawn(format!("producer {input}"), move |barrier| producer.run(barrier))?);
+        let merged_sender = merging.guard(merged_sender.clone());
+        sending.push(group.spawn(format!("forwarder {input}"), move |barrier| {
+            let started = barrier.wait();
+            forward(&receiver, &source, &*merged_sender).map(|()| started)
         })?);
     }
     drop(merged_sender);
-    let sink = spawn_sink::<C>(&mut crew, merged_receiver, merging, shares)?;
-    finish(crew, producing, vec![sink], shares)
+    let sink = spawn_sink(&mut group, merged_receiver, merging, shares)?;
+    finish(group, sending, vec![sink], shares)
 }
 
 /// A channel for each input, and a consumer that selects over them.
 fn select<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
     C::INFO.require(Capability::Select)?;
-    let mut crew = Crew::new(shares.len() + 1, size)?;
-    let mut producing = Producing::new();
+    let mut group = ThreadGroup::new(shares.len() + 1, size)?;
+    let mut sending = Vec::with_capacity(shares.len());
     let mut receivers = Vec::with_capacity(shares.len());
-    let senders = Holders::new();
+    let senders = EndpointCount::new();
     for (input, &share) in shares.iter().enumerate() {
         let (sender, receiver) = C::open::<Message>(capacity)?;
-        producing.push(spawn_producer::<C>(&mut crew, senders.hold(sender), input, share)?);
+        let producer = Producer { index: input, share, sender: senders.guard(sender) };
+        sending.push(group.spawn(format!("producer {input}"), move |barrier| producer.run(barrier))?);
         receivers.push(receiver);
     }
-    let own_shares = shares.to_vec();
-    let sink = crew.spawn("sink", move |gate| {
-        let mut ledger = Ledger::new(&own_shares);
-        let mut selector = C::selector(&receivers).expect("the capability was asked for before");
-        let passed = gate.pass();
-        while let Ok(message) = selector.recv() {
-            ledger.record(&message);
-            message.settle();
-        }
-        Received { passed, told: senders.disconnected("sink"), ledger }
+    let expected = shares.to_vec();
+    let sink = group.spawn("sink", move |barrier| {
+        let ledger = Ledger::new(&expected);
+        let mut selector = C::selector(&receivers).expect("the capability was required before");
+        Received::until_disconnect(barrier, "sink", &senders, ledger, |ledger| {
+            while let Ok(message) = selector.recv() {
+                ledger.record(&message);
+                message.acknowledge();
+            }
+        })
     })?;
-    finish(crew, producing, vec![sink], shares)
+    finish(group, sending, vec![sink], shares)
 }
 
 /// One channel, and a sender of it for each input.
 fn shared<C: Channel>(shares: &[u64], capacity: Capacity, size: Size) -> Result<Round, RoundError> {
-    let mut crew = Crew::new(shares.len() + 1, size)?;
-    let mut producing = Producing::new();
+    let mut group = ThreadGroup::new(shares.len() + 1, size)?;
     let (sender, receiver) = C::open::<Message>(capacity)?;
-    let senders = Holders::new();
-    for (input, &share) in shares.iter().enumerate() {
-        producing.push(spawn_producer::<C>(&mut crew, senders.hold(sender.clone()), input, share)?);
-    }
-    drop(sender);
-    let sink = spawn_sink::<C>(&mut crew, receiver, senders, shares)?;
-    finish(crew, producing, vec![sink], shares)
+    let senders = EndpointCount::new();
+    let sending = producers(&senders, sender, shares);
+    let sending = spawn_each(&mut group, "producer", sending, |barrier, _, producer| producer.run(barrier))?;
+    let sink = spawn_sink(&mut group, receiver, senders, shares)?;
+    finish(group, sending, vec![sink], shares)
 }
 
-/// Sends on what it receives, until the disconnect; `source` are those who send to it.
+/// Sends on what it receives, until the disconnect; `source` counts the senders of its input.
 ///
 /// # Errors
 ///
-/// [`Fault::EarlyDisconnect`] when a channel says that its other end is gone, and it is not.
+/// [`DeliveryViolation::EarlyDisconnect`] when a channel reports a disconnect while its other side is open.
 #[inline]
 pub(super) fn forward<T>(
     receiver: &impl Receiver<T>,
-    source: &Holders,
+    source: &EndpointCount,
     sender: &impl Sender<T>,
-) -> Result<(), Fault> {
+) -> Result<(), DeliveryViolation> {
     while let Ok(message) = receiver.recv() {
         if sender.send(message).is_err() {
-            return Err(Fault::EarlyDisconnect { thread: "forwarder" });
+            return Err(DeliveryViolation::EarlyDisconnect { thread: "forwarder" });
         }
     }
-    source.disconnected("forwarder")
-}
-
-fn spawn_producer<C: Channel>(
-    crew: &mut Crew,
-    sender: Held<C::Sender<Message>>,
-    input: usize,
-    share: u64,
-) -> Result<Member<Result<Instant, Fault>>, RoundError> {
-    Ok(crew.spawn(format!("producer {input}"), move |gate| {
-        let passed = gate.pass();
-        produce(&*sender, input, share).map(|()| passed)
-    })?)
-}
-
-fn spawn_sink<C: Channel>(
-    crew: &mut Crew,
-    receiver: C::Receiver<Message>,
-    senders: Holders,
-    shares: &[u64],
-) -> Result<Member<Received>, RoundError> {
-    let shares = shares.to_vec();
-    Ok(crew.spawn("sink", move |gate| {
-        let mut ledger = Ledger::new(&shares);
-        let passed = gate.pass();
-        while let Ok(message) = receiver.recv() {
-            ledger.record(&message);
-            message.settle();
-        }
-        Received { passed, told: senders.disconnected("sink"), ledger }
-    })?)
+    source.check_disconnect("forwarder")
 }

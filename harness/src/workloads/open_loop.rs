@@ -1,52 +1,56 @@
-//! `open_loop`: P producers that send by a schedule, C consumers, one channel: how long a message takes at a given rate.
+//! `open_loop`: P producers that send on a schedule, C consumers, one channel: the latency of a message at a
+//! given rate.
 //!
 //! # The schedule, and why it does not wait
 //!
-//! A producer that waits for its last send before it thinks of the next measures a channel that is never behind: while the
-//! channel stands still, nobody asks it for anything, and the messages that would have waited are never sent (G. Tene calls this
-//! coordinated omission). So each message has a moment at which it is *meant* to be sent, fixed before the round, whatever
-//! the channel does. A producer that is late sends its backlog at once. The latency of a message is the time from the moment
-//! that was meant until it is received, the wait for a place in the channel included.
+//! A producer that waits for one send before it considers the next measures a channel that is never behind:
+//! while the channel stalls, no further message is sent, and the messages that would have waited do not
+//! exist. G. Tene calls this coordinated omission. So every message has a scheduled moment, fixed before the
+//! round, whatever the channel does. A producer that is late sends its backlog at once. The latency of a
+//! message is the time from its scheduled moment to its receipt, which includes the wait for room in the
+//! channel.
 //!
-//! All threads compute these moments alike: message `k` of the round is meant for `k / rate` after the start, and the producers take
-//! turns. So the messages carry no time. The start is `LEAD` after the moment at which the first thread went through the
-//! gate, which it leaves for the others in a `OnceLock` that each reads once; the lead is for threads that the system wakes
-//! late, which is no time of the channel's.
+//! All threads compute the same schedule: message `k` of the round is due `k / rate` after the start, and the
+//! producers take turns. So the messages carry no time. The start is `LEAD` after the first thread left the
+//! start barrier; that thread leaves it for the others in a `OnceLock`, which each reads once. The lead
+//! covers threads that the system wakes late, since their delay is not the channel's.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
+
+use super::roles::{self, Producer, Received, conclude, shares, spawn_each};
 use crate::channel::{Channel, Receiver, Sender, receivers};
-use crate::crew::{Crew, Member};
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::latency;
-use crate::ledger::{Ends, Ledger};
+use crate::ledger::{LastDelivery, Ledger};
 use crate::message::{Message, MessageId, Payload};
-use crate::pace::wait_until;
+use crate::pacing::wait_until;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::size::Size;
 use crate::sync::EXPLORES;
-use crate::workload::{
-    Figure, RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares,
-};
+use crate::thread_group::{GroupThread, StartBarrier, ThreadGroup};
+use crate::violation::DeliveryViolation;
+use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
 
 /// The workload `open_loop`.
 #[derive(Debug)]
 pub struct OpenLoop;
 
-/// From the first thread through the gate to the first message's moment. A model has no threads that are woken late.
+/// The time from the first thread's start to the first scheduled moment. A model wakes no thread late.
 const LEAD: Duration = if EXPLORES { Duration::ZERO } else { Duration::from_millis(1) };
 
-/// A round is about so long.
-const ROUNDS_IN_A_SECOND: u64 = 20;
+/// A round lasts about a second divided by this.
+const ROUNDS_PER_SECOND: u64 = 20;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// When each message is meant to be sent.
+/// The scheduled moment of each message.
 #[derive(Clone, Debug)]
 struct Schedule {
-    /// Set by the first thread that is through the gate.
+    /// Set by the first thread that leaves the start barrier.
     start: Arc<OnceLock<Instant>>,
     rate: u64,
     producers: u64,
@@ -57,19 +61,21 @@ impl Schedule {
         Schedule { start: Arc::default(), rate, producers: producers as u64 }
     }
 
-    /// The start, the same for all threads; `passed` is when the caller went through the gate.
-    fn start(&self, passed: Instant) -> Instant {
-        *self.start.get_or_init(|| passed + LEAD)
+    /// The start, the same for all threads; `started` is the moment at which the caller left the start
+    /// barrier.
+    fn start(&self, started: Instant) -> Instant {
+        *self.start.get_or_init(|| started + LEAD)
     }
 
-    /// From the start to the moment of a message. The product has room for the messages of months.
+    /// The time from the start to the scheduled moment of a message. The product has room for the messages of
+    /// months.
     #[inline]
     fn after_start(&self, id: MessageId) -> Duration {
-        let place = id.seq * self.producers + id.producer as u64;
-        Duration::from_nanos(place * NANOS_PER_SECOND / self.rate)
+        let position = id.seq * self.producers + id.producer as u64;
+        Duration::from_nanos(position * NANOS_PER_SECOND / self.rate)
     }
 
-    /// How long a message took that was received at `now`: from the moment at which it was meant to be sent.
+    /// The latency of a message that was received at `now`.
     #[inline]
     fn latency(&self, start: Instant, id: MessageId, now: Instant) -> Duration {
         now.saturating_duration_since(start + self.after_start(id))
@@ -79,26 +85,27 @@ impl Schedule {
 impl Workload for OpenLoop {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "open_loop",
-        about: "P producers send at given moments, at a total rate, whether or not the channel keeps up; C consumers \
-                receive. The latency of a message is from the moment it was meant to be sent to its receipt, so a stall \
-                counts for every message that it delays.",
-        caveat: "Where the channel keeps up, ns/op is the period of the rate, so `chanlab run` ranks by the latency; where \
-                 it does not, the latency is how far behind it was when the round ended. A producer that the system holds \
-                 back makes latency as a slow channel does: its oversleep is told. The producers wait by yielding, which \
-                 takes processor time of its own. The time starts with the schedule, 1 ms after the gate.",
+        about: "P producers send on a schedule, at a given total rate, whether or not the channel keeps up; \
+                C consumers receive. The latency of a message is the time from its scheduled moment to its \
+                receipt, so a stall counts for every message that it delays.",
+        caveat: "Where the channel keeps up, ns/op is the period of the rate, so `chanlab run` ranks by \
+                 latency; where it does not, the latency shows how far it had fallen behind when the round \
+                 ended. A producer that the system delays raises the latency as a slow channel does, so the \
+                 longest oversleep is reported. The producers wait by yielding, which takes processor time \
+                 itself. The timed region starts with the schedule, 1 ms after the start barrier.",
         ranked_by: RankedBy::Latency,
         params: &[
             ParamSpec {
                 name: "rate",
-                about: "messages in a second, of all producers together",
-                kind: Kind::Number { least: 1_000, most: 100_000_000 },
+                about: "messages per second, of all producers together",
+                kind: Kind::Number { min: 1_000, max: 100_000_000 },
                 default: "100000",
             },
             ParamSpec { name: "producers", about: "sending threads", kind: Kind::Threads, default: "1" },
             ParamSpec { name: "consumers", about: "receiving threads", kind: Kind::Threads, default: "1" },
             ParamSpec {
                 name: "capacity",
-                about: "messages the channel holds",
+                about: "messages that the channel holds",
                 kind: Kind::Capacity,
                 default: "64",
             },
@@ -119,7 +126,7 @@ impl Workload for OpenLoop {
     };
 
     fn messages(params: &Params) -> u64 {
-        params.number("rate") / ROUNDS_IN_A_SECOND
+        params.number("rate") / ROUNDS_PER_SECOND
     }
 
     fn paced(params: &Params, messages: u64) -> Duration {
@@ -127,122 +134,158 @@ impl Workload for OpenLoop {
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
-        let producers = params.threads("producers");
-        let consumers = params.threads("consumers");
+        let (producers, consumers) = (params.threads("producers"), params.threads("consumers"));
         let capacity = params.capacity().expect("the workload declares a capacity");
         let schedule = Schedule::new(params.number("rate"), producers);
 
         let (sender, receiver) = C::open::<Message>(capacity)?;
         let receivers = receivers(receiver, consumers)?;
         let shares = shares(size.messages, producers);
-        let mut crew = Crew::new(producers + consumers, size)?;
-        let (senders, ends) = (Holders::new(), Ends::new(producers));
+        let mut group = ThreadGroup::new(producers + consumers, size)?;
+        let (senders, last) = (EndpointCount::new(), LastDelivery::new(producers));
 
-        let mut sending = Vec::with_capacity(producers);
-        for (producer, &share) in shares.iter().enumerate() {
-            let (sender, schedule) = (senders.hold(sender.clone()), schedule.clone());
-            sending.push(crew.spawn(format!("producer {producer}"), move |gate| {
-                let start = schedule.start(gate.pass());
-                send_by(&schedule, start, &*sender, producer, share).map(|overslept| (start, overslept))
-            })?);
-        }
-        drop(sender);
+        let (sending, own) = (roles::producers(&senders, sender, &shares), schedule.clone());
+        let sending = spawn_each(&mut group, "producer", sending, move |barrier, _, producer| {
+            send_on_schedule(barrier, &own, &producer)
+        })?;
+        let expected = shares.clone();
+        let receiving = spawn_each(&mut group, "consumer", receivers, move |barrier, _, receiver| {
+            let ledger = Ledger::among(&expected, last);
+            receive_on_schedule(barrier, &schedule, &receiver, &senders, ledger)
+        })?;
 
-        let mut receiving = Vec::with_capacity(consumers);
-        for (consumer, receiver) in receivers.into_iter().enumerate() {
-            let (shares, senders, ends) = (shares.clone(), senders.clone(), ends.clone());
-            let schedule = schedule.clone();
-            receiving.push(crew.spawn(format!("consumer {consumer}"), move |gate| {
-                let mut ledger = Ledger::among(&shares, ends);
-                let mut latency = latency::histogram();
-                let start = schedule.start(gate.pass());
-                while let Ok(message) = receiver.recv() {
-                    let now = Instant::now();
-                    if let Some(id) = ledger.record_among(&message) {
-                        latency::record(&mut latency, schedule.latency(start, id, now));
-                    }
-                    message.settle();
-                }
-                // The region opens with the schedule, for all threads at the same moment.
-                (Received { passed: start, told: senders.disconnected("consumer"), ledger }, latency)
-            })?);
-        }
-
-        let ended = crew.join()?;
-        let sent = sending.into_iter().map(Member::result).collect::<Result<Vec<_>, Fault>>()?;
-        let (started, overslept): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
-        let (received, latencies): (Vec<_>, Vec<_>) = receiving.into_iter().map(Member::result).unzip();
-        let round = conclude(ended, started, received, &shares)?;
+        let totals = group.join()?;
+        let sent: Vec<Sent> =
+            sending.into_iter().map(GroupThread::result).collect::<Result<_, DeliveryViolation>>()?;
+        let (received, latencies): (Vec<_>, Vec<_>) = receiving
+            .into_iter()
+            .map(GroupThread::result)
+            .map(|timed| (timed.received, timed.latency))
+            .unzip();
+        let oversleep = sent.iter().map(|sent| sent.oversleep).max().unwrap_or_default();
+        let starts = sent.into_iter().map(|sent| sent.started).collect();
+        let round = conclude(totals, starts, received, &shares)?;
         let mut latency = latency::histogram();
         for own in latencies {
             latency.add(own).expect("histograms of the same bounds");
         }
-        let overslept = overslept.into_iter().max().unwrap_or_default();
-        Ok(Round {
-            latency: Some(latency),
-            figures: vec![Figure {
-                name: "longest oversleep of a producer (ns)",
-                value: overslept.as_nanos() as f64,
-            }],
-            ..round
-        })
+        let oversleep =
+            Figure { name: "longest oversleep of a producer (ns)", value: oversleep.as_nanos() as f64 };
+        Ok(Round { latency: Some(latency), figures: vec![oversleep], ..round })
     }
 }
 
-/// Sends a producer's share, each message at its moment, or at once when that has passed. Returns by how much a wait for a moment
-/// was too long at most: that much of the latency is no time of the channel's, but of a system that let the producer sleep.
+/// What a producer did.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    /// The start of the schedule: the timed region opens with it, for all threads at the same moment.
+    started: Instant,
+    /// The longest time by which a wait for a scheduled moment ended too late. That part of the latency is
+    /// not the channel's, but the system's, which let the producer sleep.
+    oversleep: Duration,
+}
+
+/// What a consumer saw.
+#[derive(Debug)]
+struct TimedReceived {
+    received: Received,
+    latency: Histogram<u64>,
+}
+
+/// The loop of a producer: waits for the start and sends the share on schedule.
 ///
 /// # Errors
 ///
-/// [`Fault::EarlyDisconnect`] when the channel says that its receivers are gone.
+/// As [`send_share_on_schedule`].
 #[inline]
-fn send_by(
+fn send_on_schedule(
+    barrier: &StartBarrier,
+    schedule: &Schedule,
+    producer: &Producer<impl Sender<Message>>,
+) -> Result<Sent, DeliveryViolation> {
+    let started = schedule.start(barrier.wait());
+    let oversleep =
+        send_share_on_schedule(schedule, started, &*producer.sender, producer.index, producer.share)?;
+    Ok(Sent { started, oversleep })
+}
+
+/// Sends a producer's share, each message at its scheduled moment, or at once when that has passed. Returns
+/// the longest oversleep.
+///
+/// # Errors
+///
+/// [`DeliveryViolation::EarlyDisconnect`] when the channel reports that its receivers are gone.
+#[inline]
+fn send_share_on_schedule(
     schedule: &Schedule,
     start: Instant,
     sender: &impl Sender<Message>,
     producer: usize,
     share: u64,
-) -> Result<Duration, Fault> {
+) -> Result<Duration, DeliveryViolation> {
     let mut clock = ProducerClock::new(start);
     for seq in 0..share {
         let id = MessageId { producer, seq };
-        let meant = start + schedule.after_start(id);
-        clock.wait_until(meant);
+        let scheduled = start + schedule.after_start(id);
+        clock.wait_until(scheduled);
         if sender.send(Message::new(id)).is_err() {
-            return Err(Fault::EarlyDisconnect { thread: "producer" });
+            return Err(DeliveryViolation::EarlyDisconnect { thread: "producer" });
         }
     }
-    Ok(clock.overslept)
+    Ok(clock.oversleep)
 }
 
-/// What a producer knows of the time.
+/// The loop of a consumer: waits for the start, then records each message and its latency until the
+/// disconnect.
+#[inline]
+fn receive_on_schedule(
+    barrier: &StartBarrier,
+    schedule: &Schedule,
+    receiver: &impl Receiver<Message>,
+    senders: &EndpointCount,
+    mut ledger: Ledger,
+) -> TimedReceived {
+    let mut latency = latency::histogram();
+    let started = schedule.start(barrier.wait());
+    while let Ok(message) = receiver.recv() {
+        let now = Instant::now();
+        if let Some(id) = ledger.record_among(&message) {
+            latency::record(&mut latency, schedule.latency(started, id, now));
+        }
+        message.acknowledge();
+    }
+    let received = Received { started, disconnect: senders.check_disconnect("consumer"), ledger };
+    TimedReceived { received, latency }
+}
+
+/// A producer's reading of the clock.
 #[derive(Debug)]
 struct ProducerClock {
-    /// The moment at which it last looked.
+    /// The last reading.
     seen: Instant,
-    /// By how much a wait was too long at most.
-    overslept: Duration,
+    /// The longest time by which a wait ended too late.
+    oversleep: Duration,
 }
 
 impl ProducerClock {
-    /// Waits for the start; who comes late to it has overslept.
+    /// Waits for the start. A thread that arrives late at the start has overslept.
     fn new(start: Instant) -> Self {
         let seen = wait_until(start);
-        ProducerClock { seen, overslept: seen - start }
+        ProducerClock { seen, oversleep: seen - start }
     }
 
-    /// Waits until `meant`, if it has not passed.
+    /// Waits until `scheduled`, if it has not passed.
     #[inline]
-    fn wait_until(&mut self, meant: Instant) {
-        // Of a backlog the clock is not asked: it was past these moments when it was last looked at.
-        if self.seen >= meant {
+    fn wait_until(&mut self, scheduled: Instant) {
+        // A backlog needs no further reading: these moments had already passed at the last one.
+        if self.seen >= scheduled {
             return;
         }
         self.seen = Instant::now();
-        // When the moment passed during the last send, that is the channel's doing, and no oversleep.
-        if self.seen < meant {
-            self.seen = wait_until(meant);
-            self.overslept = self.overslept.max(self.seen - meant);
+        // A moment that passed during the last send was delayed by the channel, so it is no oversleep.
+        if self.seen < scheduled {
+            self.seen = wait_until(scheduled);
+            self.oversleep = self.oversleep.max(self.seen - scheduled);
         }
     }
 }
@@ -258,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn producers_take_turns_at_the_rate() {
+    fn producers_take_turns_on_the_schedule() {
         let schedule = Schedule::new(1_000_000, 2);
         let moments =
             [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)].map(|(producer, seq)| after(&schedule, producer, seq));
@@ -266,33 +309,35 @@ mod tests {
     }
 
     #[test]
-    fn a_period_that_is_no_whole_nanosecond_does_not_add_up() {
+    fn the_rounding_of_a_period_does_not_accumulate() {
         let schedule = Schedule::new(30_000_000, 1);
         assert_eq!(after(&schedule, 0, 1), Duration::from_nanos(33));
         assert_eq!(after(&schedule, 0, 30_000_000), Duration::from_secs(1));
     }
 
     #[test]
-    fn the_first_through_the_gate_starts_the_schedule_of_all() {
+    fn the_first_thread_sets_the_start_for_all() {
         let (schedule, first) = (Schedule::new(1_000, 1), Instant::now());
         let other = schedule.clone();
         assert_eq!(schedule.start(first), first + LEAD);
         assert_eq!(other.start(first + Duration::from_secs(1)), first + LEAD);
     }
 
-    /// As when the channel stood still for ten seconds: no message waits for another moment, and each is charged with its own wait.
+    /// As if the channel had stalled for ten seconds: no message waits, and each is charged with its own
+    /// delay.
     #[test]
-    fn a_backlog_is_sent_at_once_and_charged_to_the_channel() {
+    fn a_backlog_is_sent_at_once_and_counts_as_latency() {
         const LATE: Duration = Duration::from_secs(10);
         const MESSAGES: u64 = 1_000;
         let Some(start) = Instant::now().checked_sub(LATE) else {
-            return println!("this clock has not run for so long");
+            return println!("this clock has not run long enough");
         };
         let schedule = Schedule::new(1_000, 1);
         let (sender, receiver) =
             MutexDeque::open::<Message>(Capacity::Unbounded).expect("the baseline has it");
-        let overslept = send_by(&schedule, start, &sender, 0, MESSAGES).expect("its receiver is there");
-        assert!(overslept >= LATE, "it came late to the start");
+        let oversleep =
+            send_share_on_schedule(&schedule, start, &sender, 0, MESSAGES).expect("its receiver is there");
+        assert!(oversleep >= LATE, "it was late at the start");
         drop(sender);
         let mut seqs = 0..MESSAGES;
         while let Ok(message) = receiver.recv() {
@@ -305,25 +350,25 @@ mod tests {
         assert!(seqs.is_empty());
     }
 
-    /// The last look at the clock was before the moment, and then a send took long.
+    /// The last reading was before the scheduled moment, and then a send took long.
     #[test]
-    fn what_a_send_takes_is_no_oversleep() {
+    fn the_duration_of_a_send_is_no_oversleep() {
         let now = Instant::now();
-        let (Some(before), Some(meant)) =
+        let (Some(before), Some(scheduled)) =
             (now.checked_sub(Duration::from_secs(10)), now.checked_sub(Duration::from_secs(5)))
         else {
-            return println!("this clock has not run for so long");
+            return println!("this clock has not run long enough");
         };
-        let mut clock = ProducerClock { seen: before, overslept: Duration::ZERO };
-        clock.wait_until(meant);
-        assert_eq!(clock.overslept, Duration::ZERO);
+        let mut clock = ProducerClock { seen: before, oversleep: Duration::ZERO };
+        clock.wait_until(scheduled);
+        assert_eq!(clock.oversleep, Duration::ZERO);
         assert!(clock.seen >= now);
-        // Until this thread is not held back before it waits.
-        while clock.overslept.is_zero() {
+        // Repeats until the system does not delay this thread before its wait.
+        while clock.oversleep.is_zero() {
             let next = Instant::now() + Duration::from_micros(50);
             clock.wait_until(next);
             assert!(clock.seen >= next);
-            assert!(clock.overslept.is_zero() || clock.overslept == clock.seen - next);
+            assert!(clock.oversleep.is_zero() || clock.oversleep == clock.seen - next);
         }
     }
 }

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
+use super::fan_in::forward;
+use super::roles::{Producer, Received, finish};
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
-use crate::crew::Crew;
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{
-    RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, finish, work, work_time,
-};
-use crate::workloads::fan_in::forward;
-use crate::workloads::producer_consumer::produce;
+use crate::size::Size;
+use crate::thread_group::ThreadGroup;
+use crate::violation::DeliveryViolation;
+use crate::work::{work, work_time};
+use crate::workload::{RankedBy, Round, RoundError, Workload, WorkloadInfo};
 
 /// The workload `pipeline`.
 #[derive(Debug)]
 pub struct Pipeline;
 
-/// What a worker passes on.
+/// A message that a worker has processed.
 #[derive(Debug)]
 struct Processed {
     message: Message,
@@ -30,22 +30,22 @@ struct Processed {
 impl Workload for Pipeline {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "pipeline",
-        about: "A source feeds W workers from one channel; each has its own output, a forwarder for each merges them \
-                for a sink. A message crosses three channels.",
-        caveat: "One op is one message at the sink, so its time holds three sends and three receives.",
+        about: "A source feeds W workers through one channel. Each worker has an output channel, and a \
+                forwarder per worker merges the outputs for a sink. A message crosses three channels.",
+        caveat: "One op is one message at the sink, so it contains three sends and three receives.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {
                 name: "capacity",
-                about: "messages each channel holds",
+                about: "messages that each channel holds",
                 kind: Kind::Capacity,
                 default: "64",
             },
             ParamSpec {
                 name: "work",
-                about: "steps of integer work (about 1 ns each) a worker does for each message",
-                kind: Kind::Number { least: 0, most: 1_000_000 },
+                about: "steps of integer work (about 1 ns each) per message, done by the worker",
+                kind: Kind::Number { min: 0, max: 1_000_000 },
                 default: "0",
             },
         ],
@@ -79,53 +79,66 @@ impl Workload for Pipeline {
         let steps = params.number("work");
         let capacity = params.capacity().expect("the workload declares a capacity");
         let share = size.messages;
-        let mut crew = Crew::new(1 + 2 * workers + 1, size)?;
-        let mut stages = Vec::with_capacity(1 + 2 * workers);
+        let mut group = ThreadGroup::new(1 + 2 * workers + 1, size)?;
+        let mut sending = Vec::with_capacity(1 + 2 * workers);
 
         let (source_sender, source_receiver) = C::open::<Message>(capacity)?;
         let inputs = receivers(source_receiver, workers)?;
-        let source = Holders::new();
-        let source_sender = source.hold(source_sender);
-        stages.push(crew.spawn("source", move |gate| {
-            let passed = gate.pass();
-            produce(&*source_sender, 0, share).map(|()| passed)
-        })?);
+        let source = EndpointCount::new();
+        let producer = Producer { index: 0, share, sender: source.guard(source_sender) };
+        sending.push(group.spawn("source", move |barrier| producer.run(barrier))?);
 
         let (merged_sender, merged_receiver) = C::open::<Processed>(capacity)?;
-        let merging = Holders::new();
+        let merging = EndpointCount::new();
         for (worker, input) in inputs.into_iter().enumerate() {
-            let (output, own_output) = C::open::<Processed>(capacity)?;
-            let (source, serving) = (source.clone(), Holders::new());
-            let output = serving.hold(output);
-            stages.push(crew.spawn(format!("worker {worker}"), move |gate| {
-                let passed = gate.pass();
-                while let Ok(message) = input.recv() {
-                    work(steps);
-                    if output.send(Processed { message, worker }).is_err() {
-                        return Err(Fault::EarlyDisconnect { thread: "worker" });
-                    }
-                }
-                source.disconnected("worker").map(|()| passed)
+            let (output, output_receiver) = C::open::<Processed>(capacity)?;
+            let (source, serving) = (source.clone(), EndpointCount::new());
+            let output = serving.guard(output);
+            sending.push(group.spawn(format!("worker {worker}"), move |barrier| {
+                let started = barrier.wait();
+                process(&input, &source, &*output, worker, steps).map(|()| started)
             })?);
-            let merged_sender = merging.hold(merged_sender.clone());
-            stages.push(crew.spawn(format!("forwarder {worker}"), move |gate| {
-                let passed = gate.pass();
-                forward(&own_output, &serving, &*merged_sender).map(|()| passed)
+            let merged_sender = merging.guard(merged_sender.clone());
+            sending.push(group.spawn(format!("forwarder {worker}"), move |barrier| {
+                let started = barrier.wait();
+                forward(&output_receiver, &serving, &*merged_sender).map(|()| started)
             })?);
         }
         drop(merged_sender);
 
-        let sink = crew.spawn("sink", move |gate| {
-            // The workers overtake each other, so order holds for each worker.
-            let mut ledger = Ledger::with_ways(&[share], workers);
-            let passed = gate.pass();
-            while let Ok(processed) = merged_receiver.recv() {
-                ledger.record_by(&processed.message, processed.worker);
-                processed.message.settle();
-            }
-            Received { passed, told: merging.disconnected("sink"), ledger }
+        let sink = group.spawn("sink", move |barrier| {
+            // The workers overtake each other, so order holds per worker.
+            let ledger = Ledger::with_paths(&[share], workers);
+            Received::until_disconnect(barrier, "sink", &merging, ledger, |ledger| {
+                while let Ok(processed) = merged_receiver.recv() {
+                    ledger.record_on_path(&processed.message, processed.worker);
+                    processed.message.acknowledge();
+                }
+            })
         })?;
 
-        finish(crew, stages, vec![sink], &[share])
+        finish(group, sending, vec![sink], &[share])
     }
+}
+
+/// The loop of one worker: works on each message and passes it on; `source` counts the senders of its input.
+///
+/// # Errors
+///
+/// [`DeliveryViolation::EarlyDisconnect`] when a channel reports a disconnect while its other side is open.
+#[inline]
+fn process(
+    input: &impl Receiver<Message>,
+    source: &EndpointCount,
+    output: &impl Sender<Processed>,
+    worker: usize,
+    steps: u64,
+) -> Result<(), DeliveryViolation> {
+    while let Ok(message) = input.recv() {
+        work(steps);
+        if output.send(Processed { message, worker }).is_err() {
+            return Err(DeliveryViolation::EarlyDisconnect { thread: "worker" });
+        }
+    }
+    source.check_disconnect("worker")
 }

@@ -2,19 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use crate::channel::{Channel, Receiver, Sender, receivers};
-use crate::crew::{Crew, Member};
+use super::roles::{self, Received, conclude, shares, spawn_each};
+use crate::channel::{Capacity, Channel, Receiver, receivers};
+use crate::endpoints::EndpointCount;
 use crate::fairness::jain;
-use crate::fault::Fault;
-use crate::holders::Holders;
-use crate::ledger::{Ends, Ledger};
-use crate::message::{Message, MessageId, Payload};
+use crate::ledger::{LastDelivery, Ledger};
+use crate::message::{Message, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{
-    Figure, RankedBy, Received, Round, RoundError, Size, Workload, WorkloadInfo, conclude, shares, work,
-    work_time,
-};
+use crate::size::Size;
+use crate::thread_group::{GroupThread, ThreadGroup};
+use crate::violation::DeliveryViolation;
+use crate::work::{work, work_time};
+use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
 
 /// The workload `producer_consumer`.
 #[derive(Debug)]
@@ -23,29 +23,30 @@ pub struct ProducerConsumer;
 impl Workload for ProducerConsumer {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "producer_consumer",
-        about: "P producers send into one channel, C consumers receive from it: what one message costs.",
-        caveat: "The producers do nothing but send, so the channel is always contended; a program with work between \
-                 its sends pays less for it.",
+        about: "P producers send into one channel and C consumers receive from it; shows the cost of one \
+                message.",
+        caveat: "The producers only send, so the channel is always contended. A program that works between \
+                 its sends pays less for contention.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "producers", about: "sending threads", kind: Kind::Threads, default: "1" },
             ParamSpec { name: "consumers", about: "receiving threads", kind: Kind::Threads, default: "1" },
             ParamSpec {
                 name: "capacity",
-                about: "messages the channel holds",
+                about: "messages that the channel holds",
                 kind: Kind::Capacity,
                 default: "64",
             },
             ParamSpec {
                 name: "payload",
-                about: "size of a message in bytes; box256 is a pointer to 256 bytes on the heap",
+                about: "size of a message in bytes; box256 sends a pointer to 256 bytes on the heap",
                 kind: Kind::Choice(&["8", "64", "256", "1024", "box256"]),
                 default: "8",
             },
             ParamSpec {
                 name: "work",
-                about: "steps of integer work (about 1 ns each) a consumer does for each message",
-                kind: Kind::Number { least: 0, most: 1_000_000 },
+                about: "steps of integer work (about 1 ns each) per message, done by the consumer",
+                kind: Kind::Number { min: 0, max: 1_000_000 },
                 default: "0",
             },
         ],
@@ -72,9 +73,9 @@ impl Workload for ProducerConsumer {
     };
 
     fn messages(params: &Params) -> u64 {
-        // A channel that holds none or one puts a thread to sleep for each message: some microseconds instead of tens
-        // of nanoseconds.
-        match params.capacity().and_then(crate::channel::Capacity::slots) {
+        // With capacity 0 or 1 a thread sleeps for each message, which takes microseconds instead of tens of
+        // nanoseconds.
+        match params.capacity().and_then(Capacity::slots) {
             Some(0 | 1) => 2_000,
             _ => 40_000,
         }
@@ -97,104 +98,89 @@ impl Workload for ProducerConsumer {
 }
 
 fn round<C: Channel, P: Payload>(params: &Params, size: Size) -> Result<Round, RoundError> {
-    let producers = params.threads("producers");
-    let consumers = params.threads("consumers");
+    let (producers, consumers) = (params.threads("producers"), params.threads("consumers"));
     let steps = params.number("work");
     let capacity = params.capacity().expect("the workload declares a capacity");
 
     let (sender, receiver) = C::open::<P>(capacity)?;
     let receivers = receivers(receiver, consumers)?;
     let shares = shares(size.messages, producers);
-    let mut crew = Crew::new(producers + consumers, size)?;
-    let (senders, ends) = (Holders::new(), Ends::new(producers));
+    let mut group = ThreadGroup::new(producers + consumers, size)?;
+    let (senders, last) = (EndpointCount::new(), LastDelivery::new(producers));
 
-    let mut sending = Vec::with_capacity(producers);
-    for (producer, &share) in shares.iter().enumerate() {
-        let sender = senders.hold(sender.clone());
-        sending.push(crew.spawn(format!("producer {producer}"), move |gate| {
-            let passed = gate.pass();
-            produce(&*sender, producer, share).map(|()| (passed, Instant::now()))
-        })?);
-    }
-    drop(sender);
-
-    let mut receiving = Vec::with_capacity(consumers);
-    for (consumer, receiver) in receivers.into_iter().enumerate() {
-        let (shares, senders, ends) = (shares.clone(), senders.clone(), ends.clone());
-        receiving.push(crew.spawn(format!("consumer {consumer}"), move |gate| {
-            let mut ledger = Ledger::among(&shares, ends);
-            let passed = gate.pass();
+    let sending = roles::producers(&senders, sender, &shares);
+    let sending = spawn_each(&mut group, "producer", sending, |barrier, _, producer| {
+        producer.run(barrier).map(|started| Sent { started, finished: Instant::now() })
+    })?;
+    let expected = shares.clone();
+    let receiving = spawn_each(&mut group, "consumer", receivers, move |barrier, _, receiver| {
+        let ledger = Ledger::among(&expected, last);
+        Received::until_disconnect(barrier, "consumer", &senders, ledger, |ledger| {
             while let Ok(message) = receiver.recv() {
                 ledger.record_among(&message);
-                message.settle();
+                message.acknowledge();
                 work(steps);
             }
-            Received { passed, told: senders.disconnected("consumer"), ledger }
-        })?);
-    }
+        })
+    })?;
 
-    let ended = crew.join()?;
-    let sent: Vec<(Instant, Instant)> =
-        sending.into_iter().map(Member::result).collect::<Result<_, Fault>>()?;
-    let received: Vec<Received> = receiving.into_iter().map(Member::result).collect();
+    let totals = group.join()?;
+    let sent: Vec<Sent> =
+        sending.into_iter().map(GroupThread::result).collect::<Result<_, DeliveryViolation>>()?;
+    let received: Vec<Received> = receiving.into_iter().map(GroupThread::result).collect();
     let figures = fairness(&shares, &sent, &received);
-    let passed = sent.into_iter().map(|(passed, _)| passed).collect();
-    Ok(Round { figures, ..conclude(ended, passed, received, &shares)? })
+    let starts = sent.into_iter().map(|sent| sent.started).collect();
+    Ok(Round { figures, ..conclude(totals, starts, received, &shares)? })
 }
 
-/// How evenly several consumers shared the messages, and how alike the rates of several producers were: each one's share over its
-/// time from the gate to the end of its last send.
-fn fairness(shares: &[u64], sent: &[(Instant, Instant)], received: &[Received]) -> Vec<Figure> {
+/// The moments of a producer that sent its share.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    /// When it left the start barrier.
+    started: Instant,
+    /// When its last send returned.
+    finished: Instant,
+}
+
+/// How evenly several consumers shared the messages, and how close the rates of several producers were. A
+/// producer's rate is its share over the time from its start to the end of its last send.
+fn fairness(shares: &[u64], sent: &[Sent], received: &[Received]) -> Vec<Figure> {
     let mut figures = Vec::new();
-    let mut tell = |name, index: Option<f64>| figures.extend(index.map(|value| Figure { name, value }));
+    let mut add = |name, index: Option<f64>| figures.extend(index.map(|value| Figure { name, value }));
     if received.len() > 1 {
-        tell("fairness of consumers (Jain)", jain(received.iter().map(|one| one.ledger.delivered() as f64)));
+        add("fairness of consumers (Jain)", jain(received.iter().map(|one| one.ledger.delivered() as f64)));
     }
     if sent.len() > 1 {
-        let rates = shares.iter().zip(sent).map(|(&share, &(passed, done))| {
-            // A clock that did not move is taken to have moved by its least step, so that no rate is infinite.
-            let time = done.duration_since(passed).max(Duration::from_nanos(1));
+        let rates = shares.iter().zip(sent).map(|(&share, sent)| {
+            // At least a nanosecond, so that a clock that did not move gives no infinite rate.
+            let time = sent.finished.duration_since(sent.started).max(Duration::from_nanos(1));
             share as f64 / time.as_secs_f64()
         });
-        tell("fairness of producers (Jain)", jain(rates));
+        add("fairness of producers (Jain)", jain(rates));
     }
     figures
-}
-
-/// Sends a producer's share.
-///
-/// # Errors
-///
-/// [`Fault::EarlyDisconnect`] when the channel says that its receivers are gone.
-#[inline]
-pub(super) fn produce<P: Payload>(sender: &impl Sender<P>, producer: usize, share: u64) -> Result<(), Fault> {
-    for seq in 0..share {
-        if sender.send(P::new(MessageId { producer, seq })).is_err() {
-            return Err(Fault::EarlyDisconnect { thread: "producer" });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::message::MessageId;
 
-    fn received(passed: Instant, seqs: std::ops::Range<u64>) -> Received {
+    fn received(started: Instant, seqs: std::ops::Range<u64>) -> Received {
         let mut ledger = Ledger::new(&[3, 3]);
         for seq in seqs {
             ledger.record(&Message::<0>::new(MessageId { producer: 0, seq }));
         }
-        Received { passed, told: Ok(()), ledger }
+        Received { started, disconnect: Ok(()), ledger }
     }
 
     #[test]
-    fn consumers_are_held_against_messages_and_producers_against_rates() {
-        let gate = Instant::now();
-        let after = |millis| (gate, gate + Duration::from_millis(millis));
-        // The second took twice as long for as much: rates as 2 to 1; the consumers have 2 and 1 as well.
-        let both = [received(gate, 0..2), received(gate, 2..3)];
+    fn consumers_are_compared_by_messages_and_producers_by_rates() {
+        let start = Instant::now();
+        let after = |millis| Sent { started: start, finished: start + Duration::from_millis(millis) };
+        // The second producer took twice as long for the same share, so the rates are 2 to 1; the consumers
+        // got 2 and 1.
+        let both = [received(start, 0..2), received(start, 2..3)];
         let figures = fairness(&[3, 3], &[after(10), after(20)], &both);
         let names: Vec<&str> = figures.iter().map(|figure| figure.name).collect();
         assert_eq!(names, ["fairness of consumers (Jain)", "fairness of producers (Jain)"]);
@@ -202,8 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn one_thread_alone_is_not_fair_or_unfair() {
-        let gate = Instant::now();
-        assert_eq!(fairness(&[3], &[(gate, gate)], &[received(gate, 0..3)]), []);
+    fn a_single_thread_has_no_fairness() {
+        let start = Instant::now();
+        let sent = Sent { started: start, finished: start };
+        assert_eq!(fairness(&[3], &[sent], &[received(start, 0..3)]), []);
     }
 }

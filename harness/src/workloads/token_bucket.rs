@@ -1,51 +1,55 @@
-//! `token_bucket`: a rate limit held by a channel of tokens and a ticker that refills it.
+//! `token_bucket`: a rate limit, kept by a channel of tokens and a ticker that refills it.
 //!
 //! # The guarantee, and how it is kept exactly
 //!
-//! In no window of length `w` are more than `burst + rate * w` tokens granted. A bucket that is a channel is refilled at
-//! ticks, and a tick may fall between a grant from a full bucket and the next: with a channel of `burst` tokens, one more
-//! than `burst` could be granted at once. So the channel holds `burst - 1`, and the token that the ticker may add at any
-//! moment is the last of the burst. A ticker that is late does not catch up (Go's `time.Ticker` drops ticks alike): the next
-//! tick comes at least one period after the last token went in, so that ticks never come closer than the period.
+//! No window of length `w` contains more than `burst + rate * w` grants. A bucket that is a channel is
+//! refilled at ticks, and a tick may fall between a grant from a full bucket and the next: with a channel of
+//! `burst` tokens, one more than `burst` could be granted at once. So the channel holds `burst - 1`, and the
+//! token that the ticker may add at any moment is the last of the burst. A late ticker does not catch up
+//! (Go's `time.Ticker` drops ticks in the same way): the next tick comes at least one period after the last
+//! token went in, so ticks are never closer than the period.
 //!
-//! # How it is checked, in spite of threads that are stopped at any moment
+//! # How it is checked, although a thread may be preempted at any moment
 //!
-//! The moment of a grant lies inside `recv`, and a thread may be preempted before it can look at the clock. What is known
-//! for certain is the later of "the token was minted" and "the caller asked": the grant came after both. The bound holds for
-//! these moments too. Take a window from `x` to `y`. Tokens minted before `x` and asked for after it were not granted at `x`,
-//! so they were in the channel, `burst - 1` at most, but for one that the ticker may still have held. All others were minted
-//! in the window, at least a period apart and, after a held one, a period after that went in. Together that is at most
-//! `burst - 1 + 1 + rate * w`.
+//! The moment of a grant lies inside `recv`, and a thread may be preempted before it can read the clock. What
+//! is certain is that the grant came after the token was minted and after the caller asked; the check uses
+//! the later of the two. The bound holds for these moments too. Take a window from `x` to `y`. Tokens minted
+//! before `x` and asked for after it were not granted at `x`, so they were in the channel, at most `burst -
+//! 1`, except for one that the ticker may still have held. All others were minted in the window, at least a
+//! period apart and, after a held one, a period after that went in. Together that is at most `burst - 1 + 1 +
+//! rate * w`.
 
 use std::time::{Duration, Instant};
 
+use super::roles::{shares, spawn_each};
 use crate::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
-use crate::crew::Crew;
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
-use crate::pace::pause;
+use crate::pacing::pause;
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
-use crate::workload::{Figure, RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, shares};
+use crate::size::Size;
+use crate::thread_group::{GroupThread, GroupTotals, StartBarrier, ThreadGroup};
+use crate::violation::DeliveryViolation;
+use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
 
 /// The workload `token_bucket`.
 #[derive(Debug)]
 pub struct TokenBucket;
 
-/// What became of a token at a tick.
+/// The result of one tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refill {
-    /// It is in the bucket.
+    /// The token is in the bucket.
     Added,
     /// The bucket was full: the token was dropped.
     Full,
-    /// Nobody takes tokens any more.
+    /// No caller is left.
     Abandoned,
 }
 
-/// One tick: puts a token into the bucket, or drops it when the bucket is full. Never waits.
+/// One tick: puts a token into the bucket, or drops it if the bucket is full. Never waits.
 #[inline]
 pub fn refill<T>(bucket: &impl Sender<T>, token: T) -> Refill {
     match bucket.try_send(token) {
@@ -55,9 +59,12 @@ pub fn refill<T>(bucket: &impl Sender<T>, token: T) -> Refill {
     }
 }
 
-/// The loop of the ticker: ticks until nobody takes tokens any more; the first tick is now. `mint` makes the token of a number:
-/// tokens are numbered as they go in, from `initial`, and one that is refused has the number of the next. `refused` is told of each
-/// that did not go in, and `pause` waits for the next tick. Returns how many went in, the initial ones among them.
+/// The loop of the ticker: ticks until no caller is left; the first tick is immediate.
+///
+/// `mint` makes the token with a given number. Tokens are numbered from `initial` as they go in; a refused
+/// token and the next one have the same number. `refused` gets the number of each token that did not go in,
+/// and `pause` waits for the next tick. Returns the number of tokens that went in, including the initial
+/// ones.
 pub fn tick<T>(
     bucket: &impl Sender<T>,
     initial: u64,
@@ -85,27 +92,34 @@ struct Token {
     minted: Instant,
 }
 
+impl Token {
+    fn mint(seq: u64) -> Self {
+        Token { message: Message::new(MessageId { producer: 0, seq }), minted: Instant::now() }
+    }
+}
+
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 impl Workload for TokenBucket {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "token_bucket",
-        about: "A ticker puts tokens into a channel at a rate and drops them when it is full; callers take one for each \
-                grant, after an initial burst. Each round checks that no window had more than burst + rate x window.",
-        caveat: "At a rate that the callers wait for, ns/op is the period of the ticker and all channels tie, as they \
-                 should; at a high rate it is the cost of a token.",
+        about: "A ticker puts tokens into a channel at a given rate and drops them while it is full; callers \
+                take one token per grant, after an initial burst. Each round checks that no window had more \
+                than burst + rate x window grants.",
+        caveat: "At a rate for which the callers wait, ns/op is the period of the ticker and all channels \
+                 tie, as they should; at a high rate it is the cost of a token.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec {
                 name: "rate",
-                about: "tokens in a second",
-                kind: Kind::Number { least: 1_000, most: 1_000_000_000 },
+                about: "tokens per second",
+                kind: Kind::Number { min: 1_000, max: 1_000_000_000 },
                 default: "10000000",
             },
             ParamSpec {
                 name: "burst",
-                about: "tokens granted at once at most",
-                kind: Kind::Number { least: 2, most: 65_536 },
+                about: "the most tokens that are granted at once",
+                kind: Kind::Number { min: 2, max: 65_536 },
                 default: "64",
             },
             ParamSpec {
@@ -128,7 +142,8 @@ impl Workload for TokenBucket {
     };
 
     fn messages(params: &Params) -> u64 {
-        // The burst, and then some milliseconds at the rate, but no more tokens than a fast ticker mints in that time.
+        // The burst and then some milliseconds at the rate, but no more tokens than a fast ticker mints in
+        // that time.
         params.number("burst") + (params.number("rate") / 200).clamp(200, 10_000)
     }
 
@@ -139,96 +154,30 @@ impl Workload for TokenBucket {
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
         let callers = params.threads("callers");
-        let burst = params.number("burst");
         let period = period(params);
-        let capacity = Capacity::of(burst as usize - 1);
+        let capacity = Capacity::of(params.number("burst") as usize - 1);
         let held = C::effective_capacity(capacity).slots().expect("a bounded channel stays bounded") as u64;
         let quotas = shares(size.messages, callers);
         let granted: u64 = quotas.iter().sum();
 
         let (bucket, receiver) = C::open::<Token>(capacity)?;
         let receivers = receivers(receiver, callers)?;
-        let mut crew = Crew::new(1 + callers, size)?;
-
-        // The initial burst; the first tick, at the gate, adds the last token of it.
-        for seq in 0..held {
-            let message = Message::new(MessageId { producer: 0, seq });
-            match refill(&bucket, Token { message, minted: Instant::now() }) {
-                Refill::Added => {}
-                Refill::Full => {
-                    return Err(Fault::Capacity { took: seq, declared: held }.into());
-                }
-                Refill::Abandoned => return Err(Fault::EarlyDisconnect { thread: "ticker" }.into()),
-            }
-        }
-        let taking = Holders::new();
-        let receivers: Vec<_> = receivers.into_iter().map(|receiver| taking.hold(receiver)).collect();
-        let ticking = crew.spawn("ticker", move |gate| {
-            let passed = gate.pass();
-            let token =
-                |seq| Token { message: Message::new(MessageId { producer: 0, seq }), minted: Instant::now() };
-            let mut refused = Tally::default();
-            let refuse = |seq| refused += Tally::of_message(MessageId { producer: 0, seq });
-            let added = tick(&bucket, held, token, refuse, || pause(period));
-            let ticks = Ticks { added, refused };
-            (passed, ticks, taking.disconnected("ticker"))
+        let mut group = ThreadGroup::new(1 + callers, size)?;
+        fill(&bucket, held)?;
+        let taking = EndpointCount::new();
+        let calls: Vec<_> =
+            receivers.into_iter().map(|receiver| taking.guard(receiver)).zip(quotas).collect();
+        let ticker =
+            group.spawn("ticker", move |barrier| run_ticker(barrier, &bucket, &taking, held, period))?;
+        let callers = spawn_each(&mut group, "caller", calls, move |barrier, _, (receiver, quota)| {
+            run_caller(barrier, &*receiver, quota, granted)
         })?;
 
-        let mut calling = Vec::with_capacity(callers);
-        for (caller, (receiver, quota)) in receivers.into_iter().zip(quotas).enumerate() {
-            // The tokens that are granted are the first ones, since a channel is a queue. Numbers beyond them are known
-            // to the ledger, so that a lost token is found by its own gap and not by the next one's number.
-            calling.push(crew.spawn(format!("caller {caller}"), move |gate| {
-                let mut ledger = Ledger::new(&[2 * granted]);
-                let mut grants = Vec::with_capacity(quota as usize);
-                let passed = gate.pass();
-                for _ in 0..quota {
-                    let asked = Instant::now();
-                    let Ok(token) = receiver.recv() else {
-                        return Err(Fault::EarlyDisconnect { thread: "caller" });
-                    };
-                    ledger.record(&token.message);
-                    grants.push(asked.max(token.minted));
-                    token.message.settle();
-                }
-                Ok((passed, Instant::now(), ledger, grants))
-            })?);
-        }
-
-        let ended = crew.join()?;
-        let (moment, ticks, told) = ticking.result();
-        let (mut opened, mut closed) = (moment, moment);
-        let mut ledgers = Vec::with_capacity(callers);
-        let mut grants = Vec::with_capacity(granted as usize);
-        for member in calling {
-            let (began, ended, ledger, own_grants) = member.result()?;
-            opened = opened.min(began);
-            closed = closed.max(ended);
-            ledgers.push(ledger);
-            grants.extend(own_grants);
-        }
-        told?;
-        let deliveries = Deliveries::join(ledgers)?;
-        balanced(deliveries.undelivered(&[ticks.added]) + ticks.refused, ended.dropped)?;
-        deliveries.complete(&[granted])?;
-        let left = ticks.added.saturating_sub(granted);
-        if left > held {
-            return Err(Fault::Capacity { took: left, declared: held }.into());
-        }
-        within_rate(&mut grants, held + 1, period)?;
-
-        let elapsed = closed - opened;
-        Ok(Round {
-            messages: deliveries.count(),
-            elapsed,
-            usage: ended.usage,
-            allocations: ended.allocations,
-            latency: None,
-            figures: vec![
-                Figure { name: "tokens granted in a second", value: granted as f64 / elapsed.as_secs_f64() },
-                Figure { name: "tokens dropped at a full bucket", value: ticks.refused.count as f64 },
-            ],
-        })
+        let totals = group.join()?;
+        let ticker = ticker.result();
+        let callers =
+            callers.into_iter().map(GroupThread::result).collect::<Result<_, DeliveryViolation>>()?;
+        verify_grants(totals, ticker, callers, &Bound { held, granted, period })
     }
 }
 
@@ -237,27 +186,157 @@ fn period(params: &Params) -> Duration {
     Duration::from_nanos(NANOS_PER_SECOND.div_ceil(params.number("rate")))
 }
 
-/// What a ticker did.
-#[derive(Clone, Copy, Debug)]
-struct Ticks {
-    /// Tokens that went into the bucket, the initial ones among them.
-    added: u64,
-    /// Tokens that found it full, and the last one, which found nobody.
-    refused: Tally,
+/// Puts the initial burst into the bucket. The first tick, right after the start barrier, adds its last
+/// token.
+///
+/// # Errors
+///
+/// [`DeliveryViolation::Capacity`] when the bucket holds fewer than `held` tokens,
+/// [`DeliveryViolation::EarlyDisconnect`] when it reports that the callers are gone.
+fn fill(bucket: &impl Sender<Token>, held: u64) -> Result<(), DeliveryViolation> {
+    for seq in 0..held {
+        match refill(bucket, Token::mint(seq)) {
+            Refill::Added => {}
+            Refill::Full => return Err(DeliveryViolation::Capacity { took: seq, declared: held }),
+            Refill::Abandoned => return Err(DeliveryViolation::EarlyDisconnect { thread: "ticker" }),
+        }
+    }
+    Ok(())
 }
 
-/// Checks every window between two grants: at most `burst` and one for each `period` in it.
+/// What the ticker did.
+#[derive(Clone, Debug)]
+struct Ticked {
+    /// The moment at which it left the start barrier.
+    started: Instant,
+    /// Tokens that went into the bucket, including the initial ones.
+    added: u64,
+    /// Tokens that found the bucket full, and the last one, which found no caller.
+    refused: Tally,
+    /// The check of the disconnect that ended it.
+    disconnect: Result<(), DeliveryViolation>,
+}
+
+#[inline]
+fn run_ticker(
+    barrier: &StartBarrier,
+    bucket: &impl Sender<Token>,
+    taking: &EndpointCount,
+    initial: u64,
+    period: Duration,
+) -> Ticked {
+    let started = barrier.wait();
+    let mut refused = Tally::default();
+    let refuse = |seq| refused += Tally::from_id(MessageId { producer: 0, seq });
+    let added = tick(bucket, initial, Token::mint, refuse, || pause(period));
+    Ticked { started, added, refused, disconnect: taking.check_disconnect("ticker") }
+}
+
+/// What a caller that got its quota did.
+#[derive(Debug)]
+struct Called {
+    /// The moment at which it left the start barrier.
+    started: Instant,
+    /// The moment after its last grant.
+    finished: Instant,
+    /// The tokens that it took.
+    ledger: Ledger,
+    /// For each grant, a moment before it: the later of the token's minting and the request.
+    grants: Vec<Instant>,
+}
+
+/// Takes `quota` of the round's `granted` tokens.
 ///
-/// The grants from `i` to `j` in order of time are within the bound if `(j - i + 1 - burst) * period <= t_j - t_i`, so it
-/// is enough to keep the best `i` so far: linear after the sort.
-fn within_rate(grants: &mut [Instant], burst: u64, period: Duration) -> Result<(), Fault> {
+/// # Errors
+///
+/// [`DeliveryViolation::EarlyDisconnect`] when the channel reports that the ticker is gone.
+#[inline]
+fn run_caller(
+    barrier: &StartBarrier,
+    receiver: &impl Receiver<Token>,
+    quota: u64,
+    granted: u64,
+) -> Result<Called, DeliveryViolation> {
+    // The granted tokens are the first ones, since a channel is a queue. The ledger also knows numbers beyond
+    // them, so that a lost token shows as a gap and not as an unknown number.
+    let mut ledger = Ledger::new(&[2 * granted]);
+    let mut grants = Vec::with_capacity(quota as usize);
+    let started = barrier.wait();
+    for _ in 0..quota {
+        let asked = Instant::now();
+        let Ok(token) = receiver.recv() else {
+            return Err(DeliveryViolation::EarlyDisconnect { thread: "caller" });
+        };
+        ledger.record(&token.message);
+        grants.push(asked.max(token.minted));
+        token.message.acknowledge();
+    }
+    Ok(Called { started, finished: Instant::now(), ledger, grants })
+}
+
+/// What a round has to keep to.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    /// Tokens that the bucket holds.
+    held: u64,
+    /// Tokens that the callers take.
+    granted: u64,
+    /// The time between two ticks.
+    period: Duration,
+}
+
+fn verify_grants(
+    totals: GroupTotals,
+    ticker: Ticked,
+    callers: Vec<Called>,
+    bound: &Bound,
+) -> Result<Round, RoundError> {
+    let &Bound { held, granted, period } = bound;
+    let (mut opened, mut closed) = (ticker.started, ticker.started);
+    let mut ledgers = Vec::with_capacity(callers.len());
+    let mut grants = Vec::with_capacity(granted as usize);
+    for called in callers {
+        opened = opened.min(called.started);
+        closed = closed.max(called.finished);
+        ledgers.push(called.ledger);
+        grants.extend(called.grants);
+    }
+    ticker.disconnect?;
+    let deliveries = Deliveries::join(ledgers)?;
+    balanced(deliveries.undelivered(&[ticker.added]) + ticker.refused, totals.dropped)?;
+    deliveries.complete(&[granted])?;
+    let left = ticker.added.saturating_sub(granted);
+    if left > held {
+        return Err(DeliveryViolation::Capacity { took: left, declared: held }.into());
+    }
+    within_rate(&mut grants, held + 1, period)?;
+
+    let elapsed = closed - opened;
+    Ok(Round {
+        messages: deliveries.count(),
+        elapsed,
+        usage: totals.usage,
+        allocations: totals.allocations,
+        latency: None,
+        figures: vec![
+            Figure { name: "tokens granted in a second", value: granted as f64 / elapsed.as_secs_f64() },
+            Figure { name: "tokens dropped at a full bucket", value: ticker.refused.count as f64 },
+        ],
+    })
+}
+
+/// Checks that every window between two grants has at most `burst` grants plus one for each `period` in it.
+///
+/// With the grants in order of time, those from `i` to `j` are within the bound if `(j - i + 1 - burst) *
+/// period <= t_j - t_i`. So it is enough to keep the best `i` so far: linear after the sort.
+fn within_rate(grants: &mut [Instant], burst: u64, period: Duration) -> Result<(), DeliveryViolation> {
     grants.sort_unstable();
     let Some(&origin) = grants.first() else {
         return Ok(());
     };
     let period = period.as_nanos() as i128;
     let since_origin = |moment: Instant| moment.duration_since(origin).as_nanos() as i128;
-    // For a grant at `t` that is the `n`-th: `n * period - t`. A window is over-granted when this grows by more than
+    // For the `n`-th grant, at `t`: `n * period - t`. A window has too many grants if this grows by more than
     // (burst - 1) periods from its first grant to its last.
     let lead = |index: usize| index as i128 * period - since_origin(grants[index]);
     let mut first = 0;
@@ -268,7 +347,11 @@ fn within_rate(grants: &mut [Instant], burst: u64, period: Duration) -> Result<(
         if lead(last) - lead(first) > (burst as i128 - 1) * period {
             let window = grants[last].duration_since(grants[first]);
             let allowed = burst + (window.as_nanos() as i128 / period) as u64;
-            return Err(Fault::OverGranted { granted: (last - first + 1) as u64, window, allowed });
+            return Err(DeliveryViolation::OverGranted {
+                granted: (last - first + 1) as u64,
+                window,
+                allowed,
+            });
         }
     }
     Ok(())
@@ -280,14 +363,14 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_micros(10);
 
-    fn check(micros: &[u64], burst: u64) -> Result<(), Fault> {
+    fn check(micros: &[u64], burst: u64) -> Result<(), DeliveryViolation> {
         let origin = Instant::now();
         let mut grants: Vec<Instant> =
             micros.iter().map(|&micros| origin + Duration::from_micros(micros)).collect();
         within_rate(&mut grants, burst, PERIOD)
     }
 
-    /// The definition itself, for every window.
+    /// The definition, applied to every window.
     fn check_every_window(micros: &[u64], burst: u64) -> bool {
         let mut sorted = micros.to_vec();
         sorted.sort_unstable();
@@ -305,13 +388,16 @@ mod tests {
     }
 
     #[test]
-    fn one_token_too_many_is_found_wherever_it_is() {
+    fn one_token_too_many_is_found_in_any_window() {
         assert!(matches!(
             check(&[0, 0, 0, 9, 20, 30], 3),
-            Err(Fault::OverGranted { granted: 4, allowed: 3, .. })
+            Err(DeliveryViolation::OverGranted { granted: 4, allowed: 3, .. })
         ));
-        assert!(matches!(check(&[0, 40, 80, 80, 80, 80], 3), Err(Fault::OverGranted { granted: 4, .. })));
-        assert!(matches!(check(&[0, 8, 16, 24, 32, 40, 48], 2), Err(Fault::OverGranted { .. })));
+        assert!(matches!(
+            check(&[0, 40, 80, 80, 80, 80], 3),
+            Err(DeliveryViolation::OverGranted { granted: 4, .. })
+        ));
+        assert!(matches!(check(&[0, 8, 16, 24, 32, 40, 48], 2), Err(DeliveryViolation::OverGranted { .. })));
     }
 
     proptest::proptest! {

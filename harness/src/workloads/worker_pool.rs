@@ -1,47 +1,50 @@
 //! `worker_pool`: bounded jobs and results, back-pressure, and a `quit` that loses nothing.
 //!
-//! The pool's coordination ([`Quit`], [`submit`], [`serve`]) is apart from the round that times it, and written on [`crate::sync`]: the
-//! models explore the very code that is measured.
+//! The pool's coordination ([`Quit`], [`submit`], [`serve`]) is separate from the round that times it and
+//! written on [`crate::sync`], so the models explore the very code that is measured.
 //!
-//! How it stops: `quit` is a flag that a worker looks at before each job, so it always finishes the job it has and delivers
-//! its result. A worker that waits for a job is woken because the submitter, seeing the flag, drops its sender; a
-//! submitter that waits in a full channel is woken because the last worker drops its receiver. A worker that waits in a
-//! full results channel is served by the collector, which goes on until every worker is gone.
+//! How the pool stops: `quit` is a flag that a worker reads before each job, so it always finishes the job it
+//! has and delivers its result. A worker that waits for a job is woken because the submitter, which sees the
+//! flag, drops its sender. A submitter that waits in a full channel is woken because the last worker drops
+//! its receiver. A worker that waits in a full results channel is served by the collector, which goes on
+//! until every worker is gone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
+use super::roles::{Received, timed_region};
 use crate::channel::{Capacity, Channel, Receiver, Sender, receivers};
-use crate::crew::{Crew, Member, panic_message};
-use crate::fault::Fault;
-use crate::holders::Holders;
+use crate::endpoints::EndpointCount;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload};
 use crate::params::{Kind, ParamSpec, Params};
 use crate::profile::Profile::{Full, Quick, Standard};
+use crate::size::Size;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering};
-use crate::workload::{
-    Figure, RankedBy, Round, RoundError, Size, Workload, WorkloadInfo, timed_region, work, work_time,
-};
+use crate::thread_group::{GroupThread, GroupTotals, StartBarrier, ThreadGroup, panic_message};
+use crate::violation::DeliveryViolation;
+use crate::work::{work, work_time};
+use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
 
-/// Tells the workers of a pool to stop after their current job.
+/// The flag that makes the workers of a pool stop after their current job.
 #[derive(Clone, Debug)]
 pub struct Quit(Arc<AtomicBool>);
 
 impl Quit {
-    /// Not raised.
+    /// A flag that is not raised.
     #[expect(clippy::new_without_default, reason = "a quit is shared by cloning, never made by default")]
     pub fn new() -> Self {
         Quit(Arc::new(AtomicBool::new(false)))
     }
 
-    /// Tells all workers.
+    /// Raises the flag for all workers.
     pub fn raise(&self) {
-        // Pairs with the Acquire load in `raised`: whoever sees the flag sees what was done before it was raised.
+        // Pairs with the Acquire load in `raised`: a thread that sees the flag sees what was done before it
+        // was raised.
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether it was raised.
+    /// Whether the flag is raised.
     #[inline]
     pub fn raised(&self) -> bool {
         // Pairs with the Release store in `raise`.
@@ -49,29 +52,30 @@ impl Quit {
     }
 }
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<R> {
+pub enum JobOutcome<R> {
     /// Done, with its value.
     Done(R),
-    /// The job said that it failed, and why.
+    /// The job reported a failure, with this reason.
     Failed(String),
-    /// The job panicked, and what the panic said. The worker goes on.
+    /// The job panicked with this message. The worker goes on.
     Panicked(String),
 }
 
 /// Why a worker stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// It was told to quit.
+    /// The quit flag was raised.
     Quit,
-    /// Every job was done and no more will come.
+    /// Every job is done and no more will come.
     NoMoreJobs,
-    /// Nobody takes results any more.
+    /// The collector is gone.
     NoCollector,
 }
 
-/// The loop of one worker: takes jobs and delivers what `run` makes of them until there are no more or `quit` is raised.
+/// The loop of one worker: takes jobs, runs them with `run` and sends the results, until there are no more
+/// jobs or `quit` is raised.
 ///
 /// A job that was taken is run and its result is sent, whatever happens meanwhile.
 pub fn serve<J, R>(
@@ -91,17 +95,17 @@ pub fn serve<J, R>(
     Stopped::Quit
 }
 
-/// What a submitter did.
+/// The result of a submitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Submitted {
-    /// Jobs made; the channel accepted all of them, but for the last one after a disconnect.
+    /// Jobs made. The channel accepted all of them, except for the last one before a disconnect.
     pub made: u64,
-    /// Whether it was told that every worker is gone.
+    /// Whether the channel reported that every worker is gone.
     pub disconnected: bool,
 }
 
-/// The loop of the submitter: makes and submits `count` jobs, or as many as it can until `quit` is raised or the workers are
-/// gone. `accepted` is told how many there are after each.
+/// The loop of the submitter: makes and submits `count` jobs, or fewer if `quit` is raised or the workers are
+/// gone. Calls `accepted` after each with the number of jobs so far.
 pub fn submit<J>(
     jobs: &impl Sender<J>,
     count: u64,
@@ -121,12 +125,12 @@ pub fn submit<J>(
     Submitted { made: count, disconnected: false }
 }
 
-/// Runs a job that may fail or panic; either is an outcome, and not the end of the worker.
-pub fn outcome<R>(job: impl FnOnce() -> Result<R, String>) -> Outcome<R> {
+/// Runs a job. A failure or a panic is an outcome and does not end the worker.
+pub fn outcome<R>(job: impl FnOnce() -> Result<R, String>) -> JobOutcome<R> {
     match catch_unwind(AssertUnwindSafe(job)) {
-        Ok(Ok(value)) => Outcome::Done(value),
-        Ok(Err(reason)) => Outcome::Failed(reason),
-        Err(panic) => Outcome::Panicked(panic_message(&*panic)),
+        Ok(Ok(value)) => JobOutcome::Done(value),
+        Ok(Err(reason)) => JobOutcome::Failed(reason),
+        Err(panic) => JobOutcome::Panicked(panic_message(&*panic)),
     }
 }
 
@@ -134,29 +138,29 @@ pub fn outcome<R>(job: impl FnOnce() -> Result<R, String>) -> Outcome<R> {
 #[derive(Debug)]
 pub struct WorkerPool;
 
-/// Of each so many jobs one fails.
+/// One job in this many fails.
 const FAILING: u64 = 128;
-/// Of each so many jobs one panics. Unwinding takes microseconds, so few do.
+/// One job in this many panics. Unwinding takes microseconds, so few jobs do.
 const PANICKING: u64 = 1024;
-/// The submitter looks at the back-pressure after each so many jobs.
-const LOOK: u64 = 64;
+/// The submitter checks the back-pressure once in this many jobs.
+const BACK_PRESSURE_INTERVAL: u64 = 64;
 
-/// What a worker delivers.
+/// The result that a worker sends.
 #[derive(Debug)]
 struct Delivery {
     job: Message,
     worker: usize,
-    outcome: Outcome<u64>,
+    outcome: JobOutcome<u64>,
 }
 
-/// What the job of this id has to give: every kind of outcome occurs in every round.
-fn expected(seq: u64) -> Outcome<u64> {
+/// The expected outcome of job `seq`. Every kind of outcome occurs in every round.
+fn expected(seq: u64) -> JobOutcome<u64> {
     if seq % PANICKING == 1 {
-        Outcome::Panicked("a job that panics".to_owned())
+        JobOutcome::Panicked("a job that panics".to_owned())
     } else if seq % FAILING == 2 {
-        Outcome::Failed("a job that fails".to_owned())
+        JobOutcome::Failed("a job that fails".to_owned())
     } else {
-        Outcome::Done(seq.wrapping_mul(3))
+        JobOutcome::Done(seq.wrapping_mul(3))
     }
 }
 
@@ -164,34 +168,34 @@ fn expected(seq: u64) -> Outcome<u64> {
 fn run(id: MessageId, steps: u64) -> Result<u64, String> {
     work(steps);
     match expected(id.seq) {
-        Outcome::Done(value) => Ok(value),
-        Outcome::Failed(reason) => Err(reason),
-        // Unwinds without the panic hook, which would print a report for each of thousands.
-        Outcome::Panicked(message) => resume_unwind(Box::new(message)),
+        JobOutcome::Done(value) => Ok(value),
+        JobOutcome::Failed(reason) => Err(reason),
+        // Unwinds without the panic hook, which would print a report for each of thousands of jobs.
+        JobOutcome::Panicked(message) => resume_unwind(Box::new(message)),
     }
 }
 
 impl Workload for WorkerPool {
     const INFO: WorkloadInfo = WorkloadInfo {
         name: "worker_pool",
-        about: "A submitter, W workers, a collector; jobs and results in channels of the same capacity. One job in 128 \
-                fails and one in 1,024 panics: each is a result. With quit=half the pool is told to stop half-way, and \
-                the time until the last worker has stopped is the drain.",
-        caveat: "Jobs are equally long. A failed job allocates its reason and a panic unwinds: some nanoseconds of each \
-                 op, the same for all channels.",
+        about: "A submitter, W workers and a collector; jobs and results go through channels of the same \
+                capacity. One job in 128 fails and one in 1,024 panics, and each is a result. With quit=half \
+                the pool is told to stop halfway; the time until the last worker has stopped is the drain.",
+        caveat: "All jobs are equally long. A failed job allocates its reason and a panic unwinds, which \
+                 adds some nanoseconds to each op, the same for all channels.",
         ranked_by: RankedBy::Time,
         params: &[
             ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {
                 name: "capacity",
-                about: "jobs, and results, that wait at most",
+                about: "jobs that each of the two channels holds",
                 kind: Kind::Capacity,
                 default: "64",
             },
             ParamSpec {
                 name: "work",
-                about: "steps of integer work (about 1 ns each) in each job",
-                kind: Kind::Number { least: 0, most: 1_000_000 },
+                about: "steps of integer work (about 1 ns each) per job",
+                kind: Kind::Number { min: 0, max: 1_000_000 },
                 default: "0",
             },
             ParamSpec {
@@ -229,166 +233,279 @@ impl Workload for WorkerPool {
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
-        let workers = params.threads("workers");
-        let steps = params.number("work");
-        let capacity = params.capacity().expect("the workload declares a capacity");
-        let share = size.messages;
-        let quit_after = (params.choice("quit") == "half").then_some((share / 2).max(1));
-        // What the two channels, the workers and the collector can hold; `None` when the channels hold any number.
-        let room = C::effective_capacity(capacity).slots().map(|slots| 2 * slots as u64 + workers as u64 + 1);
-
-        let (job_sender, job_receiver) = C::open::<Message>(capacity)?;
-        let job_receivers = receivers(job_receiver, workers)?;
-        let (result_sender, result_receiver) = C::open::<Delivery>(capacity)?;
+        let pool = Pool::from_params::<C>(params, size);
+        let (job_sender, job_receiver) = C::open::<Message>(pool.capacity)?;
+        let job_receivers = receivers(job_receiver, pool.workers)?;
+        let (result_sender, result_receiver) = C::open::<Delivery>(pool.capacity)?;
         let quit = Quit::new();
         let collected = Arc::new(AtomicU64::new(0));
-        let (submitting, taking, delivering) = (Holders::new(), Holders::new(), Holders::new());
-        let mut crew = Crew::new(1 + workers + 1, size)?;
+        let (submitting, taking, delivering) =
+            (EndpointCount::new(), EndpointCount::new(), EndpointCount::new());
+        let mut group = ThreadGroup::new(1 + pool.workers + 1, size)?;
 
-        let mut serving = Vec::with_capacity(workers);
-        for (worker, jobs) in job_receivers.into_iter().enumerate() {
-            let (jobs, results) = (taking.hold(jobs), delivering.hold(result_sender.clone()));
+        let mut workers = Vec::with_capacity(pool.workers);
+        for (index, jobs) in job_receivers.into_iter().enumerate() {
+            let (jobs, results) = (taking.guard(jobs), delivering.guard(result_sender.clone()));
             let (quit, submitting) = (quit.clone(), submitting.clone());
-            serving.push(crew.spawn(format!("worker {worker}"), move |gate| {
-                let mut done = Ledger::new(&[share]);
-                let passed = gate.pass();
-                let stopped = serve(&*jobs, &*results, &quit, |job| {
-                    let outcome = match done.record(&job) {
-                        Some(id) => outcome(|| run(id, steps)),
-                        None => Outcome::Failed("a faulty delivery, which the ledger names".to_owned()),
-                    };
-                    Delivery { job, worker, outcome }
-                });
-                let told = match stopped {
-                    Stopped::Quit => Ok(()),
-                    Stopped::NoMoreJobs => submitting.disconnected("worker"),
-                    // The collector outlives the workers.
-                    Stopped::NoCollector => Err(Fault::EarlyDisconnect { thread: "worker" }),
-                };
-                (passed, told, done, Instant::now())
+            workers.push(group.spawn(format!("worker {index}"), move |barrier| {
+                pool.work(barrier, index, &*jobs, &*results, &quit, &submitting)
             })?);
         }
         drop(result_sender);
-
-        let submitter = crew.spawn("submitter", {
-            let jobs = submitting.hold(job_sender);
+        let jobs = submitting.guard(job_sender);
+        let submitter = group.spawn("submitter", {
             let (quit, collected) = (quit.clone(), Arc::clone(&collected));
-            move |gate| {
-                let passed = gate.pass();
-                let mut jam = None;
-                let make = |seq| Message::new(MessageId { producer: 0, seq });
-                let submitted = submit(&*jobs, share, &quit, make, |accepted| {
-                    if let Some(room) = room
-                        && accepted % LOOK == 1
-                    {
-                        // Relaxed: see the collector's store.
-                        let in_flight = accepted.saturating_sub(collected.load(Ordering::Relaxed));
-                        if in_flight > room {
-                            jam.get_or_insert(Fault::NoBackPressure { in_flight, limit: room });
-                        }
-                    }
-                });
-                let told = if submitted.disconnected {
-                    // Right when the workers have quit; else they are still there.
-                    taking.disconnected("submitter")
-                } else {
-                    Ok(())
-                };
-                (passed, submitted.made, told, jam)
-            }
+            move |barrier| pool.submit(barrier, &*jobs, &quit, &collected, &taking)
         })?;
-
-        let collecting = crew.spawn("collector", {
+        let collector = group.spawn("collector", {
             let quit = quit.clone();
-            move |gate| {
-                let mut results = Ledger::with_ways(&[share], workers);
-                let passed = gate.pass();
-                let mut wrong = None;
-                let mut last = passed;
-                let mut quit_raised = None;
-                while let Ok(delivery) = result_receiver.recv() {
-                    if let Some(id) = results.record_by(&delivery.job, delivery.worker)
-                        && delivery.outcome != expected(id.seq)
-                    {
-                        wrong.get_or_insert(Fault::WrongResult(id));
-                    }
-                    delivery.job.settle();
-                    // Relaxed: only the count matters. It is behind by one job at most, the one that `room` grants to the
-                    // collector: the next receive publishes it.
-                    collected.store(results.delivered_by_ways(), Ordering::Relaxed);
-                    if quit_after.is_some_and(|after| results.delivered_by_ways() >= after) {
-                        let now = Instant::now();
-                        quit_raised.get_or_insert(now);
-                        quit.raise();
-                        last = now;
-                    }
-                }
-                (passed, results, delivering.disconnected("collector"), wrong, last, quit_raised)
-            }
+            move |barrier| pool.collect(barrier, &result_receiver, &quit, &collected, &delivering)
         })?;
 
-        let ended = crew.join()?;
-        let (submitter_passed, made, submitter_told, jam) = submitter.result();
-        let (collector_passed, results, collector_told, wrong, last_after_quit, quit_raised) =
-            collecting.result();
-        let mut passed = vec![submitter_passed, collector_passed];
-        let mut done = Vec::with_capacity(workers);
-        let mut workers_told = Ok(());
-        let mut last_stopped = collector_passed;
-        for (moment, told, ledger, stopped) in serving.into_iter().map(Member::result) {
-            passed.push(moment);
-            workers_told = workers_told.and(told);
-            last_stopped = last_stopped.max(stopped);
-            done.push(ledger);
+        let totals = group.join()?;
+        let (submitter, collector) = (submitter.result(), collector.result());
+        let workers = workers.into_iter().map(GroupThread::result).collect();
+        pool.verify(totals, submitter, workers, collector)
+    }
+}
+
+/// What one round's threads have to do.
+#[derive(Clone, Copy, Debug)]
+struct Pool {
+    workers: usize,
+    /// Steps of work per job.
+    steps: u64,
+    /// Jobs to submit.
+    jobs: u64,
+    /// The capacity of each of the two channels.
+    capacity: Capacity,
+    /// The capacity that the channel really gives.
+    effective: Capacity,
+    /// The number of results after which the pool is told to quit.
+    quit_after: Option<u64>,
+}
+
+/// What a worker saw.
+#[derive(Debug)]
+struct Worker {
+    /// The moment at which it left the start barrier.
+    started: Instant,
+    /// The moment at which it stopped.
+    stopped: Instant,
+    /// The check of the disconnect that ended it, if one did.
+    disconnect: Result<(), DeliveryViolation>,
+    /// The jobs that it took.
+    done: Ledger,
+}
+
+/// What the submitter saw.
+#[derive(Debug)]
+struct Submitter {
+    /// The moment at which it left the start barrier.
+    started: Instant,
+    /// Jobs made.
+    made: u64,
+    /// The check of the disconnect that ended it, if one did.
+    disconnect: Result<(), DeliveryViolation>,
+    /// The first lack of back-pressure.
+    jam: Option<DeliveryViolation>,
+}
+
+/// What the collector saw.
+#[derive(Debug)]
+struct Collector {
+    received: Received,
+    /// The first result that is not the expected one.
+    wrong_result: Option<DeliveryViolation>,
+    /// The moment at which it raised the quit flag.
+    quit_raised: Option<Instant>,
+    /// The moment of its last result after that; of its start before.
+    last_after_quit: Instant,
+}
+
+impl Pool {
+    fn from_params<C: Channel>(params: &Params, size: Size) -> Self {
+        let capacity = params.capacity().expect("the workload declares a capacity");
+        Pool {
+            workers: params.threads("workers"),
+            steps: params.number("work"),
+            jobs: size.messages,
+            capacity,
+            effective: C::effective_capacity(capacity),
+            quit_after: (params.choice("quit") == "half").then_some((size.messages / 2).max(1)),
+        }
+    }
+
+    /// The messages that the two channels, the workers and the collector can hold; `None` if the channels are
+    /// unbounded.
+    fn room(&self) -> Option<u64> {
+        self.effective.slots().map(|slots| 2 * slots as u64 + self.workers as u64 + 1)
+    }
+
+    /// The thread of one worker.
+    #[inline]
+    fn work(
+        self,
+        barrier: &StartBarrier,
+        worker: usize,
+        jobs: &impl Receiver<Message>,
+        results: &impl Sender<Delivery>,
+        quit: &Quit,
+        submitting: &EndpointCount,
+    ) -> Worker {
+        let steps = self.steps;
+        let mut done = Ledger::new(&[self.jobs]);
+        let started = barrier.wait();
+        let stopped = serve(jobs, results, quit, |job| {
+            let outcome = match done.record(&job) {
+                Some(id) => outcome(|| run(id, steps)),
+                None => JobOutcome::Failed("a faulty delivery, which the ledger names".to_owned()),
+            };
+            Delivery { job, worker, outcome }
+        });
+        let disconnect = match stopped {
+            Stopped::Quit => Ok(()),
+            Stopped::NoMoreJobs => submitting.check_disconnect("worker"),
+            // The collector outlives the workers.
+            Stopped::NoCollector => Err(DeliveryViolation::EarlyDisconnect { thread: "worker" }),
+        };
+        Worker { started, stopped: Instant::now(), disconnect, done }
+    }
+
+    /// The thread of the submitter.
+    #[inline]
+    fn submit(
+        self,
+        barrier: &StartBarrier,
+        jobs: &impl Sender<Message>,
+        quit: &Quit,
+        collected: &AtomicU64,
+        taking: &EndpointCount,
+    ) -> Submitter {
+        let room = self.room();
+        let started = barrier.wait();
+        let mut jam = None;
+        let make = |seq| Message::new(MessageId { producer: 0, seq });
+        let submitted = submit(jobs, self.jobs, quit, make, |accepted| {
+            if let Some(room) = room
+                && accepted % BACK_PRESSURE_INTERVAL == 1
+            {
+                // Relaxed: see the collector's store.
+                let in_flight = accepted.saturating_sub(collected.load(Ordering::Relaxed));
+                if in_flight > room {
+                    jam.get_or_insert(DeliveryViolation::NoBackPressure { in_flight, limit: room });
+                }
+            }
+        });
+        // Right if the workers have quit; otherwise they are still there.
+        let disconnect = if submitted.disconnected { taking.check_disconnect("submitter") } else { Ok(()) };
+        Submitter { started, made: submitted.made, disconnect, jam }
+    }
+
+    /// The thread of the collector.
+    #[inline]
+    fn collect(
+        self,
+        barrier: &StartBarrier,
+        results: &impl Receiver<Delivery>,
+        quit: &Quit,
+        collected: &AtomicU64,
+        delivering: &EndpointCount,
+    ) -> Collector {
+        let quit_after = self.quit_after;
+        let mut ledger = Ledger::with_paths(&[self.jobs], self.workers);
+        let started = barrier.wait();
+        let mut wrong_result = None;
+        let mut last_after_quit = started;
+        let mut quit_raised = None;
+        while let Ok(delivery) = results.recv() {
+            if let Some(id) = ledger.record_on_path(&delivery.job, delivery.worker)
+                && delivery.outcome != expected(id.seq)
+            {
+                wrong_result.get_or_insert(DeliveryViolation::WrongResult(id));
+            }
+            delivery.job.acknowledge();
+            // Relaxed: only the number matters. It lags by at most one job, which `room` grants to the
+            // collector: the next receive publishes it.
+            collected.store(ledger.delivered_on_paths(), Ordering::Relaxed);
+            if quit_after.is_some_and(|after| ledger.delivered_on_paths() >= after) {
+                let now = Instant::now();
+                quit_raised.get_or_insert(now);
+                quit.raise();
+                last_after_quit = now;
+            }
+        }
+        let received = Received { started, disconnect: delivering.check_disconnect("collector"), ledger };
+        Collector { received, wrong_result, quit_raised, last_after_quit }
+    }
+
+    fn verify(
+        self,
+        totals: GroupTotals,
+        submitter: Submitter,
+        workers: Vec<Worker>,
+        collector: Collector,
+    ) -> Result<Round, RoundError> {
+        let Collector { received, wrong_result, quit_raised, last_after_quit } = collector;
+        let mut starts = vec![submitter.started, received.started];
+        let mut last_stopped = received.started;
+        let mut workers_disconnect = Ok(());
+        let mut done = Vec::with_capacity(self.workers);
+        for worker in workers {
+            starts.push(worker.started);
+            last_stopped = last_stopped.max(worker.stopped);
+            workers_disconnect = workers_disconnect.and(worker.disconnect);
+            done.push(worker.done);
         }
 
-        // A disconnect that is none is why messages are missing; then the ledgers, which name the message that a wrong result
-        // or a jam comes from.
-        collector_told.and(workers_told).and(submitter_told)?;
+        // An early disconnect explains missing messages, so it comes first; then the ledgers, which name the
+        // message behind a wrong result or a jam.
+        received.disconnect.and(workers_disconnect).and(submitter.disconnect)?;
         let done = Deliveries::join(done)?;
-        let results = Deliveries::join([results])?;
-        // Also of jobs that were submitted and never taken: they are dropped with their channel.
-        balanced(results.undelivered(&[made]), ended.dropped)?;
+        let results = Deliveries::join([received.ledger])?;
+        // Includes jobs that were submitted and never taken: they are dropped with their channel.
+        balanced(results.undelivered(&[submitter.made]), totals.dropped)?;
         // A channel is a queue, so the jobs that were done are the first ones, however many those are.
-        let taken = if quit_after.is_some() { done.count() } else { share };
+        let taken = if self.quit_after.is_some() { done.count() } else { self.jobs };
         done.complete(&[taken])?;
         results.complete(&[taken])?;
-        if let Some(fault) = wrong.or(jam) {
-            return Err(fault.into());
+        if let Some(violation) = wrong_result.or(submitter.jam) {
+            return Err(violation.into());
         }
-        let elapsed = match quit_after {
-            None => timed_region(passed, results.last()),
+        let elapsed = match self.quit_after {
+            None => timed_region(starts, results.last()),
             Some(after) => {
-                quit_was_heard(taken.saturating_sub(after), C::effective_capacity(capacity), workers)?;
-                timed_region(passed, Some(last_after_quit))
+                check_quit(taken.saturating_sub(after), self.effective, self.workers)?;
+                timed_region(starts, Some(last_after_quit))
             }
         };
-        let mut figures =
-            vec![Figure { name: "jobs made and never taken", value: made.saturating_sub(taken) as f64 }];
+        let never_taken = submitter.made.saturating_sub(taken);
+        let mut figures = vec![Figure { name: "jobs made and never taken", value: never_taken as f64 }];
         if let Some(raised) = quit_raised {
-            // 0 when all jobs were done, and the workers gone, before half of the results were collected.
+            // 0 if all jobs were done, and the workers gone, before half of the results were collected.
             let drain = last_stopped.saturating_duration_since(raised);
             figures.push(Figure { name: "drain after quit (ns)", value: drain.as_nanos() as f64 });
         }
         Ok(Round {
             messages: results.count(),
             elapsed,
-            usage: ended.usage,
-            allocations: ended.allocations,
+            usage: totals.usage,
+            allocations: totals.allocations,
             latency: None,
             figures,
         })
     }
 }
 
-/// Quit is heard: no more results came after it than were under way. These are the queued ones and one for each worker
-/// (being sent, or of a job that it took just before); one more for each is granted, since a raised flag takes a moment
-/// to be seen.
-fn quit_was_heard(results: u64, capacity: Capacity, workers: usize) -> Result<(), Fault> {
+/// Checks that the workers obeyed the quit flag: no more results came after it than were in flight.
+///
+/// In flight are the queued results and one for each worker (being sent, or of a job that it took just
+/// before). One more for each worker is granted, since a raised flag takes a moment to become visible.
+fn check_quit(results: u64, capacity: Capacity, workers: usize) -> Result<(), DeliveryViolation> {
     match capacity.slots() {
         Some(slots) => {
             let limit = slots as u64 + 2 * workers as u64;
-            if results > limit { Err(Fault::QuitIgnored { results, limit }) } else { Ok(()) }
+            if results > limit { Err(DeliveryViolation::QuitIgnored { results, limit }) } else { Ok(()) }
         }
         None => Ok(()),
     }
@@ -401,24 +518,24 @@ mod tests {
     #[test]
     fn every_outcome_occurs_in_a_small_round() {
         let outcomes: Vec<_> = (0..4).map(expected).collect();
-        assert!(matches!(outcomes[1], Outcome::Panicked(_)));
-        assert!(matches!(outcomes[2], Outcome::Failed(_)));
-        assert!(matches!(outcomes[3], Outcome::Done(9)));
+        assert!(matches!(outcomes[1], JobOutcome::Panicked(_)));
+        assert!(matches!(outcomes[2], JobOutcome::Failed(_)));
+        assert!(matches!(outcomes[3], JobOutcome::Done(9)));
     }
 
     #[test]
     fn a_panic_is_an_outcome_with_its_message() {
         let id = MessageId { producer: 0, seq: 1 };
-        assert_eq!(outcome(|| run(id, 0)), Outcome::Panicked("a job that panics".to_owned()));
+        assert_eq!(outcome(|| run(id, 0)), JobOutcome::Panicked("a job that panics".to_owned()));
     }
 
     #[test]
-    fn a_quit_that_is_not_heard_is_a_fault() {
-        assert_eq!(quit_was_heard(66, Capacity::of(64), 1), Ok(()));
+    fn too_many_results_after_quit_are_a_violation() {
+        assert_eq!(check_quit(66, Capacity::of(64), 1), Ok(()));
         assert_eq!(
-            quit_was_heard(67, Capacity::of(64), 1),
-            Err(Fault::QuitIgnored { results: 67, limit: 66 })
+            check_quit(67, Capacity::of(64), 1),
+            Err(DeliveryViolation::QuitIgnored { results: 67, limit: 66 })
         );
-        assert_eq!(quit_was_heard(1_000, Capacity::Unbounded, 1), Ok(()));
+        assert_eq!(check_quit(1_000, Capacity::Unbounded, 1), Ok(()));
     }
 }

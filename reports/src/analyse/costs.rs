@@ -68,7 +68,7 @@ fn percentiles(rounds: &[&Measured]) -> Option<Percentiles> {
         all.len().checked_add(own.len())?;
         all += own;
     }
-    (!all.is_empty()).then(|| Percentiles::of(&all))
+    (!all.is_empty()).then(|| Percentiles::from_histogram(&all))
 }
 
 fn named(values: impl Iterator<Item = (String, f64)>) -> BTreeMap<String, f64> {

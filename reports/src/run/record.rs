@@ -112,7 +112,7 @@ impl By {
     pub fn of(self, round: &RoundLine) -> Option<f64> {
         let measured = &round.measured;
         let value = match self {
-            By::Latency => Percentiles::of(&latency(measured)?).p99? as f64,
+            By::Latency => Percentiles::from_histogram(&latency(measured)?).p99? as f64,
             By::Throughput => measured.ns_per_op(),
             By::Cpu => measured.cpu_ns_per_op()?,
         };

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::erased::Chosen;
-use harness::crew::panic_message;
+use harness::thread_group::panic_message;
 use harness::verify::ThreadSteps;
 
 /// A scenario that takes longer hangs: a hundred times what it usually takes, for the sake of machines that do much else.

@@ -31,7 +31,7 @@ use harness::channel::{
     Capability, Channel, Info, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError,
     TrySendError,
 };
-use harness::crew::{Crew, CrewError};
+use harness::thread_group::{ThreadGroup, ThreadGroupError};
 use harness::workload::Size;
 
 /// A message that carries a number and can tell whether it was damaged.
@@ -178,7 +178,7 @@ pub enum Recorded {
     /// Every thread came to its end, in each repetition.
     Ended(Vec<History>),
     /// Some thread did not; the history of that repetition, and why.
-    Cut(History, CrewError),
+    Cut(History, ThreadGroupError),
     /// The machine could not run it: no failure of the channel.
     NotRun(String),
 }
@@ -247,26 +247,30 @@ fn run<C: Channel, T: Carried>(
             thread.push(hands);
         }
     }
-    let mut crew = Crew::new(threads, Size { deadline, ..Size::of(1) }).map_err(|error| error.to_string())?;
+    let mut group = ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) })
+        .map_err(|error| error.to_string())?;
     for (thread, hands) in of_threads.into_iter().enumerate() {
         let (script, shared) = (scenario.scripts[thread].clone(), Arc::clone(&shared));
-        crew.spawn(format!("thread {thread}"), move |gate| {
-            gate.pass();
-            for (repetition, hands) in hands.into_iter().enumerate() {
-                if !shared.meet(repetition) {
-                    return;
+        group
+            .spawn(format!("thread {thread}"), move |barrier| {
+                barrier.wait();
+                for (repetition, hands) in hands.into_iter().enumerate() {
+                    if !shared.meet(repetition) {
+                        return;
+                    }
+                    play(&script, hands, &shared.stamps, &shared.slots[thread][repetition]);
                 }
-                play(&script, hands, &shared.stamps, &shared.slots[thread][repetition]);
-            }
-        })
-        .map_err(|error| error.to_string())?;
+            })
+            .map_err(|error| error.to_string())?;
     }
     let slots = C::effective_capacity(scenario.capacity).slots();
-    match crew.join() {
+    match group.join() {
         Ok(_) => {
             Ok(Recorded::Ended((0..repetitions).map(|one| history(scenario, slots, &shared, one)).collect()))
         }
-        Err(error @ (CrewError::NotPlaced(_) | CrewError::NotStarted { .. })) => Err(error.to_string()),
+        Err(error @ (ThreadGroupError::NotPlaced(_) | ThreadGroupError::NotStarted { .. })) => {
+            Err(error.to_string())
+        }
         Err(error) => {
             // Relaxed: only the fact matters.
             shared.abandoned.store(true, Ordering::Relaxed);

@@ -144,7 +144,7 @@ fn a_hang_is_cut_and_tells_what_is_pending() {
         ],
     };
     match record::<MutexDeque>(&MutexDeque::INFO, &scenario, 3, Duration::from_millis(300)) {
-        Recorded::Cut(history, CrewError::Hung { threads, .. }) => {
+        Recorded::Cut(history, ThreadGroupError::Hung { threads, .. }) => {
             let pending: Vec<Operation> =
                 history.operations.iter().copied().filter(|operation| operation.answer.is_none()).collect();
             assert_eq!(pending.len(), 1, "{history}");

@@ -7,7 +7,7 @@ use super::dice::Dice;
 use super::history::{Action, Answer, History, Operation};
 use super::record::Stamps;
 use harness::channel::{Capability, Capacity, Channel, Info, Receiver, Sender, TryRecvError, receivers};
-use harness::crew::{Crew, CrewError, Member};
+use harness::thread_group::{GroupThread, ThreadGroup, ThreadGroupError};
 use harness::workload::Size;
 
 /// How long a random stream may go on.
@@ -73,22 +73,23 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`CrewError`] when it did not come to its end by the deadline.
+    /// [`ThreadGroupError`] when it did not come to its end by the deadline.
     ///
     /// # Panics
     ///
     /// When the channel lacks what the stream asks for.
-    pub fn record<C: Channel>(&self, deadline: Duration) -> Result<History, CrewError> {
+    pub fn record<C: Channel>(&self, deadline: Duration) -> Result<History, ThreadGroupError> {
         let (sender, receiver) = C::open::<u64>(self.capacity).expect("the channel has this capacity");
         let receivers = receivers(receiver, self.consumers).expect("the channel has so many consumers");
         let stamps = Arc::new(Stamps::default());
-        let mut crew = Crew::new(self.producers + self.consumers, Size { deadline, ..Size::of(1) })?;
-        let mut members: Vec<Member<Vec<Operation>>> = Vec::new();
+        let mut group =
+            ThreadGroup::new(self.producers + self.consumers, Size { deadline, ..Size::with_messages(1) })?;
+        let mut members: Vec<GroupThread<Vec<Operation>>> = Vec::new();
         for thread in 0..self.producers {
             let (sender, stamps, stream) = (sender.clone(), Arc::clone(&stamps), self.clone());
-            members.push(crew.spawn(format!("producer {thread}"), move |gate| {
+            members.push(group.spawn(format!("producer {thread}"), move |barrier| {
                 let mut operations = Vec::with_capacity(stream.messages + 1);
-                gate.pass();
+                barrier.wait();
                 produce(thread, sender, &stream, &stamps, &mut operations);
                 operations
             })?);
@@ -99,15 +100,15 @@ impl Stream {
             let (hasty, asks) = (self.hasty, self.asks);
             let mut dice = Dice::new(self.seed.wrapping_add(index as u64));
             let about = 2 * self.producers * self.messages / self.consumers;
-            members.push(crew.spawn(format!("consumer {index}"), move |gate| {
+            members.push(group.spawn(format!("consumer {index}"), move |barrier| {
                 let mut operations = Vec::with_capacity(about);
-                gate.pass();
+                barrier.wait();
                 consume(thread, receiver, [hasty, asks], &mut dice, &stamps, &mut operations);
                 operations
             })?);
         }
-        crew.join()?;
-        let operations = members.into_iter().flat_map(Member::result).collect();
+        group.join()?;
+        let operations = members.into_iter().flat_map(GroupThread::result).collect();
         let slots = C::effective_capacity(self.capacity).slots();
         Ok(History { slots, senders: self.producers, receivers: self.consumers, operations })
     }

@@ -12,7 +12,7 @@ func TestAllOtherVariantsConsumeEverything(t *testing.T) {
 		if v.Name == "mutex-published" {
 			continue
 		}
-		// Fewer than a ring, exactly one, one more, and many times around it.
+		// Fewer items than the ring holds, exactly as many, one more, and many times around it.
 		for _, n := range []int{1, slots, slots + 1, 50_000} {
 			r, err := timed(v.Name, n)
 			if err != nil {
@@ -25,21 +25,22 @@ func TestAllOtherVariantsConsumeEverything(t *testing.T) {
 	}
 }
 
-// What it consumes is up to the scheduler; that the rest stays within n is not.
+// The scheduler decides how much it consumes, but the rest is always within n.
 func TestThePublishedMutexVersionIsBounded(t *testing.T) {
-	if _, err := timed("mutex-published", mostItems+1); err == nil {
-		t.Error("more than the most items were accepted")
+	if _, err := timed("mutex-published", maxItems+1); err == nil {
+		t.Error("more than the maximum number of items was accepted")
 	}
-	r, err := timed("mutex-published", mostItems)
+	r, err := timed("mutex-published", maxItems)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Consumed < 0 || r.Consumed > mostItems {
-		t.Errorf("consumed %d of %d", r.Consumed, mostItems)
+	if r.Consumed < 0 || r.Consumed > maxItems {
+		t.Errorf("consumed %d of %d", r.Consumed, maxItems)
 	}
 }
 
-// Its producer has ended when the round is over, so that nothing of it runs beside the next one, and no item is lost.
+// Its producer has ended when the round is over, so that it does not disturb the next one, and no item is
+// lost.
 func TestThePublishedMutexVersionLeavesWhatItDidNotConsume(t *testing.T) {
 	got := publishedMutex(10_000)
 	if left := got.left(); got.consumed+left != 10_000 {

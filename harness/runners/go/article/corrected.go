@@ -1,14 +1,15 @@
 package main
 
-// What the published mutex version should have been: all items are consumed. There is no one correction, so here are three: one that
-// does what the channel does (bounded, waits at both ends), and two that keep the published queue, which grows without a bound.
+// Corrected versions of the published mutex function, which consume all items. There is more than one
+// correction: the first does what the channel does (bounded, waits at both ends), and the other two keep the
+// published, unbounded queue.
 
 import (
 	"runtime"
 	"sync"
 )
 
-// variant is one of those that are timed.
+// variant is one of the timed functions.
 type variant struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
@@ -17,10 +18,10 @@ type variant struct {
 
 var variants = []variant{
 	{"channel-published", "as published: make(chan int, 1024) and a range over it", publishedChannel},
-	{"mutex-published", "as published: the consumer stops at the first empty moment", publishedMutex},
+	{"mutex-published", "as published: the consumer stops when it first finds the queue empty", publishedMutex},
 	{"mutex-bounded", "corrected: a ring of 1024 behind a mutex, two condition variables", correctedBounded},
 	{"mutex-unbounded", "corrected: the published slice, a condition variable for the consumer", correctedUnbounded},
-	{"mutex-spinning", "corrected: the published slice, the consumer yields (runtime.Gosched) and looks again",
+	{"mutex-spinning", "corrected: the published slice, the consumer yields (runtime.Gosched) and tries again",
 		correctedSpinning},
 }
 
@@ -68,7 +69,7 @@ func correctedBounded(n int) (got result) {
 	}
 }
 
-// correctedUnbounded waits when empty; its queue holds n items at most.
+// correctedUnbounded waits when empty; its queue holds at most n items.
 func correctedUnbounded(n int) (got result) {
 	var mu sync.Mutex
 	readable := sync.NewCond(&mu)
@@ -103,7 +104,8 @@ func correctedUnbounded(n int) (got result) {
 	}
 }
 
-// correctedSpinning is the published function with one word changed: an empty queue is no reason to break, but to look again.
+// correctedSpinning is the published function with one change: at an empty queue it tries again instead of
+// ending.
 func correctedSpinning(n int) (got result) {
 	var mu sync.Mutex
 	var queue []int

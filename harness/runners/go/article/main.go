@@ -1,11 +1,13 @@
-// Command article times the two functions that an article on Go's channels published, and what they should have been.
+// Command article times the two functions that an article on Go's channels published, and corrected versions
+// of them.
 //
-// Its first output line says what it has: the version of Go and the variants. Each line of its input, as in
-// `mutex-bounded 100000`, asks for a round of a variant with so many items, and is answered with a line of JSON:
+// Its first output line names the version of Go and the variants. Each line of its input, such as
+// `mutex-bounded 100000`, requests a round of a variant with that many items, and is answered with a line of
+// JSON:
 //
 //	{"variant":"mutex-bounded","n":100000,"consumed":100000,"ns":3712345}
 //
-// `chanlab article` starts it, a process for each variant and epoch; by hand:
+// `chanlab article` starts one process for each variant and epoch; by hand:
 //
 //	echo mutex-published 100000 | go run ./article
 package main
@@ -22,16 +24,16 @@ import (
 )
 
 const (
-	// mostItems is the most that a round may have. The published mutex version appends whatever nobody takes: so its queue
-	// holds at most 8 MB, and what it grew out of.
-	mostItems = 1_000_000
-	// memoryLimit makes the collector work before the process has more than this, in bytes.
+	// maxItems is the maximum number of items of a round. The published mutex version queues every item that is
+	// not consumed; so its queue holds at most 8 MB, plus the arrays that it outgrew.
+	maxItems = 1_000_000
+	// memoryLimit is the size of the process, in bytes, that the collector tries to keep.
 	memoryLimit = 256 << 20
-	// roundLimit is how long a round may take: then it hangs, and the process ends.
-	roundLimit = time.Minute
+	// roundTimeout is the deadline of a round. A round that exceeds it hangs, and the process ends.
+	roundTimeout = time.Minute
 )
 
-// round is what came of one round.
+// round is the result of one round.
 type round struct {
 	Variant  string `json:"variant"`
 	N        int    `json:"n"`
@@ -58,8 +60,8 @@ func serve(in io.Reader, out io.Writer) error {
 		if _, err := fmt.Sscanf(lines.Text(), "%s %d", &name, &n); err != nil {
 			return fmt.Errorf("%q: expected a variant and a number of items", lines.Text())
 		}
-		hung := time.AfterFunc(roundLimit, func() {
-			fmt.Fprintf(os.Stderr, "error: %s hung: a round took more than %v\n", name, roundLimit)
+		hung := time.AfterFunc(roundTimeout, func() {
+			fmt.Fprintf(os.Stderr, "error: %s hung: a round took more than %v\n", name, roundTimeout)
 			os.Exit(1)
 		})
 		r, err := timed(name, n)
@@ -74,16 +76,16 @@ func serve(in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// timed runs a round from the call to the return, as `go test -bench` does, and checks what it consumed.
+// timed times a round from the call to the return, as `go test -bench` does, and checks what it consumed.
 func timed(name string, n int) (round, error) {
-	if n < 1 || n > mostItems {
-		return round{}, fmt.Errorf("%d items: expected 1 to %d", n, mostItems)
+	if n < 1 || n > maxItems {
+		return round{}, fmt.Errorf("%d items: expected 1 to %d", n, maxItems)
 	}
 	for _, v := range variants {
 		if v.Name != name {
 			continue
 		}
-		// The garbage of the round before is not this one's.
+		// The garbage of the previous round is collected first.
 		runtime.GC()
 		began := time.Now()
 		got := v.run(n)
@@ -92,7 +94,7 @@ func timed(name string, n int) (round, error) {
 		if got.left != nil {
 			left = got.left()
 		}
-		// The items are 0, 1, 2, …, and are consumed in order: so many of them have this sum.
+		// The items are 0, 1, 2, …, consumed in order, so their number determines their sum.
 		if sum := got.consumed * (got.consumed - 1) / 2; got.consumed+left != n || got.sum != sum {
 			return round{}, fmt.Errorf("%s consumed %d of %d items and left %d, and the sum is %d, not %d",
 				name, got.consumed, n, left, got.sum, sum)

@@ -1,14 +1,15 @@
 package main
 
-// The two functions of the article, in the shape in which they are published; b.N is n. Two things are added to each: a count and
-// a sum of what is consumed. And the mutex version tells when its producer is done, which the published one never asks.
+// The two functions of the article as published, with n for b.N. Each also counts and sums what it consumes,
+// and the mutex version signals the end of its producer, for which the published one does not wait.
 
 import "sync"
 
 // result is what a variant consumed.
 type result struct {
 	consumed, sum int
-	// left waits until nothing of the variant runs any more, and counts the items that nobody consumed; nil when it ends whole.
+	// left waits for the end of the producer and counts the items that were not consumed; nil if nothing can be
+	// left.
 	left func() int
 }
 
@@ -28,8 +29,8 @@ func publishedChannel(n int) (got result) {
 	return got
 }
 
-// publishedMutex is BenchmarkMutexQueue. Its consumer takes an empty queue for the end of all items: it stops at the first moment
-// at which it is faster than the producer, which may be before the first item. Nothing bounds the queue but n.
+// publishedMutex is BenchmarkMutexQueue. Its consumer takes an empty queue for the end of all items: it stops
+// as soon as it is faster than the producer, which may be before the first item. Only n bounds the queue.
 func publishedMutex(n int) (got result) {
 	var mu sync.Mutex
 	var queue []int
@@ -53,7 +54,7 @@ func publishedMutex(n int) (got result) {
 		queue = queue[1:]
 		mu.Unlock()
 	}
-	// After the clock, so that the producer is not in the way of the next round.
+	// Called after the timed region, so that the producer does not disturb the next round.
 	got.left = func() int {
 		<-done
 		return len(queue)

@@ -1,45 +1,45 @@
-//! How a crew ends.
+//! How a thread group ends: its totals, or the error of one of its threads.
 
 use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
 use crate::message::Tally;
-use crate::meters::{Allocations, Usage};
+use crate::meters::{Allocations, ThreadUsage};
 
 /// Why the threads of a round did not all end well.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CrewError {
-    /// Some threads had not ended when the deadline came.
+pub enum ThreadGroupError {
+    /// Some threads were still running at the deadline.
     #[error("hung: after {} {} still had not ended", Seconds(*.waited), .threads.join(", "))]
     Hung {
         /// The round's deadline.
         waited: Duration,
-        /// Their names.
+        /// The names of these threads.
         threads: Vec<String>,
     },
     /// A thread panicked.
     #[error("{thread} panicked: {message}")]
     Panicked {
-        /// Its name.
+        /// The thread's name.
         thread: String,
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
-    /// The machine gave no more threads: no failure of the channel.
+    /// The system refused to start a thread; this is no failure of the channel.
     #[error("could not start {thread}: {message}")]
     NotStarted {
-        /// Its name.
+        /// The thread's name.
         thread: String,
-        /// What the operating system said.
+        /// The system's error.
         message: String,
     },
-    /// The threads could not be put where they were to be: no failure of the channel.
+    /// The threads could not be placed as requested; this is no failure of the channel.
     #[error("not available here: {0}")]
     NotPlaced(String),
 }
 
-/// A duration in seconds, as people write it.
+/// Displays a duration in seconds, with as many decimals as it needs.
 #[derive(Clone, Copy, Debug)]
 struct Seconds(Duration);
 
@@ -49,18 +49,20 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// What the threads of a crew have done together.
+/// The totals over all threads of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The messages that they, and the caller since [`Crew::new`](super::Crew::new), have dropped.
+pub struct GroupTotals {
+    /// The messages dropped by these threads, and by the caller since
+    /// [`ThreadGroup::new`](super::ThreadGroup::new).
     pub dropped: Tally,
-    /// What they have used from the gate to their end; `None` where the system does not tell.
-    pub usage: Option<Usage>,
-    /// What they have allocated from the gate to their end; `None` where nobody counts.
+    /// What the threads used from the start barrier to their end; `None` where the system does not report it.
+    pub usage: Option<ThreadUsage>,
+    /// What the threads allocated from the start barrier to their end; `None` while allocations are not
+    /// counted.
     pub allocations: Option<Allocations>,
 }
 
-/// What a panic said, for people.
+/// The message of a panic.
 pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     if let Some(message) = panic.downcast_ref::<&str>() {
         (*message).to_owned()
