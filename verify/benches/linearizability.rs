@@ -14,8 +14,8 @@ use harness::channel::{Capacity, Channel};
 use harness::channels::mutex_deque::MutexDeque;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 use verify::linearizability::dice::Dice;
-use verify::linearizability::fifo;
-use verify::linearizability::general::{self, State};
+use verify::linearizability::queue_patterns;
+use verify::linearizability::wgl::{self, State};
 use verify::linearizability::history::{Action, Answer, History, Operation};
 use verify::linearizability::record::{Recorded, record};
 use verify::linearizability::scenario::Scenario;
@@ -34,7 +34,7 @@ fn recorded(operations: usize) -> History {
     let capacity = Capacity::Bounded(NonZeroUsize::new(64).expect("not zero"));
     let limit = Duration::from_secs(600);
     let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, asks: 5, seed: 1 };
-    stream.record::<MutexDeque>(Duration::from_secs(600)).expect("it ends")
+    stream.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(600)).expect("it ends")
 }
 
 /// A legal history of exactly so many operations over eight threads, with much overlap, one in ten of them a length: harder than what a
@@ -84,7 +84,7 @@ fn told(name: &str, make: fn(usize) -> History) -> History {
     let history = make(if is_test() { OPERATIONS / 100 } else { OPERATIONS });
     let before = peak();
     let began = Instant::now();
-    assert_eq!(fifo::check(&history), Ok(()), "{name}");
+    assert_eq!(queue_patterns::check(&history), Ok(()), "{name}");
     let took = began.elapsed();
     let mib = |peak: Option<u64>| peak.map_or("?".to_owned(), |peak| peak.to_string());
     println!(
@@ -105,7 +105,7 @@ fn fast(criterion: &mut Criterion) {
         let history = LazyCell::new(|| told(name, make));
         group.bench_function(name, |bencher| {
             let history = &*history;
-            bencher.iter(|| black_box(fifo::check(black_box(history)).is_ok()));
+            bencher.iter(|| black_box(queue_patterns::check(black_box(history)).is_ok()));
         });
     }
     group.finish();
@@ -149,7 +149,7 @@ fn small(spoiled: bool) -> Vec<History> {
         let mut dice = Dice::new(seed);
         let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut dice);
         let Recorded::Ended(recorded) =
-            record::<MutexDeque>(&MutexDeque::INFO, &scenario, 4, Duration::from_secs(60))
+            record(DynChannel::new::<MutexDeque>(), &scenario, 4, Duration::from_secs(60))
         else {
             panic!("the baseline ends every scenario")
         };
@@ -200,7 +200,7 @@ fn compared(name: &str, make: fn() -> Vec<History>) -> Vec<History> {
     let (mut ours, mut theirs) = (Duration::ZERO, Duration::ZERO);
     for history in &histories {
         let began = Instant::now();
-        let verdict = general::check(black_box(history)).is_legal();
+        let verdict = wgl::check(black_box(history)).is_legal();
         ours += began.elapsed();
         let tester = tester(history);
         let began = Instant::now();
@@ -228,7 +228,7 @@ fn beside_stateright(criterion: &mut Criterion) {
         group.sample_size(10);
         group.bench_function("general", |bencher| {
             let histories = &*histories;
-            bencher.iter(|| histories.iter().filter(|history| general::check(history).is_legal()).count());
+            bencher.iter(|| histories.iter().filter(|history| wgl::check(history).is_legal()).count());
         });
         group.bench_function("stateright", |bencher| {
             // Without building the testers, which notes the order of the events: that is the recorder's work.

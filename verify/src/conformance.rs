@@ -21,12 +21,16 @@ mod selecting;
 mod waiting;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use self::payload::Counted;
-use self::scene::{Checked, HANG, Wrong, is, play};
-use super::erased::{Chosen, Erased, Kinds, info};
-use harness::channel::{Capability, Capacity, Channel, Handles, Sender, Unsupported};
+use self::scene::{Checked, TIMEOUT, is, play};
+pub(crate) use self::{
+    declared::PanicsOnDrop,
+    kinds::{Aligned, Large, Owning, Request, ZeroSized},
+    payload::Counted,
+};
+use crate::violation::Violation;
+use crate::dyn_channel::{DynChannel, DynHandles, DynSender, Factory, Open};
+use harness::channel::{Capability, Capacity, Channel, Sender, Unsupported};
 use harness::verify::{Finding, Outcome, Task};
 
 /// Every kind of capacity. `None` is unbounded.
@@ -44,72 +48,67 @@ struct Scenario {
     says: &'static str,
     needs: &'static [Capability],
     capacities: &'static [Option<usize>],
-    run: fn(Capacity) -> Checked,
+    run: fn(Setup) -> Checked,
 }
 
 /// Scenarios with what they need, at which capacities they are played, and what they say.
 macro_rules! table {
-    ($C:ident: $($name:ident [$($need:ident),*] at $capacities:expr, $says:literal;)*) => {
+    ($($name:ident [$($need:ident),*] at $capacities:expr, $says:literal;)*) => {
         vec![$(crate::conformance::Scenario {
             name: stringify!($name),
             says: $says,
             needs: &[$(harness::channel::Capability::$need),*],
             capacities: $capacities,
-            run: $name::<$C>,
+            run: $name,
         }),*]
     };
 }
 use table;
 
 fn scenarios() -> Vec<Scenario> {
-    let mut all = declared::scenarios::<Erased>();
-    all.extend(basics::scenarios::<Erased>());
-    all.extend(kinds::scenarios::<Erased>());
-    all.extend(ends::scenarios::<Erased>());
-    all.extend(waiting::scenarios::<Erased>());
-    all.extend(races::scenarios::<Erased>());
-    all.extend(selecting::scenarios::<Erased>());
-    all.extend(crowds::scenarios::<Erased>());
+    let mut all = declared::scenarios();
+    all.extend(basics::scenarios());
+    all.extend(kinds::scenarios());
+    all.extend(ends::scenarios());
+    all.extend(waiting::scenarios());
+    all.extend(races::scenarios());
+    all.extend(selecting::scenarios());
+    all.extend(crowds::scenarios());
     all
 }
 
-/// The channel `C`, for every kind of message that a scenario sends.
-fn chosen<C: Channel>() -> Chosen {
-    Kinds::<C>::new()
-        .and::<()>()
-        .and::<u64>()
-        .and::<Box<u64>>()
-        .and::<Box<dyn Send>>()
-        .and::<Counted>()
-        .and::<declared::Explosive>()
-        .and::<kinds::Aligned>()
-        .and::<kinds::Large>()
-        .and::<kinds::Owning>()
-        .and::<kinds::Request<Erased>>()
-        .and::<kinds::Sizeless>()
-        .chosen()
+/// A channel implementation and the capacity at which a scenario runs on it.
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    channel: DynChannel,
+    capacity: Capacity,
 }
 
-/// A channel of this capacity.
-fn open<C: Channel, T: Send + 'static>(capacity: Capacity) -> Checked<Handles<C, T>> {
-    C::open(capacity).map_err(refused)
+impl Setup {
+    /// Opens a channel of this capacity.
+    fn open<T>(self) -> Checked<DynHandles<T>>
+    where
+        dyn Factory: Open<T>,
+    {
+        self.channel.open(self.capacity).map_err(refused)
+    }
+
+    /// The number of messages that the channel holds; `u64::MAX` when it is unbounded.
+    fn slots(self) -> u64 {
+        self.channel.effective_capacity(self.capacity).slots().map_or(u64::MAX, |slots| slots as u64)
+    }
+
+    /// Fills a bounded channel with messages numbered from 0 and returns their count.
+    fn fill(self, sender: &DynSender<u64>) -> Checked<u64> {
+        let slots = self.slots();
+        (0..slots).try_for_each(|number| is("try_send with room", sender.try_send(number), Ok(())))?;
+        Ok(slots)
+    }
 }
 
-/// An answer that nobody declared.
-fn refused(unsupported: Unsupported) -> Wrong {
-    Wrong::new("what is not declared to be lacking", unsupported.to_string())
-}
-
-/// Messages held at this capacity; `u64::MAX` without a limit.
-fn slots<C: Channel>(capacity: Capacity) -> u64 {
-    C::effective_capacity(capacity).slots().map_or(u64::MAX, |slots| slots as u64)
-}
-
-/// Fills a bounded channel; returns how many messages that took, numbered from 0.
-fn fill<C: Channel>(sender: &C::Sender<u64>, capacity: Capacity) -> Checked<u64> {
-    let slots = slots::<C>(capacity);
-    (0..slots).try_for_each(|number| is("try_send with room", sender.try_send(number), Ok(())))?;
-    Ok(slots)
+/// The violation of a channel that refuses something without declaring the lack.
+fn refused(unsupported: Unsupported) -> Violation {
+    Violation::new("an operation that is not declared as lacking", unsupported.to_string())
 }
 
 /// A scenario at one capacity.
@@ -133,7 +132,7 @@ impl Case {
     }
 
     /// What it needs that the channel lacks.
-    fn lacking(&self, scenario: &Scenario) -> Option<Capability> {
+    fn lacking(&self, scenario: &Scenario, channel: DynChannel) -> Option<Capability> {
         // Those about capacities ask the channel themselves.
         let of_capacity = match self.capacity {
             Capacity::Rendezvous if scenario.capacities.len() <= ANY.len() => Some(Capability::Rendezvous),
@@ -141,7 +140,7 @@ impl Case {
             _ => None,
         };
         let needs = scenario.needs.iter().copied().chain(of_capacity);
-        needs.into_iter().find(|&need| info().require(need).is_err())
+        needs.into_iter().find(|&need| channel.info().require(need).is_err())
     }
 }
 
@@ -154,17 +153,10 @@ pub fn names() -> Vec<String> {
 
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    verify_within::<C>(task, HANG, begins)
+    verify_channel(DynChannel::new::<C>(), task, begins)
 }
 
-/// Verifies the channel `C`; a scenario that takes longer than `deadline` hangs.
-fn verify_within<C: Channel>(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
-    chosen::<C>().choose();
-    verify_chosen(task, deadline, begins)
-}
-
-/// Verifies the channel of this thread.
-fn verify_chosen(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     let scenarios = scenarios();
     let cases = Case::all(&scenarios);
     let all = cases.len() as u64;
@@ -181,17 +173,18 @@ fn verify_chosen(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -
         begins(number);
         looked_at += 1;
         let scenario = &scenarios[case.scenario];
-        if let Some(capability) = case.lacking(scenario) {
+        if let Some(capability) = case.lacking(scenario, channel) {
             *lacking.entry(capability.words()).or_default() += 1;
             continue;
         }
         let (run, capacity) = (scenario.run, case.capacity);
-        if let Err((wrong, threads)) = play(deadline, move || run(capacity)) {
+        let setup = Setup { channel, capacity };
+        if let Err((violation, threads)) = play(TIMEOUT, move || run(setup)) {
             return Outcome::Failed(Box::new(Finding {
                 case: number,
                 scenario: format!("{} at capacity {capacity}: {}", scenario.name, scenario.says),
-                expected: wrong.expected,
-                happened: wrong.happened,
+                expected: violation.expected,
+                happened: violation.happened,
                 threads,
                 picture: None,
             }));
@@ -220,6 +213,8 @@ fn verify_chosen(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use std::time::Duration;
 
     use super::*;
     use harness::channels::mutex_deque::MutexDeque;

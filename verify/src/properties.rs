@@ -17,9 +17,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use self::model::{Counted, Mismatch, run};
-use super::erased::{Chosen, Erased, Kinds, info};
-use harness::channel::{Capability, Capacity, Channel};
+pub(crate) use self::model::Counted;
+use self::model::run;
+use crate::dyn_channel::DynChannel;
+use crate::violation::Violation;
+use harness::channel::{Capability, Capacity, Channel, Info};
 use harness::verify::{Finding, Outcome, Task, ThreadSteps};
 
 /// An operation.
@@ -88,29 +90,29 @@ fn operation() -> impl Strategy<Value = Operation> {
 type Sequence = (Capacity, Vec<Operation>);
 
 /// The longest sequence.
-const LONGEST: usize = 80;
+const MAX_LEN: usize = 80;
 
 /// The most slots; few, so that full comes up often and a ring goes round.
-const MOST_SLOTS: usize = 5;
+const MAX_SLOTS: usize = 5;
 
-fn sequence() -> impl Strategy<Value = Sequence> {
-    let least = usize::from(info().require(Capability::Rendezvous).is_err());
-    let unbounded = u32::from(info().require(Capability::Unbounded).is_ok());
+fn sequence(info: &Info) -> impl Strategy<Value = Sequence> {
+    let least = usize::from(info.require(Capability::Rendezvous).is_err());
+    let unbounded = u32::from(info.require(Capability::Unbounded).is_ok());
     let capacity = prop_oneof![
-        4 => (least..=MOST_SLOTS).prop_map(Capacity::of),
+        4 => (least..=MAX_SLOTS).prop_map(Capacity::of),
         unbounded => Just(Capacity::Unbounded),
     ];
-    (capacity, prop::collection::vec(operation(), 0..LONGEST))
+    (capacity, prop::collection::vec(operation(), 0..MAX_LEN))
 }
 
 /// A case that takes longer hangs: shrinking included, ten thousand times what it usually takes.
-const HANG: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the sequences' thread is doing, for the one who waits for it.
 #[derive(Clone, Debug, Default)]
-struct Doing(Arc<Mutex<(String, Vec<String>)>>);
+struct CurrentStep(Arc<Mutex<(String, Vec<String>)>>);
 
-impl Doing {
+impl CurrentStep {
     fn begin(&self, capacity: Capacity) {
         let mut doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         doing.0 = format!("a channel of capacity {capacity}");
@@ -128,13 +130,13 @@ impl Doing {
         doing.1.push(step);
     }
 
-    fn finding(&self, case: u64, mismatch: Mismatch) -> Box<Finding> {
+    fn finding(&self, case: u64, violation: Violation) -> Box<Finding> {
         let (scenario, steps) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::new(Finding {
             case,
             scenario,
-            expected: mismatch.expected,
-            happened: mismatch.happened,
+            expected: violation.expected,
+            happened: violation.happened,
             threads: vec![ThreadSteps { thread: "main".to_owned(), steps: (0..).zip(steps).collect() }],
             picture: None,
         })
@@ -142,25 +144,25 @@ impl Doing {
 }
 
 /// Looks at the sequence of one seed; a wrong answer comes back with its smallest sequence in `doing`.
-fn look(seed: u64, doing: &Doing) -> Result<(), Mismatch> {
+fn run_seed(channel: DynChannel, seed: u64, steps: &CurrentStep) -> Result<(), Violation> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 5_000, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let seen = runner.run(&sequence(), |(capacity, operations)| {
-        run::<Erased>(capacity, &operations, doing).map_err(|mismatch| TestCaseError::fail(mismatch.happened))
+    let seen = runner.run(&sequence(channel.info()), |(capacity, operations)| {
+        run(channel, capacity, &operations, steps).map_err(|violation| TestCaseError::fail(violation.happened))
     });
     match seen {
         Ok(()) => Ok(()),
-        Err(TestError::Abort(reason)) => Err(Mismatch {
+        Err(TestError::Abort(reason)) => Err(Violation {
             expected: "a sequence".to_owned(),
             happened: format!("none could be made: {reason}"),
         }),
         // Once more, to have its steps.
         Err(TestError::Fail(reason, (capacity, operations))) => {
-            match run::<Erased>(capacity, &operations, doing) {
-                Err(mismatch) => Err(mismatch),
-                Ok(()) => Err(Mismatch {
+            match run(channel, capacity, &operations, steps) {
+                Err(violation) => Err(violation),
+                Ok(()) => Err(Violation {
                     expected: "the same answer each time, on one thread".to_owned(),
                     happened: format!("{reason}; and not when it was tried again"),
                 }),
@@ -171,19 +173,17 @@ fn look(seed: u64, doing: &Doing) -> Result<(), Mismatch> {
 
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    let chosen = Kinds::<C>::new().and::<Counted>().chosen();
-    verify_chosen(chosen, task, HANG, begins)
+    verify_channel(DynChannel::new::<C>(), task, begins)
 }
 
-fn verify_chosen(chosen: Chosen, task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
-    let doing = Doing::default();
+fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+    let steps = CurrentStep::default();
     let (ask, asked) = mpsc::channel();
     let (answer, answers) = mpsc::channel();
-    let own = doing.clone();
+    let own = steps.clone();
     let spawned = thread::Builder::new().name("sequences".to_owned()).spawn(move || {
-        chosen.choose();
         for seed in asked {
-            if answer.send(look(seed, &own)).is_err() {
+            if answer.send(run_seed(channel, seed, &own)).is_err() {
                 break;
             }
         }
@@ -196,18 +196,18 @@ fn verify_chosen(chosen: Chosen, task: &Task, deadline: Duration, begins: &mut d
         begins(case);
         // A thread that is gone is seen at the answer.
         let _ = ask.send(task.seed_of(case));
-        match answers.recv_timeout(deadline) {
+        match answers.recv_timeout(TIMEOUT) {
             Ok(Ok(())) => cases += 1,
-            Ok(Err(mismatch)) => return Outcome::Failed(doing.finding(case, mismatch)),
+            Ok(Err(violation)) => return Outcome::Failed(steps.finding(case, violation)),
             Err(error) => {
                 let happened = match error {
                     mpsc::RecvTimeoutError::Timeout => {
-                        format!("hung: after {} s the last step had not ended", deadline.as_secs_f64())
+                        format!("hung: after {} s the last step had not ended", TIMEOUT.as_secs_f64())
                     }
                     mpsc::RecvTimeoutError::Disconnected => "the last step panicked".to_owned(),
                 };
                 let expected = "every operation ends".to_owned();
-                return Outcome::Failed(doing.finding(case, Mismatch { expected, happened }));
+                return Outcome::Failed(steps.finding(case, Violation { expected, happened }));
             }
         }
     }
@@ -215,8 +215,8 @@ fn verify_chosen(chosen: Chosen, task: &Task, deadline: Duration, begins: &mut d
         return Outcome::OutOfTime { cases, all: None };
     }
     let bounds = format!(
-        "{cases} sequences of up to {} operations on one thread, up to {MOST_SLOTS} slots or without limit",
-        LONGEST - 1
+        "{cases} sequences of up to {} operations on one thread, up to {MAX_SLOTS} slots or without limit",
+        MAX_LEN - 1
     );
     Outcome::Passed { cases, bounds }
 }
@@ -230,10 +230,9 @@ mod tests {
     #[test]
     fn a_seed_is_one_sequence() {
         let made = |seed: u64| {
-            Kinds::<MutexDeque>::new().and::<Counted>().chosen().choose();
-            let doing = Doing::default();
-            assert_eq!(look(seed, &doing), Ok(()));
-            doing.0.lock().map(|doing| doing.clone()).unwrap()
+            let steps = CurrentStep::default();
+            assert_eq!(run_seed(DynChannel::new::<MutexDeque>(), seed, &steps), Ok(()));
+            steps.0.lock().map(|steps| steps.clone()).unwrap()
         };
         // The answers are the model's, so the steps are equal when the operations are.
         assert_eq!(made(7), made(7));

@@ -4,16 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use super::payload::{Counted, Counts};
-use super::scene::{Checked, Wrong, holds, is, note};
-use super::{Scenario, open, slots, table};
-use crate::erased::{info, selects};
+use super::scene::{Checked, holds, is, note};
+use super::{Scenario, Setup, refused, table};
+use crate::violation::Violation;
 use harness::channel::{
-    Capability, Capacity, Channel, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender,
+    Capability, Capacity, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender,
     TrySendError,
 };
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         lacks_what_it_declares_and_nothing_else [] at &[Some(4)],
             "each capability is there, or declared to be lacking";
         holds_its_effective_capacity_and_no_more [] at
@@ -29,15 +29,16 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
 }
 
 /// Whether a channel really does it.
-fn has<C: Channel>(capability: Capability) -> Checked<bool> {
-    let (sender, receiver) = open::<C, u64>(Capacity::of(4))?;
+fn has(setup: Setup, capability: Capability) -> Checked<bool> {
+    let channel = setup.channel;
+    let (sender, receiver) = channel.open::<u64>(Capacity::of(4)).map_err(refused)?;
     Ok(match capability {
         Capability::MultiConsumer => receiver.try_clone().is_ok(),
         Capability::Rendezvous => {
-            C::open::<u64>(Capacity::Rendezvous).is_ok()
-                && C::effective_capacity(Capacity::Rendezvous) == Capacity::Rendezvous
+            channel.open::<u64>(Capacity::Rendezvous).is_ok()
+                && channel.effective_capacity(Capacity::Rendezvous) == Capacity::Rendezvous
         }
-        Capability::Unbounded => C::open::<u64>(Capacity::Unbounded).is_ok(),
+        Capability::Unbounded => channel.open::<u64>(Capacity::Unbounded).is_ok(),
         Capability::SendTimeout => {
             !matches!(sender.send_timeout(1, Duration::ZERO), Err(SendTimeoutError::Unsupported(1, _)))
         }
@@ -45,7 +46,10 @@ fn has<C: Channel>(capability: Capability) -> Checked<bool> {
             !matches!(receiver.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Unsupported(_)))
         }
         Capability::Len => receiver.len().is_ok(),
-        Capability::Select => selects(),
+        Capability::Select => {
+            let inputs = channel.open_inputs(Capacity::of(1), 1);
+            inputs.is_ok_and(|(_, inputs)| inputs.selector().is_ok())
+        }
         Capability::MessageReturned => {
             drop(receiver);
             sender.send(1).is_err_and(|error| error.message == Some(1))
@@ -53,17 +57,17 @@ fn has<C: Channel>(capability: Capability) -> Checked<bool> {
     })
 }
 
-fn lacks_what_it_declares_and_nothing_else<C: Channel>(_: Capacity) -> Checked {
+fn lacks_what_it_declares_and_nothing_else(setup: Setup) -> Checked {
     Capability::ALL.into_iter().try_for_each(|capability| {
-        let declared = info().require(capability).is_ok();
-        is(format!("has {capability}"), has::<C>(capability)?, declared)
+        let declared = setup.channel.info().require(capability).is_ok();
+        is(format!("has {capability}"), has(setup, capability)?, declared)
     })
 }
 
-fn holds_its_effective_capacity_and_no_more<C: Channel>(capacity: Capacity) -> Checked {
+fn holds_its_effective_capacity_and_no_more(setup: Setup) -> Checked {
     // A channel may refuse a capacity; that it lacks a rendezvous is held against its declaration elsewhere.
-    let Ok((sender, receiver)) = C::open::<u64>(capacity) else { return Ok(()) };
-    let effective = slots::<C>(capacity);
+    let Ok((sender, receiver)) = setup.channel.open::<u64>(setup.capacity) else { return Ok(()) };
+    let effective = setup.slots();
     // Twice, so that a ring has gone round.
     for lap in 0..2 {
         for number in 0..effective {
@@ -84,9 +88,9 @@ fn holds_its_effective_capacity_and_no_more<C: Channel>(capacity: Capacity) -> C
     Ok(())
 }
 
-fn is_never_full_when_unbounded<C: Channel>(capacity: Capacity) -> Checked {
+fn is_never_full_when_unbounded(setup: Setup) -> Checked {
     const MESSAGES: u64 = 100_000;
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+    let (sender, receiver) = setup.open::<u64>()?;
     for number in 0..MESSAGES {
         let sent = sender.try_send(number);
         holds(sent == Ok(()), "an unbounded channel is never full", || {
@@ -104,24 +108,24 @@ fn is_never_full_when_unbounded<C: Channel>(capacity: Capacity) -> Checked {
 }
 
 /// Holds a difference that was seen or not against its declaration.
-fn declared(difference: Difference, seen: bool) -> Checked {
-    match (info().declares(difference), seen) {
-        (false, true) => Err(Wrong::new("what the contract says", format!("not declared: {difference}"))),
+fn declared(setup: Setup, difference: Difference, seen: bool) -> Checked {
+    match (setup.channel.info().declares(difference), seen) {
+        (false, true) => Err(Violation::new("what the contract says", format!("not declared: {difference}"))),
         (true, false) => {
-            Err(Wrong::new(format!("as declared: {difference}"), "the declared difference is gone"))
+            Err(Violation::new(format!("as declared: {difference}"), "the declared difference is gone"))
         }
         _ => Ok(()),
     }
 }
 
-fn drops_the_queue_with_the_last_receiver<C: Channel>(capacity: Capacity) -> Checked {
+fn drops_the_queue_with_the_last_receiver(setup: Setup) -> Checked {
     const MESSAGES: u64 = 3;
-    let difference = match capacity {
+    let difference = match setup.capacity {
         Capacity::Unbounded => Difference::UnboundedKeepsUndelivered,
         _ => Difference::BoundedKeepsUndelivered,
     };
     let counts = Counts::new(MESSAGES);
-    let (sender, receiver) = open::<C, Counted>(capacity)?;
+    let (sender, receiver) = setup.open::<Counted>()?;
     for number in 0..MESSAGES {
         is("send", sender.send(counts.message(number)).is_ok(), true)?;
     }
@@ -134,16 +138,16 @@ fn drops_the_queue_with_the_last_receiver<C: Channel>(capacity: Capacity) -> Che
     drop(sender);
     note("the last sender goes");
     counts.each_once(MESSAGES)?;
-    declared(difference, kept > 0)
+    declared(setup, difference, kept > 0)
 }
 
 /// A message; one of them panics when it is dropped.
-pub(super) struct Explosive {
+pub(crate) struct PanicsOnDrop {
     _counted: Counted,
     explodes: bool,
 }
 
-impl Drop for Explosive {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         if self.explodes {
             // Without a word of the panic hook.
@@ -152,18 +156,18 @@ impl Drop for Explosive {
     }
 }
 
-fn leaks_nothing_behind_a_drop_that_panics<C: Channel>(capacity: Capacity) -> Checked {
+fn leaks_nothing_behind_a_drop_that_panics(setup: Setup) -> Checked {
     const MESSAGES: u64 = 3;
-    let difference = match capacity {
+    let difference = match setup.capacity {
         Capacity::Unbounded => Difference::UnboundedLeaksAfterPanic,
         _ => Difference::BoundedLeaksAfterPanic,
     };
     let mut leaked = 0;
     for explodes in 0..MESSAGES {
         let counts = Counts::new(MESSAGES);
-        let (sender, receiver) = open::<C, Explosive>(capacity)?;
+        let (sender, receiver) = setup.open::<PanicsOnDrop>()?;
         for number in 0..MESSAGES {
-            let message = Explosive { _counted: counts.message(number), explodes: number == explodes };
+            let message = PanicsOnDrop { _counted: counts.message(number), explodes: number == explodes };
             is("send", sender.send(message).is_ok(), true)?;
         }
         // One of the two panics, with the message that explodes. A second panic would abort.
@@ -181,5 +185,5 @@ fn leaks_nothing_behind_a_drop_that_panics<C: Channel>(capacity: Capacity) -> Ch
         })?;
         leaked += counts.alive(MESSAGES);
     }
-    declared(difference, leaked > 0)
+    declared(setup, difference, leaked > 0)
 }

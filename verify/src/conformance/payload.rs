@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::scene::{Checked, Wrong};
+use super::scene::Checked;
+use crate::violation::Violation;
 
 /// How often each message was dropped.
 ///
@@ -37,7 +38,7 @@ impl Counts {
         let times: Vec<u32> = (0..messages).map(|number| self.dropped(number)).collect();
         match times.iter().position(|&times| times != 1) {
             None => Ok(()),
-            Some(place) => Err(Wrong::new(
+            Some(place) => Err(Violation::new(
                 "every message is dropped exactly once",
                 format!("message {place} was dropped {} times", times[place]),
             )),
@@ -47,7 +48,7 @@ impl Counts {
 
 /// A message that counts its drop.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     pub(super) number: u64,
     counts: Counts,
 }
@@ -78,7 +79,7 @@ pub(super) fn each_once(mut arrived: Vec<u64>, expected: impl Iterator<Item = u6
     let missing: Vec<u64> =
         expected.iter().copied().filter(|number| arrived.binary_search(number).is_err()).collect();
     let some = |numbers: &[u64]| numbers.iter().take(8).map(u64::to_string).collect::<Vec<_>>().join(", ");
-    Err(Wrong::new(
+    Err(Violation::new(
         format!("each of {} messages arrives exactly once", expected.len()),
         format!(
             "{} arrived; {} missing ({}), {} twice ({})",
@@ -99,7 +100,7 @@ mod tests {
     fn a_message_that_is_missing_or_came_twice_is_named() {
         assert_eq!(each_once(vec![2, 0, 1], 0..3), Ok(()));
         let wrong = each_once(vec![2, 0, 2], 0..3).expect_err("1 is missing");
-        assert_eq!(wrong.happened, "3 arrived; 1 missing (1), 1 twice (2)");
+        assert_eq!(violation.happened, "3 arrived; 1 missing (1), 1 twice (2)");
     }
 
     #[test]
