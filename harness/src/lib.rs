@@ -44,8 +44,6 @@ mod pace;
 pub mod params;
 #[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are put nowhere"))]
 pub mod placement;
-#[cfg(feature = "planted")]
-pub mod planted;
 pub mod profile;
 pub mod protocol;
 pub mod record;
@@ -55,6 +53,8 @@ pub mod shard;
 #[cfg(feature = "third-party")]
 pub mod slowed;
 pub mod sync;
+#[cfg(feature = "planted")]
+pub mod testing;
 pub mod verify;
 pub mod workload;
 pub mod workloads;

@@ -28,8 +28,8 @@ pub(crate) use self::{
     kinds::{Aligned, Large, Owning, Request, ZeroSized},
     payload::Counted,
 };
-use crate::violation::Violation;
 use crate::dyn_channel::{DynChannel, DynHandles, DynSender, Factory, Open};
+use crate::violation::Violation;
 use harness::channel::{Capability, Capacity, Channel, Sender, Unsupported};
 use harness::verify::{Finding, Outcome, Task};
 

@@ -83,7 +83,7 @@ pub(crate) trait Factory:
     + Open<conformance::Request>
     + Open<conformance::ZeroSized>
     + Open<properties::Counted>
-    + Open<linearizability::record::Wide>
+    + Open<linearizability::record::LongMessage>
     + Sync
 {
     fn info(&self) -> &'static Info;

@@ -150,7 +150,8 @@ fn run_seed(channel: DynChannel, seed: u64, steps: &CurrentStep) -> Result<(), V
     let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 5_000, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let seen = runner.run(&sequence(channel.info()), |(capacity, operations)| {
-        run(channel, capacity, &operations, steps).map_err(|violation| TestCaseError::fail(violation.happened))
+        run(channel, capacity, &operations, steps)
+            .map_err(|violation| TestCaseError::fail(violation.happened))
     });
     match seen {
         Ok(()) => Ok(()),

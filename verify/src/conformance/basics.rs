@@ -113,14 +113,16 @@ fn numbered_laps(
 }
 
 fn keeps_the_order_round_and_round(setup: Setup) -> Checked {
-    numbered_laps(setup,
+    numbered_laps(
+        setup,
         |sender, number| is(format_args!("try_send({number})"), sender.try_send(number), Ok(())),
         |receiver, number| is("try_recv", receiver.try_recv(), Ok(number)),
     )
 }
 
 fn does_what_a_blocking_call_does_when_it_need_not_block(setup: Setup) -> Checked {
-    numbered_laps(setup,
+    numbered_laps(
+        setup,
         |sender, number| is(format_args!("send({number})"), sender.send(number), Ok(())),
         |receiver, number| is("recv", receiver.recv(), Ok(number)),
     )

@@ -10,11 +10,10 @@ use std::time::Duration;
 use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, thread, tries};
 use super::{ANY, Scenario, Setup, refused, table};
-use crate::violation::Violation;
 use crate::dyn_channel::{DynReceiver, DynSender};
+use crate::violation::Violation;
 use harness::channel::{
-    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
-    receivers,
+    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError, receivers,
 };
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -250,8 +249,7 @@ fn multiplies_power_series(setup: Setup) -> Checked {
         right.push(other.recv().ok()?);
         Some(left.iter().zip(right.iter().rev()).map(|(left, right)| left * right).sum())
     })?;
-    let (sum, fifth) =
-        series(setup, "sum", move || Some(product.recv().ok()? + alternating.recv().ok()?))?;
+    let (sum, fifth) = series(setup, "sum", move || Some(product.recv().ok()? + alternating.recv().ok()?))?;
     let coefficients: Vec<u64> = (0..30).map_while(|_| sum.recv().ok()).collect();
     drop(sum);
     for running in [first, second, third, fourth, fifth] {
@@ -304,7 +302,8 @@ fn goes_round_a_ring(setup: Setup) -> Checked {
     let mut token = 0;
     for lap in 0..LAPS {
         is("send into the ring", first.send(token), Ok(()))?;
-        token = output.recv().map_err(|error| Violation::new("the token", format!("lap {lap}: {error:?}")))? + 1;
+        token =
+            output.recv().map_err(|error| Violation::new("the token", format!("lap {lap}: {error:?}")))? + 1;
     }
     drop(first);
     running.into_iter().try_for_each(Running::result)?;

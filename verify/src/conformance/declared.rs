@@ -8,8 +8,7 @@ use super::scene::{Checked, holds, is, note};
 use super::{Scenario, Setup, refused, table};
 use crate::violation::Violation;
 use harness::channel::{
-    Capability, Capacity, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender,
-    TrySendError,
+    Capability, Capacity, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError,
 };
 
 pub(super) fn scenarios() -> Vec<Scenario> {

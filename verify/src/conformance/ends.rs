@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::payload::{Counted, Counts, each_once};
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, Setup, table};
-use crate::dyn_channel::{DynSender};
+use crate::dyn_channel::DynSender;
 use harness::channel::{
-    Capability, Capacity, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError,
-    Sender, TryRecvError, TrySendError, receivers,
+    Capability, Capacity, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
+    TryRecvError, TrySendError, receivers,
 };
 
 pub(super) fn scenarios() -> Vec<Scenario> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::payload::{Counted, Counts};
 use super::scene::{Checked, Running, holds, is, thread, tries};
 use super::{ANY, FULLABLE, QUEUED, Scenario, Setup, table};
-use crate::violation::Violation;
 use crate::dyn_channel::{DynSender, Factory, Open};
+use crate::violation::Violation;
 use harness::channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError};
 
 pub(super) fn scenarios() -> Vec<Scenario> {

@@ -10,8 +10,8 @@ use super::scene::{Checked, Running, is, note, thread, tries};
 use super::{ANY, FULLABLE, RENDEZVOUS, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
 use harness::channel::{
-    Capability, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender,
-    TryRecvError, TrySendError, receivers,
+    Capability, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
+    receivers,
 };
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -257,7 +257,8 @@ fn wakes_every_waiting_receiver_at_the_disconnect(setup: Setup) -> Checked {
 }
 
 fn wakes_every_timed_receiver_at_the_disconnect(setup: Setup) -> Checked {
-    wakes_every_receiver(setup,
+    wakes_every_receiver(
+        setup,
         "four timed receives",
         |receiver| receiver.recv_timeout(HOUR),
         Err(RecvTimeoutError::Disconnected),
@@ -285,7 +286,8 @@ fn wakes_every_sender<T: Debug + PartialEq + Send + 'static>(
 
 fn wakes_every_waiting_sender_at_the_disconnect(setup: Setup) -> Checked {
     let returned = setup.channel.info().require(Capability::MessageReturned).is_ok();
-    wakes_every_sender(setup,
+    wakes_every_sender(
+        setup,
         "four sends",
         |sender, message| sender.send(message).map_err(|error| error.message),
         |message| Err(returned.then_some(message)),
@@ -293,7 +295,8 @@ fn wakes_every_waiting_sender_at_the_disconnect(setup: Setup) -> Checked {
 }
 
 fn wakes_every_timed_sender_at_the_disconnect(setup: Setup) -> Checked {
-    wakes_every_sender(setup,
+    wakes_every_sender(
+        setup,
         "four timed sends",
         |sender, message| sender.send_timeout(message, HOUR),
         |message| Err(SendTimeoutError::Disconnected(message)),

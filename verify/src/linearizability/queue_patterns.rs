@@ -87,7 +87,9 @@ impl QueueViolation {
     /// The operations that form the pattern, in the order of the history. They are a violation by themselves.
     pub fn operations(&self) -> Vec<usize> {
         let mut indices = match *self {
-            QueueViolation::Damaged(index) | QueueViolation::FalseDisconnect(index) | QueueViolation::NeverSent(index) => {
+            QueueViolation::Damaged(index)
+            | QueueViolation::FalseDisconnect(index)
+            | QueueViolation::NeverSent(index) => {
                 vec![index]
             }
             QueueViolation::ReceivedTwice(first, second) => vec![first, second],
@@ -287,7 +289,11 @@ fn occupied(spans: &[MessageSpan], by_return: &[(u64, u32)]) -> Vec<(u64, u64)> 
     occupied
 }
 
-fn not_empty(history: &History, spans: &[MessageSpan], by_return: &[(u64, u32)]) -> Result<(), QueueViolation> {
+fn not_empty(
+    history: &History,
+    spans: &[MessageSpan],
+    by_return: &[(u64, u32)],
+) -> Result<(), QueueViolation> {
     let occupied = occupied(spans, by_return);
     for (says, operation) in history.operations.iter().enumerate() {
         if !operation.says_empty() {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::linearizability::dice::Dice;
-use crate::linearizability::wgl;
 use crate::linearizability::history::Operation;
+use crate::linearizability::wgl;
 
 /// More random histories than [`HISTORIES`]: `CHANLAB_HISTORIES=10000000 cargo test -p verify --release fast_and_general`.
 const VARIABLE: &str = "CHANLAB_HISTORIES";
@@ -30,7 +30,10 @@ fn each_bad_pattern_is_named() {
     assert_eq!(dropped("1..2"), None);
     assert_eq!(dropped("4..5"), None);
     assert!(matches!(dropped("5..6"), Some((QueueViolation::FalseDisconnect(1), _))));
-    assert!(matches!(violation("0 1..2 send 1 -> disconnected"), Some((QueueViolation::FalseDisconnect(0), _))));
+    assert!(matches!(
+        violation("0 1..2 send 1 -> disconnected"),
+        Some((QueueViolation::FalseDisconnect(0), _))
+    ));
     assert!(matches!(
         violation("0 1..2 send 1 -> ok\n1 3..4 recv -> 1\n1 5..6 recv -> 1"),
         Some((QueueViolation::ReceivedTwice(1, 2), _))
@@ -212,7 +215,9 @@ fn fast_and_general_checker_agree_on_random_histories() {
             Ok(()) => legal += 1,
             Err(violation) => {
                 let kind = match violation {
-                    QueueViolation::Damaged(_) | QueueViolation::FalseDisconnect(_) | QueueViolation::WrongLength { .. } => {
+                    QueueViolation::Damaged(_)
+                    | QueueViolation::FalseDisconnect(_)
+                    | QueueViolation::WrongLength { .. } => {
                         unreachable!("{violation}")
                     }
                     QueueViolation::NeverSent(_) => "never sent",

@@ -29,8 +29,7 @@ use super::history::{Action, Answer, History, NEVER, Operation};
 use super::scenario::{Pause, Scenario, Script, Step};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender, Factory, Open};
 use harness::channel::{
-    Capability, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError,
-    TrySendError,
+    Capability, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
 };
 use harness::crew::{Crew, CrewError};
 use harness::workload::Size;
@@ -54,9 +53,9 @@ impl Numbered for u64 {
 }
 
 /// A message of several words, each of which is the number.
-pub type Wide = [u64; 6];
+pub type LongMessage = [u64; 6];
 
-impl Numbered for Wide {
+impl Numbered for LongMessage {
     fn new(number: u64) -> Self {
         [number; 6]
     }
@@ -193,14 +192,9 @@ struct Endpoints<T> {
 }
 
 /// Runs a scenario `repetitions` times over a channel, all of them within `deadline`.
-pub fn record(
-    channel: DynChannel,
-    scenario: &Scenario,
-    repetitions: usize,
-    deadline: Duration,
-) -> Recorded {
-    let recorded = if scenario.wide {
-        run::<Wide>(channel, scenario, repetitions, deadline)
+pub fn record(channel: DynChannel, scenario: &Scenario, repetitions: usize, deadline: Duration) -> Recorded {
+    let recorded = if scenario.long {
+        run::<LongMessage>(channel, scenario, repetitions, deadline)
     } else {
         run::<u64>(channel, scenario, repetitions, deadline)
     };

@@ -63,8 +63,8 @@ fn recorded_answers_are_those_of_the_channel() {
         Action::Send(4),
         Action::DropSender,
     ];
-    for wide in [false, true] {
-        let scenario = Scenario { capacity: Capacity::of(1), wide, scripts: vec![script(1, 1, &actions)] };
+    for long in [false, true] {
+        let scenario = Scenario { capacity: Capacity::of(1), long, scripts: vec![script(1, 1, &actions)] };
         for history in ended(&scenario, 3) {
             let answers: Vec<Answer> =
                 history.operations.iter().filter_map(|operation| operation.answer).collect();
@@ -99,7 +99,7 @@ fn recorded_answers_are_those_of_the_channel() {
 fn an_order_that_the_channel_enforces_is_recorded() {
     let sends = script(1, 0, &[Action::Send(1), Action::Send(2), Action::DropSender]);
     let receives = script(0, 1, &[Action::Recv, Action::Recv, Action::Recv, Action::DropReceiver]);
-    let scenario = Scenario { capacity: Capacity::of(1), wide: false, scripts: vec![sends, receives] };
+    let scenario = Scenario { capacity: Capacity::of(1), long: false, scripts: vec![sends, receives] };
     for history in ended(&scenario, 50) {
         assert_eq!(history.well_formed(), Ok(()));
         let at = |thread: usize, index: usize| history.operations[history.by_thread()[thread][index]];
@@ -117,7 +117,7 @@ fn operations_overlap() {
         script(1, 0, &[Action::TrySend(1), Action::TrySend(2), Action::TrySend(3), Action::DropSender]),
         script(0, 1, &[Action::TryRecv, Action::TryRecv, Action::TryRecv, Action::DropReceiver]),
     ];
-    let scenario = Scenario { capacity: Capacity::of(2), wide: false, scripts };
+    let scenario = Scenario { capacity: Capacity::of(2), long: false, scripts };
     let overlapping = |history: &History| {
         let all = &history.operations;
         all.iter().any(|one| {
@@ -136,7 +136,7 @@ fn operations_overlap() {
 fn a_hang_comes_with_its_pending_operations() {
     let scenario = Scenario {
         capacity: Capacity::of(1),
-        wide: false,
+        long: false,
         scripts: vec![
             script(1, 0, &[Action::Send(1), Action::DropSender]),
             script(1, 1, &[Action::Recv, Action::Recv]),

@@ -52,8 +52,8 @@ pub struct Script {
 pub struct Scenario {
     /// The requested capacity.
     pub capacity: Capacity,
-    /// Whether the messages are several words wide instead of one. Channels may move them differently.
-    pub wide: bool,
+    /// Whether the messages are several words long instead of one. Channels may move them differently.
+    pub long: bool,
     /// One for each thread.
     pub scripts: Vec<Script>,
 }
@@ -83,7 +83,7 @@ impl Scenario {
             handles[threads - 1] = (0, 1);
         }
         let capacity = dice.pick(capacities);
-        let wide = dice.percent(30);
+        let long = dice.percent(30);
         let mut messages = 0;
         let mut scripts = Vec::with_capacity(threads);
         for (senders, receivers) in handles {
@@ -92,7 +92,7 @@ impl Scenario {
             messages = author.messages;
             scripts.push(Script { senders, receivers, steps });
         }
-        Scenario { capacity, wide, scripts }
+        Scenario { capacity, long, scripts }
     }
 
     /// The number of senders and of receivers at the beginning.
@@ -106,8 +106,8 @@ impl Scenario {
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "capacity {}", self.capacity)?;
-        if self.wide {
-            f.write_str(", wide messages")?;
+        if self.long {
+            f.write_str(", long messages")?;
         }
         for (thread, script) in self.scripts.iter().enumerate() {
             write!(f, "; thread {thread}: ")?;

@@ -11,8 +11,8 @@
 
 use std::ops::Range;
 
-use super::wgl;
 use super::history::{Action, Answer, History, NEVER, Operation};
+use super::wgl;
 
 /// Removes groups of operations, one after the other, while the history stays illegal, and renumbers the rest. A history that is not
 /// certainly illegal is only renumbered.

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::linearizability::queue_patterns::{self, QueueViolation};
     use harness::channels::mutex_deque::MutexDeque;
-    use harness::planted::flawed::{MiscountsWhenFull, Plain};
+    use harness::testing::{MiscountsWhenFull, Plain};
 
     /// Sooner or later a consumer calls `len` while the channel is full.
     #[test]
@@ -216,7 +216,8 @@ mod tests {
         };
         let began = Instant::now();
         loop {
-            let history = stream.record(DynChannel::new::<Plain<MiscountsWhenFull>>(), limit).expect("it ends");
+            let history =
+                stream.record(DynChannel::new::<Plain<MiscountsWhenFull>>(), limit).expect("it ends");
             match queue_patterns::check(&history) {
                 Err(QueueViolation::WrongLength { says, .. }) => {
                     return assert_eq!(history.operations[says].answer, Some(Answer::Length(3)));
@@ -232,9 +233,18 @@ mod tests {
         let limit = Duration::from_secs(60);
         for capacity in [Capacity::Rendezvous, Capacity::of(3), Capacity::Unbounded] {
             let (producers, consumers, messages) = (2, 2, 500);
-            let stream =
-                Stream { capacity, producers, consumers, messages, limit, try_percent: 30, len_percent: 20, seed: 1 };
-            let history = stream.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(60)).expect("it ends");
+            let stream = Stream {
+                capacity,
+                producers,
+                consumers,
+                messages,
+                limit,
+                try_percent: 30,
+                len_percent: 20,
+                seed: 1,
+            };
+            let history =
+                stream.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(60)).expect("it ends");
             assert_eq!(history.well_formed(), Ok(()));
             let count = |wanted: fn(&Operation) -> bool| {
                 history.operations.iter().filter(|operation| wanted(operation)).count()
@@ -246,7 +256,8 @@ mod tests {
             assert!(asked > least && asked < received, "{asked} of some {received} times");
             assert_eq!(queue_patterns::check(&history), Ok(()), "{stream}");
             let cut = Stream { limit: Duration::ZERO, ..stream };
-            let history = cut.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(60)).expect("it ends");
+            let history =
+                cut.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(60)).expect("it ends");
             assert!(history.operations.len() < 4 * messages, "it ends early");
         }
     }

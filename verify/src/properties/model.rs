@@ -9,8 +9,8 @@ use super::{CurrentStep, Operation};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender};
 use crate::violation::Violation;
 use harness::channel::{
-    Capability, Capacity, Difference, Info, Receiver, RecvError, RecvTimeoutError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError,
+    Capability, Capacity, Difference, Info, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender,
+    TryRecvError, TrySendError,
 };
 
 /// Short, since a wait that times out on one thread takes all of it.

@@ -81,7 +81,8 @@ impl Moments {
 
 /// Searches for a length that the queue had at no moment of the call.
 pub(super) fn check(history: &History, spans: &[MessageSpan]) -> Result<(), QueueViolation> {
-    let mut calls = history.operations.iter().enumerate().filter(|(_, one)| one.length().is_some()).peekable();
+    let mut calls =
+        history.operations.iter().enumerate().filter(|(_, one)| one.length().is_some()).peekable();
     if calls.peek().is_none() {
         return Ok(());
     }
