@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_message_that_is_missing_or_came_twice_is_named() {
         assert_eq!(each_once(vec![2, 0, 1], 0..3), Ok(()));
-        let wrong = each_once(vec![2, 0, 2], 0..3).expect_err("1 is missing");
+        let violation = each_once(vec![2, 0, 2], 0..3).expect_err("1 is missing");
         assert_eq!(violation.happened, "3 arrived; 1 missing (1), 1 twice (2)");
     }
 

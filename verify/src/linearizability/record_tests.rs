@@ -3,7 +3,7 @@
 use super::*;
 use crate::linearizability::dice::Dice;
 use crate::linearizability::wgl;
-use harness::channel::Capacity;
+use harness::channel::{Capacity, Channel};
 use harness::channels::mutex_deque::MutexDeque;
 
 const DEADLINE: Duration = Duration::from_secs(60);
