@@ -1,13 +1,13 @@
 //! Scenarios that any channel must pass, written once over the contract.
 //!
-//! A scenario is a small program with a verdict: what the contract says of empty and full, of waiting and waking, of disconnects and
-//! drops. Each is played at a few capacities; one of these is a case. What a scenario needs and a channel lacks is declared, and the
-//! scenario is then unsupported; what a channel does differently is declared as well ([`harness::channel::Difference`]), and a declaration
-//! that is not real fails.
+//! A scenario is a small program that checks one rule of the contract: about empty and full, waiting and waking, disconnects or
+//! drops. Each is played at a few capacities, and each of these is a case. A case is unsupported where the channel declares that it lacks
+//! a capability that the scenario needs. A channel also declares its differences from the contract
+//! ([`harness::channel::Difference`]); a false declaration fails.
 //!
-//! The ideas are the contract's own and, retold, those of the tests of crossbeam-channel (`tests/array.rs`, `zero.rs`, `list.rs`,
-//! `mpsc.rs`) and of Go (`runtime/chan_test.go`, `test/chan/`). A failure ends at the first wrong answer and has the last steps of
-//! each thread, in time order.
+//! The scenarios follow the contract, and the tests of crossbeam-channel (`tests/array.rs`, `zero.rs`, `list.rs`, `mpsc.rs`) and of Go
+//! (`runtime/chan_test.go`, `test/chan/`). A scenario stops at the first wrong answer; its finding has the last steps of each thread, in
+//! time order.
 
 mod basics;
 mod crowds;
@@ -33,25 +33,25 @@ use crate::violation::Violation;
 use harness::channel::{Capability, Capacity, Channel, Sender, Unsupported};
 use harness::verify::{Finding, Outcome, Task};
 
-/// Every kind of capacity. `None` is unbounded.
+/// Every kind of capacity; `None` is unbounded.
 const ANY: &[Option<usize>] = &[Some(0), Some(1), Some(3), None];
-/// Those that hold a message.
+/// The capacities that hold a message.
 const QUEUED: &[Option<usize>] = &[Some(1), Some(3), None];
-/// Those that can be full.
+/// The capacities that can be full.
 const FULLABLE: &[Option<usize>] = &[Some(0), Some(1), Some(3)];
 const RENDEZVOUS: &[Option<usize>] = &[Some(0)];
 
 /// A scenario over one channel.
 struct Scenario {
     name: &'static str,
-    /// What has to hold, in one sentence.
+    /// The rule that it checks, in one sentence.
     says: &'static str,
     needs: &'static [Capability],
     capacities: &'static [Option<usize>],
     run: fn(Setup) -> Checked,
 }
 
-/// Scenarios with what they need, at which capacities they are played, and what they say.
+/// A table of scenarios: name, needed capabilities, capacities, rule.
 macro_rules! table {
     ($($name:ident [$($need:ident),*] at $capacities:expr, $says:literal;)*) => {
         vec![$(crate::conformance::Scenario {
@@ -131,9 +131,9 @@ impl Case {
         cases
     }
 
-    /// What it needs that the channel lacks.
+    /// A capability that the case needs and the channel lacks.
     fn lacking(&self, scenario: &Scenario, channel: DynChannel) -> Option<Capability> {
-        // Those about capacities ask the channel themselves.
+        // The scenario about capacities tries them itself.
         let of_capacity = match self.capacity {
             Capacity::Rendezvous if scenario.capacities.len() <= ANY.len() => Some(Capability::Rendezvous),
             Capacity::Unbounded => Some(Capability::Unbounded),
@@ -144,7 +144,7 @@ impl Case {
     }
 }
 
-/// The names of all cases, in the order of their numbers; the same for every channel.
+/// The names of all cases in the order of their numbers, which is the same for every channel.
 pub fn names() -> Vec<String> {
     let scenarios = scenarios();
     let name = |case: Case| format!("{} at capacity {}", scenarios[case.scenario].name, case.capacity);
@@ -164,14 +164,16 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         Some(_) => 1,
         None => (0..all).filter(|&case| task.shard.has(case)).count() as u64,
     };
-    let (mut looked_at, mut played) = (0, 0);
+    let (mut started, mut played) = (0, 0);
     let mut lacking: BTreeMap<&'static str, u64> = BTreeMap::new();
     for number in task.cases(Some(all)) {
         let Some(case) = usize::try_from(number).ok().and_then(|number| cases.get(number)) else {
-            return Outcome::Unsupported { reason: format!("there is no case {number}: there are {all}") };
+            return Outcome::Unsupported {
+                reason: format!("no case {number}: the cases are 0 to {}", all.saturating_sub(1)),
+            };
         };
         begins(number);
-        looked_at += 1;
+        started += 1;
         let scenario = &scenarios[case.scenario];
         if let Some(capability) = case.lacking(scenario, channel) {
             *lacking.entry(capability.words()).or_default() += 1;
@@ -191,8 +193,8 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         }
         played += 1;
     }
-    if looked_at < own {
-        return Outcome::OutOfTime { cases: looked_at, all: Some(own) };
+    if started < own {
+        return Outcome::OutOfTime { cases: started, all: Some(own) };
     }
     let mut bounds = match task.only {
         Some(_) => format!("{played} case"),
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_many_scenarios_and_each_has_a_name_of_its_own() {
+    fn there_are_many_scenarios_with_distinct_names() {
         let scenarios = scenarios();
         let names: BTreeSet<_> = scenarios.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), scenarios.len());
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_can_be_played_alone_and_is_announced() {
+    fn a_case_played_alone_is_announced() {
         let mut begun = Vec::new();
         let outcome = verify::<MutexDeque>(&task(Some(3), Duration::ZERO), &mut |case| begun.push(case));
         assert_eq!(outcome, Outcome::Passed { cases: 1, bounds: "1 case".to_owned() });
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_is_over_before_the_end_is_said() {
+    fn a_budget_of_zero_is_out_of_time() {
         let outcome = verify::<MutexDeque>(&task(None, Duration::ZERO), &mut |_| {});
         assert!(matches!(outcome, Outcome::OutOfTime { cases: 0, all: Some(100..) }), "{outcome:?}");
     }

@@ -1,11 +1,11 @@
-//! Random sequences of operations on one thread, each answer held against a model of a queue with two kinds of handles.
+//! Random sequences of operations on one thread, in lockstep with a model: a queue with two kinds of handles.
 //!
-//! A case is one sequence over a channel of one capacity, made of the case's seed. A sequence with a wrong answer is shrunk to the
-//! smallest that proptest finds. After each operation, too, as many messages have to be alive as the model has in its queue, and
-//! none may have been dropped twice; at the end, each was dropped exactly once.
+//! A case is one sequence over a channel of one capacity, made from the seed of the case. proptest shrinks a sequence with a wrong
+//! answer. After each operation, as many messages must be alive as the model has in its queue, and none may have been dropped twice. At the
+//! end each must have been dropped exactly once.
 //!
-//! Operations that the model says would wait for ever are left out. A channel may hang all the same: the sequences run on a thread
-//! of their own, and one that does not end is a result.
+//! Operations that would wait for ever according to the model are skipped. A channel may hang nevertheless, so the sequences run on a
+//! separate thread, and one that does not end is a finding.
 
 mod model;
 
@@ -35,17 +35,17 @@ enum Operation {
     TryRecv,
     RecvTimeout,
     RecvTimeoutOfNothing,
-    /// Receives until nothing is left.
+    /// Receives with `try_recv` until it fails.
     Drain,
     Len,
     CloneSender,
     CloneReceiver,
     DropSender,
     DropReceiver,
-    /// Drops the oldest of several handles.
+    /// Drops the oldest handle.
     DropFirstSender,
     DropFirstReceiver,
-    /// Drops all of a side.
+    /// Drops every handle of a side.
     CloseSenders,
     CloseReceivers,
 }
@@ -89,10 +89,10 @@ fn operation() -> impl Strategy<Value = Operation> {
 /// A capacity and a sequence.
 type Sequence = (Capacity, Vec<Operation>);
 
-/// The longest sequence.
+/// The limit of the length of a sequence, exclusive.
 const MAX_LEN: usize = 80;
 
-/// The most slots; few, so that full comes up often and a ring goes round.
+/// The maximum number of slots, small so that the channel is often full and a ring wraps around.
 const MAX_SLOTS: usize = 5;
 
 fn sequence(info: &Info) -> impl Strategy<Value = Sequence> {
@@ -105,29 +105,29 @@ fn sequence(info: &Info) -> impl Strategy<Value = Sequence> {
     (capacity, prop::collection::vec(operation(), 0..MAX_LEN))
 }
 
-/// A case that takes longer hangs: shrinking included, ten thousand times what it usually takes.
+/// The time limit of a case, including shrinking: ten thousand times what one usually takes.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the sequences' thread is doing, for the one who waits for it.
+/// The scenario and the steps so far of the thread that runs the sequences, for the thread that waits for it.
 #[derive(Clone, Debug, Default)]
 struct CurrentStep(Arc<Mutex<(String, Vec<String>)>>);
 
 impl CurrentStep {
     fn begin(&self, capacity: Capacity) {
-        let mut doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doing.0 = format!("a channel of capacity {capacity}");
-        doing.1.clear();
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.0 = format!("a channel of capacity {capacity}");
+        current.1.clear();
     }
 
     fn step(&self, step: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.push(step);
     }
 
-    /// Replaces the last step by one that has its answer.
+    /// Replaces the last step by the step with its answer.
     fn answered(&self, step: String) {
-        let mut doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doing.1.pop();
-        doing.1.push(step);
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.1.pop();
+        current.1.push(step);
     }
 
     fn finding(&self, case: u64, violation: Violation) -> Box<Finding> {
@@ -143,7 +143,7 @@ impl CurrentStep {
     }
 }
 
-/// Looks at the sequence of one seed; a wrong answer comes back with its smallest sequence in `doing`.
+/// Runs the sequence of one seed. After a violation, `steps` has the smallest sequence.
 fn run_seed(channel: DynChannel, seed: u64, steps: &CurrentStep) -> Result<(), Violation> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -157,15 +157,15 @@ fn run_seed(channel: DynChannel, seed: u64, steps: &CurrentStep) -> Result<(), V
         Ok(()) => Ok(()),
         Err(TestError::Abort(reason)) => Err(Violation {
             expected: "a sequence".to_owned(),
-            happened: format!("none could be made: {reason}"),
+            happened: format!("cannot generate one: {reason}"),
         }),
-        // Once more, to have its steps.
+        // Once more, to record its steps.
         Err(TestError::Fail(reason, (capacity, operations))) => {
             match run(channel, capacity, &operations, steps) {
                 Err(violation) => Err(violation),
                 Ok(()) => Err(Violation {
                     expected: "the same answer each time, on one thread".to_owned(),
-                    happened: format!("{reason}; and not when it was tried again"),
+                    happened: format!("{reason}; but not when it was repeated"),
                 }),
             }
         }
@@ -190,12 +190,12 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         }
     });
     if let Err(error) = spawned {
-        return Outcome::Unsupported { reason: format!("the machine gave no thread: {error}") };
+        return Outcome::Unsupported { reason: format!("cannot start a thread on this machine: {error}") };
     }
     let mut cases = 0;
     for case in task.cases(None) {
         begins(case);
-        // A thread that is gone is seen at the answer.
+        // If the thread is gone, there is no answer.
         let _ = ask.send(task.seed_of(case));
         match answers.recv_timeout(TIMEOUT) {
             Ok(Ok(())) => cases += 1,
@@ -203,7 +203,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
             Err(error) => {
                 let happened = match error {
                     mpsc::RecvTimeoutError::Timeout => {
-                        format!("hung: after {} s the last step had not ended", TIMEOUT.as_secs_f64())
+                        format!("hung: the last step did not end within {} s", TIMEOUT.as_secs_f64())
                     }
                     mpsc::RecvTimeoutError::Disconnected => "the last step panicked".to_owned(),
                 };
@@ -216,7 +216,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         return Outcome::OutOfTime { cases, all: None };
     }
     let bounds = format!(
-        "{cases} sequences of up to {} operations on one thread, up to {MAX_SLOTS} slots or without limit",
+        "{cases} sequences of up to {} operations on one thread, up to {MAX_SLOTS} slots or unbounded",
         MAX_LEN - 1
     );
     Outcome::Passed { cases, bounds }
@@ -229,19 +229,19 @@ mod tests {
     use harness::verify::Shard;
 
     #[test]
-    fn a_seed_is_one_sequence() {
+    fn a_seed_decides_the_sequence() {
         let made = |seed: u64| {
             let steps = CurrentStep::default();
             assert_eq!(run_seed(DynChannel::new::<MutexDeque>(), seed, &steps), Ok(()));
             steps.0.lock().map(|steps| steps.clone()).unwrap()
         };
-        // The answers are the model's, so the steps are equal when the operations are.
+        // The answers are those of the model, so equal operations have equal steps.
         assert_eq!(made(7), made(7));
         assert!((0..20).any(|seed| made(seed) != made(7)));
     }
 
     #[test]
-    fn a_case_can_be_looked_at_alone() {
+    fn a_case_run_alone_is_announced() {
         let task = Task { seed: 5, shard: Shard::WHOLE, only: Some(9), budget: Duration::ZERO };
         let mut begun = Vec::new();
         let outcome = verify::<MutexDeque>(&task, &mut |case| begun.push(case));

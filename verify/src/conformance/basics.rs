@@ -1,4 +1,4 @@
-//! One thread: empty and full, order, length, timeouts that need not wait.
+//! One thread: empty and full, order, length, and timeouts.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use harness::channel::{
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {
         has_nothing_when_it_is_empty [] at &[Some(0), Some(1), Some(3), None],
-            "try_recv says empty, new and after it was used";
+            "try_recv reports empty, on a new channel and after use";
         gives_a_message_back_when_it_is_full [] at FULLABLE,
-            "try_send returns the very message, and the queue is not touched";
+            "try_send returns the same message and leaves the queue as it was";
         keeps_the_order_round_and_round [] at QUEUED,
             "first in, first out, over many laps of a ring";
         does_what_a_blocking_call_does_when_it_need_not_block [] at QUEUED,
@@ -62,7 +62,7 @@ fn gives_a_message_back_when_it_is_full(setup: Setup) -> Checked {
     match sender.try_send(message) {
         Err(TrySendError::Full(returned)) => {
             is("the message", *returned, slots)?;
-            holds(std::ptr::eq(&raw const *returned, place), "the very message", || {
+            holds(std::ptr::eq(&raw const *returned, place), "the same message", || {
                 "a copy of it".to_owned()
             })?;
         }
@@ -74,7 +74,7 @@ fn gives_a_message_back_when_it_is_full(setup: Setup) -> Checked {
     is("try_recv of nothing left", receiver.try_recv(), Err(TryRecvError::Empty))
 }
 
-/// Fills by `fill` and drains by `drain`, so that the queue's ends stand at every place of a ring, and every length comes up.
+/// Fills with `fill` and drains with `drain`, so that the ends of the queue reach every slot of a ring, and every length occurs.
 fn laps(slots: u64, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -> Checked) -> Checked {
     let most = slots.min(5);
     for lap in 0..50 {
@@ -91,7 +91,7 @@ fn laps(slots: u64, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -
     (0..most).try_for_each(|_| drain())
 }
 
-/// Laps of numbers, each sent by `send` and received by `receive`, in their order.
+/// Laps of numbers, sent with `send` and received with `receive` in order.
 fn numbered_laps(
     setup: Setup,
     send: fn(&DynSender<u64>, u64) -> Checked,
@@ -173,7 +173,7 @@ fn does_not_wait_with_a_timeout_of_nothing_to_receive(setup: Setup) -> Checked {
     is("recv_timeout(0)", receiver.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout))
 }
 
-/// Different fractions of a tick, so that a timeout that is cut to ticks shows.
+/// Timeouts with different fractions of a tick, which reveal rounding to ticks.
 fn timeout(attempt: usize) -> Duration {
     Duration::from_micros(700 + 333 * attempt as u64)
 }

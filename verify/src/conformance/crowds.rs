@@ -1,6 +1,6 @@
-//! Many threads: every message once, in its producer's order, and the classic programs over channels.
+//! Many threads: every message arrives once and in its producer's order; and the classic programs over channels.
 //!
-//! Several retell Go's tests (`test/chan/*.go` and `runtime/chan_test.go` of golang/go): the sieve, the power series (D. McIlroy,
+//! Several follow Go's tests (`test/chan/*.go` and `runtime/chan_test.go` of golang/go): the sieve, the power series (D. McIlroy,
 //! "Squinting at power series", 1990), the chain of goroutines, the semaphore and the many consumers.
 
 use std::sync::Arc;
@@ -35,19 +35,19 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         goes_round_a_ring [] at ANY,
             "a token goes round a ring of threads a hundred times";
         is_a_semaphore [MultiConsumer] at &[Some(1), Some(3)],
-            "a channel of n slots lets n in, and never more (Go's channel semaphore)";
+            "a channel of n slots admits n threads, and never more (Go's channel semaphore)";
         shares_work_and_gathers_results [MultiConsumer] at ANY,
             "many consumers of one queue send on to one collector (Go's TestMultiConsumer)";
         meets_at_a_barrier [] at ANY,
-            "threads that report and wait for their permit go on in lockstep";
+            "threads that report and wait for a permit proceed in lockstep";
     }
 }
 
-/// Messages of each producer.
+/// The number of messages of each producer.
 const EACH: u64 = 600;
 const PRODUCERS: u64 = 3;
 
-/// A message names its producer and its place.
+/// The message of this producer at this position.
 fn message(producer: u64, place: u64) -> u64 {
     producer * 1_000_000 + place
 }
@@ -56,7 +56,7 @@ fn all_messages() -> impl Iterator<Item = u64> {
     (0..PRODUCERS).flat_map(|producer| (0..EACH).map(move |place| message(producer, place)))
 }
 
-/// Whether what one consumer received is in the order of each producer.
+/// Checks that one consumer received the messages of each producer in order.
 fn in_order(received: &[u64]) -> Checked {
     for producer in 0..PRODUCERS {
         let of_it: Vec<u64> =
@@ -75,7 +75,7 @@ fn in_order(received: &[u64]) -> Checked {
     Ok(())
 }
 
-/// Lets the producers send and the consumers receive, each in its way.
+/// Lets the producers send with `send` and the consumers receive with `receive`.
 fn deliver(
     setup: Setup,
     consumers: usize,
@@ -134,12 +134,12 @@ fn delivers_each_message_to_one_of_many(setup: Setup) -> Checked {
     deliver(setup, 3, send_plainly, receive_plainly)
 }
 
-/// Short, so that it comes up often.
+/// A timeout short enough to expire often.
 fn short(number: u64) -> Duration {
     Duration::from_micros(number % 20)
 }
 
-/// Sends by one kind of call after the other, until the message is sent.
+/// Sends with one kind of call after the other until the message is sent.
 fn send_variously(sender: &DynSender<u64>, message: u64) -> Checked {
     for turn in message.. {
         match turn % 3 {
@@ -160,7 +160,7 @@ fn send_variously(sender: &DynSender<u64>, message: u64) -> Checked {
     Ok(())
 }
 
-/// Receives by one kind of call after the other, until something comes.
+/// Receives with one kind of call after the other until a message arrives.
 fn receive_variously(receiver: &DynReceiver<u64>, turn: u64) -> Checked<Option<u64>> {
     for turn in turn.. {
         match turn % 3 {
@@ -217,7 +217,7 @@ fn makes_a_sieve(setup: Setup) -> Checked {
     is("the first primes", primes, expected.to_vec())
 }
 
-/// A power series, as a stream of its coefficients, made by a thread that ends when nobody wants more.
+/// A power series as a stream of its coefficients, from a thread that ends when the receiver is dropped.
 fn series(
     setup: Setup,
     name: &str,
@@ -320,7 +320,7 @@ fn is_a_semaphore(setup: Setup) -> Checked {
         thread(format!("user {place}"), move || {
             for _ in 0..200 {
                 is("acquire", acquire.send(()), Ok(()))?;
-                // Within the permit, which orders it.
+                // Ordered by the permit.
                 let others = inside.fetch_add(1, Ordering::SeqCst);
                 holds(others < permits, "never more inside than there are permits", || {
                     format!("{} inside of {permits}", others + 1)
@@ -380,7 +380,7 @@ fn meets_at_a_barrier(setup: Setup) -> Checked {
                 for own in 0..PHASES {
                     is("arrive", arrive.send(own).is_ok(), true)?;
                     is("the permit", permitted.recv(), Ok(()))?;
-                    // Acquire: pairs with the store before the permits; nobody is a phase ahead before all have arrived.
+                    // Acquire: pairs with the store before the permits; no thread is a phase ahead before all have arrived.
                     is("the phase", phase.load(Ordering::Acquire), own + 1)?;
                 }
                 Ok(())

@@ -1,4 +1,4 @@
-//! Capabilities, capacities and differences are the declared ones.
+//! The declared capabilities, capacities and differences are the real ones.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -14,20 +14,20 @@ use harness::channel::{
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {
         lacks_what_it_declares_and_nothing_else [] at &[Some(4)],
-            "each capability is there, or declared to be lacking";
+            "each capability exists or is declared as lacking";
         holds_its_effective_capacity_and_no_more [] at
             &[Some(0), Some(1), Some(2), Some(3), Some(7), Some(64), Some(1000), Some(1024)],
             "exactly the effective capacity is held";
         is_never_full_when_unbounded [] at &[None],
-            "a hundred thousand messages are taken and kept in order";
+            "a hundred thousand messages are accepted and kept in order";
         drops_the_queue_with_the_last_receiver [] at &[Some(3), None],
-            "what nobody can receive any more is dropped, or declared to be kept until the last sender is gone";
+            "messages that can no longer be received are dropped, or declared to be kept until the last sender is dropped";
         leaks_nothing_behind_a_drop_that_panics [] at &[Some(3), None],
             "no message is dropped twice when another one's Drop panics, and none leaks unless declared";
     }
 }
 
-/// Whether a channel really does it.
+/// Whether the channel really has a capability.
 fn has(setup: Setup, capability: Capability) -> Checked<bool> {
     let channel = setup.channel;
     let (sender, receiver) = channel.open::<u64>(Capacity::of(4)).map_err(refused)?;
@@ -64,10 +64,10 @@ fn lacks_what_it_declares_and_nothing_else(setup: Setup) -> Checked {
 }
 
 fn holds_its_effective_capacity_and_no_more(setup: Setup) -> Checked {
-    // A channel may refuse a capacity; that it lacks a rendezvous is held against its declaration elsewhere.
+    // A channel may refuse a capacity. `lacks_what_it_declares_and_nothing_else` checks whether it declares that.
     let Ok((sender, receiver)) = setup.channel.open::<u64>(setup.capacity) else { return Ok(()) };
     let effective = setup.slots();
-    // Twice, so that a ring has gone round.
+    // Twice, so that a ring wraps around.
     for lap in 0..2 {
         for number in 0..effective {
             let sent = sender.try_send(number);
@@ -106,10 +106,13 @@ fn is_never_full_when_unbounded(setup: Setup) -> Checked {
     Ok(())
 }
 
-/// Holds a difference that was seen or not against its declaration.
+/// Compares a difference that was observed, or not, with its declaration.
 fn declared(setup: Setup, difference: Difference, seen: bool) -> Checked {
     match (setup.channel.info().declares(difference), seen) {
-        (false, true) => Err(Violation::new("what the contract says", format!("not declared: {difference}"))),
+        (false, true) => Err(Violation::new(
+            "the contract, or a declared difference",
+            format!("not declared: {difference}"),
+        )),
         (true, false) => {
             Err(Violation::new(format!("as declared: {difference}"), "the declared difference is gone"))
         }
@@ -140,16 +143,16 @@ fn drops_the_queue_with_the_last_receiver(setup: Setup) -> Checked {
     declared(setup, difference, kept > 0)
 }
 
-/// A message; one of them panics when it is dropped.
+/// A message that may panic when it is dropped.
 pub(crate) struct PanicsOnDrop {
     _counted: Counted,
-    explodes: bool,
+    panics: bool,
 }
 
 impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
-        if self.explodes {
-            // Without a word of the panic hook.
+        if self.panics {
+            // Does not call the panic hook.
             resume_unwind(Box::new("a message's Drop panics"));
         }
     }
@@ -162,25 +165,23 @@ fn leaks_nothing_behind_a_drop_that_panics(setup: Setup) -> Checked {
         _ => Difference::BoundedLeaksAfterPanic,
     };
     let mut leaked = 0;
-    for explodes in 0..MESSAGES {
+    for panics in 0..MESSAGES {
         let counts = Counts::new(MESSAGES);
         let (sender, receiver) = setup.open::<PanicsOnDrop>()?;
         for number in 0..MESSAGES {
-            let message = PanicsOnDrop { _counted: counts.message(number), explodes: number == explodes };
+            let message = PanicsOnDrop { _counted: counts.message(number), panics: number == panics };
             is("send", sender.send(message).is_ok(), true)?;
         }
-        // One of the two panics, with the message that explodes. A second panic would abort.
+        // One of the two panics. A second panic while unwinding would abort.
         let receiver = catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err();
         let sender = catch_unwind(AssertUnwindSafe(|| drop(sender))).is_err();
-        note(format!(
-            "message {explodes} explodes; with the receiver: {receiver}, with the sender: {sender}"
-        ));
+        note(format!("message {panics} panics; with the receiver: {receiver}, with the sender: {sender}"));
         for number in 0..MESSAGES {
             let times = counts.dropped(number);
             holds(times <= 1, "no message is dropped twice", || format!("message {number}: {times} times"))?;
         }
-        holds(counts.dropped(explodes) == 1, "the message is dropped", || {
-            format!("message {explodes}, whose Drop panics, leaks")
+        holds(counts.dropped(panics) == 1, "the message is dropped", || {
+            format!("message {panics}, whose Drop panics, leaks")
         })?;
         leaked += counts.alive(MESSAGES);
     }

@@ -1,4 +1,4 @@
-//! Disconnects: who is told what, what is drained, what comes back, what is dropped and when.
+//! Disconnects: which calls report them, what is drained first, what is returned, and when messages are dropped.
 
 use std::time::Duration;
 
@@ -16,33 +16,33 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         returns_the_message_of_a_send_without_receivers [MessageReturned] at ANY,
             "send fails and returns the message, with and without messages queued";
         fails_every_send_without_receivers [] at ANY,
-            "send and try_send tell of the disconnect, again and again, whether full or not";
+            "send and try_send report the disconnect, again and again, whether full or not";
         fails_a_timed_send_without_receivers [SendTimeout] at ANY,
-            "send_timeout tells of the disconnect at once";
+            "send_timeout reports the disconnect at once";
         drains_before_it_tells_of_the_disconnect [] at QUEUED,
-            "recv and try_recv deliver what was queued when the last sender went, then tell of the disconnect, again and again";
+            "recv and try_recv deliver what was queued when the last sender was dropped, then report the disconnect, again and again";
         drains_by_timed_receives [RecvTimeout] at QUEUED,
-            "recv_timeout delivers what was queued when the last sender went, then tells of the disconnect";
+            "recv_timeout delivers what was queued when the last sender was dropped, then reports the disconnect";
         is_open_until_the_last_sender_goes [] at ANY,
-            "a channel is disconnected by its last sender, clones of clones and the first one included";
+            "the last sender disconnects the channel, whether it is the first one, a clone, or the clone of a clone";
         is_open_until_the_last_receiver_goes [MultiConsumer] at ANY,
-            "a channel is disconnected by its last receiver";
+            "the last receiver disconnects the channel";
         counts_senders_cloned_at_once [] at ANY,
-            "clones made and dropped by several threads at once are counted each";
+            "clones that several threads make and drop at once are all counted";
         counts_receivers_cloned_at_once [MultiConsumer] at ANY,
-            "clones made and dropped by several threads at once are counted each";
+            "clones that several threads make and drop at once are all counted";
         drops_what_nobody_received_when_both_ends_are_gone [] at QUEUED,
-            "queued messages are dropped exactly once, whichever end goes first";
+            "queued messages are dropped exactly once, whichever end is dropped first";
         drops_a_refused_message_once [] at ANY,
-            "a message that was not sent is dropped exactly once, by the channel or by who got it back";
+            "a message that was not sent is dropped exactly once, by the channel or by its sender";
         drops_each_message_once_when_an_end_goes_in_between [] at ANY,
-            "while two producers send, the receiver goes: each message was delivered, returned or dropped, exactly once";
+            "the receiver is dropped while two producers send: each message is delivered, returned or dropped, exactly once";
         loses_nothing_when_the_last_sender_goes_in_between [] at ANY,
-            "while a receiver receives, the senders go: it has every message, then the disconnect";
+            "the senders are dropped while a receiver receives: it gets every message, then the disconnect";
         tells_no_disconnect_before_the_queue_is_empty [] at QUEUED,
             "a try_recv that races with the disconnect gets the message that was queued before";
         survives_one_shots [] at ANY,
-            "send against receive, and the drop of either against either: each ends as one of the two orders";
+            "a send races with a receive, and with the drop of either end: each race ends as one of its two orders";
         may_discard_a_message_that_holds_a_sender [] at QUEUED,
             "the Drop of a message may use the channel that discards it";
     }
@@ -129,7 +129,7 @@ fn drains_by_timed_receives(setup: Setup) -> Checked {
     let count = fill(setup, &sender, |number| number)?;
     drop(sender);
     for number in 0..count {
-        // With a timeout of nothing now and then.
+        // Every second timeout is zero.
         let timeout = Duration::from_secs(3600 * (number % 2));
         is("recv_timeout after the disconnect", receiver.recv_timeout(timeout), Ok(number))?;
     }
@@ -143,7 +143,7 @@ fn drains_by_timed_receives(setup: Setup) -> Checked {
 }
 
 fn is_open_until_the_last_sender_goes(setup: Setup) -> Checked {
-    // Each of them is the last one in turn.
+    // Each of them is the last one once.
     for last in 0..4 {
         let (first, receiver) = setup.open::<u64>()?;
         let second = first.clone();
@@ -152,7 +152,7 @@ fn is_open_until_the_last_sender_goes(setup: Setup) -> Checked {
         let mut senders = [first, second, third, fourth].map(Some);
         for place in (0..4).filter(|&place| place != last) {
             senders[place] = None;
-            note(format!("sender {place} goes"));
+            note(format!("sender {place} is dropped"));
             is("try_recv while a sender is left", receiver.try_recv(), Err(TryRecvError::Empty))?;
         }
         if let Some(sender) = senders[last].take() {
@@ -160,7 +160,7 @@ fn is_open_until_the_last_sender_goes(setup: Setup) -> Checked {
                 is("try_send of the last sender", sender.try_send(1), Ok(()))?;
                 is("try_recv", receiver.try_recv(), Ok(1))?;
             }
-            note(format!("the last sender, {last}, goes"));
+            note(format!("the last sender, {last}, is dropped"));
         }
         is("try_recv without senders", receiver.try_recv(), Err(TryRecvError::Disconnected))?;
     }
@@ -177,19 +177,19 @@ fn is_open_until_the_last_receiver_goes(setup: Setup) -> Checked {
         fill(setup, &sender, |_| 1)?;
         for place in (0..3).filter(|&place| place != last) {
             handles[place] = None;
-            note(format!("receiver {place} goes"));
+            note(format!("receiver {place} is dropped"));
             let sent = sender.try_send(2);
             let open = matches!(sent, Ok(()) | Err(TrySendError::Full(2)));
             holds(open, "the channel is open while a receiver is left", || format!("try_send: {sent:?}"))?;
         }
         handles.clear();
-        note("the last receiver goes");
+        note("the last receiver is dropped");
         is("try_send without receivers", sender.try_send(3), Err(TrySendError::Disconnected(3)))?;
     }
     Ok(())
 }
 
-/// Clones made and dropped by several threads at once.
+/// The threads that clone and drop at once, and the clones of each.
 const CLONERS: usize = 3;
 const CLONES: usize = 300;
 
@@ -200,7 +200,7 @@ fn counts_senders_cloned_at_once(setup: Setup) -> Checked {
         thread(format!("cloner {place}"), move || {
             let mut kept = own;
             for _ in 0..CLONES {
-                // The old one goes, or the new one.
+                // Drops an old and a new handle.
                 let clone = kept.clone();
                 drop(std::mem::replace(&mut kept, clone.clone()));
             }
@@ -241,7 +241,7 @@ fn drops_what_nobody_received_when_both_ends_are_gone(setup: Setup) -> Checked {
         for taken in 0..3 {
             let counts = Counts::new(5);
             let (sender, receiver) = setup.open::<Counted>()?;
-            // With a start in the middle of a ring.
+            // The queue then begins in the middle of a ring.
             let count = fill(setup, &sender, |number| counts.message(number))?;
             let taken = taken.min(count);
             for number in 0..taken {
@@ -291,7 +291,7 @@ fn drops_each_message_once_when_an_end_goes_in_between(setup: Setup) -> Checked 
         let producers = [0, EACH].map(|first| {
             let sender = sender.clone();
             thread(format!("producer of {first}.."), move || {
-                // How many were sent, and whether each that was not came back.
+                // Counts the sent messages and checks that the others are returned.
                 let mut sent = 0;
                 for number in first..first + EACH {
                     match sender.send(counts.message(number)) {
@@ -343,7 +343,7 @@ fn loses_nothing_when_the_last_sender_goes_in_between(setup: Setup) -> Checked {
     })
 }
 
-/// After Go's `TestNonblockRecvRace`.
+/// Follows Go's `TestNonblockRecvRace`.
 fn tells_no_disconnect_before_the_queue_is_empty(setup: Setup) -> Checked {
     tries(200, |_| {
         let (sender, receiver) = setup.open::<u64>()?;
@@ -354,7 +354,7 @@ fn tells_no_disconnect_before_the_queue_is_empty(setup: Setup) -> Checked {
     })
 }
 
-/// After crossbeam's `oneshot_*` tests, which are the standard library's.
+/// Follows crossbeam's `oneshot_*` tests, which come from the standard library.
 fn survives_one_shots(setup: Setup) -> Checked {
     tries(60, |_| {
         let (sender, receiver) = setup.open::<Box<u64>>()?;
@@ -385,7 +385,7 @@ fn survives_one_shots(setup: Setup) -> Checked {
 }
 
 fn may_discard_a_message_that_holds_a_sender(setup: Setup) -> Checked {
-    /// Uses the channel when it is dropped.
+    /// Uses the channel in its `Drop`.
     struct Holds(DynSender<Box<dyn Send>>);
     impl Drop for Holds {
         fn drop(&mut self) {
@@ -394,9 +394,9 @@ fn may_discard_a_message_that_holds_a_sender(setup: Setup) -> Checked {
     }
     let (sender, receiver) = setup.open::<Box<dyn Send>>()?;
     is("send", sender.send(Box::new(Holds(sender.clone()))).is_ok(), true)?;
-    note("the last receiver goes");
+    note("the last receiver is dropped");
     drop(receiver);
-    note("the sender goes");
+    note("the sender is dropped");
     drop(sender);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Messages of every kind: without size, large, aligned, owning memory, owning a channel.
+//! Messages of every kind: zero-sized, large, aligned, owning memory, owning a channel.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use harness::channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError};
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {
         counts_messages_without_size [] at QUEUED,
-            "of messages of size 0 as many arrive as were sent";
+            "as many messages of size 0 arrive as were sent";
         passes_messages_without_size_between_threads [] at ANY,
-            "of messages of size 0 as many arrive as were sent by three threads";
+            "as many messages of size 0 arrive as three threads sent";
         passes_large_messages_whole [] at ANY,
             "a message of 4 KiB arrives whole, between threads";
         keeps_messages_aligned [] at ANY,
-            "a message that asks for an alignment of 64 bytes has it where it arrives";
+            "a message with an alignment of 64 bytes arrives aligned";
         passes_what_owns_memory [] at ANY,
             "boxed and growing messages arrive as they were sent";
         passes_channels_through_channels [] at ANY,
             "a request holds the channel for its answer";
         drops_each_delivered_message_once [] at ANY,
-            "a delivered message is dropped by who received it, and by nobody else";
+            "a delivered message is dropped by its receiver and not by the channel";
         drops_once_what_a_timed_send_waited_with [SendTimeout] at FULLABLE,
-            "a message that waited for room with a timeout is dropped by who received it, and by nobody else";
+            "a message that waited for room with a timeout is dropped by its receiver and not by the channel";
         drops_messages_without_size_once [] at QUEUED,
-            "queued messages of size 0 are dropped once each when both ends go";
+            "queued messages of size 0 are dropped once each when both ends are dropped";
     }
 }
 
@@ -47,7 +47,7 @@ fn counts_messages_without_size(setup: Setup) -> Checked {
     is("recv", receiver.recv(), Err(RecvError))
 }
 
-/// Sends `message(number)` for each number from another thread; `check` looks at each that arrives, in order.
+/// Sends `message(number)` for each number from another thread; `check` sees each arrival with its position.
 fn pass<T: Send + 'static>(
     setup: Setup,
     messages: usize,
@@ -85,14 +85,14 @@ fn passes_messages_without_size_between_threads(setup: Setup) -> Checked {
     is("messages that arrived", arrived, 1_500)
 }
 
-/// Longer than any test.
+/// Longer than any test runs.
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Starts a cache line.
+/// A message aligned to a cache line.
 #[repr(align(64))]
 pub(crate) struct Aligned(usize);
 
-/// What owns memory.
+/// A message that owns memory.
 pub(crate) type Owning = Box<(Vec<usize>, String)>;
 
 /// A large message.
@@ -126,15 +126,15 @@ fn passes_what_owns_memory(setup: Setup) -> Checked {
     })
 }
 
-/// Asks for the answer through the sender that comes with the number.
+/// A number, and the sender through which its double is returned.
 pub(crate) type Request = (u64, DynSender<u64>);
 
-/// After crossbeam's `channel_through_channel`.
+/// Follows crossbeam's `channel_through_channel`.
 fn passes_channels_through_channels(setup: Setup) -> Checked {
     let (requests, served) = setup.open::<Request>()?;
     let serving = thread("server", move || {
         while let Ok((number, answers)) = served.recv() {
-            // Whoever asked waits for it.
+            // The client waits for it.
             let _ = answers.send(number * 2);
         }
     })?;
@@ -201,11 +201,11 @@ fn drops_once_what_a_timed_send_waited_with(setup: Setup) -> Checked {
 }
 
 thread_local! {
-    /// Drops of [`ZeroSized`].
+    /// The number of drops of [`ZeroSized`].
     static DROPPED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A message without size whose drop counts.
+/// A zero-sized message that counts its drops.
 pub(crate) struct ZeroSized;
 
 impl Drop for ZeroSized {

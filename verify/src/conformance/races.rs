@@ -1,5 +1,5 @@
-//! Races that are run many times: of a timeout against a hand-over, by which nothing is lost, and of a call against what another
-//! thread has seen to have ended.
+//! Races, run many times: of a timeout with a hand-over, in which no message is lost, and of a call with another one that is known to
+//! have ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,28 +14,28 @@ use harness::channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {
         loses_nothing_when_a_receive_times_out [RecvTimeout] at ANY,
-            "receives that time out while messages are sent lose none and double none";
+            "receives that time out while messages are sent neither lose nor double one";
         loses_nothing_when_a_send_times_out [SendTimeout] at FULLABLE,
-            "a message of a send that timed out is returned and not delivered, any other is delivered";
+            "the message of a send that timed out is returned and not delivered; any other is delivered";
         loses_nothing_when_both_time_out [SendTimeout, RecvTimeout] at FULLABLE,
             "each message is either returned to its sender or delivered";
         has_room_after_a_receive [] at &[Some(1), Some(3)],
-            "try_send succeeds when so many receives have ended that there is room";
+            "try_send succeeds when enough receives have ended to make room";
         has_a_message_after_a_send [] at &[Some(1), Some(3), None],
-            "try_recv succeeds when a send of a message has ended that nobody else receives";
+            "try_recv of the only receiver succeeds when a send has ended";
         has_a_message_after_a_send_beside_others [] at &[Some(1), Some(3), None],
             "try_recv of the only receiver succeeds when more sends have ended than it received, while others still send";
     }
 }
 
-/// Timeouts about as long as a hand-over takes, so that either comes first, often.
+/// Timeouts about as long as a hand-over takes, so that either often comes first.
 fn short(number: u64) -> Duration {
     Duration::from_micros(number % 40)
 }
 
 const RACES: u64 = 1_500;
 
-/// Receives all that comes, with short timeouts.
+/// Receives everything with short timeouts.
 fn receive_impatiently(receiver: &DynReceiver<u64>) -> Checked<Vec<u64>> {
     let mut received = Vec::new();
     for number in 0.. {
@@ -49,7 +49,7 @@ fn receive_impatiently(receiver: &DynReceiver<u64>) -> Checked<Vec<u64>> {
     Ok(received)
 }
 
-/// Sends all with short timeouts; returns those that came back.
+/// Sends everything with short timeouts and returns the messages that were not sent.
 fn send_impatiently(sender: &DynSender<u64>) -> Checked<Vec<u64>> {
     let mut returned = Vec::new();
     for number in 0..RACES {
@@ -71,7 +71,7 @@ fn loses_nothing_when_a_receive_times_out(setup: Setup) -> Checked {
     for number in 0..RACES {
         let sent = sender.send(number);
         holds(sent == Ok(()), "a send while a receiver is there succeeds", || format!("{sent:?}"))?;
-        // The next wait of the receiver is about as long as this takes.
+        // Takes about as long as the next wait of the receiver.
         std::thread::yield_now();
     }
     drop(sender);
@@ -102,7 +102,7 @@ fn loses_nothing_when_both_time_out(setup: Setup) -> Checked {
 
 const COUNTED: u64 = 3_000;
 
-/// A receive that has ended has made room; whoever knows that it has ended may count on it.
+/// A receive that has ended has made room, on which a thread that knows of its end may rely.
 fn has_room_after_a_receive(setup: Setup) -> Checked {
     let slots = setup.slots();
     let (sender, receiver) = setup.open::<u64>()?;

@@ -1,4 +1,4 @@
-//! Select over receivers: whichever is ready, none starved, the disconnected left out, nothing lost beside other receivers.
+//! Select over receivers: it takes any ready input, starves none, omits disconnected ones and loses nothing next to other receivers.
 
 use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
@@ -11,25 +11,25 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         selects_whichever_is_ready [Select] at QUEUED,
             "a message in any of three inputs is received";
         selects_past_a_disconnected_input [Select] at QUEUED,
-            "a disconnected input is drained and left out; the end comes with the last";
+            "a disconnected input is drained and omitted; the select is disconnected with the last";
         selects_from_one_input [Select] at QUEUED,
             "one input is received in order to its end";
         selects_from_a_receiver_and_its_clone [Select, MultiConsumer] at QUEUED,
-            "a channel that is there twice delivers each message once (Go's duplicate channel)";
+            "a channel that is an input twice delivers each message once (Go's duplicate channel)";
         merges_inputs_of_different_lengths [Select] at ANY,
             "three producers of different lengths: everything once, each input in order";
         starves_no_ready_input [Select] at &[None],
-            "of three inputs that are always ready each is chosen often (Go's select fairness)";
+            "each of three inputs that are always ready is chosen often (Go's select fairness)";
         wakes_a_waiting_select_by_a_send [Select] at ANY,
             "a waiting select ends with a send into any of its inputs";
         wakes_a_waiting_select_by_the_last_disconnect [Select] at ANY,
-            "a waiting select goes on waiting when one input is disconnected, and ends when all are";
+            "a waiting select keeps waiting when one input is disconnected, and ends when all are";
         selects_in_two_threads [Select, MultiConsumer] at ANY,
             "two threads that select over the same inputs get everything once (Go's doubleselect)";
         selects_beside_a_receiver [Select, MultiConsumer] at ANY,
             "a thread that selects and one that receives from one of the inputs get everything once";
         leaves_receivers_as_they_were [Select] at QUEUED,
-            "after a select the receivers receive by themselves, and a new select goes on";
+            "after a select the receivers work alone, and a new select continues";
     }
 }
 
@@ -97,12 +97,12 @@ fn selects_from_a_receiver_and_its_clone(setup: Setup) -> Checked {
     each_once(received, 0..200)
 }
 
-/// The message at `place` of an input.
+/// The message at this position of an input.
 fn message(input: usize, place: u64) -> u64 {
     input as u64 * 1_000_000 + place
 }
 
-/// A producer for each input; the inputs have different lengths, so that some are disconnected while others still send.
+/// A producer for each input. The inputs have different lengths, so that some are disconnected while others still send.
 fn produce(senders: Vec<DynSender<u64>>) -> Checked<Vec<Running<bool>>> {
     let producers = senders.into_iter().enumerate().map(|(input, sender)| {
         thread(format!("producer {input}"), move || {
@@ -144,10 +144,10 @@ fn merges_inputs_of_different_lengths(setup: Setup) -> Checked {
 }
 
 fn starves_no_ready_input(setup: Setup) -> Checked {
-    /// Chosen so often in all; an even share would be a third.
+    /// The number of selects; an even share is a third.
     const TURNS: u64 = 3_000;
-    /// So small a share that chance does not explain it.
-    const LEAST: u64 = TURNS / 3 / 10;
+    /// The minimum share, too small to fall below by chance.
+    const MIN_SHARE: u64 = TURNS / 3 / 10;
     let (senders, inputs) = open_inputs(setup, INPUTS)?;
     for (input, sender) in senders.iter().enumerate() {
         for place in 0..TURNS {
@@ -165,13 +165,13 @@ fn starves_no_ready_input(setup: Setup) -> Checked {
     }
     note(format!("chosen {chosen:?}"));
     holds(
-        chosen.iter().all(|&times| times >= LEAST),
-        "each input is chosen a tenth of its share at least",
+        chosen.iter().all(|&times| times >= MIN_SHARE),
+        "each input gets at least a tenth of its share",
         || format!("chosen {chosen:?} of {TURNS}"),
     )
 }
 
-/// A thread that selects so often and returns what came.
+/// Starts a thread that selects this often and returns the messages.
 fn selecting(inputs: Inputs, times: usize) -> Checked<Running<Vec<Option<u64>>>> {
     thread("selector", move || match inputs.selector() {
         Ok(mut selector) => (0..times).map(|_| selector.recv().ok()).collect(),
@@ -217,7 +217,7 @@ fn wakes_a_waiting_select_by_the_last_disconnect(setup: Setup) -> Checked {
     })
 }
 
-/// A thread that selects to the end.
+/// Starts a thread that selects until the disconnect.
 fn selecting_all(name: &str, inputs: Inputs) -> Checked<Running<Vec<u64>>> {
     thread(name, move || match inputs.selector() {
         Ok(mut selector) => std::iter::from_fn(|| selector.recv().ok()).collect(),
@@ -225,7 +225,7 @@ fn selecting_all(name: &str, inputs: Inputs) -> Checked<Running<Vec<u64>>> {
     })
 }
 
-/// Produces for two threads that receive: together they get everything once, and either of them each input in order.
+/// Produces for two receiving threads. Together they must get everything once, and each of them every input in order.
 fn share_everything(
     senders: Vec<DynSender<u64>>,
     one: Running<Vec<u64>>,

@@ -1,4 +1,4 @@
-//! Blocking calls: they wait, alone and several at once, and are woken by what they wait for and by a disconnect.
+//! Blocking calls: they wait, alone or several at once, and wake for what they wait for and for a disconnect.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use harness::channel::{
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {
         wakes_a_waiting_receiver [] at ANY,
-            "a waiting receive ends with a send, and the next with the disconnect, not with a clone's end";
+            "a waiting receive ends with a send, and the next with the disconnect, not with the drop of a clone";
         wakes_a_waiting_sender [] at FULLABLE,
             "a waiting send ends with a receive, and the next with the disconnect";
         waits_for_room [] at FULLABLE,
@@ -33,27 +33,27 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         does_not_count_waiting_senders [Len] at &[Some(1), Some(3)],
             "len of a full channel is its capacity, also while senders wait";
         wakes_every_waiting_receiver_at_the_disconnect [MultiConsumer] at ANY,
-            "four waiting receives all end when the last sender goes";
+            "four waiting receives all end when the last sender is dropped";
         wakes_every_timed_receiver_at_the_disconnect [MultiConsumer, RecvTimeout] at ANY,
-            "four receives with an hour of time all end when the last sender goes";
+            "four receives with a timeout of an hour all end when the last sender is dropped";
         wakes_every_waiting_sender_at_the_disconnect [] at FULLABLE,
-            "four waiting sends all end when the last receiver goes, each with its message";
+            "four waiting sends all end when the last receiver is dropped, each with its message";
         wakes_every_timed_sender_at_the_disconnect [SendTimeout] at FULLABLE,
-            "four sends with an hour of time all end when the last receiver goes, each with its message";
+            "four sends with a timeout of an hour all end when the last receiver is dropped, each with its message";
         gives_each_waiting_receiver_a_message [MultiConsumer] at ANY,
             "four waiting receives get the four messages that are sent, one each";
         lets_every_waiting_sender_through [] at FULLABLE,
             "four waiting sends all end when everything is received";
         keeps_waiting_when_a_receiver_that_is_not_the_last_goes [MultiConsumer] at FULLABLE,
-            "a waiting send is not told of a disconnect while a receiver is left";
+            "a waiting send reports no disconnect while a receiver is left";
         ends_a_timed_wait_when_the_other_side_comes [RecvTimeout] at ANY,
-            "a receive with an hour of time ends with a send, and the next with the disconnect";
+            "a receive with a timeout of an hour ends with a send, and the next with the disconnect";
         ends_a_timed_send_when_room_comes [SendTimeout] at FULLABLE,
-            "a send with an hour of time ends with a receive";
+            "a send with a timeout of an hour ends with a receive";
     }
 }
 
-/// Enough for either side to come first, often.
+/// Enough attempts for either side to come first often.
 const TRIES: usize = 60;
 /// Fewer where many threads wait.
 const CROWDED_TRIES: usize = 15;
@@ -98,13 +98,13 @@ fn wakes_a_waiting_sender(setup: Setup) -> Checked {
         if attempt % 2 == 0 {
             sending.until_waiting();
         }
-        note("the receiver goes");
+        note("the receiver is dropped");
         drop(receiver);
         is("whether the second send fails", sending.result()?, true)
     })
 }
 
-/// Sends a message that somebody has to receive first, on a thread of its own: the send does not end before `receive` begins.
+/// Sends a message that needs a receive first, on another thread. The send must not end before `receive` begins.
 fn ends_after(
     sender: DynSender<u64>,
     message: u64,
@@ -140,15 +140,15 @@ fn waits_for_room(setup: Setup) -> Checked {
 fn ends_a_rendezvous_after_the_receiver_has_come(setup: Setup) -> Checked {
     tries(TRIES, |_| {
         let (sender, receiver) = setup.open::<u64>()?;
-        is("try_send when nobody waits", sender.try_send(0), Err(TrySendError::Full(0)))?;
-        is("try_recv when nobody waits", receiver.try_recv(), Err(TryRecvError::Empty))?;
+        is("try_send when no receiver waits", sender.try_send(0), Err(TrySendError::Full(0)))?;
+        is("try_recv when no sender waits", receiver.try_recv(), Err(TryRecvError::Empty))?;
         ends_after(sender, 1, true, || is("recv", receiver.recv(), Ok(1)))
     })
 }
 
-/// Tries until it is done; a hang ends it.
+/// Repeats until it is done or the scenario times out.
 fn until(mut done: impl FnMut() -> Checked<bool>) -> Checked {
-    note("tries again and again");
+    note("tries repeatedly");
     while !done()? {
         std::thread::yield_now();
     }
@@ -235,20 +235,20 @@ fn does_not_count_waiting_senders(setup: Setup) -> Checked {
     is("len at the end", receiver.len(), Ok(0))
 }
 
-/// Lets four receivers wait by `receive` and the last sender go: each returns `told`.
+/// Drops the last sender while four receivers wait in `receive`: each must return `expected`.
 fn wakes_every_receiver<T: Clone + Debug + PartialEq + Send + 'static>(
     setup: Setup,
     what: &str,
     receive: fn(DynReceiver<u64>) -> T,
-    told: T,
+    expected: T,
 ) -> Checked {
     tries(CROWDED_TRIES, |_| {
         let (sender, receiver) = setup.open::<u64>()?;
         let receiving = receiving_crowd(receiver, receive)?;
         receiving.iter().for_each(Running::until_waiting);
-        note("the last sender goes");
+        note("the last sender is dropped");
         drop(sender);
-        is(what, results(receiving)?, vec![told.clone(); CROWD])
+        is(what, results(receiving)?, vec![expected.clone(); CROWD])
     })
 }
 
@@ -265,12 +265,12 @@ fn wakes_every_timed_receiver_at_the_disconnect(setup: Setup) -> Checked {
     )
 }
 
-/// Lets four senders wait by `send` and the last receiver go: each returns what `told` says of its message.
+/// Drops the last receiver while four senders wait in `send`: each must return `expected` of its message.
 fn wakes_every_sender<T: Debug + PartialEq + Send + 'static>(
     setup: Setup,
     what: &str,
     send: fn(DynSender<u64>, u64) -> T,
-    told: impl Fn(u64) -> T,
+    expected: impl Fn(u64) -> T,
 ) -> Checked {
     tries(CROWDED_TRIES, |_| {
         let (sender, receiver) = setup.open::<u64>()?;
@@ -278,9 +278,9 @@ fn wakes_every_sender<T: Debug + PartialEq + Send + 'static>(
         let sending = sending_crowd(&sender, slots, send)?;
         drop(sender);
         sending.iter().for_each(Running::until_waiting);
-        note("the last receiver goes");
+        note("the last receiver is dropped");
         drop(receiver);
-        is(what, results(sending)?, (slots..slots + CROWD as u64).map(&told).collect())
+        is(what, results(sending)?, (slots..slots + CROWD as u64).map(&expected).collect())
     })
 }
 
@@ -314,7 +314,7 @@ fn gives_each_waiting_receiver_a_message(setup: Setup) -> Checked {
             is("send", sender.send(number), Ok(()))?;
         }
         let received = results(receiving)?;
-        // The sender stays until all have ended: no receive may need the disconnect to end.
+        // The sender stays until all have ended, so no receive can rely on the disconnect.
         drop(sender);
         each_once(received.into_iter().flatten().collect(), 0..CROWD as u64)
     })
@@ -342,7 +342,7 @@ fn keeps_waiting_when_a_receiver_that_is_not_the_last_goes(setup: Setup) -> Chec
         let other = receiver.try_clone().map_err(refused)?;
         let sending = thread("sender", move || sender.send(slots))?;
         sending.until_waiting();
-        note("one of two receivers goes");
+        note("one of two receivers is dropped");
         drop(other);
         sending.until_waiting();
         for number in 0..=slots {

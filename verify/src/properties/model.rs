@@ -1,4 +1,4 @@
-//! The model, and the channel lockstep it.
+//! The model, in lockstep with a channel.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,10 +13,10 @@ use harness::channel::{
     TryRecvError, TrySendError,
 };
 
-/// Short, since a wait that times out on one thread takes all of it.
+/// Short, because on one thread a wait that times out takes all of it.
 const TIMEOUT: Duration = Duration::from_micros(50);
 
-/// Holds an answer against the model's.
+/// Compares an answer with that of the model.
 fn is<T: PartialEq + Debug>(what: &str, happened: T, expected: T) -> Result<(), Violation> {
     if happened == expected {
         return Ok(());
@@ -25,11 +25,11 @@ fn is<T: PartialEq + Debug>(what: &str, happened: T, expected: T) -> Result<(), 
 }
 
 thread_local! {
-    /// How often each message of this thread's sequence was dropped.
+    /// The number of drops of each message of this thread's sequence.
     static DROPPED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A message whose drop is counted. It is plain data, so that one that is delivered twice does no more harm than being counted twice.
+/// A message that counts its drops. It is plain data, so delivering it twice does no other harm.
 #[derive(Debug)]
 pub(crate) struct Counted {
     number: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // Not there: of a sequence before this one.
+        // A message without a count belongs to an earlier sequence.
         DROPPED.with_borrow_mut(|dropped| {
             if let Some(times) = dropped.get_mut(self.number) {
                 *times = times.saturating_add(1);
@@ -51,28 +51,28 @@ fn message(number: usize) -> Counted {
     Counted { number }
 }
 
-/// What came of a send that did not send.
+/// The result of a send that failed.
 struct Refused {
     returned: Option<usize>,
     disconnected: bool,
 }
 
-/// A channel with its handles and the model of its queue.
+/// The handles of a channel and the model of its queue.
 struct Lockstep<'a> {
     info: &'static Info,
     senders: Vec<DynSender<Counted>>,
     receivers: Vec<DynReceiver<Counted>>,
-    /// What is to be received.
+    /// The numbers of the queued messages.
     queue: VecDeque<usize>,
     slots: usize,
-    /// Messages that nobody can receive any more and that the channel may keep until its end.
+    /// The number of messages that can no longer be received and that the channel may keep until its end.
     kept: usize,
     keeps: bool,
     made: usize,
     steps: &'a CurrentStep,
 }
 
-/// Does the operations on the channel and on the model.
+/// Performs the operations on the channel and on the model.
 pub(super) fn run(
     channel: DynChannel,
     capacity: Capacity,
@@ -156,7 +156,7 @@ impl Lockstep<'_> {
                 self.step_if(operation, any);
                 goes(&mut self.receivers, operation);
                 if any && self.receivers.is_empty() {
-                    // Nobody can receive these any more.
+                    // These can no longer be received.
                     if self.keeps && !self.senders.is_empty() {
                         self.kept = self.queue.len();
                     }
@@ -173,7 +173,7 @@ impl Lockstep<'_> {
         }
     }
 
-    /// As many messages are alive as are queued, and none was dropped twice.
+    /// Checks that as many messages are alive as are queued and that none was dropped twice.
     fn alive(&self, after: Operation) -> Result<(), Violation> {
         let (alive, most) = DROPPED.with_borrow(|dropped| {
             (dropped.iter().filter(|&&times| times == 0).count(), dropped.iter().copied().max().unwrap_or(0))
@@ -263,7 +263,7 @@ impl Lockstep<'_> {
         }
         self.steps.step(operation.to_string());
         let began = Instant::now();
-        // What came, or whether it is the disconnect that nothing came.
+        // The message, or whether there was none because of the disconnect.
         let received: Result<usize, bool> = match operation {
             Operation::Recv => receiver.recv().map(|message| message.number).map_err(|RecvError| true),
             Operation::TryRecv => receiver
@@ -311,7 +311,7 @@ fn not_early(operation: Operation, began: Instant) -> Result<(), Violation> {
     })
 }
 
-/// Drops what the operation says.
+/// Drops the handles that the operation names.
 fn goes<T>(handles: &mut Vec<T>, operation: Operation) {
     match operation {
         Operation::DropFirstSender | Operation::DropFirstReceiver => {
