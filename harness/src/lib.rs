@@ -40,8 +40,6 @@ mod pacing;
 pub mod params;
 #[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are not placed"))]
 pub mod placement;
-#[cfg(feature = "planted")]
-pub mod planted;
 pub mod profile;
 pub mod protocol;
 pub mod record;
@@ -51,6 +49,8 @@ pub mod shard;
 pub mod size;
 pub mod slowed;
 pub mod sync;
+#[cfg(feature = "planted")]
+pub mod testing;
 #[cfg_attr(any(loom, shuttle), path = "thread_group/modelled.rs")]
 pub mod thread_group;
 pub mod verify;

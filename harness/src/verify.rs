@@ -129,6 +129,13 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// The method could not decide: its own search exceeded a limit. Neither a pass nor a failure.
+    Unknown {
+        /// The number of cases that were run.
+        cases: u64,
+        /// What could not be decided, in words.
+        reason: String,
+    },
     /// The time was over before a case had ended, or before all of a fixed number had.
     OutOfTime {
         /// Cases looked at.

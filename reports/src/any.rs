@@ -147,6 +147,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         (count(), text()).prop_map(|(cases, bounds)| Outcome::Passed { cases, bounds }),
         finding().prop_map(|finding| Outcome::Failed(Box::new(finding))),
         text().prop_map(|reason| Outcome::Unsupported { reason }),
+        (count(), text()).prop_map(|(cases, reason)| Outcome::Unknown { cases, reason }),
         (count(), option::of(count())).prop_map(|(cases, all)| Outcome::OutOfTime { cases, all }),
     ];
     prop_oneof![

@@ -1,8 +1,8 @@
-//! What the checkers of `verify::linearizability` cost: the fast one on a million operations, the general one beside the
-//! `LinearizabilityTester` of stateright, on the same histories and by the same specification.
+//! The cost of the checkers of `verify::linearizability`: the queue patterns on a million operations, and the general checker compared
+//! with the `LinearizabilityTester` of stateright, on the same histories and by the same specification.
 //!
-//! The ratio of the two general checkers is measured here in pairs, one after the other on each history, and printed beside criterion's own
-//! figures; so is the memory that the fast one takes.
+//! The ratio of the two general checkers is measured in pairs, one after the other on each history, and printed in addition to
+//! criterion's figures. So is the memory that the queue patterns take.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -13,32 +13,34 @@ use criterion::{Criterion, PlottingBackend, criterion_group, criterion_main};
 use harness::channel::{Capacity, Channel};
 use harness::channels::mutex_deque::MutexDeque;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
+use verify::DynChannel;
 use verify::linearizability::dice::Dice;
-use verify::linearizability::fifo;
-use verify::linearizability::general::{self, State};
 use verify::linearizability::history::{Action, Answer, History, Operation};
+use verify::linearizability::queue_patterns;
 use verify::linearizability::record::{Recorded, record};
 use verify::linearizability::scenario::Scenario;
 use verify::linearizability::stream::Stream;
+use verify::linearizability::wgl::{self, State};
 
-/// Operations of the long histories.
+/// The number of operations of a long history.
 const OPERATIONS: usize = 1_000_000;
 
-/// Operations of a spoiled history, at most.
-const SPOILED: usize = 12;
+/// The maximum number of operations of a spoiled history.
+const MAX_SPOILED_LEN: usize = 12;
 
-/// A recorded history of about so many operations: sends and receives, a few of those "empty", and one length to some forty of them.
+/// A recorded history of about this many operations: sends and receives, a few of which are empty, and a length for every forty of them.
 fn recorded(operations: usize) -> History {
     let (producers, consumers) = (2, 2);
     let messages = operations / 2 / producers;
     let capacity = Capacity::Bounded(NonZeroUsize::new(64).expect("not zero"));
     let limit = Duration::from_secs(600);
-    let stream = Stream { capacity, producers, consumers, messages, limit, hasty: 10, asks: 5, seed: 1 };
-    stream.record::<MutexDeque>(Duration::from_secs(600)).expect("it ends")
+    let stream =
+        Stream { capacity, producers, consumers, messages, limit, try_percent: 10, len_percent: 5, seed: 1 };
+    stream.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(600)).expect("it ends")
 }
 
-/// A legal history of exactly so many operations over eight threads, with much overlap, one in ten of them a length: harder than what a
-/// channel leaves.
+/// A legal history of exactly this many operations over eight threads, one in ten of them a length. Its operations overlap more than
+/// those of a real channel.
 fn made(operations: usize) -> History {
     let mut dice = Dice::new(7);
     let mut free = [0_u64; 8];
@@ -66,25 +68,25 @@ fn made(operations: usize) -> History {
     History { slots: None, senders: 1, receivers: 1, operations }
 }
 
-/// The most memory that this process has held, in MiB, where the system tells.
+/// The peak memory of this process in MiB, where the system reports it.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }
 
-/// Whether everything is only to run once: criterion's own rule.
+/// Whether each benchmark runs only once, by criterion's rule.
 fn is_test() -> bool {
     let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
     given("--test") || !given("--bench")
 }
 
-/// A history, and a line on what its check took.
-fn told(name: &str, make: fn(usize) -> History) -> History {
+/// Makes a history and prints the cost of its check.
+fn measured(name: &str, make: fn(usize) -> History) -> History {
     let history = make(if is_test() { OPERATIONS / 100 } else { OPERATIONS });
     let before = peak();
     let began = Instant::now();
-    assert_eq!(fifo::check(&history), Ok(()), "{name}");
+    assert_eq!(queue_patterns::check(&history), Ok(()), "{name}");
     let took = began.elapsed();
     let mib = |peak: Option<u64>| peak.map_or("?".to_owned(), |peak| peak.to_string());
     println!(
@@ -98,20 +100,20 @@ fn told(name: &str, make: fn(usize) -> History) -> History {
 }
 
 fn fast(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("linearizability/fifo");
+    let mut group = criterion.benchmark_group("linearizability/queue_patterns");
     group.sample_size(10);
     for (name, make) in [("made", made as fn(usize) -> History), ("recorded", recorded)] {
-        // Made when it is needed: not when criterion only lists, or is asked for other benchmarks.
-        let history = LazyCell::new(|| told(name, make));
+        // Made lazily: not when criterion only lists benchmarks or runs others.
+        let history = LazyCell::new(|| measured(name, make));
         group.bench_function(name, |bencher| {
             let history = &*history;
-            bencher.iter(|| black_box(fifo::check(black_box(history)).is_ok()));
+            bencher.iter(|| black_box(queue_patterns::check(black_box(history)).is_ok()));
         });
     }
     group.finish();
 }
 
-/// The specification of [`State`], as stateright asks for one: an answer is given, and it only says whether it is legal.
+/// The specification of [`State`] for stateright, which only checks given answers.
 #[derive(Clone)]
 struct Spec(State);
 
@@ -129,7 +131,7 @@ impl SequentialSpec for Spec {
 }
 
 fn tester(history: &History) -> LinearizabilityTester<usize, Spec> {
-    let mut tester = LinearizabilityTester::new(Spec(State::at_the_beginning_of(history)));
+    let mut tester = LinearizabilityTester::new(Spec(State::initial(history)));
     for (place, is_return) in history.events() {
         let operation = &history.operations[place];
         let told = match operation.answer {
@@ -141,7 +143,7 @@ fn tester(history: &History) -> LinearizabilityTester<usize, Spec> {
     tester
 }
 
-/// Histories as the method looks at them, and spoiled ones: an illegal history is where a search has to try everything.
+/// Histories of the method's own scenarios. Spoiled ones are illegal, so that a search must try everything.
 fn small(spoiled: bool) -> Vec<History> {
     let capacities = [Capacity::of(1), Capacity::of(2), Capacity::Unbounded];
     let mut histories = Vec::new();
@@ -149,17 +151,17 @@ fn small(spoiled: bool) -> Vec<History> {
         let mut dice = Dice::new(seed);
         let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut dice);
         let Recorded::Ended(recorded) =
-            record::<MutexDeque>(&MutexDeque::INFO, &scenario, 4, Duration::from_secs(60))
+            record(DynChannel::new::<MutexDeque>(), &scenario, 4, Duration::from_secs(60))
         else {
             panic!("the baseline ends every scenario")
         };
         for mut history in recorded {
             if spoiled {
                 // Without a memory of configurations, longer ones may take hours.
-                if history.operations.len() > SPOILED {
+                if history.operations.len() > MAX_SPOILED_LEN {
                     continue;
                 }
-                // The last that was received never was.
+                // The last received message becomes one that was never sent.
                 let received =
                     history.operations.iter().rposition(|operation| operation.received().is_some());
                 let Some(place) = received else { continue };
@@ -174,7 +176,7 @@ fn small(spoiled: bool) -> Vec<History> {
     histories
 }
 
-/// One history in which everything overlaps and nothing changes the state, so that a memory of configurations is worth most.
+/// A history whose operations all overlap and change nothing, for which the memory of configurations is most valuable.
 fn overlapping() -> Vec<History> {
     let answer = Some(Answer::Empty);
     let mut operations: Vec<Operation> = (0..12)
@@ -188,19 +190,19 @@ fn overlapping() -> Vec<History> {
             returned: invoked + 99,
         })
         .collect();
-    // Longer than all of them, and nobody sent it.
+    // Overlaps all of them and receives a message that was never sent.
     let answer = Some(Answer::Received(1));
     operations.push(Operation { thread: 3, action: Action::Recv, answer, invoked: 0, returned: 1_000 });
     vec![History { slots: None, senders: 1, receivers: 4, operations }]
 }
 
-/// Histories, and a line on what both checkers make of them.
+/// Makes histories and prints the cost of both checkers.
 fn compared(name: &str, make: fn() -> Vec<History>) -> Vec<History> {
     let histories = make();
     let (mut ours, mut theirs) = (Duration::ZERO, Duration::ZERO);
     for history in &histories {
         let began = Instant::now();
-        let verdict = general::check(black_box(history)).is_legal();
+        let verdict = wgl::check(black_box(history)).is_legal();
         ours += began.elapsed();
         let tester = tester(history);
         let began = Instant::now();
@@ -210,7 +212,7 @@ fn compared(name: &str, make: fn() -> Vec<History>) -> Vec<History> {
         assert_eq!(verdict, name == "legal", "{history}");
     }
     println!(
-        "{name}: {} histories of {} operations on the average: general {ours:?}, stateright {theirs:?}: ratio {:.2}",
+        "{name}: {} histories of {} operations on average: wgl {ours:?}, stateright {theirs:?}: ratio {:.2}",
         histories.len(),
         histories.iter().map(|history| history.operations.len()).sum::<usize>() / histories.len(),
         theirs.as_secs_f64() / ours.as_secs_f64()
@@ -218,7 +220,7 @@ fn compared(name: &str, make: fn() -> Vec<History>) -> Vec<History> {
     histories
 }
 
-fn beside_stateright(criterion: &mut Criterion) {
+fn compared_with_stateright(criterion: &mut Criterion) {
     type Make = fn() -> Vec<History>;
     let sets: [(&str, Make); 3] =
         [("legal", || small(false)), ("illegal", || small(true)), ("overlapping", overlapping)];
@@ -226,12 +228,12 @@ fn beside_stateright(criterion: &mut Criterion) {
         let histories = LazyCell::new(|| compared(name, make));
         let mut group = criterion.benchmark_group(format!("linearizability/{name}"));
         group.sample_size(10);
-        group.bench_function("general", |bencher| {
+        group.bench_function("wgl", |bencher| {
             let histories = &*histories;
-            bencher.iter(|| histories.iter().filter(|history| general::check(history).is_legal()).count());
+            bencher.iter(|| histories.iter().filter(|history| wgl::check(history).is_legal()).count());
         });
         group.bench_function("stateright", |bencher| {
-            // Without building the testers, which notes the order of the events: that is the recorder's work.
+            // Not counting the construction of the testers, which records the order of events.
             let testers: Vec<_> = histories.iter().map(tester).collect();
             bencher.iter(|| testers.iter().filter(|tester| tester.is_consistent()).count());
         });
@@ -242,6 +244,6 @@ fn beside_stateright(criterion: &mut Criterion) {
 criterion_group! {
     name = checkers;
     config = Criterion::default().plotting_backend(PlottingBackend::Plotters);
-    targets = fast, beside_stateright
+    targets = fast, compared_with_stateright
 }
 criterion_main!(checkers);

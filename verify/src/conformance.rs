@@ -1,13 +1,13 @@
 //! Scenarios that any channel must pass, written once over the contract.
 //!
-//! A scenario is a small program with a verdict: what the contract says of empty and full, of waiting and waking, of disconnects and
-//! drops. Each is played at a few capacities; one of these is a case. What a scenario needs and a channel lacks is declared, and the
-//! scenario is then unsupported; what a channel does differently is declared as well ([`harness::channel::Difference`]), and a declaration
-//! that is not real fails.
+//! A scenario is a small program that checks one rule of the contract: about empty and full, waiting and waking, disconnects or
+//! drops. Each is played at a few capacities, and each of these is a case. A case is unsupported where the channel declares that it lacks
+//! a capability that the scenario needs. A channel also declares its differences from the contract
+//! ([`harness::channel::Difference`]); a false declaration fails.
 //!
-//! The ideas are the contract's own and, retold, those of the tests of crossbeam-channel (`tests/array.rs`, `zero.rs`, `list.rs`,
-//! `mpsc.rs`) and of Go (`runtime/chan_test.go`, `test/chan/`). A failure ends at the first wrong answer and has the last steps of
-//! each thread, in time order.
+//! The scenarios follow the contract, and the tests of crossbeam-channel (`tests/array.rs`, `zero.rs`, `list.rs`, `mpsc.rs`) and of Go
+//! (`runtime/chan_test.go`, `test/chan/`). A scenario stops at the first wrong answer; its finding has the last steps of each thread, in
+//! time order.
 
 mod basics;
 mod crowds;
@@ -21,95 +21,94 @@ mod selecting;
 mod waiting;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use self::payload::Counted;
-use self::scene::{Checked, HANG, Wrong, is, play};
-use super::erased::{Chosen, Erased, Kinds, info};
-use harness::channel::{Capability, Capacity, Channel, Handles, Sender, Unsupported};
+use self::scene::{Checked, TIMEOUT, is, play};
+pub(crate) use self::{
+    declared::PanicsOnDrop,
+    kinds::{Aligned, Large, Owning, Request, ZeroSized},
+    payload::Counted,
+};
+use crate::dyn_channel::{DynChannel, DynHandles, DynSender, Factory, Open};
+use crate::violation::Violation;
+use harness::channel::{Capability, Capacity, Channel, Sender, Unsupported};
 use harness::verify::{Finding, Outcome, Task};
 
-/// Every kind of capacity. `None` is unbounded.
+/// Every kind of capacity; `None` is unbounded.
 const ANY: &[Option<usize>] = &[Some(0), Some(1), Some(3), None];
-/// Those that hold a message.
+/// The capacities that hold a message.
 const QUEUED: &[Option<usize>] = &[Some(1), Some(3), None];
-/// Those that can be full.
+/// The capacities that can be full.
 const FULLABLE: &[Option<usize>] = &[Some(0), Some(1), Some(3)];
 const RENDEZVOUS: &[Option<usize>] = &[Some(0)];
 
 /// A scenario over one channel.
 struct Scenario {
     name: &'static str,
-    /// What has to hold, in one sentence.
+    /// The rule that it checks, in one sentence.
     says: &'static str,
     needs: &'static [Capability],
     capacities: &'static [Option<usize>],
-    run: fn(Capacity) -> Checked,
+    run: fn(Setup) -> Checked,
 }
 
-/// Scenarios with what they need, at which capacities they are played, and what they say.
+/// A table of scenarios: name, needed capabilities, capacities, rule.
 macro_rules! table {
-    ($C:ident: $($name:ident [$($need:ident),*] at $capacities:expr, $says:literal;)*) => {
+    ($($name:ident [$($need:ident),*] at $capacities:expr, $says:literal;)*) => {
         vec![$(crate::conformance::Scenario {
             name: stringify!($name),
             says: $says,
             needs: &[$(harness::channel::Capability::$need),*],
             capacities: $capacities,
-            run: $name::<$C>,
+            run: $name,
         }),*]
     };
 }
 use table;
 
 fn scenarios() -> Vec<Scenario> {
-    let mut all = declared::scenarios::<Erased>();
-    all.extend(basics::scenarios::<Erased>());
-    all.extend(kinds::scenarios::<Erased>());
-    all.extend(ends::scenarios::<Erased>());
-    all.extend(waiting::scenarios::<Erased>());
-    all.extend(races::scenarios::<Erased>());
-    all.extend(selecting::scenarios::<Erased>());
-    all.extend(crowds::scenarios::<Erased>());
+    let mut all = declared::scenarios();
+    all.extend(basics::scenarios());
+    all.extend(kinds::scenarios());
+    all.extend(ends::scenarios());
+    all.extend(waiting::scenarios());
+    all.extend(races::scenarios());
+    all.extend(selecting::scenarios());
+    all.extend(crowds::scenarios());
     all
 }
 
-/// The channel `C`, for every kind of message that a scenario sends.
-fn chosen<C: Channel>() -> Chosen {
-    Kinds::<C>::new()
-        .and::<()>()
-        .and::<u64>()
-        .and::<Box<u64>>()
-        .and::<Box<dyn Send>>()
-        .and::<Counted>()
-        .and::<declared::Explosive>()
-        .and::<kinds::Aligned>()
-        .and::<kinds::Large>()
-        .and::<kinds::Owning>()
-        .and::<kinds::Request<Erased>>()
-        .and::<kinds::Sizeless>()
-        .chosen()
+/// A channel implementation and the capacity at which a scenario runs on it.
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    channel: DynChannel,
+    capacity: Capacity,
 }
 
-/// A channel of this capacity.
-fn open<C: Channel, T: Send + 'static>(capacity: Capacity) -> Checked<Handles<C, T>> {
-    C::open(capacity).map_err(refused)
+impl Setup {
+    /// Opens a channel of this capacity.
+    fn open<T>(self) -> Checked<DynHandles<T>>
+    where
+        dyn Factory: Open<T>,
+    {
+        self.channel.open(self.capacity).map_err(refused)
+    }
+
+    /// The number of messages that the channel holds; `u64::MAX` when it is unbounded.
+    fn slots(self) -> u64 {
+        self.channel.effective_capacity(self.capacity).slots().map_or(u64::MAX, |slots| slots as u64)
+    }
+
+    /// Fills a bounded channel with messages numbered from 0 and returns their count.
+    fn fill(self, sender: &DynSender<u64>) -> Checked<u64> {
+        let slots = self.slots();
+        (0..slots).try_for_each(|number| is("try_send with room", sender.try_send(number), Ok(())))?;
+        Ok(slots)
+    }
 }
 
-/// An answer that nobody declared.
-fn refused(unsupported: Unsupported) -> Wrong {
-    Wrong::new("what is not declared to be lacking", unsupported.to_string())
-}
-
-/// Messages held at this capacity; `u64::MAX` without a limit.
-fn slots<C: Channel>(capacity: Capacity) -> u64 {
-    C::effective_capacity(capacity).slots().map_or(u64::MAX, |slots| slots as u64)
-}
-
-/// Fills a bounded channel; returns how many messages that took, numbered from 0.
-fn fill<C: Channel>(sender: &C::Sender<u64>, capacity: Capacity) -> Checked<u64> {
-    let slots = slots::<C>(capacity);
-    (0..slots).try_for_each(|number| is("try_send with room", sender.try_send(number), Ok(())))?;
-    Ok(slots)
+/// The violation of a channel that refuses something without declaring the lack.
+fn refused(unsupported: Unsupported) -> Violation {
+    Violation::new("an operation that is not declared as lacking", unsupported.to_string())
 }
 
 /// A scenario at one capacity.
@@ -132,20 +131,20 @@ impl Case {
         cases
     }
 
-    /// What it needs that the channel lacks.
-    fn lacking(&self, scenario: &Scenario) -> Option<Capability> {
-        // Those about capacities ask the channel themselves.
+    /// A capability that the case needs and the channel lacks.
+    fn lacking(&self, scenario: &Scenario, channel: DynChannel) -> Option<Capability> {
+        // The scenario about capacities tries them itself.
         let of_capacity = match self.capacity {
             Capacity::Rendezvous if scenario.capacities.len() <= ANY.len() => Some(Capability::Rendezvous),
             Capacity::Unbounded => Some(Capability::Unbounded),
             _ => None,
         };
         let needs = scenario.needs.iter().copied().chain(of_capacity);
-        needs.into_iter().find(|&need| info().require(need).is_err())
+        needs.into_iter().find(|&need| channel.info().require(need).is_err())
     }
 }
 
-/// The names of all cases, in the order of their numbers; the same for every channel.
+/// The names of all cases in the order of their numbers, which is the same for every channel.
 pub fn names() -> Vec<String> {
     let scenarios = scenarios();
     let name = |case: Case| format!("{} at capacity {}", scenarios[case.scenario].name, case.capacity);
@@ -154,17 +153,10 @@ pub fn names() -> Vec<String> {
 
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    verify_within::<C>(task, HANG, begins)
+    verify_channel(DynChannel::new::<C>(), task, begins)
 }
 
-/// Verifies the channel `C`; a scenario that takes longer than `deadline` hangs.
-fn verify_within<C: Channel>(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
-    chosen::<C>().choose();
-    verify_chosen(task, deadline, begins)
-}
-
-/// Verifies the channel of this thread.
-fn verify_chosen(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     let scenarios = scenarios();
     let cases = Case::all(&scenarios);
     let all = cases.len() as u64;
@@ -172,34 +164,37 @@ fn verify_chosen(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -
         Some(_) => 1,
         None => (0..all).filter(|&case| task.shard.has(case)).count() as u64,
     };
-    let (mut looked_at, mut played) = (0, 0);
+    let (mut started, mut played) = (0, 0);
     let mut lacking: BTreeMap<&'static str, u64> = BTreeMap::new();
     for number in task.cases(Some(all)) {
         let Some(case) = usize::try_from(number).ok().and_then(|number| cases.get(number)) else {
-            return Outcome::Unsupported { reason: format!("there is no case {number}: there are {all}") };
+            return Outcome::Unsupported {
+                reason: format!("no case {number}: the cases are 0 to {}", all.saturating_sub(1)),
+            };
         };
         begins(number);
-        looked_at += 1;
+        started += 1;
         let scenario = &scenarios[case.scenario];
-        if let Some(capability) = case.lacking(scenario) {
+        if let Some(capability) = case.lacking(scenario, channel) {
             *lacking.entry(capability.words()).or_default() += 1;
             continue;
         }
         let (run, capacity) = (scenario.run, case.capacity);
-        if let Err((wrong, threads)) = play(deadline, move || run(capacity)) {
+        let setup = Setup { channel, capacity };
+        if let Err((violation, threads)) = play(TIMEOUT, move || run(setup)) {
             return Outcome::Failed(Box::new(Finding {
                 case: number,
                 scenario: format!("{} at capacity {capacity}: {}", scenario.name, scenario.says),
-                expected: wrong.expected,
-                happened: wrong.happened,
+                expected: violation.expected,
+                happened: violation.happened,
                 threads,
                 picture: None,
             }));
         }
         played += 1;
     }
-    if looked_at < own {
-        return Outcome::OutOfTime { cases: looked_at, all: Some(own) };
+    if started < own {
+        return Outcome::OutOfTime { cases: started, all: Some(own) };
     }
     let mut bounds = match task.only {
         Some(_) => format!("{played} case"),
@@ -221,6 +216,8 @@ fn verify_chosen(task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -
 mod tests {
     use std::collections::BTreeSet;
 
+    use std::time::Duration;
+
     use super::*;
     use harness::channels::mutex_deque::MutexDeque;
     use harness::verify::Shard;
@@ -230,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_many_scenarios_and_each_has_a_name_of_its_own() {
+    fn there_are_many_scenarios_with_distinct_names() {
         let scenarios = scenarios();
         let names: BTreeSet<_> = scenarios.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), scenarios.len());
@@ -239,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_can_be_played_alone_and_is_announced() {
+    fn a_case_played_alone_is_announced() {
         let mut begun = Vec::new();
         let outcome = verify::<MutexDeque>(&task(Some(3), Duration::ZERO), &mut |case| begun.push(case));
         assert_eq!(outcome, Outcome::Passed { cases: 1, bounds: "1 case".to_owned() });
@@ -247,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_is_over_before_the_end_is_said() {
+    fn a_budget_of_zero_is_out_of_time() {
         let outcome = verify::<MutexDeque>(&task(None, Duration::ZERO), &mut |_| {});
         assert!(matches!(outcome, Outcome::OutOfTime { cases: 0, all: Some(100..) }), "{outcome:?}");
     }

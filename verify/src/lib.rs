@@ -1,19 +1,22 @@
 //! The methods that verify a channel on its own code, harder than the rounds of a benchmark do.
 //!
-//! A method looks at numbered cases, made of the task's seed and their number alone ([`harness::verify`]). [`rounds`], [`conformance`],
-//! [`properties`] and [`linearizability`] are here; loom and shuttle are in `models/`. The program `chanlab-verify` looks at the cases of
-//! one method over one channel, in a process of its own, since a channel under verification may hang, abort or write where it must
-//! not; `chanlab verify` builds it when it is asked for the first time, and tells of what it finds.
+//! A method runs numbered cases, each made from the task's seed and its number alone ([`harness::verify`]). This crate has
+//! [`rounds`], [`conformance`], [`properties`] and [`linearizability`]; loom and shuttle are in `models/`. The program
+//! `chanlab-verify` runs the cases of one method over one channel in a process of its own, because a channel under verification may
+//! hang, abort or corrupt memory. `chanlab verify` builds and starts that program and reports its findings.
 
 pub mod conformance;
-mod erased;
+mod dyn_channel;
 pub mod linearizability;
 pub mod properties;
 pub mod rounds;
+mod violation;
 
 use harness::channel::{Channel, Info, Visitor};
 use harness::registry::Registry;
 use harness::verify::{Method, Verify};
+
+pub use self::dyn_channel::DynChannel;
 
 /// The methods over the channel `C`.
 pub fn methods<C: Channel>() -> [(Method, Verify); 4] {
@@ -25,27 +28,27 @@ pub fn methods<C: Channel>() -> [(Method, Verify); 4] {
     ]
 }
 
-/// A channel, and the methods over it.
+/// A channel and the methods over it.
 #[derive(Clone, Copy, Debug)]
-pub struct Verified {
-    /// What it says of itself.
+pub struct ChannelMethods {
+    /// The channel's own declarations.
     pub info: &'static Info,
     methods: [(Method, Verify); 4],
 }
 
-impl Verified {
-    /// The method over this channel; `None` for one that does not look at a channel's own code.
-    pub fn by(&self, method: Method) -> Option<Verify> {
+impl ChannelMethods {
+    /// The given method over this channel; `None` for loom and shuttle, which explore models instead.
+    pub fn method(&self, method: Method) -> Option<Verify> {
         self.methods.iter().find(|(own, _)| *own == method).map(|(_, verify)| *verify)
     }
 }
 
-/// Every registered channel, in the order in which everything shows them.
-pub fn channels() -> Vec<Verified> {
-    struct All(Vec<Verified>);
+/// Every registered channel, in the order in which tables show them.
+pub fn channels() -> Vec<ChannelMethods> {
+    struct All(Vec<ChannelMethods>);
     impl Visitor for All {
         fn visit<C: Channel>(&mut self) {
-            self.0.push(Verified { info: const { &C::INFO }, methods: methods::<C>() });
+            self.0.push(ChannelMethods { info: const { &C::INFO }, methods: methods::<C>() });
         }
     }
     let mut all = All(Vec::new());

@@ -1,114 +1,228 @@
 //! Concurrent histories of a channel, each of which must have a legal order.
 //!
-//! - [`history`] is what is recorded; [`scenario`] says what the threads do, [`record`] lets them do it and writes it down, [`stream`]
-//!   does so with many messages.
-//! - [`general`] looks for a legal order of any history: it has the word on every scenario. [`fifo`] refutes long ones quickly: streams go
-//!   to it alone, and what it does not see of them (that a channel was full, and lengths that are wrong only together) is seen in scenarios.
+//! - [`scenario`] decides what the threads do, [`record`] runs it and records a [`history`]; [`stream`] records long ones.
+//! - [`wgl`] searches any history for a legal order and judges every scenario. [`queue_patterns`] refutes long histories quickly
+//!   and judges the streams. It does not see that a channel was full, nor lengths that are wrong only together.
 //! - [`shrink`] makes an illegal history small; [`picture`] draws it.
 //!
-//! Every operation of the contract is among those of a history but select, which is of several channels: its scenarios are in
-//! [`conformance`](crate::conformance).
+//! A history contains every operation of the contract except select, which works on several channels: the scenarios of
+//! [`conformance`](crate::conformance) test it.
 //!
-//! A case is one scenario, run some times over: the seed decides what the threads do, and not how they meet. So a case that is looked at
-//! again ([`Task::only`]) is run again and again until it fails or the budget is spent.
+//! A case is one scenario, run several times: the seed decides what the threads do, not how they meet. A case that is run alone
+//! ([`Task::only`]) is therefore repeated until it fails or the budget is spent.
+//!
+//! The search for a legal order is exponential in the worst case. A history on which it exceeds its budget is neither legal nor
+//! illegal, and the method then answers [`Outcome::Unknown`].
 
 pub mod dice;
-pub mod fifo;
-pub mod general;
 pub mod history;
 pub mod picture;
+pub mod queue_patterns;
 pub mod record;
 pub mod scenario;
 pub mod shrink;
 pub mod stream;
+pub mod wgl;
 
 use std::time::{Duration, Instant};
 
 use self::dice::Dice;
-use self::fifo::Violation;
-use self::general::Verdict;
 use self::history::{Answer, History};
-use self::record::{Long, Recorded};
+use self::queue_patterns::QueueViolation;
+use self::record::Recorded;
 use self::scenario::Scenario;
 use self::stream::Stream;
-use super::erased::{Erased, Kinds, info};
+use self::wgl::{Legality, MAX_CONFIGURATIONS};
+use crate::dyn_channel::DynChannel;
 use harness::channel::{Capacity, Channel};
 use harness::thread_group::ThreadGroupError;
 use harness::verify::{Finding, Outcome, Task};
 
-/// Runs of a scenario in one case. The threads are the same, so that most runs begin with all of them on their way.
+/// The runs of a scenario in one case. All runs share their threads, so that most begin with every thread already running.
 const REPETITIONS: usize = 24;
 
-/// Every so many cases one is a long stream, which takes about as long as the others between.
+/// One case in this many is a long stream, which takes about as long as the others together.
 const STREAM_EVERY: u64 = 50;
 
-/// Messages of a long stream.
+/// The number of messages in a long stream.
 const STREAM_MESSAGES: usize = 20_000;
 
-/// Operations of a stream that are drawn at most: of a wrong length, every message that may have been in the channel.
-const DRAWN: usize = 40;
+/// The maximum number of operations of a stream in a picture. A wrong length involves every message that may have been queued.
+const MAX_DRAWN: usize = 40;
 
-/// A scenario or a stream takes milliseconds, and some tenths of a second where many other processes want the processors; what has
-/// not ended after so long hangs.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// The time limit of a scenario and of a stream. Either takes milliseconds, or tenths of a second on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What was looked at.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    cases: u64,
-    histories: u64,
-    operations: u64,
-    streams: u64,
-    longest: usize,
+/// Verifies the channel `C`.
+pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+    verify_channel(DynChannel::new::<C>(), MAX_CONFIGURATIONS, task, begins)
 }
 
-/// Why no further case is looked at.
+/// Verifies a channel; the search for a legal order of one history explores at most `max_configurations`.
+fn verify_channel(
+    channel: DynChannel,
+    max_configurations: usize,
+    task: &Task,
+    begins: &mut dyn FnMut(u64),
+) -> Outcome {
+    let wanted =
+        [Capacity::Rendezvous, Capacity::of(1), Capacity::of(2), Capacity::of(3), Capacity::Unbounded];
+    let capacities: Vec<Capacity> =
+        wanted.into_iter().filter(|&capacity| channel.open::<u64>(capacity).is_ok()).collect();
+    if capacities.is_empty() {
+        let name = channel.info().name;
+        return Outcome::Unsupported {
+            reason: format!("{name} opens with none of the capacities that are tried"),
+        };
+    }
+    let mut verification =
+        Verification { channel, capacities, max_configurations, counts: Counts::default() };
+    let began = Instant::now();
+    for case in task.cases(None) {
+        begins(case);
+        loop {
+            match verification.run_case(task, case) {
+                Ok(()) => {}
+                Err(Stop::Found(finding)) => return Outcome::Failed(finding),
+                Err(Stop::NotRun(reason)) => return Outcome::Unsupported { reason },
+            }
+            // Each run has another schedule.
+            if task.only.is_none() || began.elapsed() >= task.budget {
+                break;
+            }
+        }
+        verification.counts.cases += 1;
+    }
+    verification.outcome()
+}
+
+/// The amount of work done so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    cases: u64,
+    histories: u64,
+    /// Histories on which the search exceeded its budget.
+    unknown: u64,
+    operations: u64,
+    streams: u64,
+    longest_stream: usize,
+}
+
+/// The reason why no further case is run.
+#[derive(Debug)]
 enum Stop {
     Found(Box<Finding>),
     NotRun(String),
 }
 
-/// Verifies the channel `C`.
-pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    Kinds::<C>::new().and::<u64>().and::<Long>().chosen().choose();
-    verify_chosen(task, begins)
+/// A verification under way.
+struct Verification {
+    channel: DynChannel,
+    capacities: Vec<Capacity>,
+    max_configurations: usize,
+    counts: Counts,
 }
 
-/// Verifies the channel of this thread.
-fn verify_chosen(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    let wanted =
-        [Capacity::Rendezvous, Capacity::of(1), Capacity::of(2), Capacity::of(3), Capacity::Unbounded];
-    let capacities: Vec<Capacity> =
-        wanted.into_iter().filter(|&capacity| Erased::open::<u64>(capacity).is_ok()).collect();
-    if capacities.is_empty() {
-        return Outcome::Unsupported {
-            reason: format!("{} opens with no capacity that is tried", info().name),
-        };
-    }
-    let began = Instant::now();
-    let mut seen = Seen::default();
-    for case in task.cases(None) {
-        begins(case);
-        loop {
-            match look(task, case, &capacities, &mut seen) {
-                Ok(()) => {}
-                Err(Stop::Found(finding)) => return Outcome::Failed(finding),
-                Err(Stop::NotRun(reason)) => return Outcome::Unsupported { reason },
+impl Verification {
+    /// Runs one case once.
+    fn run_case(&mut self, task: &Task, case: u64) -> Result<(), Stop> {
+        let info = self.channel.info();
+        let mut dice = Dice::new(task.seed_of(case));
+        if case % STREAM_EVERY == STREAM_EVERY - 1 {
+            let stream = Stream::random(info, &self.capacities, STREAM_MESSAGES, &mut dice);
+            return self.run_stream(case, &stream);
+        }
+        let scenario = Scenario::random(info, &self.capacities, &mut dice);
+        let histories = match record::record(self.channel, &scenario, REPETITIONS, TIMEOUT) {
+            Recorded::Ended(histories) => histories,
+            Recorded::Unfinished(history, error) => {
+                return Err(Stop::Found(Box::new(unfinished(case, &scenario, &history, &error))));
             }
-            // The schedule is another each time.
-            if task.only.is_none() || began.elapsed() >= task.budget {
-                break;
+            Recorded::NotRun(reason) => return Err(Stop::NotRun(reason)),
+        };
+        self.counts.histories += histories.len() as u64;
+        self.counts.operations +=
+            histories.iter().map(|history| history.operations.len() as u64).sum::<u64>();
+        let mut illegal = Vec::new();
+        for history in &histories {
+            match wgl::check_within(history, self.max_configurations) {
+                Legality::Legal(_) => {}
+                Legality::Illegal(_) => illegal.push(history),
+                Legality::Unknown => self.counts.unknown += 1,
             }
         }
-        seen.cases += 1;
+        let smallest = illegal.iter().map(|history| shrink::shrink(history));
+        match smallest.min_by_key(|history| history.operations.len()) {
+            None => Ok(()),
+            Some(history) => Err(Stop::Found(Box::new(no_order(case, &scenario, &history, illegal.len())))),
+        }
     }
-    if seen.cases == 0 {
-        return Outcome::OutOfTime { cases: 0, all: None };
+
+    fn run_stream(&mut self, case: u64, stream: &Stream) -> Result<(), Stop> {
+        let history = match stream.record(self.channel, TIMEOUT) {
+            Ok(history) => history,
+            Err(error @ (ThreadGroupError::NotPlaced(_) | ThreadGroupError::NotStarted { .. })) => {
+                return Err(Stop::NotRun(error.to_string()));
+            }
+            Err(error) => {
+                let finding = Finding {
+                    case,
+                    scenario: stream.to_string(),
+                    expected: "every thread ends".to_owned(),
+                    happened: error.to_string(),
+                    ..Finding::default()
+                };
+                return Err(Stop::Found(Box::new(finding)));
+            }
+        };
+        self.counts.streams += 1;
+        self.counts.longest_stream = self.counts.longest_stream.max(history.operations.len());
+        let Err(violation) = queue_patterns::check(&history) else { return Ok(()) };
+        Err(Stop::Found(Box::new(bad_pattern(case, stream.to_string(), &history, &violation))))
     }
-    Outcome::Passed { cases: seen.cases, bounds: bounds(&seen, &capacities) }
+
+    /// The outcome when no case failed.
+    fn outcome(&self) -> Outcome {
+        let Counts { cases, unknown, .. } = self.counts;
+        match (cases, unknown) {
+            (0, _) => Outcome::OutOfTime { cases: 0, all: None },
+            (_, 0) => Outcome::Passed { cases, bounds: self.bounds() },
+            _ => {
+                let reason = format!(
+                    "{} histories exceeded the search budget ({} configurations each), of {}",
+                    grouped(unknown),
+                    grouped(self.max_configurations as u64),
+                    self.bounds()
+                );
+                Outcome::Unknown { cases, reason }
+            }
+        }
+    }
+
+    /// The extent of the search in words.
+    fn bounds(&self) -> String {
+        let capacities: Vec<String> = self.capacities.iter().map(Capacity::to_string).collect();
+        let mut words = format!(
+            "{} histories of up to {} threads with {} operations each, not counting the drops of their handles, at \
+             capacities {} ({} operations); a seed decides what the threads do, not how they meet",
+            grouped(self.counts.histories),
+            scenario::MAX_THREADS,
+            scenario::MAX_STEPS,
+            capacities.join(", "),
+            grouped(self.counts.operations),
+        );
+        if self.counts.streams > 0 {
+            words.push_str(&format!(
+                "; {} streams of up to {} operations, checked for order, loss, and each length by itself",
+                grouped(self.counts.streams),
+                grouped(self.counts.longest_stream as u64)
+            ));
+        }
+        words
+    }
 }
 
-/// A number as people write it: 12,345.
+/// A number with a comma between groups of three digits: 12,345.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut words = String::new();
@@ -121,97 +235,25 @@ fn grouped(number: u64) -> String {
     words
 }
 
-/// How far that goes, in words.
-fn bounds(seen: &Seen, capacities: &[Capacity]) -> String {
-    let capacities: Vec<String> = capacities.iter().map(Capacity::to_string).collect();
-    let mut words = format!(
-        "{} histories of up to {} threads and {} operations each, beside the drops of their handles, at \
-         capacities {} ({} operations); a seed decides what the threads do, not how they meet",
-        grouped(seen.histories),
-        scenario::THREADS,
-        scenario::STEPS,
-        capacities.join(", "),
-        grouped(seen.operations),
-    );
-    if seen.streams > 0 {
-        let streams = format!(
-            "; {} streams of up to {} operations, order, loss, and each length by itself",
-            grouped(seen.streams),
-            grouped(seen.longest as u64)
-        );
-        words.push_str(&streams);
-    }
-    words
-}
-
-/// Looks at one case once.
-fn look(task: &Task, case: u64, capacities: &[Capacity], seen: &mut Seen) -> Result<(), Stop> {
-    let mut dice = Dice::new(task.seed_of(case));
-    if case % STREAM_EVERY == STREAM_EVERY - 1 {
-        let stream = Stream::random(info(), capacities, STREAM_MESSAGES, &mut dice);
-        return flow(&stream, case, seen);
-    }
-    let scenario = Scenario::random(info(), capacities, &mut dice);
-    match record::record::<Erased>(info(), &scenario, REPETITIONS, DEADLINE) {
-        Recorded::NotRun(reason) => Err(Stop::NotRun(reason)),
-        Recorded::Cut(history, error) => Err(Stop::Found(Box::new(cut(case, &scenario, &history, &error)))),
-        Recorded::Ended(histories) => {
-            seen.histories += histories.len() as u64;
-            seen.operations += histories.iter().map(|history| history.operations.len() as u64).sum::<u64>();
-            let illegal: Vec<&History> =
-                histories.iter().filter(|history| !general::check(history).is_legal()).collect();
-            let smallest = illegal.iter().map(|history| shrink::shrink(history));
-            match smallest.min_by_key(|history| history.operations.len()) {
-                None => Ok(()),
-                Some(history) => {
-                    Err(Stop::Found(Box::new(no_order(case, &scenario, &history, illegal.len()))))
-                }
-            }
-        }
-    }
-}
-
-fn flow(stream: &Stream, case: u64, seen: &mut Seen) -> Result<(), Stop> {
-    let history = match stream.record::<Erased>(DEADLINE) {
-        Ok(history) => history,
-        Err(error @ (ThreadGroupError::NotPlaced(_) | ThreadGroupError::NotStarted { .. })) => {
-            return Err(Stop::NotRun(error.to_string()));
-        }
-        Err(error) => {
-            let finding = Finding {
-                case,
-                scenario: stream.to_string(),
-                expected: "every thread comes to its end".to_owned(),
-                happened: error.to_string(),
-                ..Finding::default()
-            };
-            return Err(Stop::Found(Box::new(finding)));
-        }
-    };
-    seen.streams += 1;
-    seen.longest = seen.longest.max(history.operations.len());
-    let Err(violation) = fifo::check(&history) else { return Ok(()) };
-    Err(Stop::Found(Box::new(out_of_order(case, stream.to_string(), &history, &violation))))
-}
-
-/// A stream with a bad pattern: what makes it, or of very much what was under way at the same time.
-fn out_of_order(case: u64, scenario: String, history: &History, violation: &Violation) -> Finding {
-    let offending = violation.offending();
-    let says = history.operations[offending];
-    let mut places = violation.operations();
-    let of_all = places.len();
-    if of_all > DRAWN && matches!(violation, Violation::Miscounted { .. }) {
-        places.retain(|&place| {
-            let other = &history.operations[place];
-            !other.before(&says) && !says.before(other)
+/// The finding of a stream with a bad pattern, reduced to the pattern, and if that is large to the operations that overlap its offender.
+fn bad_pattern(case: u64, scenario: String, history: &History, violation: &QueueViolation) -> Finding {
+    let offender_index = violation.offender();
+    let offender = history.operations[offender_index];
+    let mut indices = violation.operations();
+    let all = indices.len();
+    if all > MAX_DRAWN && matches!(violation, QueueViolation::WrongLength { .. }) {
+        indices.retain(|&index| {
+            let other = &history.operations[index];
+            !other.before(&offender) && !offender.before(other)
         });
     }
-    let small = history.only(&places);
-    let mut happened = format!("{violation}: thread {}: {says}", says.thread);
-    if places.len() < of_all {
-        happened.push_str(&format!("; it follows from {of_all} operations, {} are drawn", places.len()));
+    let small = history.only(&indices);
+    let mut happened = format!("{violation}: thread {}: {offender}", offender.thread);
+    if indices.len() < all {
+        happened
+            .push_str(&format!("; this follows from {all} operations, of which {} are drawn", indices.len()));
     }
-    let marked: Vec<usize> = places.iter().position(|&place| place == offending).into_iter().collect();
+    let marked: Vec<usize> = indices.iter().position(|&index| index == offender_index).into_iter().collect();
     Finding {
         case,
         scenario,
@@ -222,32 +264,31 @@ fn out_of_order(case: u64, scenario: String, history: &History, violation: &Viol
     }
 }
 
-/// What every history is held to.
-const EXPECTED: &str =
-    "one order of all operations in which each answer is true, and which keeps what came before what";
+/// The condition that every history must meet.
+const EXPECTED: &str = "one order of all operations that makes each answer true and keeps operations that do not overlap in order";
 
-/// An illegal history, made small.
+/// The finding of an illegal history that was made small.
 fn no_order(case: u64, scenario: &Scenario, small: &History, illegal: usize) -> Finding {
-    let marked = match general::check(small) {
-        Verdict::Illegal(places) => places,
-        Verdict::Legal(_) => Vec::new(),
+    let marked = match wgl::check(small) {
+        Legality::Illegal(indices) => indices,
+        Legality::Legal(_) | Legality::Unknown => Vec::new(),
     };
     let words: Vec<String> = marked
         .iter()
-        .map(|&place| &small.operations[place])
+        .map(|&index| &small.operations[index])
         .map(|operation| format!("`{operation}` of thread {}", operation.thread))
         .collect();
     let capacity = small.slots.map_or("unbounded".to_owned(), |slots| slots.to_string());
-    let damaged = marked.iter().any(|&place| small.operations[place].answer == Some(Answer::Damaged));
+    let damaged = marked.iter().any(|&index| small.operations[index].answer == Some(Answer::Damaged));
     let mut happened = format!(
-        "in {illegal} of {REPETITIONS} runs there is no such order (capacity {capacity}, {} sender(s) and {} receiver(s) at the \
-         beginning): {} cannot be next in any",
+        "{illegal} of {REPETITIONS} runs have no such order (capacity {capacity}, {} sender(s) and {} receiver(s) at the \
+         beginning): {} cannot come next in any order",
         small.senders,
         small.receivers,
         words.join(" and ")
     );
     if damaged {
-        happened.push_str(" (damaged: the words of a message differ, or a failed send did not give it back)");
+        happened.push_str(" (damaged: the words of a message differ, or a failed send did not return it)");
     }
     Finding {
         case,
@@ -259,13 +300,13 @@ fn no_order(case: u64, scenario: &Scenario, small: &History, illegal: usize) -> 
     }
 }
 
-/// A scenario that did not come to its end.
-fn cut(case: u64, scenario: &Scenario, history: &History, error: &ThreadGroupError) -> Finding {
+/// The finding of a scenario that did not end.
+fn unfinished(case: u64, scenario: &Scenario, history: &History, error: &ThreadGroupError) -> Finding {
     let pending: Vec<usize> =
-        (0..history.operations.len()).filter(|&place| history.operations[place].answer.is_none()).collect();
+        (0..history.operations.len()).filter(|&index| history.operations[index].answer.is_none()).collect();
     let words: Vec<String> = pending
         .iter()
-        .map(|&place| &history.operations[place])
+        .map(|&index| &history.operations[index])
         .map(|operation| format!("`{}` of thread {}", operation.action, operation.thread))
         .collect();
     let happened = match words.is_empty() {
@@ -275,7 +316,7 @@ fn cut(case: u64, scenario: &Scenario, history: &History, error: &ThreadGroupErr
     Finding {
         case,
         scenario: scenario.to_string(),
-        expected: "every thread comes to its end: none waits for ever for a side that is gone".to_owned(),
+        expected: "every thread ends: none waits for a side that is gone".to_owned(),
         picture: Some(picture::draw(history, &happened, &pending)),
         happened,
         threads: history.steps(),
@@ -285,10 +326,11 @@ fn cut(case: u64, scenario: &Scenario, history: &History, error: &ThreadGroupErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use harness::channels::mutex_deque::MutexDeque;
+    use harness::verify::Shard;
 
-    /// Of a wrong length among many messages what can be looked at is drawn, and the rest is told as a number.
     #[test]
-    fn a_wrong_length_of_many_messages_is_drawn_small() {
+    fn a_wrong_length_among_many_messages_is_drawn_small() {
         let drawn = |messages: u64| {
             let mut text = "capacity unbounded, senders 2, receivers 1\n".to_owned();
             for message in 0..messages {
@@ -297,20 +339,23 @@ mod tests {
             let end = 2 * messages;
             text += &format!("1 {end}..{} send {messages} -> ok\n2 {end}..{} len -> 1", end + 2, end + 1);
             let history: History = text.parse().expect("a history");
-            let violation = fifo::check(&history).expect_err("a wrong length");
-            out_of_order(7, "many".to_owned(), &history, &violation)
+            let violation = queue_patterns::check(&history).expect_err("a wrong length");
+            bad_pattern(7, "many".to_owned(), &history, &violation)
         };
         let steps =
             |finding: &Finding| finding.threads.iter().map(|column| column.steps.len()).sum::<usize>();
         let few = drawn(3);
         assert!(
-            few.happened.ends_with("at least 3 and at most 4 in all of it: thread 2: len -> 1"),
+            few.happened.ends_with("at least 3 and at most 4 throughout the operation: thread 2: len -> 1"),
             "{few:?}"
         );
-        // One of two steps, in which the length was told.
+        // The send of thread 1 takes two steps, with the length between them.
         assert_eq!((few.case, few.scenario.as_str(), steps(&few)), (7, "many", 3 + 2 + 1));
         let many = drawn(100);
-        assert!(many.happened.ends_with("; it follows from 102 operations, 2 are drawn"), "{many:?}");
+        assert!(
+            many.happened.ends_with("; this follows from 102 operations, of which 2 are drawn"),
+            "{many:?}"
+        );
         assert_eq!(steps(&many), 2 + 1);
         for finding in [few, many] {
             assert_eq!(finding.picture.expect("a picture").matches("bar marked").count(), 1);
@@ -318,7 +363,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_grouped() {
+    fn histories_that_exceed_the_search_budget_are_neither_legal_nor_illegal() {
+        let task = Task { seed: 4, shard: Shard::WHOLE, only: Some(3), budget: Duration::ZERO };
+        let channel = DynChannel::new::<MutexDeque>();
+        let outcome = |budget| verify_channel(channel, budget, &task, &mut |_| {});
+        let Outcome::Unknown { cases: 1, reason } = outcome(1) else { panic!("{:?}", outcome(1)) };
+        let expected = "24 histories exceeded the search budget (1 configurations each), of 24 histories";
+        assert!(reason.starts_with(expected), "{reason}");
+        assert!(matches!(outcome(MAX_CONFIGURATIONS), Outcome::Passed { cases: 1, .. }));
+    }
+
+    #[test]
+    fn digits_are_grouped_by_three() {
         for (number, words) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), words);
         }

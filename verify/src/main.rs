@@ -1,4 +1,4 @@
-//! `chanlab-verify`: looks at the cases of one method over one channel, as `chanlab verify` asks ([`harness::verify::cases`]).
+//! `chanlab-verify`: runs the cases of one method over one channel for `chanlab verify` ([`harness::verify::cases`]).
 
 use std::env;
 use std::io::{self, Write};
@@ -20,19 +20,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what is asked; tells the channels where nothing is.
-fn answer(asked: Option<&str>, output: impl Write) -> Result<()> {
-    let Some(asked) = asked else {
+/// Serves the request; lists the channels when there is none.
+fn answer(request: Option<&str>, output: impl Write) -> Result<()> {
+    let Some(request) = request else {
         return Ok(hello().write(output)?);
     };
-    let Asked { channel, method, task } = serde_json::from_str(asked)
-        .with_context(|| format!("`{asked}` is no question of `chanlab verify`"))?;
+    let Asked { channel, method, task } = serde_json::from_str(request).with_context(|| {
+        format!("`{request}` is not a request: use `chanlab verify`, which starts this program")
+    })?;
     let channels = verify::channels();
     let found = channels.iter().find(|own| own.info.name == channel).ok_or_else(|| {
         let known = channels.iter().map(|own| own.info.name).collect();
         UsageError::UnknownChannel { name: channel, known }
     })?;
-    let verify = found.by(method).ok_or_else(|| anyhow!("{method} does not look at a channel's own code"))?;
+    let verify = found
+        .method(method)
+        .ok_or_else(|| anyhow!("{method} explores models and does not run a channel's own code"))?;
     Ok(look(verify, &task, output)?)
 }
 
@@ -55,21 +58,23 @@ mod tests {
 
     fn refusal(channel: &str, method: Method) -> String {
         let task = Task { seed: 0, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
-        let asked = Asked { channel: channel.to_owned(), method, task }.word();
-        answer(Some(&asked), Vec::new()).expect_err("it is refused").to_string()
+        let request = Asked { channel: channel.to_owned(), method, task }.word();
+        answer(Some(&request), Vec::new()).expect_err("it is refused").to_string()
     }
 
     #[test]
-    fn what_cannot_be_answered_is_refused_in_words() {
+    fn a_wrong_request_is_refused() {
         let unknown = refusal("flum", Method::Rounds);
         assert!(unknown.starts_with("unknown channel flum: expected one of mutex-deque, "), "{unknown}");
-        assert_eq!(refusal("std", Method::Loom), "loom does not look at a channel's own code");
-        let error = answer(Some("--help"), Vec::new()).expect_err("no question");
-        assert_eq!(error.to_string(), "`--help` is no question of `chanlab verify`");
+        let loom = "loom explores models and does not run a channel's own code";
+        assert_eq!(refusal("std", Method::Loom), loom);
+        let error = answer(Some("--help"), Vec::new()).expect_err("not a request");
+        let expected = "`--help` is not a request: use `chanlab verify`, which starts this program";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
-    fn the_channels_are_told_with_their_versions() {
+    fn the_hello_line_lists_the_channels_with_their_versions() {
         let mut output = Vec::new();
         answer(None, &mut output).expect("memory does not fail");
         let Ok(Told::Hello { channels }) = serde_json::from_slice(&output) else { panic!("{output:?}") };

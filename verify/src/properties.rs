@@ -1,11 +1,11 @@
-//! Random sequences of operations on one thread, each answer held against a model of a queue with two kinds of handles.
+//! Random sequences of operations on one thread, in lockstep with a model: a queue with two kinds of handles.
 //!
-//! A case is one sequence over a channel of one capacity, made of the case's seed. A sequence with a wrong answer is shrunk to the
-//! smallest that proptest finds. After each operation, too, as many messages have to be alive as the model has in its queue, and
-//! none may have been dropped twice; at the end, each was dropped exactly once.
+//! A case is one sequence over a channel of one capacity, made from the seed of the case. proptest shrinks a sequence with a wrong
+//! answer. After each operation, as many messages must be alive as the model has in its queue, and none may have been dropped twice. At the
+//! end each must have been dropped exactly once.
 //!
-//! Operations that the model says would wait for ever are left out. A channel may hang all the same: the sequences run on a thread
-//! of their own, and one that does not end is a result.
+//! Operations that would wait for ever according to the model are skipped. A channel may hang nevertheless, so the sequences run on a
+//! separate thread, and one that does not end is a finding.
 
 mod model;
 
@@ -17,9 +17,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use self::model::{Counted, Mismatch, run};
-use super::erased::{Chosen, Erased, Kinds, info};
-use harness::channel::{Capability, Capacity, Channel};
+pub(crate) use self::model::Counted;
+use self::model::run;
+use crate::dyn_channel::DynChannel;
+use crate::violation::Violation;
+use harness::channel::{Capability, Capacity, Channel, Info};
 use harness::verify::{Finding, Outcome, Task, ThreadSteps};
 
 /// An operation.
@@ -33,17 +35,17 @@ enum Operation {
     TryRecv,
     RecvTimeout,
     RecvTimeoutOfNothing,
-    /// Receives until nothing is left.
+    /// Receives with `try_recv` until it fails.
     Drain,
     Len,
     CloneSender,
     CloneReceiver,
     DropSender,
     DropReceiver,
-    /// Drops the oldest of several handles.
+    /// Drops the oldest handle.
     DropFirstSender,
     DropFirstReceiver,
-    /// Drops all of a side.
+    /// Drops every handle of a side.
     CloseSenders,
     CloseReceivers,
 }
@@ -87,82 +89,83 @@ fn operation() -> impl Strategy<Value = Operation> {
 /// A capacity and a sequence.
 type Sequence = (Capacity, Vec<Operation>);
 
-/// The longest sequence.
-const LONGEST: usize = 80;
+/// The limit of the length of a sequence, exclusive.
+const MAX_LEN: usize = 80;
 
-/// The most slots; few, so that full comes up often and a ring goes round.
-const MOST_SLOTS: usize = 5;
+/// The maximum number of slots, small so that the channel is often full and a ring wraps around.
+const MAX_SLOTS: usize = 5;
 
-fn sequence() -> impl Strategy<Value = Sequence> {
-    let least = usize::from(info().require(Capability::Rendezvous).is_err());
-    let unbounded = u32::from(info().require(Capability::Unbounded).is_ok());
+fn sequence(info: &Info) -> impl Strategy<Value = Sequence> {
+    let least = usize::from(info.require(Capability::Rendezvous).is_err());
+    let unbounded = u32::from(info.require(Capability::Unbounded).is_ok());
     let capacity = prop_oneof![
-        4 => (least..=MOST_SLOTS).prop_map(Capacity::of),
+        4 => (least..=MAX_SLOTS).prop_map(Capacity::of),
         unbounded => Just(Capacity::Unbounded),
     ];
-    (capacity, prop::collection::vec(operation(), 0..LONGEST))
+    (capacity, prop::collection::vec(operation(), 0..MAX_LEN))
 }
 
-/// A case that takes longer hangs: shrinking included, ten thousand times what it usually takes.
-const HANG: Duration = Duration::from_secs(10);
+/// The time limit of a case, including shrinking: ten thousand times what one usually takes.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the sequences' thread is doing, for the one who waits for it.
+/// The scenario and the steps so far of the thread that runs the sequences, for the thread that waits for it.
 #[derive(Clone, Debug, Default)]
-struct Doing(Arc<Mutex<(String, Vec<String>)>>);
+struct CurrentStep(Arc<Mutex<(String, Vec<String>)>>);
 
-impl Doing {
+impl CurrentStep {
     fn begin(&self, capacity: Capacity) {
-        let mut doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doing.0 = format!("a channel of capacity {capacity}");
-        doing.1.clear();
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.0 = format!("a channel of capacity {capacity}");
+        current.1.clear();
     }
 
     fn step(&self, step: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.push(step);
     }
 
-    /// Replaces the last step by one that has its answer.
+    /// Replaces the last step by the step with its answer.
     fn answered(&self, step: String) {
-        let mut doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doing.1.pop();
-        doing.1.push(step);
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.1.pop();
+        current.1.push(step);
     }
 
-    fn finding(&self, case: u64, mismatch: Mismatch) -> Box<Finding> {
+    fn finding(&self, case: u64, violation: Violation) -> Box<Finding> {
         let (scenario, steps) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::new(Finding {
             case,
             scenario,
-            expected: mismatch.expected,
-            happened: mismatch.happened,
+            expected: violation.expected,
+            happened: violation.happened,
             threads: vec![ThreadSteps { thread: "main".to_owned(), steps: (0..).zip(steps).collect() }],
             picture: None,
         })
     }
 }
 
-/// Looks at the sequence of one seed; a wrong answer comes back with its smallest sequence in `doing`.
-fn look(seed: u64, doing: &Doing) -> Result<(), Mismatch> {
+/// Runs the sequence of one seed. After a violation, `steps` has the smallest sequence.
+fn run_seed(channel: DynChannel, seed: u64, steps: &CurrentStep) -> Result<(), Violation> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 5_000, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let seen = runner.run(&sequence(), |(capacity, operations)| {
-        run::<Erased>(capacity, &operations, doing).map_err(|mismatch| TestCaseError::fail(mismatch.happened))
+    let seen = runner.run(&sequence(channel.info()), |(capacity, operations)| {
+        run(channel, capacity, &operations, steps)
+            .map_err(|violation| TestCaseError::fail(violation.happened))
     });
     match seen {
         Ok(()) => Ok(()),
-        Err(TestError::Abort(reason)) => Err(Mismatch {
+        Err(TestError::Abort(reason)) => Err(Violation {
             expected: "a sequence".to_owned(),
-            happened: format!("none could be made: {reason}"),
+            happened: format!("cannot generate one: {reason}"),
         }),
-        // Once more, to have its steps.
+        // Once more, to record its steps.
         Err(TestError::Fail(reason, (capacity, operations))) => {
-            match run::<Erased>(capacity, &operations, doing) {
-                Err(mismatch) => Err(mismatch),
-                Ok(()) => Err(Mismatch {
+            match run(channel, capacity, &operations, steps) {
+                Err(violation) => Err(violation),
+                Ok(()) => Err(Violation {
                     expected: "the same answer each time, on one thread".to_owned(),
-                    happened: format!("{reason}; and not when it was tried again"),
+                    happened: format!("{reason}; but not when it was repeated"),
                 }),
             }
         }
@@ -171,43 +174,41 @@ fn look(seed: u64, doing: &Doing) -> Result<(), Mismatch> {
 
 /// Verifies the channel `C`.
 pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    let chosen = Kinds::<C>::new().and::<Counted>().chosen();
-    verify_chosen(chosen, task, HANG, begins)
+    verify_channel(DynChannel::new::<C>(), task, begins)
 }
 
-fn verify_chosen(chosen: Chosen, task: &Task, deadline: Duration, begins: &mut dyn FnMut(u64)) -> Outcome {
-    let doing = Doing::default();
+fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+    let steps = CurrentStep::default();
     let (ask, asked) = mpsc::channel();
     let (answer, answers) = mpsc::channel();
-    let own = doing.clone();
+    let own = steps.clone();
     let spawned = thread::Builder::new().name("sequences".to_owned()).spawn(move || {
-        chosen.choose();
         for seed in asked {
-            if answer.send(look(seed, &own)).is_err() {
+            if answer.send(run_seed(channel, seed, &own)).is_err() {
                 break;
             }
         }
     });
     if let Err(error) = spawned {
-        return Outcome::Unsupported { reason: format!("the machine gave no thread: {error}") };
+        return Outcome::Unsupported { reason: format!("cannot start a thread on this machine: {error}") };
     }
     let mut cases = 0;
     for case in task.cases(None) {
         begins(case);
-        // A thread that is gone is seen at the answer.
+        // If the thread is gone, there is no answer.
         let _ = ask.send(task.seed_of(case));
-        match answers.recv_timeout(deadline) {
+        match answers.recv_timeout(TIMEOUT) {
             Ok(Ok(())) => cases += 1,
-            Ok(Err(mismatch)) => return Outcome::Failed(doing.finding(case, mismatch)),
+            Ok(Err(violation)) => return Outcome::Failed(steps.finding(case, violation)),
             Err(error) => {
                 let happened = match error {
                     mpsc::RecvTimeoutError::Timeout => {
-                        format!("hung: after {} s the last step had not ended", deadline.as_secs_f64())
+                        format!("hung: the last step did not end within {} s", TIMEOUT.as_secs_f64())
                     }
                     mpsc::RecvTimeoutError::Disconnected => "the last step panicked".to_owned(),
                 };
                 let expected = "every operation ends".to_owned();
-                return Outcome::Failed(doing.finding(case, Mismatch { expected, happened }));
+                return Outcome::Failed(steps.finding(case, Violation { expected, happened }));
             }
         }
     }
@@ -215,8 +216,8 @@ fn verify_chosen(chosen: Chosen, task: &Task, deadline: Duration, begins: &mut d
         return Outcome::OutOfTime { cases, all: None };
     }
     let bounds = format!(
-        "{cases} sequences of up to {} operations on one thread, up to {MOST_SLOTS} slots or without limit",
-        LONGEST - 1
+        "{cases} sequences of up to {} operations on one thread, up to {MAX_SLOTS} slots or unbounded",
+        MAX_LEN - 1
     );
     Outcome::Passed { cases, bounds }
 }
@@ -228,20 +229,19 @@ mod tests {
     use harness::verify::Shard;
 
     #[test]
-    fn a_seed_is_one_sequence() {
+    fn a_seed_decides_the_sequence() {
         let made = |seed: u64| {
-            Kinds::<MutexDeque>::new().and::<Counted>().chosen().choose();
-            let doing = Doing::default();
-            assert_eq!(look(seed, &doing), Ok(()));
-            doing.0.lock().map(|doing| doing.clone()).unwrap()
+            let steps = CurrentStep::default();
+            assert_eq!(run_seed(DynChannel::new::<MutexDeque>(), seed, &steps), Ok(()));
+            steps.0.lock().map(|steps| steps.clone()).unwrap()
         };
-        // The answers are the model's, so the steps are equal when the operations are.
+        // The answers are those of the model, so equal operations have equal steps.
         assert_eq!(made(7), made(7));
         assert!((0..20).any(|seed| made(seed) != made(7)));
     }
 
     #[test]
-    fn a_case_can_be_looked_at_alone() {
+    fn a_case_run_alone_is_announced() {
         let task = Task { seed: 5, shard: Shard::WHOLE, only: Some(9), budget: Duration::ZERO };
         let mut begun = Vec::new();
         let outcome = verify::<MutexDeque>(&task, &mut |case| begun.push(case));

@@ -1,8 +1,8 @@
-//! Self-checking rounds of every workload, small and many.
+//! Many small self-checking rounds of every workload.
 //!
-//! A case is one round of one cell: the cells are those of the quick grid of every workload, taken in turn, so that case `n` is
-//! repetition `n / cells` of cell `n % cells`. The rounds are so small that waiting and waking, start and end are most of what they are.
-//! What a round holds a channel to is the round's own check: each message once, order, payload, drops, disconnects, threads that end.
+//! A case is one round of one cell. The cells are those of the quick grids of all workloads, taken in turn: case `n` is repetition
+//! `n / cells` of cell `n % cells`. The rounds are so small that they consist mostly of waiting, waking, starting and ending.
+//! Each round checks itself: each message once, order, payload, drops, disconnects, threads that end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use harness::thread_group::ThreadGroupError;
 use harness::verify::{Finding, Outcome, Task, ThreadSteps};
 use harness::workload::RoundError;
 
-/// Messages of a round, where the capacity does not ask for more: enough to fill and drain the channel often.
+/// The number of messages of a round, unless the capacity needs more: enough to fill and drain the channel often.
 const MESSAGES: u64 = 400;
 
-/// A round that its params slow down (work, rates) is made about so long.
-const MOST_PACED: Duration = Duration::from_millis(20);
+/// The approximate time limit of a round that its params slow down (work, rates).
+const MAX_PACED: Duration = Duration::from_millis(20);
 
-/// A round that takes longer hangs, beside the time that its params ask for.
-const HANG: Duration = Duration::from_secs(10);
+/// The deadline of a round, in addition to the time that its params take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The cells of all workloads.
 fn cells(registry: &Registry, channel: &str) -> Vec<Cell> {
@@ -33,19 +33,19 @@ fn cells(registry: &Registry, channel: &str) -> Vec<Cell> {
     grid.filter_map(|(workload, params)| cell(registry, channel, workload, params)).collect()
 }
 
-/// The cell of these params, as small as they let it be. It is there: the grid's params are its workload's own.
+/// The smallest cell with these params.
 fn cell(registry: &Registry, channel: &str, workload: &str, params: Params) -> Option<Cell> {
-    let least = registry.least_messages(&params);
-    let mut messages = MESSAGES.max(least);
+    let min = registry.least_messages(&params);
+    let mut messages = MESSAGES.max(min);
     loop {
         let mut cell = registry.cell(channel, workload, params.clone(), Some(messages)).ok()?;
-        // The registry adds it to the deadline.
+        // The registry adds the paced time to the deadline.
         let paced = cell.size.deadline.saturating_sub(DEADLINE);
-        if paced <= MOST_PACED || messages == least {
-            cell.size.deadline = HANG + paced;
+        if paced <= MAX_PACED || messages == min {
+            cell.size.deadline = TIMEOUT + paced;
             return Some(cell);
         }
-        messages = (messages / 2).max(least);
+        messages = (messages / 2).max(min);
     }
 }
 
@@ -54,12 +54,12 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     let registry = Registry::with_channels(vec![ChannelEntry::new::<C>()]);
     let cells = cells(&registry, C::INFO.name);
     let all = cells.len() as u64;
-    let (mut rounds, mut looked_at) = (0, 0);
-    // Cells without a round, each once, by the reason.
+    let (mut rounds, mut started) = (0, 0);
+    // The cells without a round, by reason.
     let mut lacking: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for case in task.cases(None) {
         begins(case);
-        looked_at += 1;
+        started += 1;
         let place = case % all;
         let cell = &cells[place as usize];
         match cell.round().map_err(|error| error.error) {
@@ -80,8 +80,8 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
         }
     }
     let own = (0..all).filter(|&case| task.shard.has(case)).count() as u64;
-    if task.only.is_none() && looked_at < own {
-        return Outcome::OutOfTime { cases: looked_at, all: Some(own) };
+    if task.only.is_none() && started < own {
+        return Outcome::OutOfTime { cases: started, all: Some(own) };
     }
     let mut bounds = format!(
         "{rounds} rounds of about {MESSAGES} messages, over {all} cells of {} workloads",
@@ -105,7 +105,7 @@ fn finding(case: u64, cell: &Cell, error: &RoundError) -> Finding {
             .iter()
             .map(|thread| ThreadSteps {
                 thread: thread.clone(),
-                steps: vec![(0, "had not ended at the deadline".to_owned())],
+                steps: vec![(0, "did not end by the deadline".to_owned())],
             })
             .collect(),
         _ => Vec::new(),
@@ -113,10 +113,9 @@ fn finding(case: u64, cell: &Cell, error: &RoundError) -> Finding {
     Finding {
         case,
         scenario: format!("{cell}, a round of {} messages", cell.size.messages),
-        expected:
-            "each message exactly once, in its producer's order, whole, dropped once; disconnects that are; \
-                   threads that end"
-                .to_owned(),
+        expected: "each message arrives once, in its producer's order, undamaged, and is dropped once; \
+                   no false disconnect; every thread ends"
+            .to_owned(),
         happened: error.to_string(),
         threads,
         picture: None,
@@ -130,7 +129,7 @@ mod tests {
     use harness::verify::Shard;
 
     #[test]
-    fn every_workload_is_there_and_rounds_are_short() {
+    fn the_cells_cover_every_workload_with_short_rounds() {
         let registry = Registry::with_channels(vec![ChannelEntry::new::<MutexDeque>()]);
         let cells = cells(&registry, "mutex-deque");
         for workload in registry.workloads() {
@@ -138,14 +137,14 @@ mod tests {
             assert_eq!(own, workload.grid(Profile::Quick).len(), "{}", workload.name);
         }
         for cell in cells {
-            let least = registry.least_messages(&cell.params);
-            let paced = cell.size.deadline - HANG;
-            assert!(paced <= MOST_PACED || cell.size.messages == least, "{cell}: {:?}", cell.size);
+            let min = registry.least_messages(&cell.params);
+            let paced = cell.size.deadline - TIMEOUT;
+            assert!(paced <= MAX_PACED || cell.size.messages == min, "{cell}: {:?}", cell.size);
         }
     }
 
     #[test]
-    fn time_that_is_over_before_each_cell_had_a_round_is_said() {
+    fn a_budget_of_zero_is_out_of_time() {
         let task = Task { seed: 1, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
         let outcome = verify::<MutexDeque>(&task, &mut |_| {});
         assert!(matches!(outcome, Outcome::OutOfTime { cases: 0, all: Some(7..) }), "{outcome:?}");

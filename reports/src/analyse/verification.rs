@@ -63,6 +63,8 @@ pub enum Standing {
     NotAvailable,
     /// The time was over first.
     OutOfTime,
+    /// The method could not decide: its own search exceeded a limit.
+    Unknown,
     /// Nothing failed, but some parts are not there.
     ShardsMissing,
     /// There is no record.
@@ -81,6 +83,7 @@ impl Standing {
             Standing::NotInstrumentable => "not instrumentable",
             Standing::NotAvailable => "not available",
             Standing::OutOfTime => "ran out of time",
+            Standing::Unknown => "cannot tell",
             Standing::ShardsMissing => "shards missing",
             Standing::NotRun => "not run",
             Standing::NotMeant => "",
@@ -298,8 +301,9 @@ fn missing(of: u32, there: &BTreeSet<u32>) -> String {
 /// Of several parts, the one with the greatest weight decides: nothing passed while a part has not.
 fn weight(standing: Standing) -> u8 {
     match standing {
-        Standing::Failed => 5,
-        Standing::OutOfTime => 4,
+        Standing::Failed => 6,
+        Standing::OutOfTime => 5,
+        Standing::Unknown => 4,
         Standing::NotAvailable => 3,
         Standing::Passed => 2,
         Standing::Unsupported => 1,
@@ -316,6 +320,7 @@ fn said(record: &Verified) -> (Standing, String) {
             (Standing::Failed, format!("{}: {happened}", finding.scenario))
         }
         Answer::Ran(Outcome::Unsupported { reason }) => (Standing::Unsupported, reason.clone()),
+        Answer::Ran(Outcome::Unknown { reason, .. }) => (Standing::Unknown, reason.clone()),
         Answer::Ran(Outcome::OutOfTime { all, .. }) => {
             let of = match all {
                 Some(all) if record.shard.of == 1 => {
@@ -342,7 +347,9 @@ fn said(record: &Verified) -> (Standing, String) {
 /// What all parts looked at; `None` where none says so.
 fn cases(parts: &[&Verified]) -> Option<u64> {
     let counted = parts.iter().filter_map(|record| match record.answer {
-        Answer::Ran(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => Some(cases),
+        Answer::Ran(
+            Outcome::Passed { cases, .. } | Outcome::Unknown { cases, .. } | Outcome::OutOfTime { cases, .. },
+        ) => Some(cases),
         _ => None,
     });
     counted.fold(None, |all: Option<u64>, cases| Some(all.unwrap_or(0).saturating_add(cases)))
@@ -428,6 +435,11 @@ mod tests {
         };
         assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.standing, Standing::OutOfTime);
         assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
+        let unknown = || Outcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
+        let cell = with(unknown()).0;
+        assert_eq!((cell.standing, cell.cases), (Standing::Unknown, Some(15)));
+        assert_eq!(cell.detail, "all 2 shards; 2 histories exceeded the budget");
+        assert_eq!(cell.standing.words(), "cannot tell");
         let (cell, earlier) = with(failed());
         assert_eq!((cell.standing, &earlier[..]), (Standing::Failed, &[false][..]));
         assert_eq!(cell.detail, "all 2 shards; s: lost 1");

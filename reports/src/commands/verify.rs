@@ -297,7 +297,8 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
     if !told.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
         // What was not asked for is not run, and missed by nobody.
-        let silent = summary.count(Standing::OutOfTime) + summary.count(Standing::NotAvailable);
+        let silent = [Standing::OutOfTime, Standing::Unknown, Standing::NotAvailable];
+        let silent: usize = silent.into_iter().map(|standing| summary.count(standing)).sum();
         if silent > 0 && summary.count(Standing::Failed) == 0 {
             writeln!(terminal, "\nNothing failed, but not everything was looked at: see above.")?;
         }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use harness::channels::mutex_deque::MutexDeque;
-use harness::planted::{Double, Drop, Leak, Planted, Reorder};
 use harness::profile::Profile;
 use harness::registry::{ChannelEntry, Registry};
+use harness::testing::{DeliversTwice, DropsOne, LeaksOne, Reorders, Wrapped};
 use suite::{Arguments, Settings, Suite};
 
 use crate::fixture::{Fixture, words};
@@ -42,20 +42,20 @@ fn every_planted_fault_is_shown_as_failed_and_without_a_time() {
     let fixture = Fixture::new();
     let registry = Registry::with_channels(vec![
         ChannelEntry::new::<MutexDeque>(),
-        ChannelEntry::new::<Planted<Drop>>(),
-        ChannelEntry::new::<Planted<Leak>>(),
-        ChannelEntry::new::<Planted<Double>>(),
-        ChannelEntry::new::<Planted<Reorder>>(),
+        ChannelEntry::new::<Wrapped<DropsOne>>(),
+        ChannelEntry::new::<Wrapped<LeaksOne>>(),
+        ChannelEntry::new::<Wrapped<DeliversTwice>>(),
+        ChannelEntry::new::<Wrapped<Reorders>>(),
     ]);
     assert_eq!(bench(&fixture, &registry, "producer_consumer"), 4);
     let page = fixture.page();
     let said = |channel| row(&page, "producer_consumer", channel);
     assert!(said("mutex-deque").contains("fastest"), "{}", said("mutex-deque"));
     for (channel, reason) in [
-        ("planted-drop", "failed: wrong: lost 1 message(s)"),
-        ("planted-leak", "failed: wrong: 1 payload(s) were never dropped"),
-        ("planted-double", "failed: wrong: message 10 of producer 0 arrived twice"),
-        ("planted-reorder", "failed: wrong: message 10 of producer 0 arrived after message 11"),
+        ("mutant-drops-one", "failed: wrong: lost 1 message(s)"),
+        ("mutant-leaks-one", "failed: wrong: 1 payload(s) were never dropped"),
+        ("mutant-delivers-twice", "failed: wrong: message 10 of producer 0 arrived twice"),
+        ("mutant-reorders", "failed: wrong: message 10 of producer 0 arrived after message 11"),
     ] {
         // Its whole row: the failure and how to see it again, and no time before them.
         let start = format!("{channel} {reason}");
@@ -69,7 +69,7 @@ fn a_planted_fault_is_shown_on_every_workload() {
     let fixture = Fixture::new();
     let registry = Registry::with_channels(vec![
         ChannelEntry::new::<MutexDeque>(),
-        ChannelEntry::new::<Planted<Double>>(),
+        ChannelEntry::new::<Wrapped<DeliversTwice>>(),
     ]);
     let workloads: Vec<_> = registry.workloads().map(|workload| workload.name).collect();
     for workload in &workloads {
@@ -77,7 +77,7 @@ fn a_planted_fault_is_shown_on_every_workload() {
     }
     let page = fixture.page();
     for workload in workloads {
-        let said = row(&page, workload, "planted-double");
-        assert!(said.starts_with("planted-double failed: wrong: "), "{workload}: {said}");
+        let said = row(&page, workload, "mutant-delivers-twice");
+        assert!(said.starts_with("mutant-delivers-twice failed: wrong: "), "{workload}: {said}");
     }
 }

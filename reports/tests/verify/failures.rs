@@ -35,13 +35,13 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
     assert_eq!(record("sound").answer, Answer::Ran(Outcome::Passed { cases: CASES, bounds }));
     assert!(matches!(record("lacking").answer, Answer::Ran(Outcome::Unsupported { .. })));
 
-    for subject in ["planted-drop", "planted-double", "planted-reorder"] {
+    for subject in ["mutant-drops-one", "mutant-delivers-twice", "mutant-reorders"] {
         let finding = finding(record(subject));
         assert_eq!(finding.case, FAULTY_FROM, "{subject}: the first case with a fault");
         assert_eq!(finding.scenario, "12 numbers are sent, then received");
         assert!(record(subject).remains.is_none());
     }
-    let hang = record("planted-hang");
+    let hang = record("mutant-hangs");
     assert_eq!(finding(hang).happened, "hung: it has not ended after 2 s");
     assert_eq!(finding(hang).case, FAULTY_FROM);
     let backtrace = hang.remains.as_ref().and_then(|remains| remains.backtrace.as_ref()).expect("asked for");
@@ -75,7 +75,7 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
 fn the_replay_shows_the_same_case_again() {
     let bench = Bench::new();
     let by = planted::program(&bench);
-    bench.verify(&by, &[&ASKED[..], &["--channel", "planted-drop"]].concat());
+    bench.verify(&by, &[&ASKED[..], &["--channel", "mutant-drops-one"]].concat());
     let first = bench.records().remove(0);
     let replay = first.replay.clone().expect("it failed");
     let words: Vec<String> =
@@ -95,7 +95,7 @@ fn the_replay_shows_the_same_case_again() {
     other[position] = "0";
     let passed = bench.command(&other).output().expect("the command starts");
     assert_eq!(passed.status.code(), Some(0), "{}", text(&passed.stderr));
-    assert!(text(&passed.stdout).contains("planted-drop  passed (1)"), "{}", text(&passed.stdout));
+    assert!(text(&passed.stdout).contains("mutant-drops-one  passed (1)"), "{}", text(&passed.stdout));
     let page = bench.page();
     assert!(page.contains("✗ failed"), "the failure is not hidden by its own replay");
 }
@@ -104,8 +104,8 @@ fn the_replay_shows_the_same_case_again() {
 fn a_picture_is_beside_the_record_and_on_the_page_where_it_can_do_nothing() {
     let bench = Bench::new();
     let by = planted::program(&bench);
-    let output = bench.verify(&by, &[&ASKED[..], &["--channel", "planted-double"]].concat());
-    let picture = bench.path().join("planted-double-properties-case-5.svg");
+    let output = bench.verify(&by, &[&ASKED[..], &["--channel", "mutant-delivers-twice"]].concat());
+    let picture = bench.path().join("mutant-delivers-twice-properties-case-5.svg");
     assert!(text(&output.stdout).contains(&picture.display().to_string()), "{}", text(&output.stdout));
     assert!(fs::read_to_string(&picture).expect("there").starts_with("<svg"));
     let page = bench.page();
@@ -114,5 +114,8 @@ fn a_picture_is_beside_the_record_and_on_the_page_where_it_can_do_nothing() {
     for step in ["<td>send(10)</td>", "<td>recv() → 10</td>", "<th scope=\"col\">receiver</th>"] {
         assert!(page.contains(step), "{step} is not on the page");
     }
-    assert!(page.contains("Verification of planted-double by properties failed"), "a warning at the top");
+    assert!(
+        page.contains("Verification of mutant-delivers-twice by properties failed"),
+        "a warning at the top"
+    );
 }

@@ -8,7 +8,7 @@ use std::{env, process};
 
 use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::mutex_deque::MutexDeque;
-use harness::planted::{Double, Drop, Hang, Planted, Reorder};
+use harness::testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
 use harness::verify::cases::{Asked, Told, end_with_the_input, look};
 use harness::verify::{Finding, Outcome, Task, ThreadSteps, Verify};
 
@@ -26,10 +26,10 @@ pub(crate) const FAULTY_FROM: u64 = 5;
 /// The channels, and how their cases are looked at.
 const CHANNELS: [(&str, Verify); 8] = [
     ("sound", delivers::<MutexDeque>),
-    ("planted-drop", delivers::<Planted<Drop>>),
-    ("planted-double", delivers::<Planted<Double>>),
-    ("planted-reorder", delivers::<Planted<Reorder>>),
-    ("planted-hang", delivers::<Planted<Hang>>),
+    ("mutant-drops-one", delivers::<Wrapped<DropsOne>>),
+    ("mutant-delivers-twice", delivers::<Wrapped<DeliversTwice>>),
+    ("mutant-reorders", delivers::<Wrapped<Reorders>>),
+    ("mutant-hangs", delivers::<Wrapped<Hangs>>),
     ("planted-abort", aborts),
     ("planted-panic", panics),
     ("lacking", lacks),

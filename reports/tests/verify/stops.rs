@@ -29,7 +29,7 @@ fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 fn hanging(bench: &Bench) -> (Child, Pid) {
     let by = planted::program(bench);
     let output = bench.record_file().display().to_string();
-    let arguments = ["verify", "--by", &by, "--output", &output, "--channel", "planted-hang"];
+    let arguments = ["verify", "--by", &by, "--output", &output, "--channel", "mutant-hangs"];
     let process = bench
         .command(&[&arguments[..], &["--method", "rounds", "--deadline", "3600"]].concat())
         .stdout(Stdio::null())
@@ -44,7 +44,7 @@ fn hanging(bench: &Bench) -> (Child, Pid) {
             .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
             .collect();
         let of_the_channel = |id: &i32| {
-            fs::read(format!("/proc/{id}/environ")).is_ok_and(|all| text(&all).contains("planted-hang"))
+            fs::read(format!("/proc/{id}/environ")).is_ok_and(|all| text(&all).contains("mutant-hangs"))
         };
         ids.into_iter().find(of_the_channel)
     });

@@ -1,19 +1,20 @@
-//! One thread: empty and full, order, length, timeouts that need not wait.
+//! One thread: empty and full, order, length, and timeouts.
 
 use std::time::{Duration, Instant};
 
 use super::scene::{Checked, holds, is, note, tries};
-use super::{FULLABLE, QUEUED, Scenario, fill, open, slots, table};
+use super::{FULLABLE, QUEUED, Scenario, Setup, table};
+use crate::dyn_channel::{DynReceiver, DynSender};
 use harness::channel::{
-    Capacity, Channel, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
+    Capacity, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
 };
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         has_nothing_when_it_is_empty [] at &[Some(0), Some(1), Some(3), None],
-            "try_recv says empty, new and after it was used";
+            "try_recv reports empty, on a new channel and after use";
         gives_a_message_back_when_it_is_full [] at FULLABLE,
-            "try_send returns the very message, and the queue is not touched";
+            "try_send returns the same message and leaves the queue as it was";
         keeps_the_order_round_and_round [] at QUEUED,
             "first in, first out, over many laps of a ring";
         does_what_a_blocking_call_does_when_it_need_not_block [] at QUEUED,
@@ -39,20 +40,20 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
     }
 }
 
-fn has_nothing_when_it_is_empty<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn has_nothing_when_it_is_empty(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     is("try_recv", receiver.try_recv(), Err(TryRecvError::Empty))?;
     is("try_recv again", receiver.try_recv(), Err(TryRecvError::Empty))?;
-    if capacity != Capacity::Rendezvous {
+    if setup.capacity != Capacity::Rendezvous {
         is("try_send(1)", sender.try_send(1), Ok(()))?;
         is("try_recv", receiver.try_recv(), Ok(1))?;
     }
     is("try_recv of nothing left", receiver.try_recv(), Err(TryRecvError::Empty))
 }
 
-fn gives_a_message_back_when_it_is_full<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, Box<u64>>(capacity)?;
-    let slots = slots::<C>(capacity);
+fn gives_a_message_back_when_it_is_full(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<Box<u64>>()?;
+    let slots = setup.slots();
     for number in 0..slots {
         is("try_send", sender.try_send(Box::new(number)), Ok(()))?;
     }
@@ -61,7 +62,7 @@ fn gives_a_message_back_when_it_is_full<C: Channel>(capacity: Capacity) -> Check
     match sender.try_send(message) {
         Err(TrySendError::Full(returned)) => {
             is("the message", *returned, slots)?;
-            holds(std::ptr::eq(&raw const *returned, place), "the very message", || {
+            holds(std::ptr::eq(&raw const *returned, place), "the same message", || {
                 "a copy of it".to_owned()
             })?;
         }
@@ -73,7 +74,7 @@ fn gives_a_message_back_when_it_is_full<C: Channel>(capacity: Capacity) -> Check
     is("try_recv of nothing left", receiver.try_recv(), Err(TryRecvError::Empty))
 }
 
-/// Fills by `fill` and drains by `drain`, so that the queue's ends stand at every place of a ring, and every length comes up.
+/// Fills with `fill` and drains with `drain`, so that the ends of the queue reach every slot of a ring, and every length occurs.
 fn laps(slots: u64, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -> Checked) -> Checked {
     let most = slots.min(5);
     for lap in 0..50 {
@@ -90,16 +91,16 @@ fn laps(slots: u64, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -
     (0..most).try_for_each(|_| drain())
 }
 
-/// Laps of numbers, each sent by `send` and received by `receive`, in their order.
-fn numbered_laps<C: Channel>(
-    capacity: Capacity,
-    send: fn(&C::Sender<u64>, u64) -> Checked,
-    receive: fn(&C::Receiver<u64>, u64) -> Checked,
+/// Laps of numbers, sent with `send` and received with `receive` in order.
+fn numbered_laps(
+    setup: Setup,
+    send: fn(&DynSender<u64>, u64) -> Checked,
+    receive: fn(&DynReceiver<u64>, u64) -> Checked,
 ) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+    let (sender, receiver) = setup.open::<u64>()?;
     let (mut sent, mut received) = (0, 0);
     laps(
-        slots::<C>(capacity),
+        setup.slots(),
         || {
             sent += 1;
             send(&sender, sent)
@@ -111,28 +112,28 @@ fn numbered_laps<C: Channel>(
     )
 }
 
-fn keeps_the_order_round_and_round<C: Channel>(capacity: Capacity) -> Checked {
-    numbered_laps::<C>(
-        capacity,
+fn keeps_the_order_round_and_round(setup: Setup) -> Checked {
+    numbered_laps(
+        setup,
         |sender, number| is(format_args!("try_send({number})"), sender.try_send(number), Ok(())),
         |receiver, number| is("try_recv", receiver.try_recv(), Ok(number)),
     )
 }
 
-fn does_what_a_blocking_call_does_when_it_need_not_block<C: Channel>(capacity: Capacity) -> Checked {
-    numbered_laps::<C>(
-        capacity,
+fn does_what_a_blocking_call_does_when_it_need_not_block(setup: Setup) -> Checked {
+    numbered_laps(
+        setup,
         |sender, number| is(format_args!("send({number})"), sender.send(number), Ok(())),
         |receiver, number| is("recv", receiver.recv(), Ok(number)),
     )
 }
 
-fn counts_what_is_queued<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn counts_what_is_queued(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     let queued = std::cell::Cell::new(0);
     is("len of a new channel", receiver.len(), Ok(0))?;
     laps(
-        slots::<C>(capacity),
+        setup.slots(),
         || {
             is("try_send", sender.try_send(7), Ok(()))?;
             queued.set(queued.get() + 1);
@@ -149,30 +150,30 @@ fn counts_what_is_queued<C: Channel>(capacity: Capacity) -> Checked {
     is("len after the disconnect", receiver.len(), Ok(1))
 }
 
-fn takes_a_timeout_of_nothing_when_it_need_not_wait_to_send<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn takes_a_timeout_of_nothing_when_it_need_not_wait_to_send(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     is("send_timeout(1, 0)", sender.send_timeout(1, Duration::ZERO), Ok(()))?;
     is("try_recv", receiver.try_recv(), Ok(1))
 }
 
-fn takes_a_timeout_of_nothing_when_it_need_not_wait_to_receive<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn takes_a_timeout_of_nothing_when_it_need_not_wait_to_receive(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     is("try_send(1)", sender.try_send(1), Ok(()))?;
     is("recv_timeout(0)", receiver.recv_timeout(Duration::ZERO), Ok(1))
 }
 
-fn does_not_wait_with_a_timeout_of_nothing_to_send<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, _receiver) = open::<C, u64>(capacity)?;
-    fill::<C>(&sender, capacity)?;
+fn does_not_wait_with_a_timeout_of_nothing_to_send(setup: Setup) -> Checked {
+    let (sender, _receiver) = setup.open::<u64>()?;
+    setup.fill(&sender)?;
     is("send_timeout(77, 0)", sender.send_timeout(77, Duration::ZERO), Err(SendTimeoutError::Timeout(77)))
 }
 
-fn does_not_wait_with_a_timeout_of_nothing_to_receive<C: Channel>(capacity: Capacity) -> Checked {
-    let (_sender, receiver) = open::<C, u64>(capacity)?;
+fn does_not_wait_with_a_timeout_of_nothing_to_receive(setup: Setup) -> Checked {
+    let (_sender, receiver) = setup.open::<u64>()?;
     is("recv_timeout(0)", receiver.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout))
 }
 
-/// Different fractions of a tick, so that a timeout that is cut to ticks shows.
+/// Timeouts with different fractions of a tick, which reveal rounding to ticks.
 fn timeout(attempt: usize) -> Duration {
     Duration::from_micros(700 + 333 * attempt as u64)
 }
@@ -185,8 +186,8 @@ fn not_early(began: Instant, timeout: Duration) -> Checked {
     holds(took >= timeout, &format!("a timeout of {timeout:?} takes that long"), || format!("took {took:?}"))
 }
 
-fn is_never_early_with_a_receive_timeout<C: Channel>(capacity: Capacity) -> Checked {
-    let (_sender, receiver) = open::<C, u64>(capacity)?;
+fn is_never_early_with_a_receive_timeout(setup: Setup) -> Checked {
+    let (_sender, receiver) = setup.open::<u64>()?;
     tries(TIMEOUTS, |attempt| {
         let (timeout, began) = (timeout(attempt), Instant::now());
         is(
@@ -198,9 +199,9 @@ fn is_never_early_with_a_receive_timeout<C: Channel>(capacity: Capacity) -> Chec
     })
 }
 
-fn is_never_early_with_a_send_timeout<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, _receiver) = open::<C, u64>(capacity)?;
-    fill::<C>(&sender, capacity)?;
+fn is_never_early_with_a_send_timeout(setup: Setup) -> Checked {
+    let (sender, _receiver) = setup.open::<u64>()?;
+    setup.fill(&sender)?;
     tries(TIMEOUTS, |attempt| {
         let (timeout, began) = (timeout(attempt), Instant::now());
         let sent = sender.send_timeout(77, timeout);
@@ -209,14 +210,14 @@ fn is_never_early_with_a_send_timeout<C: Channel>(capacity: Capacity) -> Checked
     })
 }
 
-fn takes_the_longest_timeout_to_receive<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn takes_the_longest_timeout_to_receive(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     is("try_send(1)", sender.try_send(1), Ok(()))?;
     is("recv_timeout(Duration::MAX)", receiver.recv_timeout(Duration::MAX), Ok(1))
 }
 
-fn takes_the_longest_timeout_to_send<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn takes_the_longest_timeout_to_send(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     is("send_timeout(1, Duration::MAX)", sender.send_timeout(1, Duration::MAX), Ok(()))?;
     is("try_recv", receiver.try_recv(), Ok(1))
 }

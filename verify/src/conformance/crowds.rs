@@ -1,6 +1,6 @@
-//! Many threads: every message once, in its producer's order, and the classic programs over channels.
+//! Many threads: every message arrives once and in its producer's order; and the classic programs over channels.
 //!
-//! Several retell Go's tests (`test/chan/*.go` and `runtime/chan_test.go` of golang/go): the sieve, the power series (D. McIlroy,
+//! Several follow Go's tests (`test/chan/*.go` and `runtime/chan_test.go` of golang/go): the sieve, the power series (D. McIlroy,
 //! "Squinting at power series", 1990), the chain of goroutines, the semaphore and the many consumers.
 
 use std::sync::Arc;
@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::payload::each_once;
-use super::scene::{Checked, Running, Wrong, holds, is, thread, tries};
-use super::{ANY, Scenario, open, refused, table};
+use super::scene::{Checked, Running, holds, is, thread, tries};
+use super::{ANY, Scenario, Setup, refused, table};
+use crate::dyn_channel::{DynReceiver, DynSender};
+use crate::violation::Violation;
 use harness::channel::{
-    Capacity, Channel, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
-    receivers,
+    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError, receivers,
 };
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         delivers_in_each_producers_order [] at ANY,
             "three producers, one consumer: everything once, in each producer's order";
         delivers_each_message_to_one_of_many [MultiConsumer] at ANY,
@@ -34,19 +35,19 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
         goes_round_a_ring [] at ANY,
             "a token goes round a ring of threads a hundred times";
         is_a_semaphore [MultiConsumer] at &[Some(1), Some(3)],
-            "a channel of n slots lets n in, and never more (Go's channel semaphore)";
+            "a channel of n slots admits n threads, and never more (Go's channel semaphore)";
         shares_work_and_gathers_results [MultiConsumer] at ANY,
             "many consumers of one queue send on to one collector (Go's TestMultiConsumer)";
         meets_at_a_barrier [] at ANY,
-            "threads that report and wait for their permit go on in lockstep";
+            "threads that report and wait for a permit proceed in lockstep";
     }
 }
 
-/// Messages of each producer.
+/// The number of messages of each producer.
 const EACH: u64 = 600;
 const PRODUCERS: u64 = 3;
 
-/// A message names its producer and its place.
+/// The message of this producer at this position.
 fn message(producer: u64, place: u64) -> u64 {
     producer * 1_000_000 + place
 }
@@ -55,13 +56,13 @@ fn all_messages() -> impl Iterator<Item = u64> {
     (0..PRODUCERS).flat_map(|producer| (0..EACH).map(move |place| message(producer, place)))
 }
 
-/// Whether what one consumer received is in the order of each producer.
+/// Checks that one consumer received the messages of each producer in order.
 fn in_order(received: &[u64]) -> Checked {
     for producer in 0..PRODUCERS {
         let of_it: Vec<u64> =
             received.iter().copied().filter(|message| message / 1_000_000 == producer).collect();
         if let Some(pair) = of_it.windows(2).find(|pair| pair[0] > pair[1]) {
-            return Err(Wrong::new(
+            return Err(Violation::new(
                 format!("the messages of producer {producer} come in order"),
                 format!(
                     "its message {} came before its message {}",
@@ -74,14 +75,14 @@ fn in_order(received: &[u64]) -> Checked {
     Ok(())
 }
 
-/// Lets the producers send and the consumers receive, each in its way.
-fn deliver<C: Channel>(
-    capacity: Capacity,
+/// Lets the producers send with `send` and the consumers receive with `receive`.
+fn deliver(
+    setup: Setup,
     consumers: usize,
-    send: fn(&C::Sender<u64>, u64) -> Checked,
-    receive: fn(&C::Receiver<u64>, u64) -> Checked<Option<u64>>,
+    send: fn(&DynSender<u64>, u64) -> Checked,
+    receive: fn(&DynReceiver<u64>, u64) -> Checked<Option<u64>>,
 ) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+    let (sender, receiver) = setup.open::<u64>()?;
     let consuming = receivers(receiver, consumers).map_err(refused)?.into_iter().enumerate();
     let consuming = consuming.map(|(place, receiver)| {
         thread(format!("consumer {place}"), move || {
@@ -114,35 +115,35 @@ fn deliver<C: Channel>(
     each_once(all, all_messages())
 }
 
-fn send_plainly<C: Channel>(sender: &C::Sender<u64>, message: u64) -> Checked {
+fn send_plainly(sender: &DynSender<u64>, message: u64) -> Checked {
     let sent = sender.send(message);
     holds(sent == Ok(()), "a send while receivers are there succeeds", || {
         format!("send({message}): {sent:?}")
     })
 }
 
-fn receive_plainly<C: Channel>(receiver: &C::Receiver<u64>, _: u64) -> Checked<Option<u64>> {
+fn receive_plainly(receiver: &DynReceiver<u64>, _: u64) -> Checked<Option<u64>> {
     Ok(receiver.recv().ok())
 }
 
-fn delivers_in_each_producers_order<C: Channel>(capacity: Capacity) -> Checked {
-    deliver::<C>(capacity, 1, send_plainly::<C>, receive_plainly::<C>)
+fn delivers_in_each_producers_order(setup: Setup) -> Checked {
+    deliver(setup, 1, send_plainly, receive_plainly)
 }
 
-fn delivers_each_message_to_one_of_many<C: Channel>(capacity: Capacity) -> Checked {
-    deliver::<C>(capacity, 3, send_plainly::<C>, receive_plainly::<C>)
+fn delivers_each_message_to_one_of_many(setup: Setup) -> Checked {
+    deliver(setup, 3, send_plainly, receive_plainly)
 }
 
-/// Short, so that it comes up often.
+/// A timeout short enough to expire often.
 fn short(number: u64) -> Duration {
     Duration::from_micros(number % 20)
 }
 
-/// Sends by one kind of call after the other, until the message is sent.
-fn send_variously<C: Channel>(sender: &C::Sender<u64>, message: u64) -> Checked {
+/// Sends with one kind of call after the other until the message is sent.
+fn send_variously(sender: &DynSender<u64>, message: u64) -> Checked {
     for turn in message.. {
         match turn % 3 {
-            0 => return send_plainly::<C>(sender, message),
+            0 => return send_plainly(sender, message),
             1 => match sender.try_send(message) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(back)) if back == message => std::thread::yield_now(),
@@ -159,11 +160,11 @@ fn send_variously<C: Channel>(sender: &C::Sender<u64>, message: u64) -> Checked 
     Ok(())
 }
 
-/// Receives by one kind of call after the other, until something comes.
-fn receive_variously<C: Channel>(receiver: &C::Receiver<u64>, turn: u64) -> Checked<Option<u64>> {
+/// Receives with one kind of call after the other until a message arrives.
+fn receive_variously(receiver: &DynReceiver<u64>, turn: u64) -> Checked<Option<u64>> {
     for turn in turn.. {
         match turn % 3 {
-            0 => return receive_plainly::<C>(receiver, turn),
+            0 => return receive_plainly(receiver, turn),
             1 => match receiver.try_recv() {
                 Ok(message) => return Ok(Some(message)),
                 Err(TryRecvError::Empty) => std::thread::yield_now(),
@@ -179,16 +180,16 @@ fn receive_variously<C: Channel>(receiver: &C::Receiver<u64>, turn: u64) -> Chec
     Ok(None)
 }
 
-fn delivers_by_every_kind_of_call<C: Channel>(capacity: Capacity) -> Checked {
-    deliver::<C>(capacity, 1, send_variously::<C>, receive_variously::<C>)
+fn delivers_by_every_kind_of_call(setup: Setup) -> Checked {
+    deliver(setup, 1, send_variously, receive_variously)
 }
 
-fn delivers_by_every_kind_of_call_to_many<C: Channel>(capacity: Capacity) -> Checked {
-    deliver::<C>(capacity, 3, send_variously::<C>, receive_variously::<C>)
+fn delivers_by_every_kind_of_call_to_many(setup: Setup) -> Checked {
+    deliver(setup, 3, send_variously, receive_variously)
 }
 
-fn makes_a_sieve<C: Channel>(capacity: Capacity) -> Checked {
-    let (numbers, first) = open::<C, u64>(capacity)?;
+fn makes_a_sieve(setup: Setup) -> Checked {
+    let (numbers, first) = setup.open::<u64>()?;
     let mut running = vec![thread("numbers", move || {
         // Ends when the first filter goes.
         let _ = (2..).try_for_each(|number| numbers.send(number));
@@ -198,7 +199,7 @@ fn makes_a_sieve<C: Channel>(capacity: Capacity) -> Checked {
     for _ in 0..25 {
         let Ok(prime) = input.recv() else { break };
         primes.push(prime);
-        let (filtered, output) = open::<C, u64>(capacity)?;
+        let (filtered, output) = setup.open::<u64>()?;
         let unfiltered = std::mem::replace(&mut input, output);
         running.push(thread(format!("filter of {prime}"), move || {
             while let Ok(number) = unfiltered.recv() {
@@ -216,13 +217,13 @@ fn makes_a_sieve<C: Channel>(capacity: Capacity) -> Checked {
     is("the first primes", primes, expected.to_vec())
 }
 
-/// A power series, as a stream of its coefficients, made by a thread that ends when nobody wants more.
-fn series<C: Channel>(
-    capacity: Capacity,
+/// A power series as a stream of its coefficients, from a thread that ends when the receiver is dropped.
+fn series(
+    setup: Setup,
     name: &str,
     mut next: impl FnMut() -> Option<u64> + Send + 'static,
-) -> Checked<(C::Receiver<u64>, Running<()>)> {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+) -> Checked<(DynReceiver<u64>, Running<()>)> {
+    let (sender, receiver) = setup.open::<u64>()?;
     let running = thread(name, move || {
         while let Some(coefficient) = next() {
             if sender.send(coefficient).is_err() {
@@ -233,23 +234,22 @@ fn series<C: Channel>(
     Ok((receiver, running))
 }
 
-fn multiplies_power_series<C: Channel>(capacity: Capacity) -> Checked {
+fn multiplies_power_series(setup: Setup) -> Checked {
     // 1 / (1 - x), twice, and 1 / (1 - x^2).
-    let (one, first) = series::<C>(capacity, "ones", || Some(1))?;
-    let (other, second) = series::<C>(capacity, "other ones", || Some(1))?;
+    let (one, first) = series(setup, "ones", || Some(1))?;
+    let (other, second) = series(setup, "other ones", || Some(1))?;
     let mut odd = 1;
-    let (alternating, third) = series::<C>(capacity, "alternating", move || {
+    let (alternating, third) = series(setup, "alternating", move || {
         odd = 1 - odd;
         Some(1 - odd)
     })?;
     let (mut left, mut right) = (Vec::new(), Vec::new());
-    let (product, fourth) = series::<C>(capacity, "product", move || {
+    let (product, fourth) = series(setup, "product", move || {
         left.push(one.recv().ok()?);
         right.push(other.recv().ok()?);
         Some(left.iter().zip(right.iter().rev()).map(|(left, right)| left * right).sum())
     })?;
-    let (sum, fifth) =
-        series::<C>(capacity, "sum", move || Some(product.recv().ok()? + alternating.recv().ok()?))?;
+    let (sum, fifth) = series(setup, "sum", move || Some(product.recv().ok()? + alternating.recv().ok()?))?;
     let coefficients: Vec<u64> = (0..30).map_while(|_| sum.recv().ok()).collect();
     drop(sum);
     for running in [first, second, third, fourth, fifth] {
@@ -259,12 +259,12 @@ fn multiplies_power_series<C: Channel>(capacity: Capacity) -> Checked {
     is("1/(1-x)^2 + 1/(1-x^2)", coefficients, expected.collect())
 }
 
-fn passes_a_long_chain<C: Channel>(capacity: Capacity) -> Checked {
+fn passes_a_long_chain(setup: Setup) -> Checked {
     const LINKS: u64 = 100;
-    let (first, mut output) = open::<C, u64>(capacity)?;
+    let (first, mut output) = setup.open::<u64>()?;
     let mut running = Vec::new();
     for link in 0..LINKS {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
         let input = std::mem::replace(&mut output, receiver);
         running.push(thread(format!("link {link}"), move || {
             while let Ok(number) = input.recv() {
@@ -283,13 +283,13 @@ fn passes_a_long_chain<C: Channel>(capacity: Capacity) -> Checked {
     running.into_iter().try_for_each(Running::result)
 }
 
-fn goes_round_a_ring<C: Channel>(capacity: Capacity) -> Checked {
+fn goes_round_a_ring(setup: Setup) -> Checked {
     const MEMBERS: u64 = 4;
     const LAPS: u64 = 100;
-    let (first, mut output) = open::<C, u64>(capacity)?;
+    let (first, mut output) = setup.open::<u64>()?;
     let mut running = Vec::new();
     for member in 1..MEMBERS {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
         let input = std::mem::replace(&mut output, receiver);
         running.push(thread(format!("member {member}"), move || {
             while let Ok(token) = input.recv() {
@@ -302,16 +302,17 @@ fn goes_round_a_ring<C: Channel>(capacity: Capacity) -> Checked {
     let mut token = 0;
     for lap in 0..LAPS {
         is("send into the ring", first.send(token), Ok(()))?;
-        token = output.recv().map_err(|error| Wrong::new("the token", format!("lap {lap}: {error:?}")))? + 1;
+        token =
+            output.recv().map_err(|error| Violation::new("the token", format!("lap {lap}: {error:?}")))? + 1;
     }
     drop(first);
     running.into_iter().try_for_each(Running::result)?;
     is("the token", token, LAPS * MEMBERS)
 }
 
-fn is_a_semaphore<C: Channel>(capacity: Capacity) -> Checked {
-    let permits = super::slots::<C>(capacity);
-    let (acquire, release) = open::<C, ()>(capacity)?;
+fn is_a_semaphore(setup: Setup) -> Checked {
+    let permits = setup.slots();
+    let (acquire, release) = setup.open::<()>()?;
     let inside = Arc::new(AtomicU64::new(0));
     let running = receivers(release, 5).map_err(refused)?.into_iter().enumerate();
     let running = running.map(|(place, release)| {
@@ -319,7 +320,7 @@ fn is_a_semaphore<C: Channel>(capacity: Capacity) -> Checked {
         thread(format!("user {place}"), move || {
             for _ in 0..200 {
                 is("acquire", acquire.send(()), Ok(()))?;
-                // Within the permit, which orders it.
+                // Ordered by the permit.
                 let others = inside.fetch_add(1, Ordering::SeqCst);
                 holds(others < permits, "never more inside than there are permits", || {
                     format!("{} inside of {permits}", others + 1)
@@ -335,11 +336,11 @@ fn is_a_semaphore<C: Channel>(capacity: Capacity) -> Checked {
     running.into_iter().try_for_each(|user| user.result()?)
 }
 
-fn shares_work_and_gathers_results<C: Channel>(capacity: Capacity) -> Checked {
+fn shares_work_and_gathers_results(setup: Setup) -> Checked {
     const WORKERS: usize = 12;
     const NUMBERS: u64 = 1_000;
-    let (work, queue) = open::<C, u64>(capacity)?;
-    let (results, gathered) = open::<C, u64>(capacity)?;
+    let (work, queue) = setup.open::<u64>()?;
+    let (results, gathered) = setup.open::<u64>()?;
     let workers = receivers(queue, WORKERS).map_err(refused)?.into_iter().enumerate();
     let workers = workers.map(|(place, queue)| {
         let results = results.clone();
@@ -363,23 +364,23 @@ fn shares_work_and_gathers_results<C: Channel>(capacity: Capacity) -> Checked {
     each_once(arrived, 0..NUMBERS)
 }
 
-fn meets_at_a_barrier<C: Channel>(capacity: Capacity) -> Checked {
+fn meets_at_a_barrier(setup: Setup) -> Checked {
     const MEMBERS: usize = 3;
     const PHASES: u64 = 60;
     tries(2, |_| {
-        let (arrive, arrivals) = open::<C, u64>(capacity)?;
+        let (arrive, arrivals) = setup.open::<u64>()?;
         let phase = Arc::new(AtomicU64::new(0));
         let mut permits = Vec::new();
         let mut running = Vec::new();
         for member in 0..MEMBERS {
-            let (permit, permitted) = open::<C, ()>(capacity)?;
+            let (permit, permitted) = setup.open::<()>()?;
             permits.push(permit);
             let (arrive, phase) = (arrive.clone(), Arc::clone(&phase));
             running.push(thread(format!("member {member}"), move || {
                 for own in 0..PHASES {
                     is("arrive", arrive.send(own).is_ok(), true)?;
                     is("the permit", permitted.recv(), Ok(()))?;
-                    // Acquire: pairs with the store before the permits; nobody is a phase ahead before all have arrived.
+                    // Acquire: pairs with the store before the permits; no thread is a phase ahead before all have arrived.
                     is("the phase", phase.load(Ordering::Acquire), own + 1)?;
                 }
                 Ok(())

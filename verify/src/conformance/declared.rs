@@ -1,43 +1,43 @@
-//! Capabilities, capacities and differences are the declared ones.
+//! The declared capabilities, capacities and differences are the real ones.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use super::payload::{Counted, Counts};
-use super::scene::{Checked, Wrong, holds, is, note};
-use super::{Scenario, open, slots, table};
-use crate::erased::{info, selects};
+use super::scene::{Checked, holds, is, note};
+use super::{Scenario, Setup, refused, table};
+use crate::violation::Violation;
 use harness::channel::{
-    Capability, Capacity, Channel, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender,
-    TrySendError,
+    Capability, Capacity, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError,
 };
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         lacks_what_it_declares_and_nothing_else [] at &[Some(4)],
-            "each capability is there, or declared to be lacking";
+            "each capability exists or is declared as lacking";
         holds_its_effective_capacity_and_no_more [] at
             &[Some(0), Some(1), Some(2), Some(3), Some(7), Some(64), Some(1000), Some(1024)],
             "exactly the effective capacity is held";
         is_never_full_when_unbounded [] at &[None],
-            "a hundred thousand messages are taken and kept in order";
+            "a hundred thousand messages are accepted and kept in order";
         drops_the_queue_with_the_last_receiver [] at &[Some(3), None],
-            "what nobody can receive any more is dropped, or declared to be kept until the last sender is gone";
+            "messages that can no longer be received are dropped, or declared to be kept until the last sender is dropped";
         leaks_nothing_behind_a_drop_that_panics [] at &[Some(3), None],
             "no message is dropped twice when another one's Drop panics, and none leaks unless declared";
     }
 }
 
-/// Whether a channel really does it.
-fn has<C: Channel>(capability: Capability) -> Checked<bool> {
-    let (sender, receiver) = open::<C, u64>(Capacity::of(4))?;
+/// Whether the channel really has a capability.
+fn has(setup: Setup, capability: Capability) -> Checked<bool> {
+    let channel = setup.channel;
+    let (sender, receiver) = channel.open::<u64>(Capacity::of(4)).map_err(refused)?;
     Ok(match capability {
         Capability::MultiConsumer => receiver.try_clone().is_ok(),
         Capability::Rendezvous => {
-            C::open::<u64>(Capacity::Rendezvous).is_ok()
-                && C::effective_capacity(Capacity::Rendezvous) == Capacity::Rendezvous
+            channel.open::<u64>(Capacity::Rendezvous).is_ok()
+                && channel.effective_capacity(Capacity::Rendezvous) == Capacity::Rendezvous
         }
-        Capability::Unbounded => C::open::<u64>(Capacity::Unbounded).is_ok(),
+        Capability::Unbounded => channel.open::<u64>(Capacity::Unbounded).is_ok(),
         Capability::SendTimeout => {
             !matches!(sender.send_timeout(1, Duration::ZERO), Err(SendTimeoutError::Unsupported(1, _)))
         }
@@ -45,7 +45,10 @@ fn has<C: Channel>(capability: Capability) -> Checked<bool> {
             !matches!(receiver.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Unsupported(_)))
         }
         Capability::Len => receiver.len().is_ok(),
-        Capability::Select => selects(),
+        Capability::Select => {
+            let inputs = channel.open_inputs(Capacity::of(1), 1);
+            inputs.is_ok_and(|(_, inputs)| inputs.selector().is_ok())
+        }
         Capability::MessageReturned => {
             drop(receiver);
             sender.send(1).is_err_and(|error| error.message == Some(1))
@@ -53,18 +56,18 @@ fn has<C: Channel>(capability: Capability) -> Checked<bool> {
     })
 }
 
-fn lacks_what_it_declares_and_nothing_else<C: Channel>(_: Capacity) -> Checked {
+fn lacks_what_it_declares_and_nothing_else(setup: Setup) -> Checked {
     Capability::ALL.into_iter().try_for_each(|capability| {
-        let declared = info().require(capability).is_ok();
-        is(format!("has {capability}"), has::<C>(capability)?, declared)
+        let declared = setup.channel.info().require(capability).is_ok();
+        is(format!("has {capability}"), has(setup, capability)?, declared)
     })
 }
 
-fn holds_its_effective_capacity_and_no_more<C: Channel>(capacity: Capacity) -> Checked {
-    // A channel may refuse a capacity; that it lacks a rendezvous is held against its declaration elsewhere.
-    let Ok((sender, receiver)) = C::open::<u64>(capacity) else { return Ok(()) };
-    let effective = slots::<C>(capacity);
-    // Twice, so that a ring has gone round.
+fn holds_its_effective_capacity_and_no_more(setup: Setup) -> Checked {
+    // A channel may refuse a capacity. `lacks_what_it_declares_and_nothing_else` checks whether it declares that.
+    let Ok((sender, receiver)) = setup.channel.open::<u64>(setup.capacity) else { return Ok(()) };
+    let effective = setup.slots();
+    // Twice, so that a ring wraps around.
     for lap in 0..2 {
         for number in 0..effective {
             let sent = sender.try_send(number);
@@ -84,9 +87,9 @@ fn holds_its_effective_capacity_and_no_more<C: Channel>(capacity: Capacity) -> C
     Ok(())
 }
 
-fn is_never_full_when_unbounded<C: Channel>(capacity: Capacity) -> Checked {
+fn is_never_full_when_unbounded(setup: Setup) -> Checked {
     const MESSAGES: u64 = 100_000;
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+    let (sender, receiver) = setup.open::<u64>()?;
     for number in 0..MESSAGES {
         let sent = sender.try_send(number);
         holds(sent == Ok(()), "an unbounded channel is never full", || {
@@ -103,25 +106,28 @@ fn is_never_full_when_unbounded<C: Channel>(capacity: Capacity) -> Checked {
     Ok(())
 }
 
-/// Holds a difference that was seen or not against its declaration.
-fn declared(difference: Difference, seen: bool) -> Checked {
-    match (info().declares(difference), seen) {
-        (false, true) => Err(Wrong::new("what the contract says", format!("not declared: {difference}"))),
+/// Compares a difference that was observed, or not, with its declaration.
+fn declared(setup: Setup, difference: Difference, seen: bool) -> Checked {
+    match (setup.channel.info().declares(difference), seen) {
+        (false, true) => Err(Violation::new(
+            "the contract, or a declared difference",
+            format!("not declared: {difference}"),
+        )),
         (true, false) => {
-            Err(Wrong::new(format!("as declared: {difference}"), "the declared difference is gone"))
+            Err(Violation::new(format!("as declared: {difference}"), "the declared difference is gone"))
         }
         _ => Ok(()),
     }
 }
 
-fn drops_the_queue_with_the_last_receiver<C: Channel>(capacity: Capacity) -> Checked {
+fn drops_the_queue_with_the_last_receiver(setup: Setup) -> Checked {
     const MESSAGES: u64 = 3;
-    let difference = match capacity {
+    let difference = match setup.capacity {
         Capacity::Unbounded => Difference::UnboundedKeepsUndelivered,
         _ => Difference::BoundedKeepsUndelivered,
     };
     let counts = Counts::new(MESSAGES);
-    let (sender, receiver) = open::<C, Counted>(capacity)?;
+    let (sender, receiver) = setup.open::<Counted>()?;
     for number in 0..MESSAGES {
         is("send", sender.send(counts.message(number)).is_ok(), true)?;
     }
@@ -134,52 +140,50 @@ fn drops_the_queue_with_the_last_receiver<C: Channel>(capacity: Capacity) -> Che
     drop(sender);
     note("the last sender goes");
     counts.each_once(MESSAGES)?;
-    declared(difference, kept > 0)
+    declared(setup, difference, kept > 0)
 }
 
-/// A message; one of them panics when it is dropped.
-pub(super) struct Explosive {
+/// A message that may panic when it is dropped.
+pub(crate) struct PanicsOnDrop {
     _counted: Counted,
-    explodes: bool,
+    panics: bool,
 }
 
-impl Drop for Explosive {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
-        if self.explodes {
-            // Without a word of the panic hook.
+        if self.panics {
+            // Does not call the panic hook.
             resume_unwind(Box::new("a message's Drop panics"));
         }
     }
 }
 
-fn leaks_nothing_behind_a_drop_that_panics<C: Channel>(capacity: Capacity) -> Checked {
+fn leaks_nothing_behind_a_drop_that_panics(setup: Setup) -> Checked {
     const MESSAGES: u64 = 3;
-    let difference = match capacity {
+    let difference = match setup.capacity {
         Capacity::Unbounded => Difference::UnboundedLeaksAfterPanic,
         _ => Difference::BoundedLeaksAfterPanic,
     };
     let mut leaked = 0;
-    for explodes in 0..MESSAGES {
+    for panics in 0..MESSAGES {
         let counts = Counts::new(MESSAGES);
-        let (sender, receiver) = open::<C, Explosive>(capacity)?;
+        let (sender, receiver) = setup.open::<PanicsOnDrop>()?;
         for number in 0..MESSAGES {
-            let message = Explosive { _counted: counts.message(number), explodes: number == explodes };
+            let message = PanicsOnDrop { _counted: counts.message(number), panics: number == panics };
             is("send", sender.send(message).is_ok(), true)?;
         }
-        // One of the two panics, with the message that explodes. A second panic would abort.
+        // One of the two panics. A second panic while unwinding would abort.
         let receiver = catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err();
         let sender = catch_unwind(AssertUnwindSafe(|| drop(sender))).is_err();
-        note(format!(
-            "message {explodes} explodes; with the receiver: {receiver}, with the sender: {sender}"
-        ));
+        note(format!("message {panics} panics; with the receiver: {receiver}, with the sender: {sender}"));
         for number in 0..MESSAGES {
             let times = counts.dropped(number);
             holds(times <= 1, "no message is dropped twice", || format!("message {number}: {times} times"))?;
         }
-        holds(counts.dropped(explodes) == 1, "the message is dropped", || {
-            format!("message {explodes}, whose Drop panics, leaks")
+        holds(counts.dropped(panics) == 1, "the message is dropped", || {
+            format!("message {panics}, whose Drop panics, leaks")
         })?;
         leaked += counts.alive(MESSAGES);
     }
-    declared(difference, leaked > 0)
+    declared(setup, difference, leaked > 0)
 }

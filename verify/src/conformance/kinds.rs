@@ -1,39 +1,41 @@
-//! Messages of every kind: without size, large, aligned, owning memory, owning a channel.
+//! Messages of every kind: zero-sized, large, aligned, owning memory, owning a channel.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use super::payload::{Counted, Counts};
-use super::scene::{Checked, Running, Wrong, holds, is, thread, tries};
-use super::{ANY, FULLABLE, QUEUED, Scenario, open, slots, table};
-use harness::channel::{Capacity, Channel, Receiver, RecvError, Sender, TryRecvError, TrySendError};
+use super::scene::{Checked, Running, holds, is, thread, tries};
+use super::{ANY, FULLABLE, QUEUED, Scenario, Setup, table};
+use crate::dyn_channel::{DynSender, Factory, Open};
+use crate::violation::Violation;
+use harness::channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError};
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         counts_messages_without_size [] at QUEUED,
-            "of messages of size 0 as many arrive as were sent";
+            "as many messages of size 0 arrive as were sent";
         passes_messages_without_size_between_threads [] at ANY,
-            "of messages of size 0 as many arrive as were sent by three threads";
+            "as many messages of size 0 arrive as three threads sent";
         passes_large_messages_whole [] at ANY,
             "a message of 4 KiB arrives whole, between threads";
         keeps_messages_aligned [] at ANY,
-            "a message that asks for an alignment of 64 bytes has it where it arrives";
+            "a message with an alignment of 64 bytes arrives aligned";
         passes_what_owns_memory [] at ANY,
             "boxed and growing messages arrive as they were sent";
         passes_channels_through_channels [] at ANY,
             "a request holds the channel for its answer";
         drops_each_delivered_message_once [] at ANY,
-            "a delivered message is dropped by who received it, and by nobody else";
+            "a delivered message is dropped by its receiver and not by the channel";
         drops_once_what_a_timed_send_waited_with [SendTimeout] at FULLABLE,
-            "a message that waited for room with a timeout is dropped by who received it, and by nobody else";
+            "a message that waited for room with a timeout is dropped by its receiver and not by the channel";
         drops_messages_without_size_once [] at QUEUED,
-            "queued messages of size 0 are dropped once each when both ends go";
+            "queued messages of size 0 are dropped once each when both ends are dropped";
     }
 }
 
-fn counts_messages_without_size<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, ()>(capacity)?;
-    let slots = slots::<C>(capacity);
+fn counts_messages_without_size(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<()>()?;
+    let slots = setup.slots();
     let count = slots.min(1_000);
     (0..count).try_for_each(|_| is("try_send(())", sender.try_send(()), Ok(())))?;
     if slots == count {
@@ -45,14 +47,17 @@ fn counts_messages_without_size<C: Channel>(capacity: Capacity) -> Checked {
     is("recv", receiver.recv(), Err(RecvError))
 }
 
-/// Sends `message(number)` for each number from another thread; `check` looks at each that arrives, in order.
-fn pass<C: Channel, T: Send + 'static>(
-    capacity: Capacity,
+/// Sends `message(number)` for each number from another thread; `check` sees each arrival with its position.
+fn pass<T: Send + 'static>(
+    setup: Setup,
     messages: usize,
     message: fn(usize) -> T,
     mut check: impl FnMut(usize, &T) -> Checked,
-) -> Checked {
-    let (sender, receiver) = open::<C, T>(capacity)?;
+) -> Checked
+where
+    dyn Factory: Open<T>,
+{
+    let (sender, receiver) = setup.open::<T>()?;
     let sending =
         thread("producer", move || (0..messages).all(|number| sender.send(message(number)).is_ok()))?;
     let mut arrived = 0;
@@ -67,8 +72,8 @@ fn pass<C: Channel, T: Send + 'static>(
     )
 }
 
-fn passes_messages_without_size_between_threads<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, ()>(capacity)?;
+fn passes_messages_without_size_between_threads(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<()>()?;
     let producing = (0..3).map(|place| {
         let sender = sender.clone();
         thread(format!("producer {place}"), move || (0..500).all(|_| sender.send(()).is_ok()))
@@ -80,31 +85,31 @@ fn passes_messages_without_size_between_threads<C: Channel>(capacity: Capacity) 
     is("messages that arrived", arrived, 1_500)
 }
 
-/// Longer than any test.
+/// Longer than any test runs.
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Starts a cache line.
+/// A message aligned to a cache line.
 #[repr(align(64))]
-pub(super) struct Aligned(usize);
+pub(crate) struct Aligned(usize);
 
-/// What owns memory.
-pub(super) type Owning = Box<(Vec<usize>, String)>;
+/// A message that owns memory.
+pub(crate) type Owning = Box<(Vec<usize>, String)>;
 
 /// A large message.
-pub(super) type Large = [u64; LARGE];
+pub(crate) type Large = [u64; LARGE];
 
 const LARGE: usize = 4096 / size_of::<u64>();
 
-fn passes_large_messages_whole<C: Channel>(capacity: Capacity) -> Checked {
+fn passes_large_messages_whole(setup: Setup) -> Checked {
     let message =
         |number: usize| -> [u64; LARGE] { std::array::from_fn(|place| (number * LARGE + place) as u64) };
-    pass::<C, [u64; LARGE]>(capacity, 200, message, |number, arrived| {
+    pass(setup, 200, message, |number, arrived| {
         holds(*arrived == message(number), "each word as it was sent", || format!("message {number} differs"))
     })
 }
 
-fn keeps_messages_aligned<C: Channel>(capacity: Capacity) -> Checked {
-    pass::<C, Aligned>(capacity, 200, Aligned, |number, arrived| {
+fn keeps_messages_aligned(setup: Setup) -> Checked {
+    pass(setup, 200, Aligned, |number, arrived| {
         let place = (&raw const *arrived).addr();
         holds(place.is_multiple_of(64) && arrived.0 == number, "aligned to 64 bytes, in order", || {
             format!("message {number} came as {} at an address that is {} over", arrived.0, place % 64)
@@ -112,24 +117,24 @@ fn keeps_messages_aligned<C: Channel>(capacity: Capacity) -> Checked {
     })
 }
 
-fn passes_what_owns_memory<C: Channel>(capacity: Capacity) -> Checked {
+fn passes_what_owns_memory(setup: Setup) -> Checked {
     let message = |number: usize| Box::new((vec![number; number % 17], number.to_string()));
-    pass::<C, Box<(Vec<usize>, String)>>(capacity, 500, message, |number, arrived| {
+    pass::<Owning>(setup, 500, message, |number, arrived| {
         holds(*arrived == message(number), "each as it was sent", || {
             format!("message {number} came as {arrived:?}")
         })
     })
 }
 
-/// Asks for the answer through the sender that comes with the number.
-pub(super) type Request<C> = (u64, <C as Channel>::Sender<u64>);
+/// A number, and the sender through which its double is returned.
+pub(crate) type Request = (u64, DynSender<u64>);
 
-/// After crossbeam's `channel_through_channel`.
-fn passes_channels_through_channels<C: Channel>(capacity: Capacity) -> Checked {
-    let (requests, served) = open::<C, Request<C>>(capacity)?;
+/// Follows crossbeam's `channel_through_channel`.
+fn passes_channels_through_channels(setup: Setup) -> Checked {
+    let (requests, served) = setup.open::<Request>()?;
     let serving = thread("server", move || {
         while let Ok((number, answers)) = served.recv() {
-            // Whoever asked waits for it.
+            // The client waits for it.
             let _ = answers.send(number * 2);
         }
     })?;
@@ -137,7 +142,7 @@ fn passes_channels_through_channels<C: Channel>(capacity: Capacity) -> Checked {
         let requests = requests.clone();
         thread(format!("client {client}"), move || {
             (0..60).try_for_each(|number| {
-                let (sender, receiver) = open::<C, u64>(capacity)?;
+                let (sender, receiver) = setup.open::<u64>()?;
                 is("a request", requests.send((number, sender)).is_ok(), true)?;
                 is("the answer", receiver.recv(), Ok(number * 2))?;
                 is("recv after the answer", receiver.recv(), Err(RecvError))
@@ -150,10 +155,10 @@ fn passes_channels_through_channels<C: Channel>(capacity: Capacity) -> Checked {
     Running::result(serving)
 }
 
-fn drops_each_delivered_message_once<C: Channel>(capacity: Capacity) -> Checked {
+fn drops_each_delivered_message_once(setup: Setup) -> Checked {
     const MESSAGES: u64 = 500;
     let counts = Counts::new(MESSAGES);
-    let (sender, receiver) = open::<C, Counted>(capacity)?;
+    let (sender, receiver) = setup.open::<Counted>()?;
     let sending =
         thread("producer", move || (0..MESSAGES).all(|number| sender.send(counts.message(number)).is_ok()))?;
     for number in 0..MESSAGES {
@@ -173,11 +178,11 @@ fn drops_each_delivered_message_once<C: Channel>(capacity: Capacity) -> Checked 
     counts.each_once(MESSAGES)
 }
 
-fn drops_once_what_a_timed_send_waited_with<C: Channel>(capacity: Capacity) -> Checked {
-    let slots = slots::<C>(capacity);
+fn drops_once_what_a_timed_send_waited_with(setup: Setup) -> Checked {
+    let slots = setup.slots();
     tries(10, |_| {
         let counts = Counts::new(slots + 1);
-        let (sender, receiver) = open::<C, Counted>(capacity)?;
+        let (sender, receiver) = setup.open::<Counted>()?;
         for number in 0..slots {
             is("try_send with room", sender.try_send(counts.message(number)).is_ok(), true)?;
         }
@@ -185,7 +190,7 @@ fn drops_once_what_a_timed_send_waited_with<C: Channel>(capacity: Capacity) -> C
         sending.until_waiting();
         for number in 0..=slots {
             let message =
-                receiver.recv().map_err(|_| Wrong::new("a message", "the channel is disconnected"))?;
+                receiver.recv().map_err(|_| Violation::new("a message", "the channel is disconnected"))?;
             is("recv", message.number, number)?;
             is("drops before the receiver's own", counts.dropped(number), 0)?;
         }
@@ -196,25 +201,25 @@ fn drops_once_what_a_timed_send_waited_with<C: Channel>(capacity: Capacity) -> C
 }
 
 thread_local! {
-    /// Drops of [`Sizeless`].
+    /// The number of drops of [`ZeroSized`].
     static DROPPED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A message without size whose drop counts.
-pub(super) struct Sizeless;
+/// A zero-sized message that counts its drops.
+pub(crate) struct ZeroSized;
 
-impl Drop for Sizeless {
+impl Drop for ZeroSized {
     fn drop(&mut self) {
         DROPPED.set(DROPPED.get() + 1);
     }
 }
 
-fn drops_messages_without_size_once<C: Channel>(capacity: Capacity) -> Checked {
+fn drops_messages_without_size_once(setup: Setup) -> Checked {
     DROPPED.set(0);
-    let (sender, receiver) = open::<C, Sizeless>(capacity)?;
-    let count = slots::<C>(capacity).min(100);
+    let (sender, receiver) = setup.open::<ZeroSized>()?;
+    let count = setup.slots().min(100);
     for _ in 0..count {
-        is("try_send", sender.try_send(Sizeless).is_ok(), true)?;
+        is("try_send", sender.try_send(ZeroSized).is_ok(), true)?;
     }
     is("try_recv", receiver.try_recv().is_ok(), true)?;
     is("drops after one receive", DROPPED.get(), 1)?;

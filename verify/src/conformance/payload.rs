@@ -1,13 +1,14 @@
-//! Messages whose drops are counted, one count for each.
+//! Messages whose drops are counted one by one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::scene::{Checked, Wrong};
+use super::scene::Checked;
+use crate::violation::Violation;
 
-/// How often each message was dropped.
+/// The number of drops of each message.
 ///
-/// It is leaked, so that a message is plain data: a channel that delivers a message twice is then caught by the count, and does
-/// not free memory twice.
+/// The counts are leaked, so that messages are plain data: a channel that delivers one twice is caught by the count and does not free
+/// memory twice.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counts(&'static [AtomicU32]);
 
@@ -16,28 +17,28 @@ impl Counts {
         Counts(Vec::leak((0..messages).map(|_| AtomicU32::new(0)).collect()))
     }
 
-    /// The message of this number.
+    /// The message with this number.
     pub(super) fn message(self, number: u64) -> Counted {
         Counted { number, counts: self }
     }
 
-    /// How often it was dropped.
+    /// The number of drops of a message.
     pub(super) fn dropped(self, number: u64) -> u32 {
         // Acquire: pairs with the Release of the drop.
         self.0[number as usize].load(Ordering::Acquire)
     }
 
-    /// Messages of these that were not dropped.
+    /// The number of the first `messages` that were not dropped.
     pub(super) fn alive(self, messages: u64) -> u64 {
         (0..messages).filter(|&number| self.dropped(number) == 0).count() as u64
     }
 
-    /// Whether each of the first `messages` was dropped exactly once.
+    /// Checks that each of the first `messages` was dropped exactly once.
     pub(super) fn each_once(self, messages: u64) -> Checked {
         let times: Vec<u32> = (0..messages).map(|number| self.dropped(number)).collect();
         match times.iter().position(|&times| times != 1) {
             None => Ok(()),
-            Some(place) => Err(Wrong::new(
+            Some(place) => Err(Violation::new(
                 "every message is dropped exactly once",
                 format!("message {place} was dropped {} times", times[place]),
             )),
@@ -47,7 +48,7 @@ impl Counts {
 
 /// A message that counts its drop.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     pub(super) number: u64,
     counts: Counts,
 }
@@ -60,12 +61,12 @@ impl PartialEq for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // Release: pairs with the Acquire of whoever counts.
+        // Release: pairs with the Acquire of `Counts::dropped`.
         self.counts.0[self.number as usize].fetch_add(1, Ordering::Release);
     }
 }
 
-/// Numbers that were to arrive once each: which are missing, which came twice.
+/// Checks that each expected number arrived once; names the missing and the doubled ones.
 pub(super) fn each_once(mut arrived: Vec<u64>, expected: impl Iterator<Item = u64>) -> Checked {
     arrived.sort_unstable();
     let mut expected: Vec<u64> = expected.collect();
@@ -78,7 +79,7 @@ pub(super) fn each_once(mut arrived: Vec<u64>, expected: impl Iterator<Item = u6
     let missing: Vec<u64> =
         expected.iter().copied().filter(|number| arrived.binary_search(number).is_err()).collect();
     let some = |numbers: &[u64]| numbers.iter().take(8).map(u64::to_string).collect::<Vec<_>>().join(", ");
-    Err(Wrong::new(
+    Err(Violation::new(
         format!("each of {} messages arrives exactly once", expected.len()),
         format!(
             "{} arrived; {} missing ({}), {} twice ({})",
@@ -96,10 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_is_missing_or_came_twice_is_named() {
+    fn missing_and_doubled_messages_are_named() {
         assert_eq!(each_once(vec![2, 0, 1], 0..3), Ok(()));
-        let wrong = each_once(vec![2, 0, 2], 0..3).expect_err("1 is missing");
-        assert_eq!(wrong.happened, "3 arrived; 1 missing (1), 1 twice (2)");
+        let violation = each_once(vec![2, 0, 2], 0..3).expect_err("1 is missing");
+        assert_eq!(violation.happened, "3 arrived; 1 missing (1), 1 twice (2)");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Races that are run many times: of a timeout against a hand-over, by which nothing is lost, and of a call against what another
-//! thread has seen to have ended.
+//! Races, run many times: of a timeout with a hand-over, in which no message is lost, and of a call with another one that is known to
+//! have ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,35 +7,36 @@ use std::time::Duration;
 
 use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, thread};
-use super::{ANY, FULLABLE, Scenario, open, refused, slots, table};
-use harness::channel::{Capacity, Channel, Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use super::{ANY, FULLABLE, Scenario, Setup, refused, table};
+use crate::dyn_channel::{DynReceiver, DynSender};
+use harness::channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         loses_nothing_when_a_receive_times_out [RecvTimeout] at ANY,
-            "receives that time out while messages are sent lose none and double none";
+            "receives that time out while messages are sent neither lose nor double one";
         loses_nothing_when_a_send_times_out [SendTimeout] at FULLABLE,
-            "a message of a send that timed out is returned and not delivered, any other is delivered";
+            "the message of a send that timed out is returned and not delivered; any other is delivered";
         loses_nothing_when_both_time_out [SendTimeout, RecvTimeout] at FULLABLE,
             "each message is either returned to its sender or delivered";
         has_room_after_a_receive [] at &[Some(1), Some(3)],
-            "try_send succeeds when so many receives have ended that there is room";
+            "try_send succeeds when enough receives have ended to make room";
         has_a_message_after_a_send [] at &[Some(1), Some(3), None],
-            "try_recv succeeds when a send of a message has ended that nobody else receives";
+            "try_recv of the only receiver succeeds when a send has ended";
         has_a_message_after_a_send_beside_others [] at &[Some(1), Some(3), None],
             "try_recv of the only receiver succeeds when more sends have ended than it received, while others still send";
     }
 }
 
-/// Timeouts about as long as a hand-over takes, so that either comes first, often.
+/// Timeouts about as long as a hand-over takes, so that either often comes first.
 fn short(number: u64) -> Duration {
     Duration::from_micros(number % 40)
 }
 
 const RACES: u64 = 1_500;
 
-/// Receives all that comes, with short timeouts.
-fn receive_impatiently<C: Channel>(receiver: &C::Receiver<u64>) -> Checked<Vec<u64>> {
+/// Receives everything with short timeouts.
+fn receive_impatiently(receiver: &DynReceiver<u64>) -> Checked<Vec<u64>> {
     let mut received = Vec::new();
     for number in 0.. {
         match receiver.recv_timeout(short(number)) {
@@ -48,8 +49,8 @@ fn receive_impatiently<C: Channel>(receiver: &C::Receiver<u64>) -> Checked<Vec<u
     Ok(received)
 }
 
-/// Sends all with short timeouts; returns those that came back.
-fn send_impatiently<C: Channel>(sender: &C::Sender<u64>) -> Checked<Vec<u64>> {
+/// Sends everything with short timeouts and returns the messages that were not sent.
+fn send_impatiently(sender: &DynSender<u64>) -> Checked<Vec<u64>> {
     let mut returned = Vec::new();
     for number in 0..RACES {
         match sender.send_timeout(number, short(number / 3)) {
@@ -64,13 +65,13 @@ fn send_impatiently<C: Channel>(sender: &C::Sender<u64>) -> Checked<Vec<u64>> {
     Ok(returned)
 }
 
-fn loses_nothing_when_a_receive_times_out<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let receiving = thread("receiver", move || receive_impatiently::<C>(&receiver))?;
+fn loses_nothing_when_a_receive_times_out(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
+    let receiving = thread("receiver", move || receive_impatiently(&receiver))?;
     for number in 0..RACES {
         let sent = sender.send(number);
         holds(sent == Ok(()), "a send while a receiver is there succeeds", || format!("{sent:?}"))?;
-        // The next wait of the receiver is about as long as this takes.
+        // Takes about as long as the next wait of the receiver.
         std::thread::yield_now();
     }
     drop(sender);
@@ -79,9 +80,9 @@ fn loses_nothing_when_a_receive_times_out<C: Channel>(capacity: Capacity) -> Che
     each_once(received, 0..RACES)
 }
 
-fn loses_nothing_when_a_send_times_out<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let sending = thread("sender", move || send_impatiently::<C>(&sender))?;
+fn loses_nothing_when_a_send_times_out(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
+    let sending = thread("sender", move || send_impatiently(&sender))?;
     let received: Vec<u64> = std::iter::from_fn(|| {
         std::thread::yield_now();
         receiver.recv().ok()
@@ -91,20 +92,20 @@ fn loses_nothing_when_a_send_times_out<C: Channel>(capacity: Capacity) -> Checke
     each_once([received, sending.result()??].concat(), 0..RACES)
 }
 
-fn loses_nothing_when_both_time_out<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let sending = thread("sender", move || send_impatiently::<C>(&sender))?;
-    let received = receive_impatiently::<C>(&receiver)?;
+fn loses_nothing_when_both_time_out(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
+    let sending = thread("sender", move || send_impatiently(&sender))?;
+    let received = receive_impatiently(&receiver)?;
     holds(received.is_sorted(), "the messages come in order", || "out of order".to_owned())?;
     each_once([received, sending.result()??].concat(), 0..RACES)
 }
 
 const COUNTED: u64 = 3_000;
 
-/// A receive that has ended has made room; whoever knows that it has ended may count on it.
-fn has_room_after_a_receive<C: Channel>(capacity: Capacity) -> Checked {
-    let slots = slots::<C>(capacity);
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+/// A receive that has ended has made room, on which a thread that knows of its end may rely.
+fn has_room_after_a_receive(setup: Setup) -> Checked {
+    let slots = setup.slots();
+    let (sender, receiver) = setup.open::<u64>()?;
     let received = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&received);
     let receiving = thread("receiver", move || {
@@ -129,16 +130,16 @@ fn has_room_after_a_receive<C: Channel>(capacity: Capacity) -> Checked {
     receiving.result()
 }
 
-fn has_a_message_after_a_send<C: Channel>(capacity: Capacity) -> Checked {
-    messages_after_sends::<C>(capacity, 1)
+fn has_a_message_after_a_send(setup: Setup) -> Checked {
+    messages_after_sends(setup, 1)
 }
 
-fn has_a_message_after_a_send_beside_others<C: Channel>(capacity: Capacity) -> Checked {
-    messages_after_sends::<C>(capacity, 3)
+fn has_a_message_after_a_send_beside_others(setup: Setup) -> Checked {
+    messages_after_sends(setup, 3)
 }
 
-fn messages_after_sends<C: Channel>(capacity: Capacity, producers: u64) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn messages_after_sends(setup: Setup, producers: u64) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     let sent = Arc::new(AtomicU64::new(0));
     let producing = (0..producers).map(|place| {
         let (sender, counted) = (sender.clone(), Arc::clone(&sent));

@@ -1,49 +1,48 @@
-//! Select over receivers: whichever is ready, none starved, the disconnected left out, nothing lost beside other receivers.
+//! Select over receivers: it takes any ready input, starves none, omits disconnected ones and loses nothing next to other receivers.
 
 use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
-use super::{ANY, QUEUED, Scenario, open, refused, table};
-use harness::channel::{Capacity, Channel, Receiver, RecvError, Selector, Sender};
+use super::{ANY, QUEUED, Scenario, Setup, refused, table};
+use crate::dyn_channel::{DynSender, Inputs};
+use harness::channel::{Receiver, RecvError, Selector, Sender};
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         selects_whichever_is_ready [Select] at QUEUED,
             "a message in any of three inputs is received";
         selects_past_a_disconnected_input [Select] at QUEUED,
-            "a disconnected input is drained and left out; the end comes with the last";
+            "a disconnected input is drained and omitted; the select is disconnected with the last";
         selects_from_one_input [Select] at QUEUED,
             "one input is received in order to its end";
         selects_from_a_receiver_and_its_clone [Select, MultiConsumer] at QUEUED,
-            "a channel that is there twice delivers each message once (Go's duplicate channel)";
+            "a channel that is an input twice delivers each message once (Go's duplicate channel)";
         merges_inputs_of_different_lengths [Select] at ANY,
             "three producers of different lengths: everything once, each input in order";
         starves_no_ready_input [Select] at &[None],
-            "of three inputs that are always ready each is chosen often (Go's select fairness)";
+            "each of three inputs that are always ready is chosen often (Go's select fairness)";
         wakes_a_waiting_select_by_a_send [Select] at ANY,
             "a waiting select ends with a send into any of its inputs";
         wakes_a_waiting_select_by_the_last_disconnect [Select] at ANY,
-            "a waiting select goes on waiting when one input is disconnected, and ends when all are";
+            "a waiting select keeps waiting when one input is disconnected, and ends when all are";
         selects_in_two_threads [Select, MultiConsumer] at ANY,
             "two threads that select over the same inputs get everything once (Go's doubleselect)";
         selects_beside_a_receiver [Select, MultiConsumer] at ANY,
             "a thread that selects and one that receives from one of the inputs get everything once";
         leaves_receivers_as_they_were [Select] at QUEUED,
-            "after a select the receivers receive by themselves, and a new select goes on";
+            "after a select the receivers work alone, and a new select continues";
     }
 }
 
 const INPUTS: usize = 3;
 
-/// Senders and receivers of three channels.
-#[expect(clippy::type_complexity, reason = "two lists of handles")]
-fn inputs<C: Channel>(capacity: Capacity) -> Checked<(Vec<C::Sender<u64>>, Vec<C::Receiver<u64>>)> {
-    let handles = (0..INPUTS).map(|_| open::<C, u64>(capacity)).collect::<Checked<Vec<_>>>()?;
-    Ok(handles.into_iter().unzip())
+/// Opens `count` channels, whose receivers are the inputs of a select.
+fn open_inputs(setup: Setup, count: usize) -> Checked<(Vec<DynSender<u64>>, Inputs)> {
+    setup.channel.open_inputs(setup.capacity, count).map_err(refused)
 }
 
-fn selects_whichever_is_ready<C: Channel>(capacity: Capacity) -> Checked {
-    let (senders, receivers) = inputs::<C>(capacity)?;
-    let mut selector = C::selector(&receivers).map_err(refused)?;
+fn selects_whichever_is_ready(setup: Setup) -> Checked {
+    let (senders, inputs) = open_inputs(setup, INPUTS)?;
+    let mut selector = inputs.selector().map_err(refused)?;
     for turn in 0..30 {
         let input = (turn * 7 + turn / 3) % INPUTS;
         is(format_args!("send into input {input}"), senders[input].send(turn as u64), Ok(()))?;
@@ -52,10 +51,10 @@ fn selects_whichever_is_ready<C: Channel>(capacity: Capacity) -> Checked {
     Ok(())
 }
 
-fn selects_past_a_disconnected_input<C: Channel>(capacity: Capacity) -> Checked {
+fn selects_past_a_disconnected_input(setup: Setup) -> Checked {
     for last in 0..INPUTS {
-        let (senders, receivers) = inputs::<C>(capacity)?;
-        let mut selector = C::selector(&receivers).map_err(refused)?;
+        let (senders, inputs) = open_inputs(setup, INPUTS)?;
+        let mut selector = inputs.selector().map_err(refused)?;
         let mut senders: Vec<_> = senders.into_iter().map(Some).collect();
         for input in (0..INPUTS).filter(|&input| input != last) {
             if let Some(sender) = senders[input].take() {
@@ -74,39 +73,37 @@ fn selects_past_a_disconnected_input<C: Channel>(capacity: Capacity) -> Checked 
     Ok(())
 }
 
-fn selects_from_one_input<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let sending = thread("producer", move || (0..200).all(|number| sender.send(number).is_ok()))?;
-    let mut selector = C::selector([&receiver]).map_err(refused)?;
+fn selects_from_one_input(setup: Setup) -> Checked {
+    let (senders, inputs) = open_inputs(setup, 1)?;
+    let sending = thread("producer", move || (0..200).all(|number| senders[0].send(number).is_ok()))?;
+    let mut selector = inputs.selector().map_err(refused)?;
     let received: Vec<u64> = std::iter::from_fn(|| selector.recv().ok()).collect();
     is("every send", sending.result()?, true)?;
     holds(received.iter().copied().eq(0..200), "all in order", || format!("{received:?}"))
 }
 
-fn selects_from_a_receiver_and_its_clone<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let (other_sender, other) = open::<C, u64>(capacity)?;
-    let clone = receiver.try_clone().map_err(refused)?;
+fn selects_from_a_receiver_and_its_clone(setup: Setup) -> Checked {
+    let (senders, mut inputs) = open_inputs(setup, 2)?;
+    inputs.push_clone(0).map_err(refused)?;
     let sending = thread("producer", move || {
         (0..200).all(|number| match number % 3 {
-            0 => other_sender.send(number).is_ok(),
-            _ => sender.send(number).is_ok(),
+            0 => senders[1].send(number).is_ok(),
+            _ => senders[0].send(number).is_ok(),
         })
     })?;
-    let both = [receiver, other, clone];
-    let mut selector = C::selector(&both).map_err(refused)?;
+    let mut selector = inputs.selector().map_err(refused)?;
     let received: Vec<u64> = std::iter::from_fn(|| selector.recv().ok()).collect();
     is("every send", sending.result()?, true)?;
     each_once(received, 0..200)
 }
 
-/// The message at `place` of an input.
+/// The message at this position of an input.
 fn message(input: usize, place: u64) -> u64 {
     input as u64 * 1_000_000 + place
 }
 
-/// A producer for each input; the inputs have different lengths, so that some are disconnected while others still send.
-fn produce<C: Channel>(senders: Vec<C::Sender<u64>>) -> Checked<Vec<Running<bool>>> {
+/// A producer for each input. The inputs have different lengths, so that some are disconnected while others still send.
+fn produce(senders: Vec<DynSender<u64>>) -> Checked<Vec<Running<bool>>> {
     let producers = senders.into_iter().enumerate().map(|(input, sender)| {
         thread(format!("producer {input}"), move || {
             (0..length(input)).all(|place| sender.send(message(input, place)).is_ok())
@@ -134,11 +131,11 @@ fn in_order(received: &[u64]) -> Checked {
     })
 }
 
-fn merges_inputs_of_different_lengths<C: Channel>(capacity: Capacity) -> Checked {
+fn merges_inputs_of_different_lengths(setup: Setup) -> Checked {
     tries(5, |_| {
-        let (senders, receivers) = inputs::<C>(capacity)?;
-        let producers = produce::<C>(senders)?;
-        let mut selector = C::selector(&receivers).map_err(refused)?;
+        let (senders, inputs) = open_inputs(setup, INPUTS)?;
+        let producers = produce(senders)?;
+        let mut selector = inputs.selector().map_err(refused)?;
         let received: Vec<u64> = std::iter::from_fn(|| selector.recv().ok()).collect();
         ended(producers)?;
         in_order(&received)?;
@@ -146,19 +143,19 @@ fn merges_inputs_of_different_lengths<C: Channel>(capacity: Capacity) -> Checked
     })
 }
 
-fn starves_no_ready_input<C: Channel>(capacity: Capacity) -> Checked {
-    /// Chosen so often in all; an even share would be a third.
+fn starves_no_ready_input(setup: Setup) -> Checked {
+    /// The number of selects; an even share is a third.
     const TURNS: u64 = 3_000;
-    /// So small a share that chance does not explain it.
-    const LEAST: u64 = TURNS / 3 / 10;
-    let (senders, receivers) = inputs::<C>(capacity)?;
+    /// The minimum share, too small to fall below by chance.
+    const MIN_SHARE: u64 = TURNS / 3 / 10;
+    let (senders, inputs) = open_inputs(setup, INPUTS)?;
     for (input, sender) in senders.iter().enumerate() {
         for place in 0..TURNS {
             let sent = sender.send(message(input, place));
             holds(sent == Ok(()), "an unbounded send succeeds", || format!("{sent:?}"))?;
         }
     }
-    let mut selector = C::selector(&receivers).map_err(refused)?;
+    let mut selector = inputs.selector().map_err(refused)?;
     let mut chosen = [0; INPUTS];
     for _ in 0..TURNS {
         match selector.recv() {
@@ -168,27 +165,24 @@ fn starves_no_ready_input<C: Channel>(capacity: Capacity) -> Checked {
     }
     note(format!("chosen {chosen:?}"));
     holds(
-        chosen.iter().all(|&times| times >= LEAST),
-        "each input is chosen a tenth of its share at least",
+        chosen.iter().all(|&times| times >= MIN_SHARE),
+        "each input gets at least a tenth of its share",
         || format!("chosen {chosen:?} of {TURNS}"),
     )
 }
 
-/// A thread that selects so often and returns what came.
-fn selecting<C: Channel>(
-    receivers: Vec<C::Receiver<u64>>,
-    times: usize,
-) -> Checked<Running<Vec<Option<u64>>>> {
-    thread("selector", move || match C::selector(&receivers) {
+/// Starts a thread that selects this often and returns the messages.
+fn selecting(inputs: Inputs, times: usize) -> Checked<Running<Vec<Option<u64>>>> {
+    thread("selector", move || match inputs.selector() {
         Ok(mut selector) => (0..times).map(|_| selector.recv().ok()).collect(),
         Err(_) => Vec::new(),
     })
 }
 
-fn wakes_a_waiting_select_by_a_send<C: Channel>(capacity: Capacity) -> Checked {
+fn wakes_a_waiting_select_by_a_send(setup: Setup) -> Checked {
     tries(45, |attempt| {
-        let (senders, receivers) = inputs::<C>(capacity)?;
-        let running = selecting::<C>(receivers, 2)?;
+        let (senders, inputs) = open_inputs(setup, INPUTS)?;
+        let running = selecting(inputs, 2)?;
         for number in 0..2 {
             if attempt % 2 == 0 {
                 running.until_waiting();
@@ -202,10 +196,10 @@ fn wakes_a_waiting_select_by_a_send<C: Channel>(capacity: Capacity) -> Checked {
     })
 }
 
-fn wakes_a_waiting_select_by_the_last_disconnect<C: Channel>(capacity: Capacity) -> Checked {
+fn wakes_a_waiting_select_by_the_last_disconnect(setup: Setup) -> Checked {
     tries(30, |attempt| {
-        let (senders, receivers) = inputs::<C>(capacity)?;
-        let running = selecting::<C>(receivers, 2)?;
+        let (senders, inputs) = open_inputs(setup, INPUTS)?;
+        let running = selecting(inputs, 2)?;
         let mut senders: Vec<_> = senders.into_iter().map(Some).collect();
         running.until_waiting();
         senders[attempt % INPUTS] = None;
@@ -223,60 +217,56 @@ fn wakes_a_waiting_select_by_the_last_disconnect<C: Channel>(capacity: Capacity)
     })
 }
 
-fn clones<C: Channel>(receivers: &[C::Receiver<u64>]) -> Checked<Vec<C::Receiver<u64>>> {
-    receivers.iter().map(|receiver| receiver.try_clone().map_err(refused)).collect()
-}
-
-/// A thread that selects to the end.
-fn selecting_all<C: Channel>(name: &str, receivers: Vec<C::Receiver<u64>>) -> Checked<Running<Vec<u64>>> {
-    thread(name, move || match C::selector(&receivers) {
+/// Starts a thread that selects until the disconnect.
+fn selecting_all(name: &str, inputs: Inputs) -> Checked<Running<Vec<u64>>> {
+    thread(name, move || match inputs.selector() {
         Ok(mut selector) => std::iter::from_fn(|| selector.recv().ok()).collect(),
         Err(_) => Vec::new(),
     })
 }
 
-/// Produces for two threads that receive: together they get everything once, and either of them each input in order.
-fn share_everything<C: Channel>(
-    senders: Vec<C::Sender<u64>>,
+/// Produces for two receiving threads. Together they must get everything once, and each of them every input in order.
+fn share_everything(
+    senders: Vec<DynSender<u64>>,
     one: Running<Vec<u64>>,
     other: Running<Vec<u64>>,
 ) -> Checked {
-    ended(produce::<C>(senders)?)?;
+    ended(produce(senders)?)?;
     let (one, other) = (one.result()?, other.result()?);
     in_order(&one)?;
     in_order(&other)?;
     each_once([one, other].concat(), everything())
 }
 
-fn selects_in_two_threads<C: Channel>(capacity: Capacity) -> Checked {
+fn selects_in_two_threads(setup: Setup) -> Checked {
     tries(5, |_| {
-        let (senders, receivers) = inputs::<C>(capacity)?;
-        let one = selecting_all::<C>("selector", clones::<C>(&receivers)?)?;
-        let other = selecting_all::<C>("other selector", receivers)?;
-        share_everything::<C>(senders, one, other)
+        let (senders, inputs) = open_inputs(setup, INPUTS)?;
+        let one = selecting_all("selector", inputs.try_clone().map_err(refused)?)?;
+        let other = selecting_all("other selector", inputs)?;
+        share_everything(senders, one, other)
     })
 }
 
-fn selects_beside_a_receiver<C: Channel>(capacity: Capacity) -> Checked {
+fn selects_beside_a_receiver(setup: Setup) -> Checked {
     tries(5, |attempt| {
-        let (senders, receivers) = inputs::<C>(capacity)?;
-        let own = receivers[attempt % INPUTS].try_clone().map_err(refused)?;
-        let one = selecting_all::<C>("selector", receivers)?;
+        let (senders, inputs) = open_inputs(setup, INPUTS)?;
+        let own = inputs.clone_input(attempt % INPUTS).map_err(refused)?;
+        let one = selecting_all("selector", inputs)?;
         let other = thread("receiver", move || std::iter::from_fn(|| own.recv().ok()).collect::<Vec<u64>>())?;
-        share_everything::<C>(senders, one, other)
+        share_everything(senders, one, other)
     })
 }
 
-fn leaves_receivers_as_they_were<C: Channel>(capacity: Capacity) -> Checked {
-    let (senders, receivers) = inputs::<C>(capacity)?;
+fn leaves_receivers_as_they_were(setup: Setup) -> Checked {
+    let (senders, inputs) = open_inputs(setup, INPUTS)?;
     for round in 0..10 {
         let input = round as usize % INPUTS;
-        let mut selector = C::selector(&receivers).map_err(refused)?;
+        let mut selector = inputs.selector().map_err(refused)?;
         is("send", senders[input].send(round), Ok(()))?;
         is("select", selector.recv(), Ok(round))?;
         drop(selector);
         is("send", senders[input].send(round + 100), Ok(()))?;
-        is("recv of the same input", receivers[input].recv(), Ok(round + 100))?;
+        is("recv of the same input", inputs.recv(input), Ok(round + 100))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Blocking calls: they wait, alone and several at once, and are woken by what they wait for and by a disconnect.
+//! Blocking calls: they wait, alone or several at once, and wake for what they wait for and for a disconnect.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use super::payload::each_once;
 use super::scene::{Checked, Running, is, note, thread, tries};
-use super::{ANY, FULLABLE, RENDEZVOUS, Scenario, fill, open, refused, table};
-use crate::erased::info;
+use super::{ANY, FULLABLE, RENDEZVOUS, Scenario, Setup, refused, table};
+use crate::dyn_channel::{DynReceiver, DynSender};
 use harness::channel::{
-    Capability, Capacity, Channel, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender,
-    TryRecvError, TrySendError, receivers,
+    Capability, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
+    receivers,
 };
 
-pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
-    table! { C:
+pub(super) fn scenarios() -> Vec<Scenario> {
+    table! {
         wakes_a_waiting_receiver [] at ANY,
-            "a waiting receive ends with a send, and the next with the disconnect, not with a clone's end";
+            "a waiting receive ends with a send, and the next with the disconnect, not with the drop of a clone";
         wakes_a_waiting_sender [] at FULLABLE,
             "a waiting send ends with a receive, and the next with the disconnect";
         waits_for_room [] at FULLABLE,
@@ -33,36 +33,36 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
         does_not_count_waiting_senders [Len] at &[Some(1), Some(3)],
             "len of a full channel is its capacity, also while senders wait";
         wakes_every_waiting_receiver_at_the_disconnect [MultiConsumer] at ANY,
-            "four waiting receives all end when the last sender goes";
+            "four waiting receives all end when the last sender is dropped";
         wakes_every_timed_receiver_at_the_disconnect [MultiConsumer, RecvTimeout] at ANY,
-            "four receives with an hour of time all end when the last sender goes";
+            "four receives with a timeout of an hour all end when the last sender is dropped";
         wakes_every_waiting_sender_at_the_disconnect [] at FULLABLE,
-            "four waiting sends all end when the last receiver goes, each with its message";
+            "four waiting sends all end when the last receiver is dropped, each with its message";
         wakes_every_timed_sender_at_the_disconnect [SendTimeout] at FULLABLE,
-            "four sends with an hour of time all end when the last receiver goes, each with its message";
+            "four sends with a timeout of an hour all end when the last receiver is dropped, each with its message";
         gives_each_waiting_receiver_a_message [MultiConsumer] at ANY,
             "four waiting receives get the four messages that are sent, one each";
         lets_every_waiting_sender_through [] at FULLABLE,
             "four waiting sends all end when everything is received";
         keeps_waiting_when_a_receiver_that_is_not_the_last_goes [MultiConsumer] at FULLABLE,
-            "a waiting send is not told of a disconnect while a receiver is left";
+            "a waiting send reports no disconnect while a receiver is left";
         ends_a_timed_wait_when_the_other_side_comes [RecvTimeout] at ANY,
-            "a receive with an hour of time ends with a send, and the next with the disconnect";
+            "a receive with a timeout of an hour ends with a send, and the next with the disconnect";
         ends_a_timed_send_when_room_comes [SendTimeout] at FULLABLE,
-            "a send with an hour of time ends with a receive";
+            "a send with a timeout of an hour ends with a receive";
     }
 }
 
-/// Enough for either side to come first, often.
+/// Enough attempts for either side to come first often.
 const TRIES: usize = 60;
 /// Fewer where many threads wait.
 const CROWDED_TRIES: usize = 15;
 const CROWD: usize = 4;
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn wakes_a_waiting_receiver<C: Channel>(capacity: Capacity) -> Checked {
+fn wakes_a_waiting_receiver(setup: Setup) -> Checked {
     tries(TRIES, |attempt| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
         let receiving = thread("receiver", move || (receiver.recv(), receiver.recv(), receiver.recv()))?;
         if attempt % 2 == 0 {
             receiving.until_waiting();
@@ -82,10 +82,10 @@ fn wakes_a_waiting_receiver<C: Channel>(capacity: Capacity) -> Checked {
     })
 }
 
-fn wakes_a_waiting_sender<C: Channel>(capacity: Capacity) -> Checked {
+fn wakes_a_waiting_sender(setup: Setup) -> Checked {
     tries(TRIES, |attempt| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
+        let slots = setup.fill(&sender)?;
         let own = sender.clone();
         let sending = thread("sender", move || own.send(slots))?;
         if attempt % 2 == 0 {
@@ -98,15 +98,15 @@ fn wakes_a_waiting_sender<C: Channel>(capacity: Capacity) -> Checked {
         if attempt % 2 == 0 {
             sending.until_waiting();
         }
-        note("the receiver goes");
+        note("the receiver is dropped");
         drop(receiver);
         is("whether the second send fails", sending.result()?, true)
     })
 }
 
-/// Sends a message that somebody has to receive first, on a thread of its own: the send does not end before `receive` begins.
-fn ends_after<C: Channel>(
-    sender: C::Sender<u64>,
+/// Sends a message that needs a receive first, on another thread. The send must not end before `receive` begins.
+fn ends_after(
+    sender: DynSender<u64>,
     message: u64,
     sender_first: bool,
     receive: impl FnOnce() -> Checked,
@@ -127,37 +127,37 @@ fn ends_after<C: Channel>(
     is("the send, and whether a receive had begun when it ended", sending.result()?, (Ok(()), true))
 }
 
-fn waits_for_room<C: Channel>(capacity: Capacity) -> Checked {
+fn waits_for_room(setup: Setup) -> Checked {
     tries(TRIES, |attempt| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
-        ends_after::<C>(sender, slots, attempt % 2 == 0, || {
+        let (sender, receiver) = setup.open::<u64>()?;
+        let slots = setup.fill(&sender)?;
+        ends_after(sender, slots, attempt % 2 == 0, || {
             (0..=slots).try_for_each(|number| is("recv", receiver.recv(), Ok(number)))
         })
     })
 }
 
-fn ends_a_rendezvous_after_the_receiver_has_come<C: Channel>(capacity: Capacity) -> Checked {
+fn ends_a_rendezvous_after_the_receiver_has_come(setup: Setup) -> Checked {
     tries(TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        is("try_send when nobody waits", sender.try_send(0), Err(TrySendError::Full(0)))?;
-        is("try_recv when nobody waits", receiver.try_recv(), Err(TryRecvError::Empty))?;
-        ends_after::<C>(sender, 1, true, || is("recv", receiver.recv(), Ok(1)))
+        let (sender, receiver) = setup.open::<u64>()?;
+        is("try_send when no receiver waits", sender.try_send(0), Err(TrySendError::Full(0)))?;
+        is("try_recv when no sender waits", receiver.try_recv(), Err(TryRecvError::Empty))?;
+        ends_after(sender, 1, true, || is("recv", receiver.recv(), Ok(1)))
     })
 }
 
-/// Tries until it is done; a hang ends it.
+/// Repeats until it is done or the scenario times out.
 fn until(mut done: impl FnMut() -> Checked<bool>) -> Checked {
-    note("tries again and again");
+    note("tries repeatedly");
     while !done()? {
         std::thread::yield_now();
     }
     Ok(())
 }
 
-fn hands_over_to_a_waiting_receiver_by_try_send<C: Channel>(capacity: Capacity) -> Checked {
+fn hands_over_to_a_waiting_receiver_by_try_send(setup: Setup) -> Checked {
     tries(TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
         let receiving = thread("receiver", move || (receiver.recv(), receiver.try_recv()))?;
         until(|| match sender.try_send(1) {
             Ok(()) => Ok(true),
@@ -170,9 +170,9 @@ fn hands_over_to_a_waiting_receiver_by_try_send<C: Channel>(capacity: Capacity) 
     })
 }
 
-fn takes_from_a_waiting_sender_by_try_recv<C: Channel>(capacity: Capacity) -> Checked {
+fn takes_from_a_waiting_sender_by_try_recv(setup: Setup) -> Checked {
     tries(TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
         let sending = thread("sender", move || (sender.send(1), sender))?;
         until(|| match receiver.try_recv() {
             Err(TryRecvError::Empty) => Ok(false),
@@ -184,8 +184,8 @@ fn takes_from_a_waiting_sender_by_try_recv<C: Channel>(capacity: Capacity) -> Ch
     })
 }
 
-fn is_empty_while_a_sender_waits_at_a_rendezvous<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
+fn is_empty_while_a_sender_waits_at_a_rendezvous(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
     is("len of a new rendezvous", receiver.len(), Ok(0))?;
     let sending = thread("sender", move || sender.send(1))?;
     sending.until_waiting();
@@ -196,10 +196,10 @@ fn is_empty_while_a_sender_waits_at_a_rendezvous<C: Channel>(capacity: Capacity)
 }
 
 /// Four threads with a sender and a message each, numbered from `first`.
-fn sending_crowd<C: Channel, T: Send + 'static>(
-    sender: &C::Sender<u64>,
+fn sending_crowd<T: Send + 'static>(
+    sender: &DynSender<u64>,
     first: u64,
-    send: fn(C::Sender<u64>, u64) -> T,
+    send: fn(DynSender<u64>, u64) -> T,
 ) -> Checked<Vec<Running<T>>> {
     let waiters = (0..CROWD as u64).map(|place| {
         let sender = sender.clone();
@@ -209,9 +209,9 @@ fn sending_crowd<C: Channel, T: Send + 'static>(
 }
 
 /// Four threads with a receiver each.
-fn receiving_crowd<C: Channel, T: Send + 'static>(
-    receiver: C::Receiver<u64>,
-    receive: fn(C::Receiver<u64>) -> T,
+fn receiving_crowd<T: Send + 'static>(
+    receiver: DynReceiver<u64>,
+    receive: fn(DynReceiver<u64>) -> T,
 ) -> Checked<Vec<Running<T>>> {
     let handles = receivers(receiver, CROWD).map_err(refused)?;
     let named = handles.into_iter().enumerate();
@@ -222,10 +222,10 @@ fn results<T: 'static>(running: Vec<Running<T>>) -> Checked<Vec<T>> {
     running.into_iter().map(Running::result).collect()
 }
 
-fn does_not_count_waiting_senders<C: Channel>(capacity: Capacity) -> Checked {
-    let (sender, receiver) = open::<C, u64>(capacity)?;
-    let slots = fill::<C>(&sender, capacity)?;
-    let sending = sending_crowd::<C, _>(&sender, slots, |sender, message| sender.send(message))?;
+fn does_not_count_waiting_senders(setup: Setup) -> Checked {
+    let (sender, receiver) = setup.open::<u64>()?;
+    let slots = setup.fill(&sender)?;
+    let sending = sending_crowd(&sender, slots, |sender, message| sender.send(message))?;
     sending.iter().for_each(Running::until_waiting);
     is("len while four senders wait", receiver.len(), Ok(slots as usize))?;
     for _ in 0..slots + CROWD as u64 {
@@ -235,78 +235,78 @@ fn does_not_count_waiting_senders<C: Channel>(capacity: Capacity) -> Checked {
     is("len at the end", receiver.len(), Ok(0))
 }
 
-/// Lets four receivers wait by `receive` and the last sender go: each returns `told`.
-fn wakes_every_receiver<C: Channel, T: Clone + Debug + PartialEq + Send + 'static>(
-    capacity: Capacity,
+/// Drops the last sender while four receivers wait in `receive`: each must return `expected`.
+fn wakes_every_receiver<T: Clone + Debug + PartialEq + Send + 'static>(
+    setup: Setup,
     what: &str,
-    receive: fn(C::Receiver<u64>) -> T,
-    told: T,
+    receive: fn(DynReceiver<u64>) -> T,
+    expected: T,
 ) -> Checked {
     tries(CROWDED_TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let receiving = receiving_crowd::<C, _>(receiver, receive)?;
+        let (sender, receiver) = setup.open::<u64>()?;
+        let receiving = receiving_crowd(receiver, receive)?;
         receiving.iter().for_each(Running::until_waiting);
-        note("the last sender goes");
+        note("the last sender is dropped");
         drop(sender);
-        is(what, results(receiving)?, vec![told.clone(); CROWD])
+        is(what, results(receiving)?, vec![expected.clone(); CROWD])
     })
 }
 
-fn wakes_every_waiting_receiver_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
-    wakes_every_receiver::<C, _>(capacity, "four receives", |receiver| receiver.recv(), Err(RecvError))
+fn wakes_every_waiting_receiver_at_the_disconnect(setup: Setup) -> Checked {
+    wakes_every_receiver(setup, "four receives", |receiver| receiver.recv(), Err(RecvError))
 }
 
-fn wakes_every_timed_receiver_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
-    wakes_every_receiver::<C, _>(
-        capacity,
+fn wakes_every_timed_receiver_at_the_disconnect(setup: Setup) -> Checked {
+    wakes_every_receiver(
+        setup,
         "four timed receives",
         |receiver| receiver.recv_timeout(HOUR),
         Err(RecvTimeoutError::Disconnected),
     )
 }
 
-/// Lets four senders wait by `send` and the last receiver go: each returns what `told` says of its message.
-fn wakes_every_sender<C: Channel, T: Debug + PartialEq + Send + 'static>(
-    capacity: Capacity,
+/// Drops the last receiver while four senders wait in `send`: each must return `expected` of its message.
+fn wakes_every_sender<T: Debug + PartialEq + Send + 'static>(
+    setup: Setup,
     what: &str,
-    send: fn(C::Sender<u64>, u64) -> T,
-    told: impl Fn(u64) -> T,
+    send: fn(DynSender<u64>, u64) -> T,
+    expected: impl Fn(u64) -> T,
 ) -> Checked {
     tries(CROWDED_TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
-        let sending = sending_crowd::<C, _>(&sender, slots, send)?;
+        let (sender, receiver) = setup.open::<u64>()?;
+        let slots = setup.fill(&sender)?;
+        let sending = sending_crowd(&sender, slots, send)?;
         drop(sender);
         sending.iter().for_each(Running::until_waiting);
-        note("the last receiver goes");
+        note("the last receiver is dropped");
         drop(receiver);
-        is(what, results(sending)?, (slots..slots + CROWD as u64).map(&told).collect())
+        is(what, results(sending)?, (slots..slots + CROWD as u64).map(&expected).collect())
     })
 }
 
-fn wakes_every_waiting_sender_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
-    let returned = info().require(Capability::MessageReturned).is_ok();
-    wakes_every_sender::<C, _>(
-        capacity,
+fn wakes_every_waiting_sender_at_the_disconnect(setup: Setup) -> Checked {
+    let returned = setup.channel.info().require(Capability::MessageReturned).is_ok();
+    wakes_every_sender(
+        setup,
         "four sends",
         |sender, message| sender.send(message).map_err(|error| error.message),
         |message| Err(returned.then_some(message)),
     )
 }
 
-fn wakes_every_timed_sender_at_the_disconnect<C: Channel>(capacity: Capacity) -> Checked {
-    wakes_every_sender::<C, _>(
-        capacity,
+fn wakes_every_timed_sender_at_the_disconnect(setup: Setup) -> Checked {
+    wakes_every_sender(
+        setup,
         "four timed sends",
         |sender, message| sender.send_timeout(message, HOUR),
         |message| Err(SendTimeoutError::Disconnected(message)),
     )
 }
 
-fn gives_each_waiting_receiver_a_message<C: Channel>(capacity: Capacity) -> Checked {
+fn gives_each_waiting_receiver_a_message(setup: Setup) -> Checked {
     tries(TRIES, |attempt| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let receiving = receiving_crowd::<C, _>(receiver, |receiver| receiver.recv())?;
+        let (sender, receiver) = setup.open::<u64>()?;
+        let receiving = receiving_crowd(receiver, |receiver| receiver.recv())?;
         if attempt % 3 == 0 {
             receiving.iter().for_each(Running::until_waiting);
         }
@@ -314,17 +314,17 @@ fn gives_each_waiting_receiver_a_message<C: Channel>(capacity: Capacity) -> Chec
             is("send", sender.send(number), Ok(()))?;
         }
         let received = results(receiving)?;
-        // The sender stays until all have ended: no receive may need the disconnect to end.
+        // The sender stays until all have ended, so no receive can rely on the disconnect.
         drop(sender);
         each_once(received.into_iter().flatten().collect(), 0..CROWD as u64)
     })
 }
 
-fn lets_every_waiting_sender_through<C: Channel>(capacity: Capacity) -> Checked {
+fn lets_every_waiting_sender_through(setup: Setup) -> Checked {
     tries(TRIES, |attempt| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
-        let sending = sending_crowd::<C, _>(&sender, slots, |sender, message| sender.send(message))?;
+        let (sender, receiver) = setup.open::<u64>()?;
+        let slots = setup.fill(&sender)?;
+        let sending = sending_crowd(&sender, slots, |sender, message| sender.send(message))?;
         if attempt % 3 == 0 {
             sending.iter().for_each(Running::until_waiting);
         }
@@ -335,14 +335,14 @@ fn lets_every_waiting_sender_through<C: Channel>(capacity: Capacity) -> Checked 
     })
 }
 
-fn keeps_waiting_when_a_receiver_that_is_not_the_last_goes<C: Channel>(capacity: Capacity) -> Checked {
+fn keeps_waiting_when_a_receiver_that_is_not_the_last_goes(setup: Setup) -> Checked {
     tries(CROWDED_TRIES, |_| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
+        let slots = setup.fill(&sender)?;
         let other = receiver.try_clone().map_err(refused)?;
         let sending = thread("sender", move || sender.send(slots))?;
         sending.until_waiting();
-        note("one of two receivers goes");
+        note("one of two receivers is dropped");
         drop(other);
         sending.until_waiting();
         for number in 0..=slots {
@@ -352,9 +352,9 @@ fn keeps_waiting_when_a_receiver_that_is_not_the_last_goes<C: Channel>(capacity:
     })
 }
 
-fn ends_a_timed_wait_when_the_other_side_comes<C: Channel>(capacity: Capacity) -> Checked {
+fn ends_a_timed_wait_when_the_other_side_comes(setup: Setup) -> Checked {
     tries(TRIES, |attempt| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
         let receiving =
             thread("receiver", move || (receiver.recv_timeout(HOUR), receiver.recv_timeout(HOUR)))?;
         if attempt % 2 == 0 {
@@ -369,10 +369,10 @@ fn ends_a_timed_wait_when_the_other_side_comes<C: Channel>(capacity: Capacity) -
     })
 }
 
-fn ends_a_timed_send_when_room_comes<C: Channel>(capacity: Capacity) -> Checked {
+fn ends_a_timed_send_when_room_comes(setup: Setup) -> Checked {
     tries(TRIES, |attempt| {
-        let (sender, receiver) = open::<C, u64>(capacity)?;
-        let slots = fill::<C>(&sender, capacity)?;
+        let (sender, receiver) = setup.open::<u64>()?;
+        let slots = setup.fill(&sender)?;
         let sending = thread("sender", move || sender.send_timeout(slots, HOUR))?;
         if attempt % 2 == 0 {
             sending.until_waiting();

@@ -1,11 +1,11 @@
-//! Random numbers that a seed decides, the same on every machine.
+//! Random numbers that depend on a seed alone and are the same on every machine.
 
 /// A generator: `splitmix64` (S. Vigna 2015, after Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// The numbers of this seed.
+    /// The generator with this seed.
     pub fn new(seed: u64) -> Self {
         Dice(seed)
     }
@@ -18,17 +18,17 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`, each about as likely as the others (the error is below `end` / 2^64).
+    /// A number below `end`, uniform up to an error below `end` / 2^64.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.next()) * end as u128) >> u64::BITS) as usize
     }
 
-    /// Whether an event of this chance, in percent, happens.
+    /// True with this probability, in percent.
     pub fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
 
-    /// One of some.
+    /// A random element of `from`.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }

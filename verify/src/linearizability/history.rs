@@ -1,29 +1,29 @@
-//! A concurrent history: what each thread asked of a channel, what it was answered, and in what order the calls and returns came.
+//! A concurrent history: the operations of each thread on a channel, their answers, and the order of invocations and returns.
 //!
-//! Stamps order the events of all threads. One operation comes before another if and only if it returned with a *smaller* stamp
-//! than the other was invoked with; equal stamps overlap, so that an order is never claimed that was not seen.
+//! Stamps order the events of all threads. One operation is before another if and only if its return has a *smaller* stamp than the
+//! invocation of the other. Operations with equal stamps overlap, so that no order is claimed that was not observed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use harness::verify::ThreadSteps;
 
-/// What a thread asks of a channel. The numbers are messages, each sent once in a history.
+/// An operation on a channel. The numbers are messages, each sent once in a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Sends, waiting while the channel is full.
     Send(u64),
     /// Sends without waiting.
     TrySend(u64),
-    /// Sends, waiting for a bounded time.
+    /// Sends, waiting for a limited time.
     SendTimeout(u64),
     /// Receives, waiting while the channel is empty.
     Recv,
     /// Receives without waiting.
     TryRecv,
-    /// Receives, waiting for a bounded time.
+    /// Receives, waiting for a limited time.
     RecvTimeout,
-    /// Asks a receiver how many messages are queued.
+    /// Reads the number of queued messages from a receiver.
     Len,
     /// Makes another sender.
     CloneSender,
@@ -44,7 +44,7 @@ impl Action {
         }
     }
 
-    /// Whether it asks for a message.
+    /// Whether it is a receive.
     pub fn receives(self) -> bool {
         matches!(self, Action::Recv | Action::TryRecv | Action::RecvTimeout)
     }
@@ -73,24 +73,24 @@ impl fmt::Display for Action {
     }
 }
 
-/// What a thread is answered.
+/// The answer to an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// Sent, cloned or dropped.
     Done,
     /// This message.
     Received(u64),
-    /// So many messages are queued.
+    /// The number of queued messages.
     Length(u64),
     /// Not sent: no room.
     Full,
     /// Nothing received: no message.
     Empty,
-    /// Neither sent nor received until the time was over.
+    /// Neither sent nor received before the time limit.
     Timeout,
-    /// Every handle of the other side is gone (and no message is left).
+    /// Every handle of the other side is gone, and for a receive no message is left.
     Disconnected,
-    /// A failed send gave back no message or another one, or a message arrived damaged: never legal.
+    /// A failed send returned no message or another one, or a message arrived damaged. Never legal.
     Damaged,
 }
 
@@ -116,9 +116,9 @@ pub const NEVER: u64 = u64::MAX;
 pub struct Operation {
     /// The thread's index.
     pub thread: usize,
-    /// What it asked.
+    /// The action.
     pub action: Action,
-    /// What it was answered; `None` while it is pending.
+    /// The answer; `None` while it is pending.
     pub answer: Option<Answer>,
     /// The stamp of its invocation.
     pub invoked: u64,
@@ -127,12 +127,12 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// The message that it put into the channel: that of a send that was answered [`Answer::Done`].
+    /// The message of a send that succeeded.
     pub fn sent(&self) -> Option<u64> {
         (self.answer == Some(Answer::Done)).then(|| self.action.sends()).flatten()
     }
 
-    /// The message that it took out.
+    /// The message that it received.
     pub fn received(&self) -> Option<u64> {
         match self.answer {
             Some(Answer::Received(message)) => Some(message),
@@ -140,7 +140,7 @@ impl Operation {
         }
     }
 
-    /// How many messages it said are queued.
+    /// The length that it reported.
     pub fn length(&self) -> Option<u64> {
         match self.answer {
             Some(Answer::Length(length)) => Some(length),
@@ -148,23 +148,23 @@ impl Operation {
         }
     }
 
-    /// The message that it is about, whatever became of it.
+    /// The message that it sends, whether it succeeded or not, or that it received.
     pub fn message(&self) -> Option<u64> {
         self.action.sends().or(self.received())
     }
 
-    /// Whether it said that there was no room.
+    /// Whether it reported that there was no room.
     pub fn says_full(&self) -> bool {
         self.action.sends().is_some() && matches!(self.answer, Some(Answer::Full | Answer::Timeout))
     }
 
-    /// Whether it said that no message was there; so does a receive that is told of the disconnect.
+    /// Whether it reported an empty queue, which includes the disconnect of a receive.
     pub fn says_empty(&self) -> bool {
         let nothing = matches!(self.answer, Some(Answer::Empty | Answer::Timeout | Answer::Disconnected));
         self.action.receives() && nothing
     }
 
-    /// Whether it had returned before the other was invoked.
+    /// Whether it returned before the other was invoked.
     pub fn before(&self, other: &Operation) -> bool {
         self.returned < other.invoked
     }
@@ -180,7 +180,7 @@ impl fmt::Display for Operation {
     }
 }
 
-/// What some threads did with one channel.
+/// The operations of a few threads on one channel.
 ///
 /// Its text (`Display`, `FromStr`) has a line for the channel and one for each operation: thread, stamps, action, answer.
 ///
@@ -192,23 +192,23 @@ impl fmt::Display for Operation {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// Messages that the channel holds at most; 0 for a rendezvous, `None` without a limit.
+    /// The capacity in messages; 0 for a rendezvous, `None` for an unbounded channel.
     pub slots: Option<usize>,
-    /// Senders at the beginning.
+    /// The number of senders at the beginning.
     pub senders: usize,
-    /// Receivers at the beginning.
+    /// The number of receivers at the beginning.
     pub receivers: usize,
-    /// The operations, those of each thread in their order.
+    /// The operations. Those of each thread are in order.
     pub operations: Vec<Operation>,
 }
 
 impl History {
-    /// How many threads there are.
+    /// The number of threads.
     pub fn threads(&self) -> usize {
         self.operations.iter().map(|operation| operation.thread + 1).max().unwrap_or(0)
     }
 
-    /// The operations of each thread, as places in [`History::operations`].
+    /// The operations of each thread, as indices into [`History::operations`].
     pub fn by_thread(&self) -> Vec<Vec<usize>> {
         let mut threads = vec![Vec::new(); self.threads()];
         for (place, operation) in self.operations.iter().enumerate() {
@@ -217,7 +217,7 @@ impl History {
         threads
     }
 
-    /// The events in their order: the operation's place, and whether it is the return.
+    /// The events in order: the index of the operation, and whether the event is its return.
     pub fn events(&self) -> Vec<(usize, bool)> {
         let mut events = Vec::with_capacity(2 * self.operations.len());
         for (place, operation) in self.operations.iter().enumerate() {
@@ -231,8 +231,8 @@ impl History {
         events.into_iter().map(|(_, is_return, place)| (place, is_return)).collect()
     }
 
-    /// The same history with the stamps 1, 2, 3 and so on, each for one event, and the operations in the order of their invocation.
-    /// What comes before what stays as it is.
+    /// The same history with the stamps 1, 2, 3 and so on, one for each event, and with the operations in the order of their
+    /// invocations. Operations that do not overlap keep their order.
     pub fn renumbered(&self) -> History {
         let mut operations = self.operations.clone();
         for (stamp, (place, is_return)) in (1..).zip(self.events()) {
@@ -243,17 +243,17 @@ impl History {
         History { operations, ..*self }
     }
 
-    /// The history of these operations alone, given by their places.
+    /// The history of only the operations with these indices.
     pub fn only(&self, places: &[usize]) -> History {
         let operations = places.iter().map(|&place| self.operations[place]).collect();
         History { operations, ..*self }
     }
 
-    /// What is wrong with it as a history: threads do one thing after the other, and no message is sent twice.
+    /// Checks that each thread does one operation after the other and that no message is sent twice.
     ///
     /// # Errors
     ///
-    /// Words for the first thing that is wrong.
+    /// A description of the first violation.
     pub fn well_formed(&self) -> Result<(), String> {
         for places in self.by_thread() {
             let mut previous = None;
@@ -278,7 +278,7 @@ impl History {
         }
     }
 
-    /// One column for each thread. An operation is one step where nothing else happened during it, and otherwise two.
+    /// One column for each thread. An operation is one step when no other event happened during it, and otherwise two.
     pub fn steps(&self) -> Vec<ThreadSteps> {
         let mut columns: Vec<ThreadSteps> = (0..self.threads())
             .map(|thread| ThreadSteps { thread: format!("thread {thread}"), steps: Vec::new() })
@@ -319,22 +319,22 @@ impl fmt::Display for History {
     }
 }
 
-/// What is no history.
+/// The text is not a history.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no history: {0}")]
-pub struct NoHistory(String);
+#[error("not a history: {0}")]
+pub struct InvalidHistory(String);
 
 impl FromStr for History {
-    type Err = NoHistory;
+    type Err = InvalidHistory;
 
-    fn from_str(text: &str) -> Result<Self, NoHistory> {
+    fn from_str(text: &str) -> Result<Self, InvalidHistory> {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let head = lines.next().unwrap_or_default();
-        let mut history = header(head).ok_or_else(|| NoHistory(format!("`{head}`")))?;
+        let mut history = header(head).ok_or_else(|| InvalidHistory(format!("`{head}`")))?;
         for line in lines {
-            history.operations.push(operation(line).ok_or_else(|| NoHistory(format!("`{line}`")))?);
+            history.operations.push(operation(line).ok_or_else(|| InvalidHistory(format!("`{line}`")))?);
         }
-        history.well_formed().map_err(NoHistory)?;
+        history.well_formed().map_err(InvalidHistory)?;
         Ok(history)
     }
 }
@@ -411,7 +411,7 @@ mod tests {
         "capacity 1, senders 1, receivers 1\n0 1..3 send 7 -> ok\n1 2..5 recv -> 7\n1 6.. recv\n";
 
     #[test]
-    fn a_history_is_read_as_it_is_written() {
+    fn a_history_survives_its_text() {
         let history: History = TEXT.parse().expect("a history");
         assert_eq!(history.to_string(), TEXT);
         assert_eq!(history.slots, Some(1));
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_history_is_refused() {
+    fn text_that_is_not_a_history_is_refused() {
         for wrong in [
             "",
             "capacity 1",
@@ -443,9 +443,8 @@ mod tests {
         }
     }
 
-    /// Equal stamps overlap before and after; smaller ones do not.
     #[test]
-    fn renumbering_keeps_what_comes_before_what() {
+    fn renumbering_keeps_the_order_and_the_overlap_of_operations() {
         let text = "capacity 1, senders 1, receivers 1
             0 10..20 send 1 -> ok
             1 20..30 recv -> 1
@@ -470,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_tell_overlap() {
+    fn columns_show_overlap() {
         let history: History = TEXT.parse().expect("a history");
         let columns: Vec<Vec<(u64, String)>> =
             history.steps().into_iter().map(|column| column.steps).collect();

@@ -1,22 +1,22 @@
 //! Draws a history: one lane for each thread, time from left to right, a bar for each operation from its invocation to its return.
 //!
-//! Events keep their order and not their distance: each bar is as wide as its words. What is marked has another colour and a thick
-//! edge. The picture brings its own ground, dark where the reader asks for that, so that it can stand anywhere.
+//! Events keep their order but not their distance: each bar is as wide as its text. Marked operations have another colour and a thick
+//! edge. The picture has its own background, dark if the reader prefers that, so it fits any page.
 
 use std::fmt::Write as _;
 
 use super::history::History;
 
-/// Height of a lane, and of the bar in it.
+/// The height of a lane and of the bar in it, in pixels.
 const LANE: u32 = 44;
 const BAR: u32 = 28;
-/// Left of the first event: the threads' names.
+/// The width of the column with the names of the threads.
 const NAMES: u32 = 76;
-/// Between two events.
+/// The distance between two events.
 const GAP: u32 = 10;
-/// Around everything.
+/// The margin around the picture.
 const MARGIN: u32 = 12;
-/// About the width of a letter of the font, in pixels, rounded up.
+/// The approximate width of a letter, rounded up.
 const LETTER: u32 = 8;
 
 const STYLE: &str = "\
@@ -36,17 +36,17 @@ const STYLE: &str = "\
 .chanlab-history .marked{fill:#5a1f1a;stroke:#ff8a7a}
 }";
 
-/// Text as it may stand in an SVG document.
+/// Text with the special characters of SVG escaped.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The width of a bar with these words.
+/// The width of a bar with this text.
 fn width(words: &str) -> u32 {
     LETTER * words.chars().count() as u32 + 2 * GAP
 }
 
-/// The history as an SVG document. `marked` are places of operations.
+/// Draws a history as an SVG document. `marked` has the indices of the marked operations.
 pub fn draw(history: &History, title: &str, marked: &[usize]) -> String {
     let words: Vec<String> = history.operations.iter().map(ToString::to_string).collect();
     let events = history.events();
@@ -62,7 +62,7 @@ pub fn draw(history: &History, title: &str, marked: &[usize]) -> String {
             from[place] = right;
         }
     }
-    // What is pending reaches the end, and there has to be room for its words.
+    // A pending operation reaches the end, where its text needs room.
     for (place, operation) in history.operations.iter().enumerate() {
         if operation.answer.is_none() {
             right = right.max(from[place] + width(&words[place]));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_history_is_a_picture_too() {
+    fn an_empty_history_can_be_drawn() {
         parsed(&draw(&History::default(), "", &[]));
     }
 }

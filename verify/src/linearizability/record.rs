@@ -1,23 +1,23 @@
-//! Runs a scenario over a channel, several times with the same threads, and records what each thread did.
+//! Runs a scenario over a channel, several times with the same threads, and records the operations of each thread.
 //!
 //! # Stamps
 //!
-//! One counter orders all events. An invocation *reads* it; a return takes a number and moves it on. A return with number `s` is
-//! before an invocation that read `v` if `s < v`: then the read saw what the return, or a later one, wrote, and so
-//! (Acquire reads, Release writes, and read-modify-writes continue a release sequence) everything of the first operation *happens
-//! before* the second in the language's own sense. A read that comes late in no one's view but its own only makes an interval wider.
-//! So no order is recorded that the channel could deny, on any machine, and a violation is one.
+//! One counter orders all events. An invocation *reads* the counter; a return takes its number and advances it. A return with number
+//! `s` is before an invocation that read `v` if `s < v`: the read then saw the write of that return or of a later one, so (Acquire
+//! reads, Release writes, and read-modify-writes continue a release sequence) everything in the first operation *happens before* the
+//! second in the sense of the memory model. A stale read only makes an interval wider. No recorded order is one that the channel could
+//! deny, on any machine, so every violation is real.
 //!
-//! A monotonic clock would not give that: reading it orders nothing, so that an operation's writes may still be on their way to
-//! other threads at the moment of its "return", and its reads may be done before the moment of its "invocation". Stamps would have to be
-//! spread by some hundred nanoseconds, longer than the operations, to be sound.
+//! A monotonic clock would not give that, because reading it orders nothing: the writes of an operation may still be on their way to
+//! other threads at the moment of its "return", and its reads may be done before the moment of its "invocation". To be sound, stamps
+//! would have to be spread by some hundred nanoseconds, which is longer than the operations.
 //!
-//! What the counter costs: each return is a read-modify-write of a line that all threads share, some tens of nanoseconds
-//! when they meet there, and a full fence on x86. A bug that needs two operations of a thread to pass each other in its store
-//! buffer, without any read-modify-write of the channel between, is not seen here; one within an operation is, and loom sees both.
-//! Reading for the invocation, instead of taking a number for it too, halves that.
+//! The cost of the counter: each return is a read-modify-write of a line that all threads share, some tens of nanoseconds under
+//! contention, and a full fence on x86. A bug that needs two operations of a thread to pass each other in its store buffer, without any
+//! read-modify-write of the channel between them, is not seen here; one within an operation is, and loom sees both. Reading at the
+//! invocation, instead of taking a number there too, halves that.
 //!
-//! Everything else a thread writes down goes to memory of its own.
+//! Everything else that a thread records goes to memory of its own.
 
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -27,23 +27,23 @@ use std::time::Duration;
 
 use super::history::{Action, Answer, History, NEVER, Operation};
 use super::scenario::{Pause, Scenario, Script, Step};
+use crate::dyn_channel::{DynChannel, DynReceiver, DynSender, Factory, Open};
 use harness::channel::{
-    Capability, Channel, Info, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError,
-    TrySendError,
+    Capability, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
 };
 use harness::thread_group::{ThreadGroup, ThreadGroupError};
 use harness::workload::Size;
 
-/// A message that carries a number and can tell whether it was damaged.
-pub trait Carried: Send + 'static {
+/// A message with a number, which detects damage to itself.
+pub trait Numbered: Send + 'static {
     /// The message with this number.
-    fn of(number: u64) -> Self;
+    fn new(number: u64) -> Self;
     /// Its number; `None` when it is damaged.
     fn number(&self) -> Option<u64>;
 }
 
-impl Carried for u64 {
-    fn of(number: u64) -> Self {
+impl Numbered for u64 {
+    fn new(number: u64) -> Self {
         number
     }
 
@@ -52,11 +52,11 @@ impl Carried for u64 {
     }
 }
 
-/// A message of some words, all of them the number.
-pub type Long = [u64; 6];
+/// A message of several words, each of which is the number.
+pub type LongMessage = [u64; 6];
 
-impl Carried for Long {
-    fn of(number: u64) -> Self {
+impl Numbered for LongMessage {
+    fn new(number: u64) -> Self {
         [number; 6]
     }
 
@@ -65,18 +65,18 @@ impl Carried for Long {
     }
 }
 
-/// Alone on its cache lines (two: processors fetch neighbours in pairs).
+/// Aligned to two cache lines, since processors fetch neighbouring lines in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(super) struct Alone<T>(pub(super) T);
+pub(super) struct CacheAligned<T>(pub(super) T);
 
 /// The counter that orders events.
 #[derive(Debug)]
-pub struct Stamps(Alone<AtomicU64>);
+pub struct Stamps(CacheAligned<AtomicU64>);
 
 impl Default for Stamps {
     fn default() -> Self {
-        Stamps(Alone(AtomicU64::new(1)))
+        Stamps(CacheAligned(AtomicU64::new(1)))
     }
 }
 
@@ -96,7 +96,7 @@ impl Stamps {
     }
 }
 
-/// What became of one operation; zeros until it is known.
+/// The stamps and the answer of one operation. Zeros stand for unknown.
 #[derive(Debug, Default)]
 struct Slot {
     invoked: AtomicU64,
@@ -104,12 +104,12 @@ struct Slot {
     answer: AtomicU64,
 }
 
-/// An answer as one number: its kind in the lowest bits, above them the message or the length that it tells.
+/// An answer as one number: its kind in the lowest bits, and its message or length above them.
 const KIND_BITS: u32 = 3;
 const RECEIVED: u64 = 6;
 const LENGTH: u64 = 7;
-/// The largest number that is told. No history has so many messages: what is larger is not true either.
-const LARGEST: u64 = u64::MAX >> KIND_BITS;
+/// The largest message or length that can be encoded. No history has that many messages, so a larger number is wrong anyway.
+const MAX_NUMBER: u64 = u64::MAX >> KIND_BITS;
 
 fn encode(answer: Answer) -> u64 {
     match answer {
@@ -118,152 +118,150 @@ fn encode(answer: Answer) -> u64 {
         Answer::Empty => 2,
         Answer::Timeout => 3,
         Answer::Disconnected => 4,
-        Answer::Received(message) if message <= LARGEST => (message << KIND_BITS) | RECEIVED,
+        Answer::Received(message) if message <= MAX_NUMBER => (message << KIND_BITS) | RECEIVED,
         Answer::Damaged | Answer::Received(_) => 5,
-        Answer::Length(length) => (length.min(LARGEST) << KIND_BITS) | LENGTH,
+        Answer::Length(length) => (length.min(MAX_NUMBER) << KIND_BITS) | LENGTH,
     }
 }
 
 fn decode(code: u64) -> Answer {
-    let told = code >> KIND_BITS;
+    let number = code >> KIND_BITS;
     match code & ((1 << KIND_BITS) - 1) {
         0 => Answer::Done,
         1 => Answer::Full,
         2 => Answer::Empty,
         3 => Answer::Timeout,
         4 => Answer::Disconnected,
-        RECEIVED => Answer::Received(told),
-        LENGTH => Answer::Length(told),
+        RECEIVED => Answer::Received(number),
+        LENGTH => Answer::Length(number),
         _ => Answer::Damaged,
     }
 }
 
-/// What the threads of a scenario share beside the channel.
+/// The state that the threads of a scenario share in addition to the channel.
 #[derive(Debug)]
 struct Shared {
     stamps: Stamps,
-    /// Comings of threads to the beginning of a repetition.
-    arrived: Alone<AtomicUsize>,
-    /// Nobody waits for the others any more.
+    /// The number of arrivals of threads at the beginning of a repetition.
+    arrived: CacheAligned<AtomicUsize>,
+    /// Whether the threads stop waiting for each other.
     abandoned: AtomicBool,
     threads: usize,
-    /// For each thread, for each repetition, its steps.
+    /// A slot for each thread, repetition and step.
     slots: Vec<Vec<Vec<Slot>>>,
 }
 
-/// Idle turns before a waiting thread gives its processor away: the machine may have fewer than there are threads.
-const PATIENCE: usize = 200;
+/// The idle turns after which a waiting thread yields, because the machine may have fewer processors than there are threads.
+const SPINS_BEFORE_YIELD: usize = 200;
 
 impl Shared {
-    /// Waits until every thread has come to the beginning of this repetition; false when they will not.
+    /// Waits until every thread has reached the beginning of this repetition; false when the run was abandoned.
     fn meet(&self, repetition: usize) -> bool {
-        // AcqRel and Acquire: what was done in one repetition happens before the next.
+        // AcqRel and Acquire: one repetition happens before the next.
         self.arrived.0.fetch_add(1, Ordering::AcqRel);
         let mut turns = 0;
         while self.arrived.0.load(Ordering::Acquire) < (repetition + 1) * self.threads {
-            // Relaxed: only the fact matters.
+            // Relaxed: nothing depends on its order.
             if self.abandoned.load(Ordering::Relaxed) {
                 return false;
             }
             turns += 1;
-            if turns % PATIENCE == 0 { thread::yield_now() } else { spin_loop() }
+            if turns % SPINS_BEFORE_YIELD == 0 { thread::yield_now() } else { spin_loop() }
         }
         true
     }
 }
 
-/// What came of running a scenario.
+/// The result of running a scenario.
 #[derive(Clone, Debug)]
 pub enum Recorded {
-    /// Every thread came to its end, in each repetition.
+    /// Every thread ended, in each repetition.
     Ended(Vec<History>),
-    /// Some thread did not; the history of that repetition, and why.
-    Cut(History, ThreadGroupError),
-    /// The machine could not run it: no failure of the channel.
+    /// Some thread did not end: the history of that repetition, and the error.
+    Unfinished(History, ThreadGroupError),
+    /// The machine could not run it, which is not a failure of the channel.
     NotRun(String),
 }
 
-/// A thread's handles in one repetition.
-struct Hands<C: Channel, T: Send + 'static> {
-    senders: Vec<C::Sender<T>>,
-    receivers: Vec<C::Receiver<T>>,
-    /// Whether a failed send gives its message back.
+/// The handles of a thread in one repetition.
+struct Endpoints<T> {
+    senders: Vec<DynSender<T>>,
+    receivers: Vec<DynReceiver<T>>,
+    /// Whether a failed send returns its message.
     gives_back: bool,
 }
 
-/// Runs the scenario `repetitions` times over the channel `C`, which says `info` of itself; all of them together may take until
-/// `deadline`.
-pub fn record<C: Channel>(
-    info: &Info,
-    scenario: &Scenario,
-    repetitions: usize,
-    deadline: Duration,
-) -> Recorded {
-    let gives_back = info.require(Capability::MessageReturned).is_ok();
+/// Runs a scenario `repetitions` times over a channel, all of them within `deadline`.
+pub fn record(channel: DynChannel, scenario: &Scenario, repetitions: usize, deadline: Duration) -> Recorded {
     let recorded = if scenario.long {
-        run::<C, Long>(gives_back, scenario, repetitions, deadline)
+        run::<LongMessage>(channel, scenario, repetitions, deadline)
     } else {
-        run::<C, u64>(gives_back, scenario, repetitions, deadline)
+        run::<u64>(channel, scenario, repetitions, deadline)
     };
     recorded.unwrap_or_else(Recorded::NotRun)
 }
 
-/// Opens a channel and gives each script its handles.
-fn hands<C: Channel, T: Carried>(gives_back: bool, scenario: &Scenario) -> Result<Vec<Hands<C, T>>, String> {
-    let (sender, receiver) = C::open::<T>(scenario.capacity).map_err(|error| error.to_string())?;
-    let mut hands = Vec::with_capacity(scenario.scripts.len());
+/// Opens a channel and distributes its handles among the scripts.
+fn endpoints<T: Numbered>(channel: DynChannel, scenario: &Scenario) -> Result<Vec<Endpoints<T>>, String>
+where
+    dyn Factory: Open<T>,
+{
+    let gives_back = channel.info().require(Capability::MessageReturned).is_ok();
+    let (sender, receiver) = channel.open::<T>(scenario.capacity).map_err(|error| error.to_string())?;
+    let mut endpoints = Vec::with_capacity(scenario.scripts.len());
     let (_, count) = scenario.handles();
     let mut receivers = harness::channel::receivers(receiver, count).map_err(|error| error.to_string())?;
     for script in &scenario.scripts {
-        hands.push(Hands {
+        endpoints.push(Endpoints {
             senders: (0..script.senders).map(|_| sender.clone()).collect(),
             receivers: receivers.split_off(receivers.len() - script.receivers),
             gives_back,
         });
     }
-    Ok(hands)
+    Ok(endpoints)
 }
 
-fn run<C: Channel, T: Carried>(
-    gives_back: bool,
+fn run<T: Numbered>(
+    channel: DynChannel,
     scenario: &Scenario,
     repetitions: usize,
     deadline: Duration,
-) -> Result<Recorded, String> {
+) -> Result<Recorded, String>
+where
+    dyn Factory: Open<T>,
+{
     let threads = scenario.scripts.len();
     let slots_of = |script: &Script| -> Vec<Vec<Slot>> {
         (0..repetitions).map(|_| script.steps.iter().map(|_| Slot::default()).collect()).collect()
     };
     let shared = Arc::new(Shared {
         stamps: Stamps::default(),
-        arrived: Alone::default(),
+        arrived: CacheAligned::default(),
         abandoned: AtomicBool::new(false),
         threads,
         slots: scenario.scripts.iter().map(slots_of).collect(),
     });
-    let mut of_threads: Vec<Vec<Hands<C, T>>> = (0..threads).map(|_| Vec::new()).collect();
+    let mut of_threads: Vec<Vec<Endpoints<T>>> = (0..threads).map(|_| Vec::new()).collect();
     for _ in 0..repetitions {
-        for (thread, hands) in of_threads.iter_mut().zip(hands::<C, T>(gives_back, scenario)?) {
-            thread.push(hands);
+        for (thread, endpoints) in of_threads.iter_mut().zip(endpoints::<T>(channel, scenario)?) {
+            thread.push(endpoints);
         }
     }
-    let mut group = ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) })
-        .map_err(|error| error.to_string())?;
-    for (thread, hands) in of_threads.into_iter().enumerate() {
+    let mut group = ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) }).map_err(|error| error.to_string())?;
+    for (thread, endpoints) in of_threads.into_iter().enumerate() {
         let (script, shared) = (scenario.scripts[thread].clone(), Arc::clone(&shared));
-        group
-            .spawn(format!("thread {thread}"), move |barrier| {
-                barrier.wait();
-                for (repetition, hands) in hands.into_iter().enumerate() {
-                    if !shared.meet(repetition) {
-                        return;
-                    }
-                    play(&script, hands, &shared.stamps, &shared.slots[thread][repetition]);
+        group.spawn(format!("thread {thread}"), move |barrier| {
+            barrier.wait();
+            for (repetition, endpoints) in endpoints.into_iter().enumerate() {
+                if !shared.meet(repetition) {
+                    return;
                 }
-            })
-            .map_err(|error| error.to_string())?;
+                play(&script, endpoints, &shared.stamps, &shared.slots[thread][repetition]);
+            }
+        })
+        .map_err(|error| error.to_string())?;
     }
-    let slots = C::effective_capacity(scenario.capacity).slots();
+    let slots = channel.effective_capacity(scenario.capacity).slots();
     match group.join() {
         Ok(_) => {
             Ok(Recorded::Ended((0..repetitions).map(|one| history(scenario, slots, &shared, one)).collect()))
@@ -272,38 +270,37 @@ fn run<C: Channel, T: Carried>(
             Err(error.to_string())
         }
         Err(error) => {
-            // Relaxed: only the fact matters.
+            // Relaxed: nothing depends on its order.
             shared.abandoned.store(true, Ordering::Relaxed);
             let mut histories = (0..repetitions).map(|one| history(scenario, slots, &shared, one));
             let pending = |history: &History| history.operations.iter().any(|one| one.answer.is_none());
             // A thread that panics outside an operation leaves none pending.
-            let cut = histories.find(pending).unwrap_or_default();
-            Ok(Recorded::Cut(cut, error))
+            let unfinished = histories.find(pending).unwrap_or_default();
+            Ok(Recorded::Unfinished(unfinished, error))
         }
     }
 }
 
 /// One thread, one repetition.
-fn play<C: Channel, T: Carried>(script: &Script, mut hands: Hands<C, T>, stamps: &Stamps, slots: &[Slot]) {
+fn play<T: Numbered>(script: &Script, mut endpoints: Endpoints<T>, stamps: &Stamps, slots: &[Slot]) {
     for (step, slot) in script.steps.iter().zip(slots) {
         match step.pause {
             Pause::Turns(turns) => (0..turns).for_each(|_| spin_loop()),
             Pause::Yield => thread::yield_now(),
         }
-        // Relaxed: read after the thread has ended, or once it hangs in this operation.
+        // Relaxed: read after the thread has ended or while it hangs in this operation.
         slot.invoked.store(stamps.invocation(), Ordering::Relaxed);
-        let answer = hands.perform(step);
+        let answer = endpoints.perform(step);
         let returned = stamps.ret();
         slot.answer.store(encode(answer), Ordering::Relaxed);
-        // Release: pairs with the Acquire in `history`, so that the answer is seen with it.
+        // Release: pairs with the Acquire in `history`, which makes the answer visible too.
         slot.returned.store(returned, Ordering::Release);
     }
 }
 
-/// Why a handle is there: what the author of a scenario looks after.
-const HELD: &str = "a scenario uses handles that its thread holds";
+const HELD: &str = "a scenario only uses handles that its thread holds";
 
-impl<C: Channel, T: Carried> Hands<C, T> {
+impl<T: Numbered> Endpoints<T> {
     fn perform(&mut self, step: &Step) -> Answer {
         match step.action {
             Action::CloneSender => {
@@ -317,7 +314,7 @@ impl<C: Channel, T: Carried> Hands<C, T> {
             }
             Action::CloneReceiver => {
                 let clone = self.receivers.last().expect(HELD).try_clone();
-                self.receivers.push(clone.expect("a channel with one receiver is not asked for another"));
+                self.receivers.push(clone.expect("receivers are cloned only where the channel has several"));
                 Answer::Done
             }
             Action::DropReceiver => {
@@ -326,24 +323,24 @@ impl<C: Channel, T: Carried> Hands<C, T> {
             }
             Action::Len => {
                 let length = self.receivers.last().expect(HELD).len();
-                Answer::Length(length.expect("a channel that does not tell its length is not asked") as u64)
+                Answer::Length(length.expect("len is called only where the channel has it") as u64)
             }
             action if action.sends().is_some() => {
-                send::<C, T>(self.senders.last().expect(HELD), step, self.gives_back)
+                send(self.senders.last().expect(HELD), step, self.gives_back)
             }
-            action => receive::<C, T>(self.receivers.last().expect(HELD), action, step.timeout),
+            action => receive(self.receivers.last().expect(HELD), action, step.timeout),
         }
     }
 }
 
-/// The answer of a failed send: only with its own message back.
-fn not_sent(answer: Answer, number: u64, returned: &impl Carried) -> Answer {
+/// The answer of a failed send, which must return its own message.
+fn not_sent(answer: Answer, number: u64, returned: &impl Numbered) -> Answer {
     if returned.number() == Some(number) { answer } else { Answer::Damaged }
 }
 
-fn send<C: Channel, T: Carried>(sender: &C::Sender<T>, step: &Step, gives_back: bool) -> Answer {
+fn send<T: Numbered>(sender: &DynSender<T>, step: &Step, gives_back: bool) -> Answer {
     let number = step.action.sends().unwrap_or_default();
-    let message = T::of(number);
+    let message = T::new(number);
     match step.action {
         Action::TrySend(_) => match sender.try_send(message) {
             Ok(()) => Answer::Done,
@@ -359,14 +356,14 @@ fn send<C: Channel, T: Carried>(sender: &C::Sender<T>, step: &Step, gives_back: 
         _ => match sender.send(message).map_err(|error| error.message) {
             Ok(()) => Answer::Done,
             Err(Some(message)) => not_sent(Answer::Disconnected, number, &message),
-            // Declared: the channel drops the message.
+            // The channel declares that it drops the message.
             Err(None) if !gives_back => Answer::Disconnected,
             Err(None) => Answer::Damaged,
         },
     }
 }
 
-fn receive<C: Channel, T: Carried>(receiver: &C::Receiver<T>, action: Action, timeout: Duration) -> Answer {
+fn receive<T: Numbered>(receiver: &DynReceiver<T>, action: Action, timeout: Duration) -> Answer {
     let received = match action {
         Action::TryRecv => receiver.try_recv().map_err(|error| match error {
             TryRecvError::Empty => Answer::Empty,
@@ -386,7 +383,7 @@ fn receive<C: Channel, T: Carried>(receiver: &C::Receiver<T>, action: Action, ti
     }
 }
 
-/// What was written down of one repetition.
+/// The history of one repetition.
 fn history(scenario: &Scenario, slots: Option<usize>, shared: &Shared, repetition: usize) -> History {
     let (senders, receivers) = scenario.handles();
     let mut operations = Vec::new();

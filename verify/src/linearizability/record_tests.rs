@@ -1,9 +1,9 @@
-//! Recording: what is written down is what was done.
+//! The recorder records what the threads did.
 
 use super::*;
 use crate::linearizability::dice::Dice;
-use crate::linearizability::general;
-use harness::channel::Capacity;
+use crate::linearizability::wgl;
+use harness::channel::{Capacity, Channel};
 use harness::channels::mutex_deque::MutexDeque;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -17,15 +17,15 @@ fn script(senders: usize, receivers: usize, actions: &[Action]) -> Script {
 }
 
 fn ended(scenario: &Scenario, repetitions: usize) -> Vec<History> {
-    match record::<MutexDeque>(&MutexDeque::INFO, scenario, repetitions, DEADLINE) {
+    match record(DynChannel::new::<MutexDeque>(), scenario, repetitions, DEADLINE) {
         Recorded::Ended(histories) => histories,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn answers_are_read_as_they_are_written() {
-    for number in [0, 1, 9, LARGEST] {
+fn an_answer_survives_its_encoding() {
+    for number in [0, 1, 9, MAX_NUMBER] {
         for answer in [
             Answer::Done,
             Answer::Full,
@@ -39,14 +39,14 @@ fn answers_are_read_as_they_are_written() {
             assert_eq!(decode(encode(answer)), answer);
         }
     }
-    // As of a count that went below zero.
-    assert_eq!(decode(encode(Answer::Length(u64::MAX))), Answer::Length(LARGEST));
+    // A count that went below zero.
+    assert_eq!(decode(encode(Answer::Length(u64::MAX))), Answer::Length(MAX_NUMBER));
     assert_eq!(decode(encode(Answer::Received(u64::MAX))), Answer::Damaged);
 }
 
-/// On one thread there is one schedule.
+/// One thread has one schedule.
 #[test]
-fn answers_are_those_of_the_channel() {
+fn recorded_answers_are_those_of_the_channel() {
     let actions = [
         Action::TryRecv,
         Action::Len,
@@ -90,14 +90,13 @@ fn answers_are_those_of_the_channel() {
             let stamps =
                 history.operations.iter().flat_map(|operation| [operation.invoked, operation.returned]);
             assert!(stamps.eq(1..=2 * actions.len() as u64));
-            assert!(general::check(&history).is_legal());
+            assert!(wgl::check(&history).is_legal());
         }
     }
 }
 
-/// What one thread passed on to another is before what that one did then.
 #[test]
-fn an_order_that_the_channel_made_is_seen() {
+fn an_order_that_the_channel_enforces_is_recorded() {
     let sends = script(1, 0, &[Action::Send(1), Action::Send(2), Action::DropSender]);
     let receives = script(0, 1, &[Action::Recv, Action::Recv, Action::Recv, Action::DropReceiver]);
     let scenario = Scenario { capacity: Capacity::of(1), long: false, scripts: vec![sends, receives] };
@@ -107,11 +106,11 @@ fn an_order_that_the_channel_made_is_seen() {
         assert_eq!(at(1, 2).answer, Some(Answer::Disconnected));
         // A message cannot have been received before its send began, and the disconnect not before the drop did.
         assert!(!at(1, 0).before(&at(0, 0)) && !at(1, 1).before(&at(0, 1)) && !at(1, 2).before(&at(0, 2)));
-        assert!(general::check(&history).is_legal(), "{history}");
+        assert!(wgl::check(&history).is_legal(), "{history}");
     }
 }
 
-/// Threads do meet: a recorder that ran one after the other would never see anything.
+/// A recorder that ran one thread after the other would never find anything.
 #[test]
 fn operations_overlap() {
     let scripts = vec![
@@ -125,16 +124,16 @@ fn operations_overlap() {
             all.iter().any(|other| one.thread < other.thread && !one.before(other) && !other.before(one))
         })
     };
-    // On a busy machine a thread may come to its end before the other is on a processor: until they do meet.
+    // On a busy machine a thread may end before the other one runs, so this repeats until they meet.
     let began = std::time::Instant::now();
     while !ended(&scenario, 50).iter().any(overlapping) {
         assert!(began.elapsed() < DEADLINE, "no two operations met");
     }
 }
 
-/// A receiver that keeps a sender itself waits for ever: no scenario of ours, and found with what is pending.
+/// A receiver that keeps a sender waits for ever, which no random scenario does.
 #[test]
-fn a_hang_is_cut_and_tells_what_is_pending() {
+fn a_hang_comes_with_its_pending_operations() {
     let scenario = Scenario {
         capacity: Capacity::of(1),
         long: false,
@@ -143,28 +142,28 @@ fn a_hang_is_cut_and_tells_what_is_pending() {
             script(1, 1, &[Action::Recv, Action::Recv]),
         ],
     };
-    match record::<MutexDeque>(&MutexDeque::INFO, &scenario, 3, Duration::from_millis(300)) {
-        Recorded::Cut(history, ThreadGroupError::Hung { threads, .. }) => {
+    match record(DynChannel::new::<MutexDeque>(), &scenario, 3, Duration::from_millis(300)) {
+        Recorded::Unfinished(history, ThreadGroupError::Hung { threads, .. }) => {
             let pending: Vec<Operation> =
                 history.operations.iter().copied().filter(|operation| operation.answer.is_none()).collect();
             assert_eq!(pending.len(), 1, "{history}");
             assert_eq!((pending[0].thread, pending[0].action, pending[0].returned), (1, Action::Recv, NEVER));
             assert!(threads.contains(&"thread 1".to_owned()));
-            // It is a legal history all the same: nothing obliges a channel to answer soon.
-            assert!(general::check(&history).is_legal());
+            // The history is legal: nothing obliges a channel to answer soon.
+            assert!(wgl::check(&history).is_legal());
         }
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn random_scenarios_end_and_are_legal_over_the_baseline() {
+fn random_scenarios_over_the_baseline_end_with_legal_histories() {
     let capacities = [Capacity::Rendezvous, Capacity::of(1), Capacity::of(2), Capacity::Unbounded];
     for seed in 0..300 {
         let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut Dice::new(seed));
         for history in ended(&scenario, 4) {
             assert_eq!(history.well_formed(), Ok(()));
-            assert!(general::check(&history).is_legal(), "{scenario}\n{history}");
+            assert!(wgl::check(&history).is_legal(), "{scenario}\n{history}");
         }
     }
 }

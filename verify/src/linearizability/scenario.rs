@@ -1,8 +1,8 @@
 //! Random scenarios: what each of a few threads does with its handles.
 //!
-//! A scenario ends by construction, whatever the schedule, unless the channel is wrong. Every thread drops all its handles in the
-//! end, and no thread waits without bound while it holds a handle of the other side. So of the threads that wait for ever, senders
-//! alone see no receiver left, receivers alone see no sender left, and both together would serve each other.
+//! Over a correct channel a scenario ends under every schedule. Every thread drops all its handles at the end, and no thread waits
+//! without a limit while it holds a handle of the other side. Suppose some threads waited for ever. If all of them were senders, no
+//! receiver would be left; if all were receivers, no sender; and senders and receivers would serve each other.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,57 +11,57 @@ use super::dice::Dice;
 use super::history::Action;
 use harness::channel::{Capability, Capacity, Info};
 
-/// Threads of a scenario at most.
-pub const THREADS: usize = 4;
-/// Operations of a thread at most, the drops of its handles in the end not counted.
-pub const STEPS: usize = 5;
+/// The maximum number of threads.
+pub const MAX_THREADS: usize = 4;
+/// The maximum number of operations of a thread, not counting the final drops of its handles.
+pub const MAX_STEPS: usize = 5;
 
-/// What happens before an operation, so that the threads meet in different ways.
+/// A delay before an operation, which varies how the threads meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pause {
-    /// So many idle turns, of some nanoseconds each.
+    /// This many idle turns of a few nanoseconds.
     Turns(usize),
-    /// The processor is given to another thread, if one wants it.
+    /// Yields the processor.
     Yield,
 }
 
 /// One operation of a script.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// What is asked.
+    /// The operation.
     pub action: Action,
-    /// How long an operation with a timeout waits.
+    /// The timeout of an operation that has one.
     pub timeout: Duration,
-    /// What happens before.
+    /// The delay before it.
     pub pause: Pause,
 }
 
-/// What one thread does.
+/// The operations of one thread.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Senders that it begins with.
+    /// The number of senders it begins with.
     pub senders: usize,
-    /// Receivers that it begins with.
+    /// The number of receivers it begins with.
     pub receivers: usize,
-    /// Its operations. In the end it has no handle.
+    /// The operations. They drop every handle.
     pub steps: Vec<Step>,
 }
 
-/// What some threads do with one channel.
+/// The scripts of a few threads that share one channel.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// The channel's capacity, as asked for.
+    /// The requested capacity.
     pub capacity: Capacity,
-    /// Whether the messages are some words long instead of one: channels move them in other ways.
+    /// Whether the messages are several words long instead of one. Channels may move them differently.
     pub long: bool,
     /// One for each thread.
     pub scripts: Vec<Script>,
 }
 
 impl Scenario {
-    /// A random scenario that a channel can do; `capacities` are those that it has.
+    /// A random scenario within the capabilities of a channel, at one of the given capacities.
     pub fn random(info: &Info, capacities: &[Capacity], dice: &mut Dice) -> Self {
-        let threads = 2 + dice.below(THREADS - 1);
+        let threads = 2 + dice.below(MAX_THREADS - 1);
         let several = info.require(Capability::MultiConsumer).is_ok();
         let mut handles: Vec<(usize, usize)> = (0..threads)
             .map(|_| match dice.below(5) {
@@ -71,7 +71,7 @@ impl Scenario {
             })
             .collect();
         if !several {
-            // One thread has the only receiver, and maybe a sender.
+            // One thread has the only receiver and possibly a sender.
             let only = dice.below(threads);
             handles.fill((1, 0));
             handles[only] = (usize::from(dice.percent(20)), 1);
@@ -95,7 +95,7 @@ impl Scenario {
         Scenario { capacity, long, scripts }
     }
 
-    /// Handles of both sides at the beginning: senders, receivers.
+    /// The number of senders and of receivers at the beginning.
     pub fn handles(&self) -> (usize, usize) {
         self.scripts.iter().fold((0, 0), |(senders, receivers), script| {
             (senders + script.senders, receivers + script.receivers)
@@ -121,9 +121,9 @@ impl fmt::Display for Scenario {
 /// Writes one thread's script.
 struct Author<'a> {
     info: &'a Info,
-    /// Senders and receivers that the thread has at this place.
+    /// The senders and receivers that the thread holds at this point.
     held: (usize, usize),
-    /// Messages in the scenario so far.
+    /// The number of messages in the scenario so far.
     messages: u64,
     dice: &'a mut Dice,
 }
@@ -131,7 +131,7 @@ struct Author<'a> {
 impl Author<'_> {
     fn steps(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
-        for _ in 0..1 + self.dice.below(STEPS) {
+        for _ in 0..1 + self.dice.below(MAX_STEPS) {
             let Some(action) = self.action() else { break };
             steps.push(self.step(action));
         }
@@ -154,7 +154,7 @@ impl Author<'_> {
         Step { action, timeout, pause }
     }
 
-    /// An operation on a handle that the thread has; `None` when it has none.
+    /// A random operation on a handle that the thread holds; `None` when it holds none.
     fn action(&mut self) -> Option<Action> {
         let message = self.messages + 1;
         let able = |capability| self.info.require(capability).is_ok();
@@ -163,14 +163,14 @@ impl Author<'_> {
         let mut offer = |times: usize, action: Action, possible: bool| {
             choice.extend(std::iter::repeat_n(action, if possible { times } else { 0 }));
         };
-        // Without bound only beside no handle of the other side, or the scenario might not end.
+        // A wait without a limit needs a thread without handles of the other side, or the scenario might not end.
         offer(6, Action::Send(message), senders > 0 && receivers == 0);
         offer(4, Action::TrySend(message), senders > 0);
         offer(3, Action::SendTimeout(message), senders > 0 && able(Capability::SendTimeout));
         offer(6, Action::Recv, receivers > 0 && senders == 0);
         offer(4, Action::TryRecv, receivers > 0);
         offer(3, Action::RecvTimeout, receivers > 0 && able(Capability::RecvTimeout));
-        // Most lengths are told beside other threads' sends and receives, so as often as those.
+        // As often as sends and receives, so that most lengths race with those of other threads.
         offer(4, Action::Len, receivers > 0 && able(Capability::Len));
         offer(1, Action::CloneSender, senders > 0);
         offer(1, Action::DropSender, senders > 0);
@@ -207,7 +207,6 @@ mod tests {
         Scenario::random(info, &[Capacity::Rendezvous, Capacity::of(2)], &mut Dice::new(seed))
     }
 
-    /// No thread waits without bound while it could be the one that is waited for, and none keeps a handle.
     #[test]
     fn scenarios_end_by_construction() {
         for info in [&MutexDeque::INFO, &Std::INFO] {
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_is_asked_for_what_it_can_do() {
+    fn a_scenario_avoids_what_the_channel_lacks() {
         for seed in 0..2_000 {
             let scenario = random(&Std::INFO, seed);
             assert_eq!(scenario.handles().1, 1, "{scenario}");
@@ -260,7 +259,6 @@ mod tests {
         }
     }
 
-    /// What a channel can do it is asked for.
     #[test]
     fn every_action_comes_up() {
         let steps = (0..500).flat_map(|seed| random(&MutexDeque::INFO, seed).scripts);

@@ -1,32 +1,32 @@
-//! Makes an illegal history small: what is left out could not have made a legal history illegal, so that what is left over is as
-//! wrong as the whole.
+//! Makes an illegal history small. It removes only operations whose removal cannot make a legal history illegal, so that the small
+//! history is wrong for the same reason as the whole.
 //!
-//! That is not true of every operation. Without a drop of the last sender a receiver is told of a disconnect for no reason; without
-//! a message the channel is not full when it is said to be, and shorter. So operations go in groups, and a group only while it is safe:
+//! Not every operation can be removed. Without the drop of the last sender, a receiver sees a disconnect for no reason; without a
+//! message, the queue is shorter, and not full when a send says so. Operations are therefore removed in groups, when it is safe:
 //!
-//! - an operation that changed nothing (full, empty, timeout, disconnected, a length) may always go;
-//! - all operations with one message may go, unless a send was told "full", or a receiver a length, while that message may have been in the
-//!   channel (a rendezvous never holds one: there neither depends on it);
-//! - the clones and drops of one side may go, all of them, unless the other side was told of a disconnect.
+//! - An operation that changed nothing (full, empty, timeout, disconnected, a length) can always be removed.
+//! - All operations with one message can be removed together, unless a send reported full, or a receiver a length, while that message
+//!   may have been queued. (A rendezvous queues nothing, so neither depends on it.)
+//! - All clones and drops of one side can be removed together, unless the other side saw a disconnect.
 
 use std::ops::Range;
 
-use super::general;
 use super::history::{Action, Answer, History, NEVER, Operation};
+use super::wgl;
 
-/// The smallest history that leaving out groups of operations leads to, one after the other, while it stays illegal; renumbered.
-/// A legal history is returned as it is.
+/// Removes groups of operations, one after the other, while the history stays illegal, and renumbers the rest. A history that is not
+/// certainly illegal is only renumbered.
 pub fn shrink(history: &History) -> History {
     let mut history = history.renumbered();
-    if general::check(&history).is_legal() {
+    if !wgl::check(&history).is_illegal() {
         return history;
     }
     loop {
         let smaller = groups(&history).into_iter().find_map(|group| {
             let rest: Vec<usize> =
-                (0..history.operations.len()).filter(|place| !group.contains(place)).collect();
+                (0..history.operations.len()).filter(|index| !group.contains(index)).collect();
             let smaller = history.only(&rest);
-            (!general::check(&smaller).is_legal()).then(|| smaller.renumbered())
+            wgl::check(&smaller).is_illegal().then(|| smaller.renumbered())
         });
         match smaller {
             Some(smaller) => history = smaller,
@@ -35,21 +35,21 @@ pub fn shrink(history: &History) -> History {
     }
 }
 
-/// The places of operations that may go together.
+/// The groups of operations, by index, that can be removed.
 fn groups(history: &History) -> Vec<Vec<usize>> {
-    let places = |wanted: &dyn Fn(&Operation) -> bool| -> Vec<usize> {
+    let indexs = |wanted: &dyn Fn(&Operation) -> bool| -> Vec<usize> {
         let all = history.operations.iter().enumerate();
-        all.filter(|(_, operation)| wanted(operation)).map(|(place, _)| place).collect()
+        all.filter(|(_, operation)| wanted(operation)).map(|(index, _)| index).collect()
     };
-    let any = |wanted: &dyn Fn(&Operation) -> bool| !places(wanted).is_empty();
-    let told = |operation: &Operation| operation.answer == Some(Answer::Disconnected);
+    let any = |wanted: &dyn Fn(&Operation) -> bool| !indexs(wanted).is_empty();
+    let disconnected = |operation: &Operation| operation.answer == Some(Answer::Disconnected);
     let mut groups = Vec::new();
-    if !any(&|operation| told(operation) && operation.action.receives()) {
+    if !any(&|operation| disconnected(operation) && operation.action.receives()) {
         groups
-            .push(places(&|operation| matches!(operation.action, Action::CloneSender | Action::DropSender)));
+            .push(indexs(&|operation| matches!(operation.action, Action::CloneSender | Action::DropSender)));
     }
-    if !any(&|operation| told(operation) && operation.action.sends().is_some()) {
-        groups.push(places(&|operation| {
+    if !any(&|operation| disconnected(operation) && operation.action.sends().is_some()) {
+        groups.push(indexs(&|operation| {
             matches!(operation.action, Action::CloneReceiver | Action::DropReceiver)
         }));
     }
@@ -72,8 +72,8 @@ fn groups(history: &History) -> Vec<Vec<usize>> {
     messages.sort_unstable();
     messages.dedup();
     for message in messages {
-        let group = places(&|operation| operation.message() == Some(message));
-        let operations = || group.iter().map(|&place| &history.operations[place]);
+        let group = indexs(&|operation| operation.message() == Some(message));
+        let operations = || group.iter().map(|&index| &history.operations[index]);
         let from = operations().map(|operation| operation.invoked).min().unwrap_or(0);
         let arrived = operations().any(|operation| operation.received().is_some());
         let to = operations().map(|operation| operation.returned).max().filter(|_| arrived).unwrap_or(NEVER);
@@ -81,18 +81,18 @@ fn groups(history: &History) -> Vec<Vec<usize>> {
             groups.push(group);
         }
     }
-    for (place, operation) in history.operations.iter().enumerate() {
-        // A pending receive stays: it may be the one that took a message that nobody else got.
-        let unchanged = operation.says_full() || operation.says_empty() || told(operation);
+    for (index, operation) in history.operations.iter().enumerate() {
+        // A pending receive stays: it may have taken a message that no other operation received.
+        let unchanged = operation.says_full() || operation.says_empty() || disconnected(operation);
         if unchanged || operation.action == Action::Len {
-            groups.push(vec![place]);
+            groups.push(vec![index]);
         }
     }
     groups.retain(|group| !group.is_empty());
     groups
 }
 
-/// Numbers the threads anew where some have nothing left to do.
+/// Renumbers the threads when some have no operations left.
 fn without_gaps(mut history: History) -> History {
     let mut threads: Vec<usize> = history.operations.iter().map(|operation| operation.thread).collect();
     threads.sort_unstable();
@@ -109,6 +109,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::dyn_channel::DynChannel;
     use crate::linearizability::dice::Dice;
     use crate::linearizability::record::{Recorded, record};
     use crate::linearizability::scenario::Scenario;
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overtaken_message_is_left_with_what_overtook_it() {
+    fn an_overtaken_message_and_its_overtaker_stay() {
         let small = shrunk(
             "capacity 8, senders 2, receivers 2
             0 1..2 send 1 -> ok
@@ -139,9 +140,8 @@ mod tests {
         );
     }
 
-    /// A message whose absence would make "full" wrong stays.
     #[test]
-    fn what_fills_the_channel_stays() {
+    fn a_message_that_fills_the_channel_stays() {
         let small = shrunk(
             "capacity 1, senders 1, receivers 1
             0 1..2 send 1 -> ok
@@ -157,9 +157,8 @@ mod tests {
         assert_eq!(shrink(&text.parse().expect("a history")).operations.len(), 3);
     }
 
-    /// So does a message that may have been counted; one that cannot have been goes, and so do lengths that are true.
     #[test]
-    fn what_was_counted_stays() {
+    fn a_message_that_a_wrong_length_may_count_stays() {
         let small = shrunk(
             "capacity 3, senders 1, receivers 1
             0 1..2 send 1 -> ok
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disconnect_that_is_none_is_left_alone() {
+    fn a_false_disconnect_stays_with_the_drops_of_its_side() {
         let small = shrunk(
             "capacity unbounded, senders 2, receivers 1
             0 1..2 send 1 -> ok
@@ -194,33 +193,32 @@ mod tests {
     }
 
     #[test]
-    fn a_legal_history_stays() {
+    fn a_legal_history_is_not_shrunk() {
         let text = "capacity 1, senders 1, receivers 1\n0 1..2 send 1 -> ok\n1 3..4 recv -> 1\n";
         assert_eq!(shrunk(text), text);
     }
 
-    /// What the module says of itself: a legal history stays legal whichever group goes. (So an illegal one that is left over was
-    /// illegal before.) Over histories with every answer there is.
+    /// The promise of the module, over histories with every kind of answer. It implies that a small illegal history was illegal before.
     #[test]
-    fn no_group_makes_a_legal_history_illegal() {
+    fn removing_a_group_keeps_a_legal_history_legal() {
         let capacities = [0, 1, 2].map(Capacity::of).into_iter().chain([Capacity::Unbounded]);
         let capacities: Vec<Capacity> = capacities.collect();
         let mut seen = HashSet::new();
         for seed in 0..400 {
             let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut Dice::new(seed));
             let Recorded::Ended(histories) =
-                record::<MutexDeque>(&MutexDeque::INFO, &scenario, 2, Duration::from_secs(60))
+                record(DynChannel::new::<MutexDeque>(), &scenario, 2, Duration::from_secs(60))
             else {
                 panic!("{scenario}")
             };
             for history in histories {
                 for group in groups(&history) {
                     let rest: Vec<usize> =
-                        (0..history.operations.len()).filter(|place| !group.contains(place)).collect();
+                        (0..history.operations.len()).filter(|index| !group.contains(index)).collect();
                     let smaller = history.only(&rest);
-                    assert!(general::check(&smaller).is_legal(), "{history}without {group:?}");
-                    seen.extend(group.iter().map(|&place| {
-                        let operation = history.operations[place];
+                    assert!(wgl::check(&smaller).is_legal(), "{history}without {group:?}");
+                    seen.extend(group.iter().map(|&index| {
+                        let operation = history.operations[index];
                         let answer = operation.answer.map(|answer| match answer {
                             Answer::Received(_) => Answer::Received(0),
                             Answer::Length(_) => Answer::Length(0),

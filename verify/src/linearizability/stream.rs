@@ -1,4 +1,4 @@
-//! Records long histories for the fast checker: producers that send, consumers that receive.
+//! Records long histories for the queue patterns: producers send, consumers receive.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,54 +6,55 @@ use std::time::{Duration, Instant};
 use super::dice::Dice;
 use super::history::{Action, Answer, History, Operation};
 use super::record::Stamps;
-use harness::channel::{Capability, Capacity, Channel, Info, Receiver, Sender, TryRecvError, receivers};
-use harness::thread_group::{GroupThread, ThreadGroup, ThreadGroupError};
+use crate::dyn_channel::DynChannel;
+use harness::channel::{Capability, Capacity, Info, Receiver, Sender, TryRecvError, receivers};
+use harness::thread_group::{ThreadGroup, ThreadGroupError, GroupThread};
 use harness::workload::Size;
 
-/// How long a random stream may go on.
-const LIMIT: Duration = Duration::from_secs(2);
+/// The time limit of the producers of a random stream.
+const MAX_SENDING_TIME: Duration = Duration::from_secs(2);
 
-/// A producer looks at the time once in so many messages.
-const LOOK_EVERY: usize = 32;
+/// A producer reads the clock once in this many messages.
+const CLOCK_EVERY: usize = 32;
 
 /// A long stream of messages.
 #[derive(Clone, Debug)]
 pub struct Stream {
-    /// The channel's capacity, as asked for.
+    /// The requested capacity.
     pub capacity: Capacity,
-    /// Threads that send.
+    /// The number of sending threads.
     pub producers: usize,
-    /// Threads that receive.
+    /// The number of receiving threads.
     pub consumers: usize,
-    /// Messages of each producer.
+    /// The number of messages of each producer.
     pub messages: usize,
-    /// No producer begins to send after so long: a stream is as long as a busy machine lets it be, and does not look like a hang.
+    /// The time after which producers stop sending, so that a stream on a busy machine is short and does not look like a hang.
     pub limit: Duration,
-    /// Of a consumer's receives, so many in a hundred do not wait.
-    pub hasty: usize,
-    /// Before so many in a hundred of its receives a consumer asks for the length.
-    pub asks: usize,
-    /// Decides which.
+    /// The percentage of receives that use `try_recv`.
+    pub try_percent: usize,
+    /// The percentage of receives before which the consumer calls `len`.
+    pub len_percent: usize,
+    /// Decides which receives those are.
     pub seed: u64,
 }
 
 impl std::fmt::Display for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Stream { capacity, producers, consumers, messages, hasty, asks, .. } = self;
+        let Stream { capacity, producers, consumers, messages, try_percent, len_percent, .. } = self;
         write!(
             f,
             "capacity {capacity}; {producers} producer(s) send {messages} messages each; {consumers} consumer(s) receive, \
-             {hasty} in 100 times with try_recv"
+             {try_percent} % of the time with try_recv"
         )?;
-        match asks {
+        match len_percent {
             0 => Ok(()),
-            asks => write!(f, ", and ask {asks} in 100 times for the length before"),
+            len_percent => write!(f, ", and call len before {len_percent} % of the receives"),
         }
     }
 }
 
 impl Stream {
-    /// A random stream of `messages` messages in all that a channel can do; `capacities` are those that it has.
+    /// A random stream of `messages` messages within the capabilities of a channel, at one of the given capacities.
     pub fn random(info: &Info, capacities: &[Capacity], messages: usize, dice: &mut Dice) -> Self {
         let several = info.require(Capability::MultiConsumer).is_ok();
         let producers = 1 + dice.below(3);
@@ -62,25 +63,25 @@ impl Stream {
             producers,
             consumers: if several { 1 + dice.below(3) } else { 1 },
             messages: messages / producers,
-            limit: LIMIT,
-            hasty: dice.pick(&[0, 10, 50]),
-            asks: if info.require(Capability::Len).is_ok() { dice.pick(&[0, 5, 30]) } else { 0 },
+            limit: MAX_SENDING_TIME,
+            try_percent: dice.pick(&[0, 10, 50]),
+            len_percent: if info.require(Capability::Len).is_ok() { dice.pick(&[0, 5, 30]) } else { 0 },
             seed: dice.below(usize::MAX) as u64,
         }
     }
 
-    /// Runs it over the channel `C` and records it.
+    /// Runs the stream over a channel and records it.
     ///
     /// # Errors
     ///
-    /// [`ThreadGroupError`] when it did not come to its end by the deadline.
+    /// [`ThreadGroupError`] when it does not end by the deadline.
     ///
     /// # Panics
     ///
-    /// When the channel lacks what the stream asks for.
-    pub fn record<C: Channel>(&self, deadline: Duration) -> Result<History, ThreadGroupError> {
-        let (sender, receiver) = C::open::<u64>(self.capacity).expect("the channel has this capacity");
-        let receivers = receivers(receiver, self.consumers).expect("the channel has so many consumers");
+    /// When the channel lacks something that the stream uses.
+    pub fn record(&self, channel: DynChannel, deadline: Duration) -> Result<History, ThreadGroupError> {
+        let (sender, receiver) = channel.open::<u64>(self.capacity).expect("the channel has this capacity");
+        let receivers = receivers(receiver, self.consumers).expect("the channel has this many consumers");
         let stamps = Arc::new(Stamps::default());
         let mut group =
             ThreadGroup::new(self.producers + self.consumers, Size { deadline, ..Size::with_messages(1) })?;
@@ -97,26 +98,26 @@ impl Stream {
         drop(sender);
         for (index, receiver) in receivers.into_iter().enumerate() {
             let (thread, stamps) = (self.producers + index, Arc::clone(&stamps));
-            let (hasty, asks) = (self.hasty, self.asks);
+            let (try_percent, len_percent) = (self.try_percent, self.len_percent);
             let mut dice = Dice::new(self.seed.wrapping_add(index as u64));
             let about = 2 * self.producers * self.messages / self.consumers;
             members.push(group.spawn(format!("consumer {index}"), move |barrier| {
                 let mut operations = Vec::with_capacity(about);
                 barrier.wait();
-                consume(thread, receiver, [hasty, asks], &mut dice, &stamps, &mut operations);
+                consume(thread, receiver, [try_percent, len_percent], &mut dice, &stamps, &mut operations);
                 operations
             })?);
         }
         group.join()?;
         let operations = members.into_iter().flat_map(GroupThread::result).collect();
-        let slots = C::effective_capacity(self.capacity).slots();
+        let slots = channel.effective_capacity(self.capacity).slots();
         Ok(History { slots, senders: self.producers, receivers: self.consumers, operations })
     }
 }
 
-/// Does one operation and writes it down.
+/// Performs one operation and records it.
 #[inline(always)]
-fn noted(
+fn recorded(
     thread: usize,
     action: Action,
     stamps: &Stamps,
@@ -139,12 +140,12 @@ fn produce(
 ) {
     let began = Instant::now();
     for number in 0..stream.messages {
-        if number % LOOK_EVERY == 0 && began.elapsed() > stream.limit {
+        if number % CLOCK_EVERY == 0 && began.elapsed() > stream.limit {
             break;
         }
         let message = (thread * stream.messages + number) as u64;
         let answer =
-            noted(thread, Action::Send(message), stamps, operations, || match sender.send(message) {
+            recorded(thread, Action::Send(message), stamps, operations, || match sender.send(message) {
                 Ok(()) => Answer::Done,
                 Err(_) => Answer::Disconnected,
             });
@@ -152,7 +153,7 @@ fn produce(
             break;
         }
     }
-    noted(thread, Action::DropSender, stamps, operations, || {
+    recorded(thread, Action::DropSender, stamps, operations, || {
         drop(sender);
         Answer::Done
     });
@@ -161,32 +162,32 @@ fn produce(
 fn consume(
     thread: usize,
     receiver: impl Receiver<u64>,
-    [hasty, asks]: [usize; 2],
+    [try_percent, len_percent]: [usize; 2],
     dice: &mut Dice,
     stamps: &Stamps,
     operations: &mut Vec<Operation>,
 ) {
     loop {
-        if asks > 0 && dice.percent(asks) {
-            let length = || receiver.len().expect("a channel that does not tell its length is not asked");
-            noted(thread, Action::Len, stamps, operations, || Answer::Length(length() as u64));
+        if len_percent > 0 && dice.percent(len_percent) {
+            let length = || receiver.len().expect("len is called only where the channel has it");
+            recorded(thread, Action::Len, stamps, operations, || Answer::Length(length() as u64));
         }
-        let answer = if dice.percent(hasty) {
+        let answer = if dice.percent(try_percent) {
             let try_recv = || match receiver.try_recv() {
                 Ok(message) => Answer::Received(message),
                 Err(TryRecvError::Empty) => Answer::Empty,
                 Err(TryRecvError::Disconnected) => Answer::Disconnected,
             };
-            noted(thread, Action::TryRecv, stamps, operations, try_recv)
+            recorded(thread, Action::TryRecv, stamps, operations, try_recv)
         } else {
             let recv = || receiver.recv().map_or(Answer::Disconnected, Answer::Received);
-            noted(thread, Action::Recv, stamps, operations, recv)
+            recorded(thread, Action::Recv, stamps, operations, recv)
         };
         if answer == Answer::Disconnected {
             break;
         }
     }
-    noted(thread, Action::DropReceiver, stamps, operations, || {
+    recorded(thread, Action::DropReceiver, stamps, operations, || {
         drop(receiver);
         Answer::Done
     });
@@ -195,13 +196,13 @@ fn consume(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linearizability::fifo::{self, Violation};
+    use crate::linearizability::queue_patterns::{self, QueueViolation};
     use harness::channels::mutex_deque::MutexDeque;
-    use harness::planted::flawed::{MiscountsWhenFull, Plain};
+    use harness::testing::{MiscountsWhenFull, Plain};
 
-    /// Sooner or later the channel is full when it is asked.
+    /// Sooner or later a consumer calls `len` while the channel is full.
     #[test]
-    fn a_wrong_length_is_seen_in_a_stream() {
+    fn a_wrong_length_is_found_in_a_stream() {
         let limit = Duration::from_secs(60);
         let capacity = Capacity::of(2);
         let stream = Stream {
@@ -210,15 +211,16 @@ mod tests {
             consumers: 2,
             messages: 500,
             limit,
-            hasty: 10,
-            asks: 50,
+            try_percent: 10,
+            len_percent: 50,
             seed: 1,
         };
         let began = Instant::now();
         loop {
-            let history = stream.record::<Plain<MiscountsWhenFull>>(limit).expect("it ends");
-            match fifo::check(&history) {
-                Err(Violation::Miscounted { says, .. }) => {
+            let history =
+                stream.record(DynChannel::new::<Plain<MiscountsWhenFull>>(), limit).expect("it ends");
+            match queue_patterns::check(&history) {
+                Err(QueueViolation::WrongLength { says, .. }) => {
                     return assert_eq!(history.operations[says].answer, Some(Answer::Length(3)));
                 }
                 other => assert_eq!(other, Ok(())),
@@ -232,9 +234,18 @@ mod tests {
         let limit = Duration::from_secs(60);
         for capacity in [Capacity::Rendezvous, Capacity::of(3), Capacity::Unbounded] {
             let (producers, consumers, messages) = (2, 2, 500);
-            let stream =
-                Stream { capacity, producers, consumers, messages, limit, hasty: 30, asks: 20, seed: 1 };
-            let history = stream.record::<MutexDeque>(Duration::from_secs(60)).expect("it ends");
+            let stream = Stream {
+                capacity,
+                producers,
+                consumers,
+                messages,
+                limit,
+                try_percent: 30,
+                len_percent: 20,
+                seed: 1,
+            };
+            let history =
+                stream.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(60)).expect("it ends");
             assert_eq!(history.well_formed(), Ok(()));
             let count = |wanted: fn(&Operation) -> bool| {
                 history.operations.iter().filter(|operation| wanted(operation)).count()
@@ -244,9 +255,10 @@ mod tests {
             let asked = count(|operation| operation.action == Action::Len);
             let (received, least) = (producers * messages, producers * messages / 10);
             assert!(asked > least && asked < received, "{asked} of some {received} times");
-            assert_eq!(fifo::check(&history), Ok(()), "{stream}");
+            assert_eq!(queue_patterns::check(&history), Ok(()), "{stream}");
             let cut = Stream { limit: Duration::ZERO, ..stream };
-            let history = cut.record::<MutexDeque>(Duration::from_secs(60)).expect("it ends");
+            let history =
+                cut.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(60)).expect("it ends");
             assert!(history.operations.len() < 4 * messages, "it ends early");
         }
     }

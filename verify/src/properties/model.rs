@@ -1,49 +1,43 @@
-//! The model, and the channel beside it.
+//! The model, in lockstep with a channel.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-use super::{Doing, Operation};
-use crate::erased::info;
+use super::{CurrentStep, Operation};
+use crate::dyn_channel::{DynChannel, DynReceiver, DynSender};
+use crate::violation::Violation;
 use harness::channel::{
-    Capability, Capacity, Channel, Difference, Handles, Receiver, RecvError, RecvTimeoutError,
-    SendTimeoutError, Sender, TryRecvError, TrySendError,
+    Capability, Capacity, Difference, Info, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender,
+    TryRecvError, TrySendError,
 };
 
-/// Short, since a wait that times out on one thread takes all of it.
+/// Short, because on one thread a wait that times out takes all of it.
 const TIMEOUT: Duration = Duration::from_micros(50);
 
-/// An answer that is not the model's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mismatch {
-    pub(super) expected: String,
-    pub(super) happened: String,
-}
-
-/// Holds an answer against the model's.
-fn is<T: PartialEq + Debug>(what: &str, happened: T, expected: T) -> Result<(), Mismatch> {
+/// Compares an answer with that of the model.
+fn is<T: PartialEq + Debug>(what: &str, happened: T, expected: T) -> Result<(), Violation> {
     if happened == expected {
         return Ok(());
     }
-    Err(Mismatch { expected: format!("{what}: {expected:?}"), happened: format!("{what}: {happened:?}") })
+    Err(Violation { expected: format!("{what}: {expected:?}"), happened: format!("{what}: {happened:?}") })
 }
 
 thread_local! {
-    /// How often each message of this thread's sequence was dropped.
+    /// The number of drops of each message of this thread's sequence.
     static DROPPED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A message whose drop is counted. It is plain data, so that one that is delivered twice does no more harm than being counted twice.
+/// A message that counts its drops. It is plain data, so delivering it twice does no other harm.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     number: usize,
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // Not there: of a sequence before this one.
+        // A message without a count belongs to an earlier sequence.
         DROPPED.with_borrow_mut(|dropped| {
             if let Some(times) = dropped.get_mut(self.number) {
                 *times = times.saturating_add(1);
@@ -57,35 +51,37 @@ fn message(number: usize) -> Counted {
     Counted { number }
 }
 
-/// What came of a send that did not send.
+/// The result of a send that failed.
 struct Refused {
     returned: Option<usize>,
     disconnected: bool,
 }
 
-/// A channel with its handles and the model of its queue.
-struct Beside<'a, C: Channel> {
-    senders: Vec<C::Sender<Counted>>,
-    receivers: Vec<C::Receiver<Counted>>,
-    /// What is to be received.
+/// The handles of a channel and the model of its queue.
+struct Lockstep<'a> {
+    info: &'static Info,
+    senders: Vec<DynSender<Counted>>,
+    receivers: Vec<DynReceiver<Counted>>,
+    /// The numbers of the queued messages.
     queue: VecDeque<usize>,
     slots: usize,
-    /// Messages that nobody can receive any more and that the channel may keep until its end.
+    /// The number of messages that can no longer be received and that the channel may keep until its end.
     kept: usize,
     keeps: bool,
     made: usize,
-    doing: &'a Doing,
+    steps: &'a CurrentStep,
 }
 
-/// Does the operations on the channel and on the model.
-pub(super) fn run<C: Channel>(
+/// Performs the operations on the channel and on the model.
+pub(super) fn run(
+    channel: DynChannel,
     capacity: Capacity,
     operations: &[Operation],
-    doing: &Doing,
-) -> Result<(), Mismatch> {
-    doing.begin(capacity);
+    steps: &CurrentStep,
+) -> Result<(), Violation> {
+    steps.begin(capacity);
     DROPPED.with_borrow_mut(Vec::clear);
-    let (sender, receiver): Handles<C, Counted> = match C::open(capacity) {
+    let (sender, receiver) = match channel.open::<Counted>(capacity) {
         Ok(handles) => handles,
         Err(unsupported) => return is("open", Some(unsupported), None),
     };
@@ -93,29 +89,30 @@ pub(super) fn run<C: Channel>(
         Capacity::Unbounded => Difference::UnboundedKeepsUndelivered,
         _ => Difference::BoundedKeepsUndelivered,
     };
-    let mut beside = Beside::<C> {
+    let mut lockstep = Lockstep {
+        info: channel.info(),
         senders: vec![sender],
         receivers: vec![receiver],
         queue: VecDeque::new(),
-        slots: C::effective_capacity(capacity).slots().unwrap_or(usize::MAX),
+        slots: channel.effective_capacity(capacity).slots().unwrap_or(usize::MAX),
         kept: 0,
-        keeps: info().declares(difference),
+        keeps: channel.info().declares(difference),
         made: 0,
-        doing,
+        steps,
     };
     for &operation in operations {
-        beside.operate(operation)?;
-        beside.alive(operation)?;
+        lockstep.operate(operation)?;
+        lockstep.alive(operation)?;
     }
-    doing.step("every handle is dropped".to_owned());
-    let Beside { senders, receivers, made, .. } = beside;
+    steps.step("every handle is dropped".to_owned());
+    let Lockstep { senders, receivers, made, .. } = lockstep;
     drop((senders, receivers));
     let dropped = DROPPED.with_borrow(|dropped| dropped.clone());
     is("how often each message was dropped", dropped, vec![1; made])
 }
 
-impl<C: Channel> Beside<'_, C> {
-    fn operate(&mut self, operation: Operation) -> Result<(), Mismatch> {
+impl Lockstep<'_> {
+    fn operate(&mut self, operation: Operation) -> Result<(), Violation> {
         match operation {
             Operation::Send
             | Operation::TrySend
@@ -133,7 +130,7 @@ impl<C: Channel> Beside<'_, C> {
             }
             Operation::Len => {
                 if let Some(Ok(len)) = self.receivers.last().map(Receiver::len) {
-                    self.doing.step(format!("len: {len}"));
+                    self.steps.step(format!("len: {len}"));
                     is("len", len, self.queue.len())?;
                 }
             }
@@ -159,7 +156,7 @@ impl<C: Channel> Beside<'_, C> {
                 self.step_if(operation, any);
                 goes(&mut self.receivers, operation);
                 if any && self.receivers.is_empty() {
-                    // Nobody can receive these any more.
+                    // These can no longer be received.
                     if self.keeps && !self.senders.is_empty() {
                         self.kept = self.queue.len();
                     }
@@ -172,34 +169,34 @@ impl<C: Channel> Beside<'_, C> {
 
     fn step_if(&self, operation: Operation, done: bool) {
         if done {
-            self.doing.step(operation.to_string());
+            self.steps.step(operation.to_string());
         }
     }
 
-    /// As many messages are alive as are queued, and none was dropped twice.
-    fn alive(&self, after: Operation) -> Result<(), Mismatch> {
+    /// Checks that as many messages are alive as are queued and that none was dropped twice.
+    fn alive(&self, after: Operation) -> Result<(), Violation> {
         let (alive, most) = DROPPED.with_borrow(|dropped| {
             (dropped.iter().filter(|&&times| times == 0).count(), dropped.iter().copied().max().unwrap_or(0))
         });
         if most > 1 {
             let happened = format!("after {after}: one was dropped {most} times");
-            return Err(Mismatch { expected: "no message is dropped twice".to_owned(), happened });
+            return Err(Violation { expected: "no message is dropped twice".to_owned(), happened });
         }
         is(&format!("messages alive after {after}"), alive, self.queue.len() + self.kept)
     }
 
-    fn send(&mut self, operation: Operation) -> Result<(), Mismatch> {
+    fn send(&mut self, operation: Operation) -> Result<(), Violation> {
         let Some(sender) = self.senders.last() else { return Ok(()) };
         let (full, gone) = (self.queue.len() >= self.slots, self.receivers.is_empty());
         let timed = matches!(operation, Operation::SendTimeout | Operation::SendTimeoutOfNothing);
         let waits = operation == Operation::Send && full && !gone;
-        if waits || (timed && info().require(Capability::SendTimeout).is_err()) {
+        if waits || (timed && self.info.require(Capability::SendTimeout).is_err()) {
             return Ok(());
         }
         let number = self.made;
         self.made += 1;
         let message = message(number);
-        self.doing.step(format!("{operation} of message {number}"));
+        self.steps.step(format!("{operation} of message {number}"));
         let began = Instant::now();
         let refused = match operation {
             Operation::Send => sender.send(message).err().map(|error| Refused {
@@ -234,7 +231,7 @@ impl<C: Channel> Beside<'_, C> {
             Some(Refused { disconnected: true, .. }) => "disconnected",
             Some(Refused { disconnected: false, .. }) => "full",
         };
-        self.doing.answered(format!("{what}: {answer}"));
+        self.steps.answered(format!("{what}: {answer}"));
         let expected = match (gone, full) {
             (true, _) => "disconnected",
             (false, true) => "full",
@@ -245,7 +242,7 @@ impl<C: Channel> Beside<'_, C> {
             None => self.queue.push_back(number),
             Some(refused) => {
                 let dropped =
-                    operation == Operation::Send && info().require(Capability::MessageReturned).is_err();
+                    operation == Operation::Send && self.info.require(Capability::MessageReturned).is_err();
                 is(
                     &format!("the message that {operation} returns"),
                     refused.returned,
@@ -256,17 +253,17 @@ impl<C: Channel> Beside<'_, C> {
         Ok(())
     }
 
-    fn receive(&mut self, operation: Operation) -> Result<(), Mismatch> {
+    fn receive(&mut self, operation: Operation) -> Result<(), Violation> {
         let Some(receiver) = self.receivers.last() else { return Ok(()) };
         let gone = self.senders.is_empty();
         let timed = matches!(operation, Operation::RecvTimeout | Operation::RecvTimeoutOfNothing);
         let waits = operation == Operation::Recv && self.queue.is_empty() && !gone;
-        if waits || (timed && info().require(Capability::RecvTimeout).is_err()) {
+        if waits || (timed && self.info.require(Capability::RecvTimeout).is_err()) {
             return Ok(());
         }
-        self.doing.step(operation.to_string());
+        self.steps.step(operation.to_string());
         let began = Instant::now();
-        // What came, or whether it is the disconnect that nothing came.
+        // The message, or whether there was none because of the disconnect.
         let received: Result<usize, bool> = match operation {
             Operation::Recv => receiver.recv().map(|message| message.number).map_err(|RecvError| true),
             Operation::TryRecv => receiver
@@ -290,7 +287,7 @@ impl<C: Channel> Beside<'_, C> {
             Err(true) => "disconnected".to_owned(),
             Err(false) => "nothing".to_owned(),
         };
-        self.doing.answered(format!("{operation}: {}", words(received)));
+        self.steps.answered(format!("{operation}: {}", words(received)));
         let expected = self.queue.pop_front().ok_or(gone);
         is(&operation.to_string(), words(received), words(expected))
     }
@@ -303,18 +300,18 @@ fn timeout(operation: Operation) -> Duration {
     }
 }
 
-fn not_early(operation: Operation, began: Instant) -> Result<(), Mismatch> {
+fn not_early(operation: Operation, began: Instant) -> Result<(), Violation> {
     let (took, timeout) = (began.elapsed(), timeout(operation));
     if took >= timeout {
         return Ok(());
     }
-    Err(Mismatch {
+    Err(Violation {
         expected: format!("{operation} of {timeout:?} takes that long"),
         happened: format!("it timed out after {took:?}"),
     })
 }
 
-/// Drops what the operation says.
+/// Drops the handles that the operation names.
 fn goes<T>(handles: &mut Vec<T>, operation: Operation) {
     match operation {
         Operation::DropFirstSender | Operation::DropFirstReceiver => {

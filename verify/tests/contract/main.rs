@@ -1,31 +1,30 @@
-//! Every registered channel passes every method that verifies it in one process, within a small budget.
+//! Every registered channel passes every method that runs its own code, within a small budget.
 //!
-//! That each of them catches what it is to catch is asserted in `tests/flawed.rs` and
-//! `tests/planted.rs`.
-//! loom explores the baseline's schedules exhaustively in `models/`; the methods here run on the real channels.
+//! `tests/mutants.rs` asserts that the methods catch what they must catch. loom explores the schedules of the baseline exhaustively
+//! in `models/`; the methods here run the real channels.
 
 use std::time::{Duration, Instant};
 
 use harness::verify::{Finding, Method, Outcome, Shard, Task};
 use verify::conformance;
 
-/// Cases of published channels that fail, each reported as found: the channel, and how the name of the scenario begins. They are left
-/// out here, and only here, so that any other failure is seen; `chanlab verify` shows them.
+/// The cases that fail on published channels: the channel, and the beginning of the scenario's name. These tests skip them so that any
+/// other failure is seen; `chanlab verify` reports them.
 const KNOWN_FINDINGS: &[(&str, &str)] = &[
-    // flume 0.12.0: a thread that selects can take the wake-up that another receiver of the same channel needs, which then waits
-    // for ever beside queued messages (flume's issue 135); and a receiver that waits is handed a message past one that is queued
-    // for a selector, so that it receives out of order.
+    // flume 0.12.0: a thread that selects can take the wake-up that another receiver of the same channel needs, which then waits for
+    // ever although messages are queued (flume's issue 135). A waiting receiver can also be handed a message ahead of one that is
+    // queued for a selector, out of order.
     ("flume", "selects_in_two_threads"),
     ("flume", "selects_beside_a_receiver"),
     // kanal 0.1.1 adds the timeout to the clock and unwraps: the longest Duration panics.
     ("kanal", "takes_the_longest_timeout"),
-    // kanal 0.1.1: a timed send that had to wait takes its message out of its slot, and drops it though the receiver has it.
+    // kanal 0.1.1: a timed send that had to wait takes its message out of its slot and drops it, although the receiver has it.
     ("kanal", "drops_once_what_a_timed_send_waited_with"),
-    // kanal 0.1.1 looks at the time before it looks for senders: with no time left, an empty channel without senders says timeout.
+    // kanal 0.1.1 checks the time before it checks for senders: with no time left, an empty channel without senders reports a timeout.
     ("kanal", "drains_by_timed_receives"),
 ];
 
-/// The last of these again, as `properties` finds it.
+/// Whether `properties` found the last of these.
 fn is_known(channel: &str, finding: &Finding) -> bool {
     let last = finding.threads.iter().flat_map(|thread| &thread.steps).next_back();
     channel == "kanal"
@@ -34,8 +33,8 @@ fn is_known(channel: &str, finding: &Finding) -> bool {
         && last.is_some_and(|(_, step)| step.starts_with("recv_timeout"))
 }
 
-/// A finding, for people.
-fn words(finding: &Finding) -> String {
+/// Formats a finding.
+fn format_finding(finding: &Finding) -> String {
     let mut text = format!(
         "case {}: {}\n  expected: {}\n  happened: {}\n",
         finding.case, finding.scenario, finding.expected, finding.happened
@@ -52,12 +51,12 @@ fn words(finding: &Finding) -> String {
     text
 }
 
-/// Runs a method over every channel; every one that fails is told.
+/// Runs a method over every channel and reports every failure.
 fn every_channel_passes(method: Method, budget: Duration) {
     let mut failures = String::new();
     for verified in verify::channels() {
         let channel = verified.info;
-        let verify = verified.by(method).expect("a method that looks at a channel's own code");
+        let verify = verified.method(method).expect("a method that runs a channel's own code");
         let began = Instant::now();
         let task = Task { seed: 1, shard: Shard::WHOLE, only: None, budget };
         match verify(&task, &mut |_| {}) {
@@ -68,7 +67,7 @@ fn every_channel_passes(method: Method, budget: Duration) {
                 println!("{}, {method}: known: {}", channel.name, finding.happened);
             }
             Outcome::Failed(finding) => {
-                failures += &format!("{}, {method}: {}", channel.name, words(&finding))
+                failures += &format!("{}, {method}: {}", channel.name, format_finding(&finding))
             }
             other => failures += &format!("{}, {method}: {other:?}\n", channel.name),
         }
@@ -82,7 +81,7 @@ fn every_channel_passes_conformance() {
     let mut failures = String::new();
     for verified in verify::channels() {
         let channel = verified.info;
-        let verify = verified.by(Method::Conformance).expect("it looks at a channel's own code");
+        let verify = verified.method(Method::Conformance).expect("it runs a channel's own code");
         let (mut played, mut unsupported) = (0, 0);
         for (case, name) in (0..).zip(&names) {
             if KNOWN_FINDINGS.iter().any(|(own, known)| *own == channel.name && name.starts_with(known)) {
@@ -92,7 +91,9 @@ fn every_channel_passes_conformance() {
             match verify(&task, &mut |_| {}) {
                 Outcome::Passed { .. } => played += 1,
                 Outcome::Unsupported { .. } => unsupported += 1,
-                Outcome::Failed(finding) => failures += &format!("{}, {}", channel.name, words(&finding)),
+                Outcome::Failed(finding) => {
+                    failures += &format!("{}, {}", channel.name, format_finding(&finding))
+                }
                 other => failures += &format!("{}, {name}: {other:?}\n", channel.name),
             }
         }
@@ -103,7 +104,7 @@ fn every_channel_passes_conformance() {
 }
 
 #[test]
-fn known_findings_are_cases() {
+fn every_known_finding_names_a_case() {
     let (names, channels) = (conformance::names(), verify::channels());
     for (channel, known) in KNOWN_FINDINGS {
         assert!(channels.iter().any(|verified| verified.info.name == *channel), "{channel}");

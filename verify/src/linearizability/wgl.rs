@@ -1,77 +1,93 @@
-//! The general checker: is there a legal order of the operations that keeps what came before what?
+//! The general checker: does a history have a legal order of its operations that keeps operations that do not overlap in order?
 //!
-//! The search is that of J. Wing and C. Gong, "Testing and verifying concurrent objects" (1993): take an operation that nothing
-//! left over comes before, try it on the sequential specification, go on, and go back when stuck; with the memory of G. Lowe, "Testing
-//! for linearizability" (2017): a configuration (which operations are done, and the state) is never searched twice. As every
-//! thread does one thing after the other, the set of done operations is one count for each thread, which takes the place of the bit set
-//! and the linked list of other implementations; an operation may be next if it was invoked no later than the first return of what is left over.
+//! The search is the algorithm of Wing, Gong and Lowe (WGL). J. Wing and C. Gong, "Testing and verifying concurrent objects" (1993):
+//! take an operation that no remaining operation precedes, try it on the sequential specification, go on, and backtrack when stuck.
+//! G. Lowe, "Testing for linearizability" (2017): remember each configuration (the set of operations that are done, and the state)
+//! and never search one twice. Since each thread does one operation after the other, the set of done operations is one count for
+//! each thread, instead of the bit set and linked list of other implementations. An operation may come next if it was invoked no
+//! later than the first return among the remaining operations.
+//!
+//! The number of configurations is exponential in the worst case, so the search has a budget. When it exceeds the budget it answers
+//! [`Legality::Unknown`].
 //!
 //! # The specification
 //!
-//! A queue of at most so many messages, a count of senders and one of receivers. Every answer needs one moment between
+//! The state is a queue of limited length, a count of senders and a count of receivers. Every answer needs one moment between
 //! invocation and return at which it is true:
 //!
 //! | answer | true when |
 //! | --- | --- |
-//! | sent | a receiver is there, and room |
-//! | full, or a send's timeout | a receiver is there, and no room |
-//! | a send's disconnect | no receiver is there |
+//! | sent | a receiver exists, and there is room |
+//! | full, or the timeout of a send | a receiver exists, and there is no room |
+//! | the disconnect of a send | no receiver exists |
 //! | a message | it is the first of the queue |
-//! | empty, or a receive's timeout | a sender is there, and no message |
-//! | a receive's disconnect | no sender is there, and no message |
-//! | a length | so many messages are in the queue |
+//! | empty, or the timeout of a receive | a sender exists, and the queue is empty |
+//! | the disconnect of a receive | no sender exists, and the queue is empty |
+//! | a length | the queue has that length |
 //!
-//! A length is exact: the contract counts what is queued and nothing else. A message with which a sender still waits for room is not in the
-//! queue, so that no length is above the capacity, and a rendezvous, which holds nothing, has the length 0 always. Nor is
-//! a message counted that a receive already has, or one that nobody could receive yet.
+//! A length is exact: the contract counts the queued messages and nothing else. A message whose sender still waits for room is not in
+//! the queue, so no length is above the capacity, and a rendezvous, which holds nothing, always has length 0. Neither does the length
+//! count a message that a receive has already taken, or one that no receive could take yet.
 //!
-//! A rendezvous is no queue: a send and the receive of its message take effect at one moment that lies in both (the sets of
-//! operations of G. Neiger, "Set-linearizability", 1994). One of the two had been waiting, so they are not `try_send` and `try_recv`, which do
-//! not wait (a timeout of zero does, for no time). Full, empty and timeouts ask no more than that the other side has a handle.
+//! A rendezvous is not a queue. A send and the receive of its message take effect at one moment that lies in both operations (a set
+//! of operations in G. Neiger, "Set-linearizability", 1994). One of the two was waiting, so they are not `try_send` and `try_recv`,
+//! neither of which waits (a timeout of zero does, for no time). Full, empty and timeout require no more than a handle on the other side.
 //!
-//! Nothing stricter is sound, though the contract says more: a rendezvous is full only while no receiver waits. But to have invoked a
-//! receive is not to wait in it: the thread may have been stopped before it came to that, until its time was over if it had one, and all
-//! that a history shows of a wait is the exchange that ended it. Take an order that is legal here. Let the side of each exchange that is no
-//! try begin to wait just before the exchange, and nobody else wait at all. Then nobody waits at the moment of a full, an empty or a timeout:
-//! each is true in the strict sense too, and the two accept the same histories. So a `try_send` that says "full" beside a receiver that
-//! does wait is not seen here. It is where one knows that the receiver waits, in the scenarios of `verify::conformance`.
+//! The contract says more: a rendezvous is full only while no receiver waits. A stricter specification would nevertheless be unsound,
+//! because invoking a receive is not the same as waiting in it: the scheduler may have stopped the thread before it began to wait, until
+//! its time was over if it had a timeout. All that a history shows of a wait is the exchange that ended it. Take any order that is legal
+//! here. Let the waiting side of each exchange begin to wait just before the exchange, and no other operation wait at all. Then nothing
+//! waits at the moment of a full, an empty or a timeout: each is true in the strict sense too, and both specifications accept the same
+//! histories. A `try_send` that reports full while a receiver does wait is therefore not seen here. The scenarios of
+//! `verify::conformance` see it, because they know that the receiver waits.
 //!
-//! A pending operation may have taken effect or not, with any answer.
+//! A pending operation may or may not have taken effect, with any answer.
 
 use std::collections::HashSet;
 
 use super::history::{Action, Answer, History, Operation};
 
-/// What the general checker found.
+/// The default budget of a search, in configurations: seconds of time, and some hundred megabytes of memory. The histories of a
+/// verification need some thousand.
+pub const MAX_CONFIGURATIONS: usize = 1_000_000;
+
+/// The answer of the general checker. Operations are given by their indices in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// There is a legal order: places of operations; pending ones that need not have taken effect are left out.
+pub enum Legality {
+    /// The history has this legal order, which omits pending operations that need not have taken effect.
     Legal(Vec<usize>),
-    /// There is none. These operations (places) could not be next after the longest legal beginning.
+    /// The history has no legal order. None of these operations can follow the longest legal prefix.
     Illegal(Vec<usize>),
+    /// The search exceeded its budget.
+    Unknown,
 }
 
-impl Verdict {
-    /// Whether there is a legal order.
+impl Legality {
+    /// Whether a legal order was found.
     pub fn is_legal(&self) -> bool {
-        matches!(self, Verdict::Legal(_))
+        matches!(self, Legality::Legal(_))
+    }
+
+    /// Whether it is certain that no legal order exists.
+    pub fn is_illegal(&self) -> bool {
+        matches!(self, Legality::Illegal(_))
     }
 }
 
-/// The state of a channel, as the specification sees it.
+/// The state of a channel in the specification.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     slots: Option<usize>,
     senders: usize,
     receivers: usize,
-    /// Every message sent so far, in their order; those before `first` were received.
+    /// Every message sent so far, in order. Those before `first` were received.
     sent: Vec<u64>,
     first: usize,
 }
 
 impl State {
-    /// The state at the beginning of a history.
-    pub fn at_the_beginning_of(history: &History) -> Self {
+    /// The state before the first operation of a history.
+    pub fn initial(history: &History) -> Self {
         let History { slots, senders, receivers, .. } = *history;
         State { slots, senders, receivers, sent: Vec::new(), first: 0 }
     }
@@ -89,8 +105,8 @@ impl State {
         self.slots == Some(0)
     }
 
-    /// Lets an operation take effect, if its answer is true now. A pending one takes effect as if it were to succeed: no other answer
-    /// changes anything. Exchanges of a rendezvous are not among what one operation can do.
+    /// Applies an operation if its answer is true now. A pending operation is applied as a success, since no other answer changes the
+    /// state. An exchange of a rendezvous needs two operations and is not applied here.
     pub fn step(&mut self, action: Action, answer: Option<Answer>) -> bool {
         let (room, empty) = (self.room(), self.queued().is_empty());
         let (has_senders, has_receivers) = (self.senders > 0, self.receivers > 0);
@@ -140,13 +156,13 @@ impl State {
             Action::CloneReceiver => (&mut self.receivers, true),
             _ => (&mut self.receivers, false),
         };
-        // A clone is of a handle that is there, and so is a drop.
+        // Only an existing handle can be cloned or dropped.
         let legal = *count > 0;
         *count = if more { *count + 1 } else { count.saturating_sub(1) };
         legal
     }
 
-    /// Takes back what [`State::step`] did when it was legal.
+    /// Reverts a legal [`State::step`].
     fn undo(&mut self, operation: &Operation) {
         match (operation.action, operation.answer) {
             (Action::CloneSender, _) => self.senders -= 1,
@@ -161,7 +177,7 @@ impl State {
         }
     }
 
-    /// Whether a send and a receive can be the two sides of one exchange of a rendezvous.
+    /// Whether a send and a receive can be the two sides of one exchange at a rendezvous.
     fn exchanges(&self, send: &Operation, receive: &Operation) -> bool {
         let Some(message) = send.action.sends() else { return false };
         self.is_rendezvous()
@@ -172,22 +188,21 @@ impl State {
     }
 }
 
-/// What takes effect at one moment: an operation of a thread, or an exchange of two threads.
+/// The next operation of one thread, or an exchange between the next operations of two, takes effect.
 #[derive(Clone, Copy, Debug)]
-enum Moment {
+enum Transition {
     One(usize),
     Exchange(usize, usize),
 }
 
-/// A search under way.
+/// A search in progress.
 struct Search<'a> {
     history: &'a History,
     threads: Vec<Vec<usize>>,
-    /// How many operations of each thread are done.
+    /// The number of done operations of each thread.
     done: Vec<usize>,
     state: State,
-    /// The configurations that were reached: the counts, then the messages in the channel. The counts of handles follow from
-    /// what is done.
+    /// The configurations reached so far: the counts, then the queued messages. The counts of handles follow from the done operations.
     reached: HashSet<Box<[u64]>>,
     key: Vec<u64>,
 }
@@ -198,7 +213,7 @@ impl<'a> Search<'a> {
         Search {
             history,
             done: vec![0; threads.len()],
-            state: State::at_the_beginning_of(history),
+            state: State::initial(history),
             reached: HashSet::new(),
             key: Vec::new(),
             threads,
@@ -210,12 +225,12 @@ impl<'a> Search<'a> {
         Some(&self.history.operations[place])
     }
 
-    /// Whether all is done that returned.
+    /// Whether every operation that returned is done.
     fn is_over(&self) -> bool {
         (0..self.threads.len()).all(|thread| self.next(thread).is_none_or(|next| next.answer.is_none()))
     }
 
-    /// The threads whose next operation may be next of all, the one that returned first at the head: it is the likeliest.
+    /// The threads whose next operation may come next, the one that returned first at the head because it is the likeliest.
     fn candidates(&self, into: &mut Vec<usize>) {
         into.clear();
         into.extend((0..self.threads.len()).filter(|&thread| self.next(thread).is_some()));
@@ -225,16 +240,16 @@ impl<'a> Search<'a> {
         into.sort_by_key(returned);
     }
 
-    /// Lets a moment happen, if it is legal.
-    fn enter(&mut self, moment: Moment) -> bool {
-        match moment {
-            Moment::One(thread) => {
+    /// Applies a transition if it is legal.
+    fn enter(&mut self, transition: Transition) -> bool {
+        match transition {
+            Transition::One(thread) => {
                 let Some(next) = self.next(thread) else { return false };
                 let legal = self.state.step(next.action, next.answer);
                 self.done[thread] += usize::from(legal);
                 legal
             }
-            Moment::Exchange(sender, receiver) => {
+            Transition::Exchange(sender, receiver) => {
                 let (Some(send), Some(receive)) = (self.next(sender), self.next(receiver)) else {
                     return false;
                 };
@@ -246,22 +261,22 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn leave(&mut self, moment: Moment) {
-        match moment {
-            Moment::One(thread) => {
+    fn leave(&mut self, transition: Transition) {
+        match transition {
+            Transition::One(thread) => {
                 self.done[thread] -= 1;
                 if let Some(operation) = self.next(thread) {
                     self.state.undo(operation);
                 }
             }
-            Moment::Exchange(sender, receiver) => {
+            Transition::Exchange(sender, receiver) => {
                 self.done[sender] -= 1;
                 self.done[receiver] -= 1;
             }
         }
     }
 
-    /// Whether the configuration is new.
+    /// Remembers the configuration; whether it is new.
     fn is_new(&mut self) -> bool {
         self.key.clear();
         self.key.extend(self.done.iter().map(|&done| done as u64));
@@ -273,74 +288,81 @@ impl<'a> Search<'a> {
         new
     }
 
-    fn places(&self, threads: &[usize]) -> Vec<usize> {
+    fn next_operations(&self, threads: &[usize]) -> Vec<usize> {
         let place = |&thread: &usize| self.threads[thread].get(self.done[thread]).copied();
         threads.iter().filter_map(place).collect()
     }
 }
 
-/// The moment with this number, of `candidates`: the operations first, then the exchanges if there are any.
-fn moment(candidates: &[usize], exchanges: bool, number: usize) -> Option<Moment> {
+/// The transition with this number among those of `candidates`: first the operations, then the exchanges at a rendezvous.
+fn transition(candidates: &[usize], exchanges: bool, number: usize) -> Option<Transition> {
     let count = candidates.len();
     match number.checked_sub(count) {
-        None => Some(Moment::One(candidates[number])),
+        None => Some(Transition::One(candidates[number])),
         Some(pair) if exchanges && pair < count * count => {
-            Some(Moment::Exchange(candidates[pair / count], candidates[pair % count]))
+            Some(Transition::Exchange(candidates[pair / count], candidates[pair % count]))
         }
         Some(_) => None,
     }
 }
 
-/// Looks for a legal order. Exponential in the worst case; histories of some tens of operations take microseconds.
-pub fn check(history: &History) -> Verdict {
+/// Searches for a legal order with the default budget. Histories of a few tens of operations take microseconds.
+pub fn check(history: &History) -> Legality {
+    check_within(history, MAX_CONFIGURATIONS)
+}
+
+/// Searches for a legal order and explores at most `max_configurations`.
+pub fn check_within(history: &History, max_configurations: usize) -> Legality {
     let mut search = Search::new(history);
     let exchanges = search.state.is_rendezvous();
-    // Without recursion: a long history would overflow the stack.
-    let mut taken: Vec<(usize, Moment)> = Vec::new();
+    // No recursion: a long history would overflow the stack.
+    let mut taken: Vec<(usize, Transition)> = Vec::new();
     let mut candidates = Vec::new();
     let (mut longest, mut stuck) = (0, Vec::new());
     let mut number = 0;
     search.candidates(&mut candidates);
-    stuck.extend(search.places(&candidates));
+    stuck.extend(search.next_operations(&candidates));
     while !search.is_over() {
-        let Some(moment) = moment(&candidates, exchanges, number) else {
-            let Some((last, moment)) = taken.pop() else { return Verdict::Illegal(stuck) };
-            search.leave(moment);
+        let Some(transition) = transition(&candidates, exchanges, number) else {
+            let Some((last, transition)) = taken.pop() else { return Legality::Illegal(stuck) };
+            search.leave(transition);
             search.candidates(&mut candidates);
             number = last + 1;
             continue;
         };
-        if !search.enter(moment) {
+        if !search.enter(transition) {
             number += 1;
         } else if !search.is_new() {
-            search.leave(moment);
+            search.leave(transition);
             number += 1;
+        } else if search.reached.len() > max_configurations {
+            return Legality::Unknown;
         } else {
-            taken.push((number, moment));
+            taken.push((number, transition));
             search.candidates(&mut candidates);
             number = 0;
             let done: usize = search.done.iter().sum();
             if done > longest {
                 longest = done;
-                stuck = search.places(&candidates);
+                stuck = search.next_operations(&candidates);
             }
         }
     }
     let mut counts = vec![0; search.threads.len()];
     let mut order = Vec::new();
-    for (_, moment) in taken {
-        let threads = match moment {
-            Moment::One(thread) => [Some(thread), None],
-            Moment::Exchange(sender, receiver) => [Some(sender), Some(receiver)],
+    for (_, transition) in taken {
+        let threads = match transition {
+            Transition::One(thread) => [Some(thread), None],
+            Transition::Exchange(sender, receiver) => [Some(sender), Some(receiver)],
         };
         for thread in threads.into_iter().flatten() {
             order.push(search.threads[thread][counts[thread]]);
             counts[thread] += 1;
         }
     }
-    Verdict::Legal(order)
+    Legality::Legal(order)
 }
 
 #[cfg(test)]
-#[path = "general_tests.rs"]
+#[path = "wgl_tests.rs"]
 mod tests;

@@ -1,63 +1,66 @@
-//! The bad patterns by hand, and the fast checker beside the general one.
+//! The bad patterns by hand, and the fast checker compared with the general one.
 
 use super::*;
 use crate::linearizability::dice::Dice;
-use crate::linearizability::general;
 use crate::linearizability::history::Operation;
+use crate::linearizability::wgl;
 
 /// More random histories than [`HISTORIES`]: `CHANLAB_HISTORIES=10000000 cargo test -p verify --release fast_and_general`.
 const VARIABLE: &str = "CHANLAB_HISTORIES";
 const HISTORIES: u64 = 120_000;
 
-fn violation(lines: &str) -> Option<(Violation, Vec<usize>)> {
+fn violation(lines: &str) -> Option<(QueueViolation, Vec<usize>)> {
     let history: History =
         format!("capacity unbounded, senders 1, receivers 1\n{lines}").parse().expect("a history");
     let violation = check(&history).err()?;
     // What makes the violation makes it without the rest.
     let small = history.only(&violation.operations());
     assert!(check(&small).is_err(), "{violation}: {small}");
-    assert!(!general::check(&small).is_legal(), "{violation}: {small}");
+    assert!(!wgl::check(&small).is_legal(), "{violation}: {small}");
     let places = violation.operations();
-    assert!(places.contains(&violation.offending()));
+    assert!(places.contains(&violation.offender()));
     Some((violation, places))
 }
 
 #[test]
 fn each_bad_pattern_is_named() {
-    assert!(matches!(violation("0 1..2 recv -> 1"), Some((Violation::NeverSent(0), _))));
-    assert!(matches!(violation("0 1..2 recv -> damaged"), Some((Violation::Damaged(0), _))));
+    assert!(matches!(violation("0 1..2 recv -> 1"), Some((QueueViolation::NeverSent(0), _))));
+    assert!(matches!(violation("0 1..2 recv -> damaged"), Some((QueueViolation::Damaged(0), _))));
     let dropped = |at: &str| violation(&format!("0 {at} drop_sender -> ok\n1 3..4 recv -> disconnected"));
     assert_eq!(dropped("1..2"), None);
     assert_eq!(dropped("4..5"), None);
-    assert!(matches!(dropped("5..6"), Some((Violation::Connected(1), _))));
-    assert!(matches!(violation("0 1..2 send 1 -> disconnected"), Some((Violation::Connected(0), _))));
+    assert!(matches!(dropped("5..6"), Some((QueueViolation::FalseDisconnect(1), _))));
+    assert!(matches!(
+        violation("0 1..2 send 1 -> disconnected"),
+        Some((QueueViolation::FalseDisconnect(0), _))
+    ));
     assert!(matches!(
         violation("0 1..2 send 1 -> ok\n1 3..4 recv -> 1\n1 5..6 recv -> 1"),
-        Some((Violation::Twice(1, 2), _))
+        Some((QueueViolation::ReceivedTwice(1, 2), _))
     ));
     assert!(matches!(
         violation("1 1..2 recv -> 1\n0 3..4 send 1 -> ok"),
-        Some((Violation::TooEarly { send: 1, receive: 0 }, _))
+        Some((QueueViolation::ReceivedTooEarly { send: 1, receive: 0 }, _))
     ));
     assert!(matches!(
         violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n1 7..8 recv -> 1"),
-        Some((Violation::Overtaken { send: 0, receive: Some(3), later_send: 1, earlier_receive: 2 }, _))
+        Some((QueueViolation::Overtaken { send: 0, receive: Some(3), later_send: 1, earlier_receive: 2 }, _))
     ));
     assert!(matches!(
         violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2"),
-        Some((Violation::Overtaken { receive: None, .. }, _))
+        Some((QueueViolation::Overtaken { receive: None, .. }, _))
     ));
     let covered = "0 1..2 send 1 -> ok\n0 4..5 send 2 -> ok\n1 6..7 recv -> 1\n2 3..9 try_recv -> empty\n\
                    1 10..11 recv -> 2\n0 20..21 send 3 -> ok\n1 22..23 recv -> 3";
     let (found, places) = violation(covered).expect("never empty");
-    assert!(matches!(found, Violation::NotEmpty { says: 3, .. }));
+    assert!(matches!(found, QueueViolation::NotEmpty { says: 3, .. }));
     assert_eq!(places, [0, 1, 2, 3, 4]);
 }
 
 #[test]
 fn a_length_that_never_was_is_named() {
     let miscounted = |lines: &str| match violation(lines) {
-        Some((Violation::Miscounted { says, least, most, .. }, places)) => Some((says, least, most, places)),
+        Some((QueueViolation::WrongLength { says, min, max, .. }, places)) => Some((says, min, max, places)),
         None => None,
         Some((other, _)) => panic!("{other}"),
     };
@@ -94,7 +97,7 @@ fn a_length_that_never_was_is_named() {
         let lines = format!("0 1..2 send 1 -> ok\n0 3.. send 2\n1 4..5 len -> {length}");
         let history: History =
             format!("capacity {capacity}, senders 1, receivers 1\n{lines}").parse().expect("one");
-        assert_eq!(check(&history).is_ok(), general::check(&history).is_legal(), "{history}");
+        assert_eq!(check(&history).is_ok(), wgl::check(&history).is_legal(), "{history}");
         check(&history).is_ok()
     };
     assert!(limited(1, "1") && !limited(2, "1") && limited(2, "2") && !limited(3, "2") && !limited(0, "2"));
@@ -107,7 +110,7 @@ fn lengths_are_looked_at_one_by_one() {
     assert_eq!(violation(lines), None);
     let history: History =
         format!("capacity unbounded, senders 1, receivers 1\n{lines}").parse().expect("a history");
-    assert!(!general::check(&history).is_legal());
+    assert!(!wgl::check(&history).is_legal());
 }
 
 /// A message that a send gave back was not sent; whether pending sends happened follows from what was received.
@@ -206,25 +209,27 @@ fn fast_and_general_checker_agree_on_random_histories() {
         }
         compared += 1;
         let fast = check(&history);
-        let verdict = general::check(&history);
+        let verdict = wgl::check(&history);
         assert_eq!(fast.is_ok(), verdict.is_legal(), "{fast:?}, {verdict:?}\n{history}");
         match fast {
             Ok(()) => legal += 1,
             Err(violation) => {
                 let kind = match violation {
-                    Violation::Damaged(_) | Violation::Connected(_) | Violation::Miscounted { .. } => {
+                    QueueViolation::Damaged(_)
+                    | QueueViolation::FalseDisconnect(_)
+                    | QueueViolation::WrongLength { .. } => {
                         unreachable!("{violation}")
                     }
-                    Violation::NeverSent(_) => "never sent",
-                    Violation::Twice(..) => "twice",
-                    Violation::TooEarly { .. } => "too early",
-                    Violation::Overtaken { receive: Some(_), .. } => "overtaken",
-                    Violation::Overtaken { .. } => "lost",
-                    Violation::NotEmpty { .. } => "not empty",
+                    QueueViolation::NeverSent(_) => "never sent",
+                    QueueViolation::ReceivedTwice(..) => "twice",
+                    QueueViolation::ReceivedTooEarly { .. } => "too early",
+                    QueueViolation::Overtaken { receive: Some(_), .. } => "overtaken",
+                    QueueViolation::Overtaken { .. } => "lost",
+                    QueueViolation::NotEmpty { .. } => "not empty",
                 };
                 *kinds.entry(kind).or_default() += 1;
                 let small = history.only(&violation.operations());
-                assert!(!general::check(&small).is_legal(), "{violation}\n{small}of\n{history}");
+                assert!(!wgl::check(&small).is_legal(), "{violation}\n{small}of\n{history}");
             }
         }
     }
@@ -250,15 +255,15 @@ fn the_fast_checker_refutes_no_legal_history_with_lengths() {
             continue;
         }
         compared += 1;
-        let verdict = general::check(&history);
+        let verdict = wgl::check(&history);
         legal += u64::from(verdict.is_legal());
         match check(&history) {
             Ok(()) => missed += u64::from(!verdict.is_legal()),
             Err(violation) => {
                 assert!(!verdict.is_legal(), "{violation}\n{history}");
-                miscounted += u64::from(matches!(violation, Violation::Miscounted { .. }));
+                miscounted += u64::from(matches!(violation, QueueViolation::WrongLength { .. }));
                 let small = history.only(&violation.operations());
-                assert!(!general::check(&small).is_legal(), "{violation}\n{small}of\n{history}");
+                assert!(!wgl::check(&small).is_legal(), "{violation}\n{small}of\n{history}");
             }
         }
     }

@@ -1,20 +1,20 @@
-//! Histories with a known verdict, from the literature and by hand.
+//! Histories with a known answer, from the literature and by hand.
 
 use super::*;
 
-/// The verdict on these lines; `head` is the channel.
+/// Whether these lines are legal; `head` describes the channel.
 fn legal(head: &str, lines: &[&str]) -> bool {
     let text = format!("{head}\n{}", lines.join("\n"));
     let history: History = text.parse().expect("a history");
     let verdict = check(&history);
     assert_eq!(verdict.is_legal(), check(&history.renumbered()).is_legal(), "{text}");
-    if let Verdict::Legal(order) = &verdict {
+    if let Legality::Legal(order) = &verdict {
         assert_order(&history, order);
     }
     verdict.is_legal()
 }
 
-/// What was found as a legal order is one, by itself: everything that returned is in it, and it keeps what came before what.
+/// Checks a legal order independently: it contains every operation that returned and keeps operations that do not overlap in order.
 fn assert_order(history: &History, order: &[usize]) {
     for (at, &place) in order.iter().enumerate() {
         for &later in &order[at + 1..] {
@@ -54,10 +54,10 @@ fn figure_1_of_herlihy_and_wing() {
     ));
 }
 
-/// The bad patterns of Bouajjani, Emmi, Enea and Hamza (2015), each beside a legal neighbour.
+/// The bad patterns of Bouajjani, Emmi, Enea and Hamza (2015), each next to a similar legal history.
 #[test]
 fn bad_patterns_of_a_queue() {
-    // Received and never sent; sent by a send that is still pending.
+    // Received but never sent; sent by a pending send.
     assert!(!legal(QUEUE, &["0 1..2 recv -> 1"]));
     assert!(legal_with_pending(&["0 1.. send 1", "1 2..3 recv -> 1"]));
     // Received before it was sent.
@@ -110,7 +110,7 @@ fn a_bounded_channel_is_full_when_it_is() {
 }
 
 #[test]
-fn a_disconnect_is_told_when_the_last_handle_is_gone() {
+fn a_disconnect_needs_the_drop_of_the_last_handle() {
     let two = "capacity unbounded, senders 2, receivers 1";
     let head = ["0 1..2 send 1 -> ok", "0 3..4 drop_sender -> ok"];
     let with = |tail: &[&'static str]| legal(two, &[&head[..], tail].concat());
@@ -150,10 +150,10 @@ fn a_rendezvous_is_an_exchange() {
     // Two operations of the exchange that do not overlap: legal for a queue of one, not here.
     assert!(!legal(zero, &["0 1..2 send 1 -> ok", "1 3..4 recv -> 1"]));
     assert!(legal("capacity 1, senders 2, receivers 2", &["0 1..2 send 1 -> ok", "1 3..4 recv -> 1"]));
-    // A message that nobody took was not sent.
+    // A message that was not received was not sent.
     assert!(!legal(zero, &["0 1..2 try_send 1 -> ok"]));
     assert!(legal(zero, &["0 1..2 try_send 1 -> full", "1 1..2 try_recv -> empty"]));
-    // Neither waits in a try, so that two of them do not meet; a timeout of zero is a wait of no time.
+    // Two tries cannot meet, because neither waits; a timeout of zero is a wait of no time.
     let meet = |send: &str, receive: &str| {
         legal(zero, &[&format!("0 1..3 {send} 1 -> ok"), &format!("1 2..4 {receive} -> 1")])
     };
@@ -164,7 +164,7 @@ fn a_rendezvous_is_an_exchange() {
     assert!(meet("try_send", "recv_timeout") && meet("send", "recv"));
     assert!(!legal_of(zero, &["0 1.. try_send 1", "1 2..4 try_recv -> 1"]));
     assert!(legal_of(zero, &["0 1.. send 1", "1 2..4 try_recv -> 1"]));
-    // Two exchanges, of which the first has to lie before the second.
+    // Two exchanges, the first of which must be before the second.
     let crossed = ["0 1..4 send 1 -> ok", "0 5..8 send 2 -> ok", "1 3..6 recv -> 2", "2 2..7 recv -> 1"];
     assert!(legal(zero, &crossed));
     let one_after_the_other =
@@ -180,36 +180,35 @@ fn a_rendezvous_is_an_exchange() {
     ));
 }
 
-/// A length is that of the queue at one moment, and what happens after it has to agree.
 #[test]
-fn a_length_is_that_of_one_moment() {
+fn a_length_is_that_of_the_queue_at_one_moment() {
     let sent = ["0 1..2 send 1 -> ok", "0 3..4 send 2 -> ok"];
     for (length, verdict) in [(0, false), (1, false), (2, true), (3, false)] {
         let told = format!("1 5..6 len -> {length}");
         assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), verdict, "{length}");
-        // Beside the second send there are two moments.
+        // While the second send is under way there are two moments.
         let told = format!("1 3..5 len -> {length}");
         assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), (1..=2).contains(&length), "{length}");
     }
-    // It is counted as long as it can be received, and not before.
+    // A message is counted while it can be received.
     let pending = |lines: &[&str]| legal_with_pending(lines);
     assert!(pending(&["0 1.. send 1", "1 2..3 len -> 1", "1 4..5 try_recv -> 1"]));
     assert!(pending(&["0 1.. send 1", "1 2..3 len -> 0", "1 4..5 try_recv -> 1"]));
     assert!(!pending(&["0 1.. send 1", "1 2..3 len -> 1", "1 4..5 try_recv -> empty"]));
     assert!(pending(&["0 1..2 send 1 -> ok", "1 3.. recv", "2 4..5 try_recv -> empty", "2 6..7 len -> 0"]));
     assert!(!pending(&["0 1..2 send 1 -> ok", "1 3.. recv", "2 4..5 try_recv -> empty", "2 6..7 len -> 1"]));
-    // Each of two lengths has its moment, but not in this order.
+    // Each of the two lengths has its moment, but not in this order.
     let two = |first: u64, second: u64| {
         let lines = ["0 1.. send 1", &format!("1 2..3 len -> {first}"), &format!("1 4..5 len -> {second}")];
         legal_with_pending(&lines)
     };
     assert!(two(0, 0) && two(0, 1) && two(1, 1) && !two(1, 0));
-    // Pending, it changes nothing.
+    // A pending length changes nothing.
     assert!(pending(&["0 1..2 send 1 -> ok", "1 3.. len", "2 4..5 recv -> 1"]));
     assert!(!legal(QUEUE, &["0 1..2 len -> damaged"]));
 }
 
-/// A sender that waits is not counted.
+/// The message of a waiting sender is not counted.
 #[test]
 fn a_length_is_never_above_the_capacity() {
     let one = "capacity 1, senders 2, receivers 2";
@@ -226,15 +225,15 @@ fn a_length_is_never_above_the_capacity() {
 }
 
 #[test]
-fn what_cannot_be_next_is_named() {
+fn the_operations_that_cannot_come_next_are_named() {
     let text =
         format!("{QUEUE}\n0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n1 7..8 recv -> 1");
-    assert_eq!(check(&text.parse().expect("a history")), Verdict::Illegal(vec![2]));
+    assert_eq!(check(&text.parse().expect("a history")), Legality::Illegal(vec![2]));
 }
 
-/// Without the memory of configurations this takes 2^60 steps and more.
+/// Without the memory of configurations this takes more than 2^60 steps.
 #[test]
-fn many_overlapping_operations_end_soon() {
+fn the_search_visits_no_configuration_twice() {
     let mut lines = Vec::new();
     for thread in 0..4 {
         for turn in 0..40 {
@@ -246,9 +245,9 @@ fn many_overlapping_operations_end_soon() {
     assert!(!legal(QUEUE, &lines));
 }
 
-/// Deep histories are searched without recursion.
+/// The search does not recurse.
 #[test]
-fn a_long_history_is_checked() {
+fn a_long_history_does_not_overflow_the_stack() {
     let mut lines = Vec::new();
     for turn in 0..20_000 {
         lines.push(format!("0 {}..{} send {turn} -> ok", 4 * turn, 4 * turn + 2));
@@ -257,4 +256,31 @@ fn a_long_history_is_checked() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let history: History = format!("{QUEUE}\n{}", lines.join("\n")).parse().expect("a history");
     assert!(check(&history).is_legal());
+}
+
+/// Twelve sends that all overlap, and a receive of a message that was never sent: every order of the sends is a configuration of its own.
+fn hard_history() -> History {
+    let sends = (0..12).map(|thread| format!("{thread} {thread}..{} send {thread} -> ok", 100 + thread));
+    let lines: Vec<String> = sends.chain(["12 200..201 recv -> 77".to_owned()]).collect();
+    format!("{QUEUE}\n{}", lines.join("\n")).parse().expect("a history")
+}
+
+#[test]
+fn a_search_that_exceeds_its_budget_does_not_know() {
+    let history = hard_history();
+    let unknown = check_within(&history, 10_000);
+    assert_eq!(unknown, Legality::Unknown);
+    assert!(!unknown.is_legal() && !unknown.is_illegal());
+    assert_eq!(check(&history), Legality::Unknown, "the default budget is a limit too");
+    // The same history with fewer sends is within the budget.
+    let small = history.only(&[0, 1, 2, 3, 12]);
+    assert!(check_within(&small, 10_000).is_illegal());
+    assert_eq!(check_within(&small, 10), Legality::Unknown);
+}
+
+/// Shrinking never keeps a history because a search gave up.
+#[test]
+fn a_history_that_exceeds_the_budget_is_not_shrunk() {
+    let history = hard_history().renumbered();
+    assert_eq!(crate::linearizability::shrink::shrink(&history), history);
 }

@@ -1,0 +1,14 @@
+//! How a channel broke a rule of a scenario or of the model.
+
+/// What a check expected and what happened instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) expected: String,
+    pub(crate) happened: String,
+}
+
+impl Violation {
+    pub(crate) fn new(expected: impl Into<String>, happened: impl Into<String>) -> Self {
+        Violation { expected: expected.into(), happened: happened.into() }
+    }
+}
