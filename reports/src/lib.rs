@@ -7,7 +7,7 @@
 
 pub mod analyse;
 #[cfg(test)]
-mod any;
+mod strategies;
 pub mod collect;
 pub mod numbers;
 pub mod render;

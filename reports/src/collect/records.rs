@@ -80,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
     use crate::collect::verified::VerifiedRecords;
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(written in vec(any::record(), 0..6)) {
+        fn what_was_written_is_read(written in vec(strategies::record(), 0..6)) {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("records.jsonl");
             std::fs::write(&path, "").expect("written");
@@ -121,7 +121,7 @@ mod tests {
 
         #[test]
         fn damage_of_any_kind_is_one_problem_and_hides_no_other_line(
-            record in any::record(),
+            record in strategies::record(),
             damage in vec(any::<u8>().prop_filter("it ends the line", |byte| *byte != b'\n'), 1..40),
         ) {
             prop_assume!(!damage.iter().all(u8::is_ascii_whitespace));

@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::analyse::page::Page;
-    use crate::any;
+    use crate::strategies;
     use crate::collect::records::Records;
     use crate::collect::verified::VerifiedRecords;
     use crate::render;
@@ -193,7 +193,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn whatever_was_recorded_the_page_is_drawn(lines in vec(any::line(), 0..12), verified in vec(any::verified(), 0..4)) {
+        fn whatever_was_recorded_the_page_is_drawn(lines in vec(strategies::line(), 0..12), verified in vec(strategies::verified(), 0..4)) {
             let registry = Registry::new();
             let bytes = lines.iter().flat_map(|line| serde_json::to_vec(line).expect("plain data").into_iter().chain(*b"\n"));
             let run = read(&registry, &bytes.collect::<Vec<_>>());
@@ -205,9 +205,9 @@ mod tests {
 
         #[test]
         fn damage_is_a_problem_and_hides_no_other_line(
-            before in any::line(),
+            before in strategies::line(),
             damage in vec(any::<u8>().prop_filter("it ends the line", |byte| *byte != b'\n'), 1..40),
-            after in any::line(),
+            after in strategies::line(),
         ) {
             let registry = Registry::new();
             let [before, after] = [before, after].map(|line| serde_json::to_vec(&line).expect("plain data"));

@@ -138,7 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
 
     fn refused(text: &str) -> String {
         let error = Source::parse("flume", text).expect_err(text);
@@ -187,7 +187,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_version_or_refused(text in prop_oneof![any::text(), "[0-9a-z.+-]{0,12}", "[0-9]\\.[0-9]\\.[0-9][-+][a-z ./+-]{1,6}"]) {
+        fn any_text_is_a_version_or_refused(text in prop_oneof![strategies::text(), "[0-9a-z.+-]{0,12}", "[0-9]\\.[0-9]\\.[0-9][-+][a-z ./+-]{1,6}"]) {
             match Source::parse("flume", &text) {
                 // It is a part of names of folders and of a manifest.
                 Ok(source) => {
