@@ -3,7 +3,7 @@
 use harness::machine::Machine;
 
 use super::costs::median;
-use super::pairs::{ALPHA, Pairs};
+use super::paired_test::{ALPHA, Pairs};
 use super::statistics::{bootstrap, holm};
 use crate::run::article::{Extent, Origin, Round, Rounds};
 use crate::run::record::Times;
@@ -80,7 +80,7 @@ pub enum Outcome {
 pub struct Beside {
     /// Time of the variant / time of the channel.
     pub ratio: f64,
-    /// Its interval at [`super::pairs::LEVEL`].
+    /// Its interval at [`super::paired_test::LEVEL`].
     pub interval: Option<[f64; 2]>,
     /// The p-value of "they are equal", adjusted for all variants that are compared.
     pub p_value: f64,

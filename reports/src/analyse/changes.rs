@@ -4,7 +4,7 @@
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
 
 use super::cells::Outcome;
-use super::pairs::{ALPHA, LEVEL, log_ratios};
+use super::paired_test::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
 use crate::collect::runs::{Place, RunData};
@@ -273,7 +273,7 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pairs::fewest_epochs;
+    use super::super::paired_test::fewest_epochs;
     use super::*;
 
     /// Epochs of two blocks whose ratios are `factor`, give or take a thousandth.

@@ -18,7 +18,7 @@ use super::noise;
 use super::ranking::{self, Ranked};
 use super::runs;
 use super::scaling::{self, Series};
-use super::standing::{Standing, standing};
+use super::rank_summary::{Standing, standing};
 use super::verification::{Scope, Verification};
 use crate::collect::Problem;
 use crate::collect::records::Records;

@@ -8,7 +8,7 @@ use harness::workload::{RankedBy, WorkloadInfo};
 use super::cells::{Cell, Outcome};
 use super::costs::{Costs, median};
 use super::page::{ParamsPage, WorkloadPage, is_prominent};
-use super::pairs::Pairs;
+use super::paired_test::Pairs;
 use super::ranking::Ranked;
 use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;

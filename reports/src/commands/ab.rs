@@ -11,7 +11,7 @@ use harness::record::now;
 use harness::registry::Registry;
 use reports::Usage;
 use reports::analyse::changes::{Change, Changes, Verdict, settled};
-use reports::analyse::pairs::fewest_epochs;
+use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::runs::RunData;
 use reports::numbers;
 use reports::render::changes::{Told, ratio, side_by_side};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use reports::Usage;
-use reports::analyse::two_runs::{compare, unlike};
+use reports::analyse::compare_runs::{compare, unlike};
 use reports::collect::runs::RunData;
 use reports::render::changes::{Told, apart};
 

@@ -13,7 +13,7 @@ use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
-use reports::analyse::pairs::fewest_epochs;
+use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::sources::runs_folder;
 use reports::run::child::{Child, Launch};
 use reports::run::engine::{self, MOST_SCALE, Settled};

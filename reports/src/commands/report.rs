@@ -9,7 +9,7 @@ use clap::Args;
 use harness::record::{now, target_dir};
 use harness::registry::Registry;
 use reports::analyse::page::{Page, Source, WorkloadPage};
-use reports::analyse::standing::Standing;
+use reports::analyse::rank_summary::Standing;
 use reports::collect::sources::Sources;
 use reports::render;
 

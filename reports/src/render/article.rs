@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::analyse::article::{
     Article, Beside, CHANNEL, Claim, LEVEL, MUTEX, Outcome, PUBLISHED, Row, Verdict,
 };
-use crate::analyse::pairs;
+use crate::analyse::paired_test;
 use crate::numbers;
 use crate::run::article::{CAPACITY, MOST_MESSAGES, WORKLOAD};
 
@@ -71,7 +71,7 @@ fn table(article: &Article) -> String {
          from the Go channel.\n\n\
          | variant | language | ns/op | consumed of {} | ratio to the Go channel |\n| --- | --- | ---: | ---: | ---: |",
         LEVEL * 100.0,
-        pairs::LEVEL * 100.0,
+        paired_test::LEVEL * 100.0,
         numbers::separated(article.extent.messages)
     );
     // By time, those without one last; in their order otherwise.
@@ -205,6 +205,6 @@ fn method(article: &Article) -> String {
          - Read the ratios, not the nanoseconds, and those of your own machine rather than these.",
         numbers::count(u64::from(extent.epochs), "epoch"),
         numbers::count(u64::from(extent.blocks), "block"),
-        pairs::ALPHA,
+        paired_test::ALPHA,
     )
 }

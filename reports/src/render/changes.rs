@@ -1,7 +1,7 @@
 //! What changed, in the terminal: a table, what failed, and a sentence.
 
 use crate::analyse::changes::{Change, Changes, Side, Verdict};
-use crate::analyse::pairs::{ALPHA, LEVEL};
+use crate::analyse::paired_test::{ALPHA, LEVEL};
 use crate::numbers;
 
 /// Changes, and what a reader has to know of them.

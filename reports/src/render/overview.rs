@@ -7,7 +7,7 @@ use super::workload::params_anchor;
 use crate::analyse::cells::Cell;
 use crate::analyse::page::{Page, ParamsPage, Source, WorkloadPage};
 use crate::analyse::ranking::Ranked;
-use crate::analyse::standing::Standing;
+use crate::analyse::rank_summary::Standing;
 use crate::numbers;
 
 /// The shades of the table of ratios: up to which ratio each goes.
