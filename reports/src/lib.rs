@@ -17,12 +17,12 @@ pub mod versions;
 
 /// The command line asks for what does not exist or makes no sense: exit code 2.
 #[derive(Debug)]
-pub struct Usage(pub String);
+pub struct BadArguments(pub String);
 
-impl std::fmt::Display for Usage {
+impl std::fmt::Display for BadArguments {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Usage {}
+impl std::error::Error for BadArguments {}

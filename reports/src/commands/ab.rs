@@ -9,7 +9,7 @@ use harness::machine::Machine;
 use harness::profile::Profile;
 use harness::record::now;
 use harness::registry::Registry;
-use reports::Usage;
+use reports::BadArguments;
 use reports::analyse::changes::{Change, Changes, Verdict, settled};
 use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::runs::RunData;
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let plan = Plan::read(folder)?;
             if plan.versions.is_none() {
                 let run = folder.display();
-                return Err(Usage(format!(
+                return Err(BadArguments(format!(
                     "the run in {run} compares no versions: chanlab run --resume {run}"
                 ))
                 .into());
@@ -165,21 +165,21 @@ fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&
         ([], _) => {
             let mut known: Vec<&str> = registry.channels().filter_map(|info| info.package).collect();
             known.dedup();
-            Err(Usage(format!(
+            Err(BadArguments(format!(
                 "no channel comes from the crate {package}: expected one of {}",
                 known.join(", ")
             ))
             .into())
         }
         ([only], None) => Ok(only),
-        (several, None) => Err(Usage(format!(
+        (several, None) => Err(BadArguments(format!(
             "{package} has several channels: name one of {} with --channel",
             names(several)
         ))
         .into()),
         (several, Some(wanted)) => {
             several.iter().find(|info| info.name == wanted).copied().ok_or_else(|| {
-                Usage(format!("unknown channel {wanted} of {package}: expected one of {}", names(several)))
+                BadArguments(format!("unknown channel {wanted} of {package}: expected one of {}", names(several)))
                     .into()
             })
         }

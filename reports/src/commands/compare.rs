@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use reports::Usage;
+use reports::BadArguments;
 use reports::analyse::compare_runs::{compare, unlike};
 use reports::collect::runs::RunData;
 use reports::render::changes::{Told, apart};
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let [old, new] = [RunData::read(&arguments.old)?, RunData::read(&arguments.new)?];
     let differences = unlike(&old.plan, &new.plan);
     if !differences.is_empty() && !arguments.force {
-        return Err(Usage(format!(
+        return Err(BadArguments(format!(
             "the runs are unlike, so a difference would tell nothing of the channels ({}); --force compares them all the same",
             differences.join("; ")
         ))
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 compared.other_versions.join("; ")
             )
         };
-        return Err(Usage(format!("the runs have nothing in common that can be compared: {why}")).into());
+        return Err(BadArguments(format!("the runs have nothing in common that can be compared: {why}")).into());
     }
     for difference in &differences {
         eprintln!("warning: the runs are unlike: {difference}");
