@@ -6,12 +6,12 @@
 //! every method of verification look at every channel, and records what each found out.
 
 pub mod analyse;
-#[cfg(test)]
-mod strategies;
 pub mod collect;
 pub mod numbers;
 pub mod render;
 pub mod run;
+#[cfg(test)]
+mod strategies;
 pub mod verify;
 pub mod versions;
 

@@ -12,7 +12,7 @@ use super::paired_test::Pairs;
 use super::ranking::Ranked;
 use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;
-use crate::collect::runs::{Place, RunData};
+use crate::collect::runs::{RoundPosition, RunData};
 use crate::run::child::Launch;
 use crate::run::plan::Plan;
 use crate::run::record::{By, Recorded, Times, without_prefix};
@@ -50,7 +50,7 @@ fn ranked_by(workload: Option<&WorkloadInfo>) -> RankedBy {
 }
 
 /// What is compared of a cell's rounds, by epoch and block.
-pub fn times(run: &RunData, place: Place, by: By) -> Times {
+pub fn times(run: &RunData, place: RoundPosition, by: By) -> Times {
     let mut times = Times::new();
     for round in run.measured(place) {
         if let (Some(block), Some(value)) = (round.block, by.of(round)) {
@@ -124,7 +124,7 @@ pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) ->
 }
 
 /// What became of a cell; `times` are what its samples are.
-pub fn cell(run: &RunData, place: Place, times: &Times) -> Cell {
+pub fn cell(run: &RunData, place: RoundPosition, times: &Times) -> Cell {
     let (group, entry) = place;
     let measured: Vec<&Measured> = run.measured(place).into_iter().map(|round| &round.measured).collect();
     let epochs: Vec<Vec<f64>> = times.values().map(|blocks| blocks.values().copied().collect()).collect();

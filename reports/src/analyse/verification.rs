@@ -303,7 +303,10 @@ fn weight(status: CellStatus) -> u8 {
         CellStatus::NotAvailable => 3,
         CellStatus::Passed => 2,
         CellStatus::Unsupported => 1,
-        CellStatus::NotInstrumentable | CellStatus::ShardsMissing | CellStatus::NotRun | CellStatus::NotMeant => 0,
+        CellStatus::NotInstrumentable
+        | CellStatus::ShardsMissing
+        | CellStatus::NotRun
+        | CellStatus::NotMeant => 0,
     }
 }
 

@@ -80,8 +80,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::strategies;
     use crate::collect::verified::VerifiedRecords;
+    use crate::strategies;
 
     #[test]
     fn a_broken_line_is_named_and_the_others_are_kept() {

@@ -10,11 +10,11 @@ use harness::profile::Profile;
 use harness::record::now;
 use harness::registry::Registry;
 use reports::BadArguments;
-use reports::analyse::changes::{Change, Changes, Verdict, settled};
+use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
 use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::runs::RunData;
 use reports::numbers;
-use reports::render::changes::{Told, ratio, side_by_side};
+use reports::render::changes::{ChangeReport, ratio, side_by_side};
 use reports::run::child::{Child, Launch};
 use reports::run::go;
 use reports::run::plan::{Entry, Plan};
@@ -91,7 +91,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
     for problem in &run.problems {
         eprintln!("warning: {problem}");
     }
-    let told = Told {
+    let told = ChangeReport {
         title: format!("{} against {}", changes.new, changes.old),
         changes: &changes,
         method: side_by_side(&changes),
@@ -108,7 +108,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
 
 /// What got worse, in one line: slower beyond the threshold, or failing; `None` when nothing did.
 fn worse(changes: &Changes, threshold: f64) -> Option<String> {
-    let failed: Vec<String> = changes.of(Verdict::FailedInNew).map(|change| change.name.clone()).collect();
+    let failed: Vec<String> = changes.of(ChangeKind::FailedInNew).map(|change| change.name.clone()).collect();
     let named = |change: &Change| format!("{} {}", change.name, ratio(change));
     let slower: Vec<String> =
         changes.all.iter().filter(|change| change.is_beyond(threshold)).map(named).collect();
@@ -179,8 +179,11 @@ fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&
         .into()),
         (several, Some(wanted)) => {
             several.iter().find(|info| info.name == wanted).copied().ok_or_else(|| {
-                BadArguments(format!("unknown channel {wanted} of {package}: expected one of {}", names(several)))
-                    .into()
+                BadArguments(format!(
+                    "unknown channel {wanted} of {package}: expected one of {}",
+                    names(several)
+                ))
+                .into()
             })
         }
     }

@@ -59,7 +59,9 @@ enum ByArgument {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let by = match (arguments.by, &arguments.rate) {
         (Some(ByArgument::Latency), None) => {
-            return Err(BadArguments("--by latency: give the --rate at which messages come".to_owned()).into());
+            return Err(
+                BadArguments("--by latency: give the --rate at which messages come".to_owned()).into()
+            );
         }
         (Some(ByArgument::Latency) | None, Some(_)) => By::Latency,
         (Some(ByArgument::Throughput), _) | (None, None) => By::Throughput,

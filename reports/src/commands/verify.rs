@@ -14,7 +14,7 @@ use harness::machine::Machine;
 use harness::record::{Recorder, VERIFIED_FILE, Verified, now};
 use harness::registry::Registry;
 use harness::verify::{Method, Shard};
-use reports::analyse::verification::{Scope, CellStatus, Verification};
+use reports::analyse::verification::{CellStatus, Scope, Verification};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
@@ -130,7 +130,8 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         }
         Some(command) => {
             let by = By::Command(command.split_whitespace().map(str::to_owned).collect());
-            let channels = by.channels().map_err(|failure| BadArguments(format!("--by {command}: {failure}")))?;
+            let channels =
+                by.channels().map_err(|failure| BadArguments(format!("--by {command}: {failure}")))?;
             (by, channels)
         }
     };
@@ -209,7 +210,9 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         let Some(package) = package.or(alone) else {
             match version {
                 Some(_) => {
-                    return Err(BadArguments(format!("{typed}: {name} is no channel of a published crate")).into());
+                    return Err(
+                        BadArguments(format!("{typed}: {name} is no channel of a published crate")).into()
+                    );
                 }
                 None => continue,
             }
@@ -261,7 +264,9 @@ fn chosen(known: Vec<(String, String)>, wanted: &[String], others: &[&str]) -> R
                 false => format!("; by loom and shuttle alone, also of {}", others.join(", ")),
             };
             let known = known.join(", ");
-            return Err(BadArguments(format!("unknown channel {name}: expected one of {known}{others}")).into());
+            return Err(
+                BadArguments(format!("unknown channel {name}: expected one of {known}{others}")).into()
+            );
         }
     }
     Ok(known.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)).collect())

@@ -7,7 +7,7 @@ use super::super::colours::Colours;
 use super::super::overview::swatch;
 use super::{finding, steps};
 use crate::analyse::page::Page;
-use crate::analyse::verification::{FailedCase, MatrixCell, Row, CellStatus, Verification, unit};
+use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Verification, unit};
 use crate::numbers;
 
 /// The section.

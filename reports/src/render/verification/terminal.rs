@@ -6,7 +6,7 @@ use harness::record::Verified;
 use harness::verify::Method;
 
 use super::{finding, steps};
-use crate::analyse::verification::{MatrixCell, CellStatus, Verification, unit};
+use crate::analyse::verification::{CellStatus, MatrixCell, Verification, unit};
 use crate::numbers;
 
 /// So many lines of a backtrace are printed; the record has all.
