@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::{process, thread};
 
 use harness::sync::{EXPLORER, Explored, Explorer, Reached, choices, reached};
-use subject::{REPLAY, TOO_LARGE, schedule};
+use sut::{REPLAY, TOO_LARGE, schedule};
 
 use crate::bounds;
 use crate::runner::{Running, say};

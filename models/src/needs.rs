@@ -1,7 +1,7 @@
 //! What a model needs of the channel that it explores.
 
 use harness::channel::{Capability, Capacity, Channel};
-use subject::Subject;
+use sut::Adapter;
 
 /// Why a model at this capacity, which needs what is named, is not of the subject; `None` when it is.
 pub fn lacking(capacity: Capacity, needs: &[Capability]) -> Option<String> {
@@ -11,10 +11,10 @@ pub fn lacking(capacity: Capacity, needs: &[Capability]) -> Option<String> {
         Capacity::Unbounded => Some(Capability::Unbounded),
     };
     if let Some(unsupported) =
-        of_capacity.iter().chain(needs).find_map(|need| Subject::INFO.require(*need).err())
+        of_capacity.iter().chain(needs).find_map(|need| Adapter::INFO.require(*need).err())
     {
         return Some(unsupported.to_string());
     }
-    let real = Subject::effective_capacity(capacity);
+    let real = Adapter::effective_capacity(capacity);
     (real != capacity).then(|| format!("unsupported: capacity {capacity}, which is {real}"))
 }

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use harness::mutants::{Mutant, active};
-use subject::REPLAY;
+use sut::REPLAY;
 
 use self::written::Written;
 

@@ -85,7 +85,7 @@ impl Model {
         let counted = move || {
             // Relaxed: a count that no modelled thread reads.
             executions.fetch_add(1, Ordering::Relaxed);
-            subject::execution(&body);
+            sut::execution(&body);
         };
         if EXPLORES {
             let watch = failure::watch(running.clone());
@@ -180,7 +180,7 @@ impl Running {
 
 /// How the waits with a deadline ended, in the executions of this thread: those of one model, since each has a thread of its own.
 fn timed_waits() -> Option<TimedWaits> {
-    subject::timed_waits().map(|(woken, expired)| TimedWaits { woken, expired })
+    sut::timed_waits().map(|(woken, expired)| TimedWaits { woken, expired })
 }
 
 /// Writes to the error stream itself: the test harness captures what `eprintln!` writes, and loses it when a failure aborts.

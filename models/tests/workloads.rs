@@ -1,4 +1,4 @@
-//! Models of every workload: its own round over the [`Subject`], ledgers and all, with a few messages.
+//! Models of every workload: its own round over the [`Adapter`], ledgers and all, with a few messages.
 //!
 //! A round verifies itself, so it is a model as it is: nothing lost, doubled, reordered, leaked, or told of a disconnect that is
 //! none. Its threads are modelled ones (`harness/src/crew/modelled.rs`). The files beside this one look closer at what coordinates
@@ -19,7 +19,7 @@ use harness::workloads::worker_pool::WorkerPool;
 use models::bounds::{DEFAULT, at_most, sized};
 use models::model;
 use models::needs::lacking;
-use subject::Subject;
+use sut::Adapter;
 
 /// A round of `messages` messages.
 fn round<W: Workload>(name: &'static str, bounds: Bounds, params: String, messages: usize) {
@@ -36,7 +36,7 @@ fn round<W: Workload>(name: &'static str, bounds: Bounds, params: String, messag
     model(name, W::INFO.name, bounds, move || {
         // A few less where the threads share them evenly; a pool that is told to quit does some of them.
         let round =
-            W::round::<Subject>(&params, Size::of(messages as u64)).unwrap_or_else(|error| panic!("{error}"));
+            W::round::<Adapter>(&params, Size::of(messages as u64)).unwrap_or_else(|error| panic!("{error}"));
         assert!(round.messages > 0, "nothing was delivered");
     });
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-pub use harness::channels::mutex_deque::MutexDeque as Subject;
+pub use harness::channels::mutex_deque::MutexDeque as Adapter;
 /// The steps of the execution that this thread explores.
 pub use harness::sync::schedule;
 

@@ -1,4 +1,4 @@
-//! Models of a channel, the [`Subject`]: each message exactly once, in its producer's order, whoever waits, gives up or goes.
+//! Models of a channel, the [`Adapter`]: each message exactly once, in its producer's order, whoever waits, gives up or goes.
 //!
 //! In each model the main thread plays a part, since loom allows five threads and each deadline is one of them.
 
@@ -14,7 +14,7 @@ use harness::sync::{Bounds, thread};
 use models::joined;
 use models::needs::lacking;
 use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
-use subject::Subject;
+use sut::Adapter;
 
 /// Explores a model of the subject at this capacity, which needs what is named of it; else says that it is unsupported.
 fn model(
@@ -26,18 +26,18 @@ fn model(
 ) {
     match lacking(capacity, needs) {
         Some(why) => models::unsupported(name, &why),
-        None => models::model(name, Subject::INFO.name, bounds, body),
+        None => models::model(name, Adapter::INFO.name, bounds, body),
     }
 }
 
 /// Opens the subject. Of its handles nothing is to be had but the contract: their own operations have the same names.
 fn open(capacity: Capacity) -> (impl Sender<Payload>, impl Receiver<Payload>) {
-    Subject::open(capacity).expect("the model says what it needs")
+    Adapter::open(capacity).expect("the model says what it needs")
 }
 
 /// Checks what a failed blocking send gave back.
 fn assert_returned(message: Option<Payload>, id: Id) {
-    if Subject::INFO.require(Capability::MessageReturned).is_ok() {
+    if Adapter::INFO.require(Capability::MessageReturned).is_ok() {
         assert_eq!(message.expect("it is returned").id(), id);
     }
 }

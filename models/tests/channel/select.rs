@@ -9,22 +9,22 @@ use harness::sync::{Bounds, thread};
 use models::bounds::{DEFAULT, at_most, sized};
 use models::joined;
 use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
-use subject::Subject;
+use sut::Adapter;
 
 use super::{model, receive_all, send_all};
 
 const SELECT: &[Capability] = &[Capability::Select];
 const SHARED: &[Capability] = &[Capability::Select, Capability::MultiConsumer];
 
-type Senders = Vec<<Subject as Channel>::Sender<Payload>>;
-type Receivers = Vec<<Subject as Channel>::Receiver<Payload>>;
+type Senders = Vec<<Adapter as Channel>::Sender<Payload>>;
+type Receivers = Vec<<Adapter as Channel>::Receiver<Payload>>;
 
 /// Inputs of a select: two, as few as there can be.
 const INPUTS: usize = 2;
 
 /// Both ends of the inputs. Here the handles have their own type, which a selector asks for.
 fn inputs(capacity: Capacity) -> (Senders, Receivers) {
-    (0..INPUTS).map(|_| Subject::open(capacity).expect("the model says what it needs")).unzip()
+    (0..INPUTS).map(|_| Adapter::open(capacity).expect("the model says what it needs")).unzip()
 }
 
 fn clones(receivers: &Receivers) -> Receivers {
@@ -58,7 +58,7 @@ fn select_one(receivers: &Receivers) -> Result<Id, RecvError> {
 
 /// Of its type nothing is to be known: that of a channel without select has no values, and the compiler would see that nothing here ever runs.
 fn selector(receivers: &Receivers) -> impl Selector<Payload> {
-    Subject::selector(receivers).expect("the channel has a select")
+    Adapter::selector(receivers).expect("the channel has a select")
 }
 
 fn next(selector: &mut impl Selector<Payload>) -> Result<Id, RecvError> {
@@ -153,7 +153,7 @@ fn a_receiver_and_its_clone(name: &'static str, capacity: Capacity) {
     model(name, capacity, SHARED, at_most(3), move || {
         let count = sized(2, 4);
         let payloads = Payloads::new();
-        let (sender, receiver) = Subject::open(capacity).expect("the model says what it needs");
+        let (sender, receiver) = Adapter::open(capacity).expect("the model says what it needs");
         let clone = receiver.try_clone().expect("the channel has several consumers");
         let receivers = vec![receiver, clone];
         let producer = {

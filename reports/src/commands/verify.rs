@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     /// The folder of a crate that is no channel of chanlab, for loom and shuttle alone
     #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
     path: Option<PathBuf>,
-    /// The file that makes a channel of it: its `pub struct Subject` implements harness::channel::Channel
+    /// The file that makes a channel of it: its `pub struct Adapter` implements harness::channel::Channel
     #[arg(long, value_name = "FILE", requires = "path")]
     adapter: Option<PathBuf>,
     /// Only this model, of instrumented crates

@@ -1,6 +1,6 @@
 //! Published channel crates that the registry does not have, and that are looked at all the same, instrumented: nothing is measured of them.
 //!
-//! Each has a file in `models/adapters`, of the channel's name with `_` for `-`, whose `pub struct Subject` implements
+//! Each has a file in `models/adapters`, of the channel's name with `_` for `-`, whose `pub struct Adapter` implements
 //! [`harness::channel::Channel`]. To add one: write that file, and name it in [`LISTED`].
 
 use std::path::{Path, PathBuf};

@@ -150,7 +150,7 @@ fn subject_manifest(of: &Crate, package: &str) -> String {
     };
     format!(
         r#"[package]
-name = "subject"
+name = "sut"
 version.workspace = true
 edition.workspace = true
 rust-version.workspace = true
@@ -169,13 +169,13 @@ fn subject(of: &Crate, method: Method) -> String {
     let name: String =
         channel.chars().take(1).flat_map(char::to_uppercase).chain(channel.chars().skip(1)).collect();
     let named = match of.adapter {
-        Adapter::Registry => format!("pub use harness::channels::{channel}::{name} as Subject;"),
-        Adapter::Listed(_) | Adapter::Given(_) => "mod adapter;\n\npub use adapter::Subject;".to_owned(),
+        Adapter::Registry => format!("pub use harness::channels::{channel}::{name} as Adapter;"),
+        Adapter::Listed(_) | Adapter::Given(_) => "mod adapter;\n\npub use adapter::Adapter;".to_owned(),
         // The harness's own file, in a crate whose `std` has the instrumented channels.
         Adapter::Standard(_) => {
             let std = PACKAGE.replace('-', "_");
             format!(
-                "extern crate {std} as std;\n\nmod adapter;\n\npub use adapter::{name} as Subject;\npub use harness::channel;"
+                "extern crate {std} as std;\n\nmod adapter;\n\npub use adapter::{name} as Adapter;\npub use harness::channel;"
             )
         }
     };
