@@ -39,6 +39,7 @@ pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
+pub mod model_report;
 pub mod mutants;
 mod pace;
 pub mod params;

@@ -24,8 +24,8 @@ impl Model {
         match place {
             Place::HandOff => has("rendezvous") || has("meet"),
             Place::Queue => self.subject == "channel" && !has("rendezvous"),
-            Place::WorkerPool => self.subject == "worker_pool" || has("pool"),
-            Place::TokenBucket => self.subject == "token_bucket" || has("caller"),
+            Place::WorkerPool => self.subject == "coordination" || has("pool"),
+            Place::TokenBucket => self.subject == "coordination" || has("caller"),
             Place::FanIn => has("forwarder") || has("pipeline"),
         }
     }

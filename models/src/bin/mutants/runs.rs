@@ -152,9 +152,9 @@ pub(crate) fn method(builds: &Builds, name: &str, mutant: Option<Mutant>) -> io:
         Some(_) => match outcome {
             Some(Outcome::Failed(finding)) => caught(&finding.scenario, begun),
             Some(Outcome::Unsupported { reason }) => Verdict::Unsupported { reason },
-            Some(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => {
-                Verdict::Passed { looked_at: cases, seconds }
-            }
+            Some(
+                Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. } | Outcome::Cut { cases, .. },
+            ) => Verdict::Passed { looked_at: cases, seconds },
             None => return Err(io::Error::other(format!("{name} answered `{}`", ended.output))),
         },
     })
