@@ -1,5 +1,6 @@
 //! Model reports in words: the one place where a sentence is made of them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{
@@ -100,6 +101,35 @@ pub fn detail(report: &ModelReport) -> String {
 /// What a system under test lacks.
 pub fn unsupported(what: &str, reason: &str) -> String {
     format!("{what} ({reason})")
+}
+
+/// How many of `models` models each limit cut short.
+pub fn cuts(cuts: &BTreeMap<ExplorationLimit, u64>, models: u64) -> String {
+    let cut: u64 = cuts.values().sum();
+    let by = cuts.iter().map(|(limit, count)| {
+        let name = limit_name(*limit);
+        if cuts.len() == 1 { format!("by {name}") } else { format!("{count} by {name}") }
+    });
+    let plural = if models == 1 { "" } else { "s" };
+    format!("{cut} of {models} model{plural} cut short, {}", by.collect::<Vec<_>>().join(", "))
+}
+
+/// How many of these models were explored in every schedule that they have, as a part of a sentence on them; empty when
+/// none was.
+pub fn exhausted<'a>(models: impl IntoIterator<Item = &'a ModelReport>) -> String {
+    let (mut all, mut exhausted) = (0_u64, 0_u64);
+    for model in models {
+        all += 1;
+        exhausted +=
+            u64::from(matches!(model.verdict, ModelVerdict::Passed { coverage: Coverage::Exhausted }));
+    }
+    let which = match exhausted {
+        0 => return String::new(),
+        1 if all == 1 => String::new(),
+        _ if exhausted == all => "all of them ".to_owned(),
+        some => format!("{some} of them "),
+    };
+    format!(", {which}exhausted (every schedule)")
 }
 
 /// Timed waits, where there were any.

@@ -11,8 +11,9 @@ use crate::life::Life;
 pub use crate::tasks::TimedWaits;
 use crate::{explorer, looks, memory, tasks, thread, time};
 
-/// How the failure of a model begins that is larger than what explores it.
-pub const TOO_LARGE: &str = "too large for what explores it";
+/// The payload of the panic in an execution that needs more primitives than the explorer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyPrimitives;
 
 /// So many of the last steps are told.
 const STEPS_TOLD: usize = 400;
@@ -177,11 +178,10 @@ pub fn draw(count: usize) -> usize {
     STEPS.with_borrow(|(_, taken)| taken % count)
 }
 
-/// The last steps of this execution, in their order, each with its thread and its place in the crate.
-pub fn schedule() -> Vec<String> {
+/// The last steps of this execution, in order: the thread, the step, and its place in the crate.
+pub fn schedule() -> Vec<(usize, &'static str, &'static Location<'static>)> {
     STEPS.with_borrow(|(steps, taken)| {
         let first = if *taken > STEPS_TOLD { *taken % STEPS_TOLD } else { 0 };
-        let ordered = steps[first..].iter().chain(&steps[..first]);
-        ordered.map(|(thread, what, place)| format!("ThreadId({thread}) {what} at {place}")).collect()
+        steps[first..].iter().chain(&steps[..first]).copied().collect()
     })
 }

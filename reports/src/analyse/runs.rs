@@ -1,7 +1,7 @@
 //! From the rounds of a run to the cells and rankings of the page.
 
 use harness::protocol::Measured;
-use harness::record::{Model, Run};
+use harness::record::{ModelRecord, Run};
 use harness::registry::Registry;
 use harness::workload::{RankedBy, WorkloadInfo};
 
@@ -76,7 +76,7 @@ pub fn pairs(run: &RunData, group: usize, times: &[Times]) -> Pairs {
 }
 
 /// The workloads of a run, in the order of its plan.
-pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) -> Vec<WorkloadPage> {
+pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[ModelRecord]) -> Vec<WorkloadPage> {
     let mut names: Vec<&str> = run.plan.groups.iter().map(|group| group.workload.as_str()).collect();
     names.dedup();
     let place = |name: &&str| registry.workloads().position(|info| info.name == *name);

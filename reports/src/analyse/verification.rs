@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness::model_report::words;
 use harness::record::{Answer, Verified};
 use harness::registry::Registry;
 use harness::verify::{Method, Outcome};
@@ -63,6 +64,8 @@ pub enum CellStatus {
     NotAvailable,
     /// The time was over first.
     OutOfTime,
+    /// Nothing failed, but some explorations ended at a limit.
+    Cut,
     /// Nothing failed, but some parts are not there.
     ShardsMissing,
     /// There is no record.
@@ -81,6 +84,7 @@ impl CellStatus {
             CellStatus::NotInstrumentable => "not instrumentable",
             CellStatus::NotAvailable => "not available",
             CellStatus::OutOfTime => "ran out of time",
+            CellStatus::Cut => "cut short",
             CellStatus::ShardsMissing => "shards missing",
             CellStatus::NotRun => "not run",
             CellStatus::NotMeant => "",
@@ -298,8 +302,9 @@ fn missing(of: u32, there: &BTreeSet<u32>) -> String {
 /// Of several parts, the one with the greatest weight decides: nothing passed while a part has not.
 fn weight(status: CellStatus) -> u8 {
     match status {
-        CellStatus::Failed => 5,
-        CellStatus::OutOfTime => 4,
+        CellStatus::Failed => 6,
+        CellStatus::OutOfTime => 5,
+        CellStatus::Cut => 4,
         CellStatus::NotAvailable => 3,
         CellStatus::Passed => 2,
         CellStatus::Unsupported => 1,
@@ -337,6 +342,9 @@ fn said(record: &Verified) -> (CellStatus, String) {
             };
             (CellStatus::OutOfTime, detail)
         }
+        Answer::Ran(Outcome::Cut { cuts, models, bounds, .. }) => {
+            (CellStatus::Cut, format!("{}; {bounds}", words::cuts(cuts, *models)))
+        }
         Answer::NotInstrumentable { reason } => (CellStatus::NotInstrumentable, reason.clone()),
         Answer::NotAvailable { reason } => (CellStatus::NotAvailable, reason.clone()),
     }
@@ -345,7 +353,9 @@ fn said(record: &Verified) -> (CellStatus, String) {
 /// What all parts looked at; `None` where none says so.
 fn cases(parts: &[&Verified]) -> Option<u64> {
     let counted = parts.iter().filter_map(|record| match record.answer {
-        Answer::Ran(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => Some(cases),
+        Answer::Ran(
+            Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. } | Outcome::Cut { cases, .. },
+        ) => Some(cases),
         _ => None,
     });
     counted.fold(None, |all: Option<u64>, cases| Some(all.unwrap_or(0).saturating_add(cases)))
@@ -354,6 +364,7 @@ fn cases(parts: &[&Verified]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use harness::machine::Machine;
+    use harness::model_report::ExplorationLimit;
     use harness::verify::{Finding, Shard};
 
     use super::*;
@@ -373,6 +384,7 @@ mod tests {
             answer: Answer::Ran(outcome),
             remains: None,
             replay: None,
+            models: None,
             machine: Machine::current(&Registry::new()),
         }
     }
@@ -431,6 +443,10 @@ mod tests {
         };
         assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.status, CellStatus::OutOfTime);
         assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
+        let cuts = [(ExplorationLimit::Branches, 2)].into();
+        let cut = with(Outcome::Cut { cases: 5, cuts, models: 7, bounds: "b".to_owned() }).0;
+        assert_eq!((cut.status, cut.cases), (CellStatus::Cut, Some(15)));
+        assert_eq!(cut.detail, "all 2 shards; 2 of 7 models cut short, by the limit of branches; b");
         let (cell, earlier) = with(failed());
         assert_eq!((cell.status, &earlier[..]), (CellStatus::Failed, &[false][..]));
         assert_eq!(cell.detail, "all 2 shards; s: lost 1");

@@ -108,7 +108,9 @@ pub(crate) fn begin() {
 fn taken(place: &Cell<usize>) -> usize {
     if place.get() == NONE {
         let next = TAKEN.get();
-        assert!(next < ATOMICS, "{}: more than {} primitives", run::TOO_LARGE, ATOMICS - FIRST_FREE);
+        if next >= ATOMICS {
+            std::panic::panic_any(run::TooManyPrimitives);
+        }
         TAKEN.set(next + 1);
         place.set(next);
     }

@@ -1,8 +1,10 @@
-//! The workspace of an instrumented crate: its copy, this project's harness and models, and a crate `subject` that names the channel.
+//! The workspace of an instrumented crate: its copy, this project's harness and models, and a crate `sut` that names the
+//! channel.
 //!
-//! All else is as in the project: the lock file, the profile, the sources. The one dependency leads to the instrumented copy, and the crate `subject`
-//! of `models/` is another one. Two crates have two workspaces, since two compatible versions cannot be in one program.
-//! Dependencies of the crate that are instrumented as well are in a folder beside it.
+//! Everything else is as in the project: the lock file, the profile, the sources. The dependency on the crate leads to the
+//! instrumented copy, and another crate `sut` takes the place of `models/subject`. Two crates have two workspaces, since
+//! one program cannot hold two compatible versions. Dependencies that are instrumented as well are in a folder next to the
+//! copy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,44 +23,44 @@ use crate::versions::workspace::{
     HARNESS_MANIFEST, LEFT_OUT, LOCK, MANIFEST, copy, project, read, write, write_lock,
 };
 
-/// The adapter of a crate that the registry does not have, in the crate `subject`.
+/// The adapter of a crate that the registry does not have, in the crate `sut`.
 const ADAPTER: &str = "adapter.rs";
 
-/// What the workspace has of the project's members.
+/// The members that the workspace takes from the project.
 const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/stand-ins/*", "models/subject"];
 
-/// Of the models, what is not explored: other programs, what is generated, what was found.
+/// The entries of `models/` that the workspace does not need or has in another form.
 const MODELS_LEFT_OUT: [&str; 8] =
     ["adapters", "instrument", "known", "mutants.json", "planted", "shim", "src", "subject"];
 
-/// Of the models' library, its programs.
+/// The entries of the models' sources that the workspace does not need: programs.
 const SOURCE_LEFT_OUT: [&str; 1] = ["bin"];
 
-/// The instrumented copy, in the workspace.
-pub(super) const COPY: &str = "source";
+/// The folder of the instrumented copy in the workspace.
+pub(crate) const COPY: &str = "source";
 
-/// Those of its dependencies, each in a folder of its name.
-pub(super) const DEPENDENCIES: &str = "dependencies";
+/// The folder of its instrumented dependencies, each in a folder of its name.
+pub(crate) const DEPENDENCIES: &str = "dependencies";
 
-/// A copy that was just made.
+/// The folder of the copy that was made last.
 const FRESH: &str = "instrumented";
 
-/// A workspace that was put down.
+/// A generated workspace.
 #[derive(Debug)]
 pub struct Generated {
     /// Its folder.
     pub folder: PathBuf,
-    /// How often rules of instrumentation applied.
+    /// The number of places where a rule of instrumentation applied.
     pub applied: usize,
-    /// Each of them, one a line.
+    /// The places, one a line.
     pub report: String,
 }
 
-/// Puts the workspace of `of` below `root`: the source that was `fetched`, instrumented for `method`, with everything that explores it.
+/// Generates the workspace of `of` below `root`: the fetched source, instrumented, with the models that explore it by `method`.
 ///
 /// # Errors
 ///
-/// When the source cannot be instrumented, or a file not be read or written.
+/// When the source cannot be instrumented, or a file cannot be read or written.
 pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> Result<Generated> {
     let project = project()?;
     let folder = root.join(format!("{}-{}", of.package, of.source.slug()));
@@ -81,13 +83,13 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     copy(&models, &own, &MODELS_LEFT_OUT)?;
     copy(&models.join("src"), &own.join("src"), &SOURCE_LEFT_OUT)?;
     copy(&models.join("shim"), &own.join("shim"), &[])?;
-    let subject_folder = own.join("subject");
+    let sut_folder = own.join("subject");
     if let Some(adapter) = of.adapter.file() {
         let text = fs::read(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
-        write(&subject_folder.join("src").join(ADAPTER), &text)?;
+        write(&sut_folder.join("src").join(ADAPTER), &text)?;
     }
-    write(&subject_folder.join(MANIFEST), subject_manifest(of, &fetched.own().name).as_bytes())?;
-    write(&subject_folder.join("src/lib.rs"), subject(of, method).as_bytes())?;
+    write(&sut_folder.join(MANIFEST), sut_manifest(of, &fetched.own().name).as_bytes())?;
+    write(&sut_folder.join("src/lib.rs"), sut_source(of, method).as_bytes())?;
 
     let applied = instrumented.iter().map(|instrumented| instrumented.applied.len()).sum();
     let report = instrumented.iter().map(|Instrumented { package, version, applied, .. }| {
@@ -97,13 +99,13 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     Ok(Generated { folder, applied, report: report.collect() })
 }
 
-/// Puts the instrumented copies of what was fetched into the workspace in `folder`: the crate, and its dependencies that are to be so.
+/// Copies the crate and those dependencies that are instrumented as well into the workspace in `folder`, instrumented.
 ///
 /// # Errors
 ///
-/// When one cannot be instrumented, or when two versions of a dependency would have to be.
+/// When one of them cannot be instrumented, or when two versions of a dependency would have to be.
 fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
-    // Instrumented beside the copy that is there, so that cargo finds unchanged what did not change.
+    // Instrumented next to the present copy, so that files that stay the same keep their time stamps and cargo builds nothing again.
     let fresh = folder.join(FRESH);
     let own = fetched.own();
     let folders = Folders { shim: "../models/shim", dependencies: &format!("../{DEPENDENCIES}") };
@@ -116,9 +118,9 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     let mut all = vec![crate_itself];
     while let Some((by, names)) = wanted.pop() {
         for name in names {
-            let package = fetched
-                .dependency(by, &name)
-                .with_context(|| format!("cargo does not tell where {} has {name} from", by.name))?;
+            let package = fetched.dependency(by, &name).with_context(|| {
+                format!("cargo metadata does not resolve {name}, a dependency of {}", by.name)
+            })?;
             match versions.insert(&package.name, &package.version) {
                 Some(version) if version == package.version => continue,
                 Some(version) => {
@@ -140,8 +142,8 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     Ok(all)
 }
 
-/// The manifest of the crate that says what the models are of, which is in `package`.
-fn subject_manifest(of: &Crate, package: &str) -> String {
+/// The manifest of the crate `sut`, over the crate `package`.
+fn sut_manifest(of: &Crate, package: &str) -> String {
     let (harness, own) = match of.adapter.file() {
         Some(_) => {
             ("harness.workspace = true".to_owned(), format!("{package} = {{ path = \"../../{COPY}\" }}\n"))
@@ -163,12 +165,12 @@ chanlab-shim = {{ path = "../shim" }}
     )
 }
 
-/// The crate that says what the models are of.
-fn subject(of: &Crate, method: Method) -> String {
+/// The source of the crate `sut`, which has the items of `models/subject`.
+fn sut_source(of: &Crate, method: Method) -> String {
     let channel = &of.channel;
     let name: String =
         channel.chars().take(1).flat_map(char::to_uppercase).chain(channel.chars().skip(1)).collect();
-    let named = match of.adapter {
+    let adapter = match of.adapter {
         Adapter::Registry => format!("pub use harness::channels::{channel}::{name} as Adapter;"),
         Adapter::Listed(_) | Adapter::Given(_) => "mod adapter;\n\npub use adapter::Adapter;".to_owned(),
         // The harness's own file, in a crate whose `std` has the instrumented channels.
@@ -180,18 +182,29 @@ fn subject(of: &Crate, method: Method) -> String {
         }
     };
     format!(
-        r#"//! The channel that the models explore: an instrumented one.
+        r#"//! The system under test: an instrumented channel.
 
-pub use chanlab_shim::run::{{TOO_LARGE, execution, schedule}};
-{named}
+{adapter}
+pub use chanlab_shim::run::execution;
 
-/// How the waits with a deadline ended so far: by another thread, and by their deadline.
+/// The last steps of the current execution.
+pub fn schedule() -> Vec<harness::sync::Step> {{
+    let steps = chanlab_shim::run::schedule().into_iter();
+    steps.map(|(thread, what, place)| harness::sync::Step {{ thread, what, place }}).collect()
+}}
+
+/// Whether a panic with this payload says that the execution needs more primitives than the explorer has.
+pub fn is_out_of_primitives(payload: &(dyn core::any::Any + Send)) -> bool {{
+    payload.is::<chanlab_shim::run::TooManyPrimitives>()
+}}
+
+/// The number of waits with a deadline that were woken, and that expired.
 pub fn timed_waits() -> Option<(u64, u64)> {{
     let waits = chanlab_shim::run::timed_waits();
     Some((waits.woken, waits.expired))
 }}
 
-/// A command line that runs a model again, but for its name.
+/// The command line that runs a model again, but for the environment before it and the model's name after it.
 pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --model");
 "#,
         of.asked()
