@@ -36,6 +36,7 @@ pub mod ledger;
 pub mod machine;
 pub mod message;
 pub mod meters;
+pub mod model_report;
 mod pacing;
 pub mod params;
 #[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are not placed"))]

@@ -12,6 +12,7 @@ use std::{env, process};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
+use crate::model_report::{ExploredModels, ModelReport};
 use crate::params::{Kind, Params};
 use crate::verify::{Method, Outcome, Shard};
 use crate::workload::WorkloadInfo;
@@ -35,8 +36,8 @@ pub enum Record {
     Cell(CellRecord),
     /// The cost of the harness beside a hand-written loop.
     Overhead(Overhead),
-    /// What became of a model.
-    Model(Model),
+    /// The report on a model.
+    Model(Box<ModelRecord>),
     /// What a method of verification found out.
     Verified(Box<Verified>),
 }
@@ -178,42 +179,13 @@ impl Overhead {
     }
 }
 
-/// What became of a model.
+/// The report on a model, and the machine that explored it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Model {
-    /// When it ended (RFC 3339, UTC).
-    pub at: String,
-    /// Its name.
-    pub model: String,
-    /// The channel or the workload that it explores.
-    pub subject: String,
-    /// What explored it: `loom` or `shuttle`.
-    pub method: String,
-    /// Whether it passed.
-    pub passed: bool,
-    /// Executions explored.
-    pub executions: usize,
-    /// Whether these were all that there are. Not told by records from before it was asked.
-    #[serde(default)]
-    pub exhausted: bool,
-    /// The bounds, in words.
-    pub bounds: String,
-    /// Seconds taken.
-    pub seconds: f64,
-    /// How the waits with a deadline ended, of all executions; `None` where nobody counts them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timed_waits: Option<TimedWaits>,
-    /// Where it was explored.
+pub struct ModelRecord {
+    /// The machine.
     pub machine: Machine,
-}
-
-/// How the waits with a deadline ended that a crate made while it was explored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimedWaits {
-    /// Another thread ended them.
-    pub woken: u64,
-    /// Their deadline passed.
-    pub expired: u64,
+    /// The report.
+    pub report: ModelReport,
 }
 
 /// What a method of verification found out of a channel, or of a workload's coordination.
@@ -248,6 +220,9 @@ pub struct Verified {
     /// Of a failure, the command that shows it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
+    /// The reports of the models, of a method that explores some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<ExploredModels>,
     /// Where.
     pub machine: Machine,
 }

@@ -1,19 +1,21 @@
 //! The synchronisation that chanlab's own code is written on: the real primitives, loom's when built with `--cfg loom`, or
 //! shuttle's when built with `--cfg shuttle`.
 //!
-//! The baseline channel and the coordination of the workloads use nothing else, so that the code that is measured is, line for
-//! line, the code that is model-checked. `real.rs` is what everything is measured with; `modelled.rs` is what loom and shuttle have
-//! in common, `exhaustive.rs` explores with loom and `random.rs` with shuttle.
+//! The baseline channel and the coordination of the workloads use nothing else, so the code that is measured is, line for line,
+//! the code that is explored. `real.rs` has the primitives that everything is measured with; `modelled.rs` has what loom and
+//! shuttle share; `exhaustive.rs` explores with loom and `random.rs` with shuttle.
 //!
 //! Three things differ from a bare re-export:
 //!
-//! - A lock has no poison. No user code runs while the baseline holds a lock, so a poisoned lock would tell nothing.
+//! - A lock has no poison. No user code runs while the baseline holds a lock, so a poisoned lock would say nothing.
 //! - Time is a [`Deadline`]. Neither loom nor shuttle has a clock: a timed wait of theirs never times out. There the deadline of
-//!   a wait is a thread of its own that fires at *any* moment, so that the races between a timeout and a notification are
-//!   explored like all others.
+//!   a wait is a thread that fires at *any* moment, so the races between a timeout and a notification are explored like all
+//!   others.
 //! - [`explore`] runs a model: every schedule within bounds under loom, random ones under shuttle, and a short stress on real
-//!   threads otherwise. [`schedule`] and [`choices`] tell of the execution that failed, and [`reached`] how far it had come.
+//!   threads otherwise. [`schedule`] and [`choices`] describe the execution that failed, and [`reached`] how far the
+//!   exploration has come.
 
+use std::panic::Location;
 use std::time::Duration;
 
 #[cfg(loom)]
@@ -38,7 +40,7 @@ pub use self::random::{EXPLORER, choices, explore, reached};
 pub use self::real::*;
 use crate::shard::Shard;
 
-/// What runs a model.
+/// The explorer of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Explorer {
     /// The system's threads: nothing is explored systematically.
@@ -66,47 +68,58 @@ pub const EXPLORES: bool = !matches!(EXPLORER, Explorer::Threads);
 /// The bounds of a model's exploration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Loom: preemptions explored in one execution at most; `None` explores every schedule.
+    /// Loom: the maximum number of preemptions in one execution; `None` explores every schedule.
     pub preemptions: Option<usize>,
-    /// Loom: scheduling points of one execution at most; an execution that needs more fails the model.
+    /// Loom: the maximum number of scheduling points in one execution; loom panics in an execution that needs more.
     pub branches: usize,
-    /// Shuttle: schedules tried.
+    /// Shuttle: the number of schedules.
     pub schedules: u64,
-    /// Shuttle: changes of priority in a schedule of PCT, and one.
+    /// Shuttle: the depth of a PCT schedule, which is one more than its changes of priority.
     pub depth: usize,
 }
 
-/// What is explored of a model.
+/// What an exploration of a model is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// How far.
+pub struct ExplorationPlan {
+    /// The bounds.
     pub bounds: Bounds,
-    /// Shuttle: decides all schedules.
+    /// Shuttle: the seed of all schedules.
     pub seed: u64,
-    /// Shuttle: which of the schedules.
+    /// Shuttle: the shard of the schedules.
     pub shard: Shard,
-    /// Shuttle: this one schedule, as [`choices`] told it, and no other.
+    /// Shuttle: this one schedule, as [`choices`] returned it, and no other.
     pub replay: Option<String>,
-    /// Loom: for at most so long, first the schedules of few preemptions and then those of more.
+    /// Loom: the time limit, within which the schedules of few preemptions are explored before those of more.
     pub time: Option<Duration>,
 }
 
-/// What of its plan an exploration did.
+/// How much of its plan an exploration has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
     /// All of it.
     Plan,
-    /// Of loom's schedules all of so many preemptions at most, and some others.
+    /// Loom: every schedule of at most this many preemptions, and some others.
     Preemptions(usize),
     /// Some of it.
     Part,
 }
 
-/// How far an exploration went that found nothing.
+/// An exploration that found no failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explored {
     /// Executions.
     pub executions: u64,
-    /// Whether these were all that there are.
+    /// Whether these were all executions that the model has.
     pub exhausted: bool,
+}
+
+/// A step of a modelled thread: a lock, a wait or a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The number of the thread: shuttle's own, or the order of first steps under loom.
+    pub thread: usize,
+    /// The step, as a verb in the third person.
+    pub what: &'static str,
+    /// Its place in the source.
+    pub place: &'static Location<'static>,
 }

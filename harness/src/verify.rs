@@ -9,12 +9,14 @@
 
 pub mod cases;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model_report::ExplorationLimit;
 use crate::shard::seed_of;
 pub use crate::shard::{NoShard, Shard};
 
@@ -142,6 +144,17 @@ pub enum Outcome {
         cases: u64,
         /// Of so many; `None` where there is no fixed number.
         all: Option<u64>,
+    },
+    /// No model failed, and some explorations ended at a limit: not everything was explored.
+    Cut {
+        /// Executions explored, those of all models.
+        cases: u64,
+        /// The number of models that each limit cut short.
+        cuts: BTreeMap<ExplorationLimit, u64>,
+        /// The number of models explored, those included.
+        models: u64,
+        /// How far all of them went, in words.
+        bounds: String,
     },
 }
 

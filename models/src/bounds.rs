@@ -1,28 +1,30 @@
-//! How far a model is explored: its own bounds, and what the environment asks for instead.
+//! The bounds of an exploration: the model's own, and those that the environment sets instead.
 //!
 //! Most mistakes in concurrent code show with two preemptions or fewer (M. Musuvathi and S. Qadeer, "Iterative context
-//! bounding for systematic testing of multithreaded programs", 2007), and each further one multiplies loom's executions by
-//! about ten. Switches at a wait or at the end of a thread are no preemptions and never bounded. Shuttle tries a number of
-//! schedules and says nothing of the others.
+//! bounding for systematic testing of multithreaded programs", 2007), and each further preemption multiplies loom's
+//! executions by about ten. A switch at a wait or at the end of a thread is no preemption and never bounded. Shuttle tries
+//! a number of schedules and says nothing of the others.
 
+use std::collections::BTreeMap;
 use std::env::{self, VarError};
 use std::str::FromStr;
 use std::time::Duration;
 
+use harness::model_report::{Coverage, ExplorationBounds, ExplorationLimit, ModelVerdict};
 use harness::shard::Shard;
-use harness::sync::{Bounds, EXPLORER, Explorer, Plan, Reached};
+use harness::sync::{Bounds, EXPLORER, ExplorationPlan, Explored, Explorer, Reached};
 
-/// The environment variable that replaces loom's preemption bound of every model that has one: a number, or `all` for every
-/// schedule. A model that has none is small enough for every schedule at any time.
+/// The environment variable that replaces loom's preemption bound in every model that has one: a number, or `all` for every
+/// schedule. A model without a bound is small enough for every schedule.
 pub const PREEMPTIONS: &str = "CHANLAB_LOOM_PREEMPTIONS";
 
-/// The environment variable that replaces loom's limit of scheduling points of every model.
+/// The environment variable that replaces loom's limit of scheduling points in every model.
 pub const BRANCHES: &str = "CHANLAB_LOOM_BRANCHES";
 
-/// The environment variable that bounds loom's time for each model, in seconds: it begins with few preemptions and goes on to more.
+/// The environment variable with loom's time limit for each model, in seconds: few preemptions are explored first, then more.
 pub const TIME: &str = "CHANLAB_LOOM_SECONDS";
 
-/// The environment variable that replaces the number of shuttle's schedules of every model.
+/// The environment variable that replaces the number of shuttle's schedules in every model.
 pub const SCHEDULES: &str = "CHANLAB_SHUTTLE_ITERATIONS";
 
 /// The environment variable that replaces the depth of shuttle's PCT schedules.
@@ -31,45 +33,46 @@ pub const DEPTH: &str = "CHANLAB_SHUTTLE_DEPTH";
 /// The environment variable that replaces shuttle's seed.
 pub const SEED: &str = "CHANLAB_SHUTTLE_SEED";
 
-/// The environment variable that replays one of shuttle's schedules, as a failure told it.
+/// The environment variable that replays one of shuttle's schedules, as the report of a failure has it.
 pub const REPLAY: &str = "CHANLAB_SHUTTLE_SCHEDULE";
 
-/// The environment variable that asks for a part: I/N. Shuttle's schedules are split, and loom's models, which are explored whole
-/// or not at all.
+/// The environment variable with the shard, I/N. Shuttle shards the schedules of each model; loom, which explores a model whole
+/// or not at all, shards the models.
 pub const SHARD: &str = "CHANLAB_SHARD";
 
-/// All settings that a failure repeats.
+/// The settings that the replay of a failure repeats.
 const SETTINGS: [&str; 5] = [PREEMPTIONS, BRANCHES, TIME, DEPTH, SEED];
 
-/// Scheduling points of one of loom's executions. The longest model needs some hundred: one that reaches this spins for ever.
-const BRANCH_LIMIT: usize = 2_000;
+/// The maximum number of scheduling points in one of loom's executions. The longest model needs a few hundred, so an execution
+/// that reaches the limit is spinning.
+const MAX_BRANCHES: usize = 2_000;
 
-/// Shuttle's schedules of a model: a second or so.
-const SCHEDULES_OF_A_MODEL: u64 = 10_000;
+/// Shuttle's schedules of a model, which take about a second.
+const SCHEDULES_PER_MODEL: u64 = 10_000;
 
 /// Most mistakes need one or two constraints between threads.
 const PCT_DEPTH: usize = 3;
 
-/// Any number would do; the same one each time, so that a run can be repeated.
+/// Arbitrary, but the same in every run, so that a run can be repeated.
 const DEFAULT_SEED: u64 = 20_241_124;
 
-/// The bounds of a model that says no others: three threads with a few messages each.
+/// The default bounds, for three threads with a few messages each.
 pub const DEFAULT: Bounds = at_most(3);
 
-/// No bound for loom, for two threads.
+/// No bound of preemptions, for two threads.
 pub const EVERY_SCHEDULE: Bounds = Bounds { preemptions: None, ..at_most(0) };
 
-/// With loom all schedules of at most so many preemptions.
+/// With loom, all schedules of at most this many preemptions.
 pub const fn at_most(preemptions: usize) -> Bounds {
     Bounds {
         preemptions: Some(preemptions),
-        branches: BRANCH_LIMIT,
-        schedules: SCHEDULES_OF_A_MODEL,
+        branches: MAX_BRANCHES,
+        schedules: SCHEDULES_PER_MODEL,
         depth: PCT_DEPTH,
     }
 }
 
-/// A number of threads or messages: few for loom, which tries every schedule, and more for shuttle.
+/// A number of threads or messages: `few` for loom, which tries every schedule, and `more` for shuttle.
 pub const fn sized(few: usize, more: usize) -> usize {
     match EXPLORER {
         Explorer::Shuttle => more,
@@ -77,54 +80,62 @@ pub const fn sized(few: usize, more: usize) -> usize {
     }
 }
 
-/// What is explored, in words, and of that what was `reached`.
-pub fn in_words(plan: &Plan, reached: Reached) -> String {
+/// The bounds of a plan, as a report has them.
+pub(crate) fn report(plan: &ExplorationPlan) -> ExplorationBounds {
     let bounds = plan.bounds;
-    if EXPLORER == Explorer::Shuttle {
-        if plan.replay.is_some() {
-            return "one schedule, replayed".to_owned();
-        }
-        let part =
-            if plan.shard == Shard::WHOLE { String::new() } else { format!("part {} of ", plan.shard) };
-        return format!(
-            "{part}{} random and PCT schedules (depth {}), seed {}",
-            bounds.schedules, bounds.depth, plan.seed
-        );
-    }
-    let schedules = match reached {
-        Reached::Plan => all_schedules(bounds.preemptions),
-        Reached::Preemptions(fewer) => format!("{} and some of more", all_schedules(Some(fewer))),
-        Reached::Part => format!("some of {}", all_schedules(bounds.preemptions)),
-    };
-    format!("{schedules}, {} branches at most", bounds.branches)
-}
-
-fn all_schedules(preemptions: Option<usize>) -> String {
-    match preemptions {
-        None => "every schedule".to_owned(),
-        Some(0) => "all schedules without a preemption".to_owned(),
-        Some(1) => "all schedules of at most 1 preemption".to_owned(),
-        Some(preemptions) => format!("all schedules of at most {preemptions} preemptions"),
+    match EXPLORER {
+        Explorer::Shuttle => ExplorationBounds::Shuttle {
+            schedules: bounds.schedules,
+            depth: bounds.depth as u64,
+            seed: plan.seed,
+            shard: plan.shard,
+            replay: plan.replay.is_some(),
+        },
+        Explorer::Loom | Explorer::Threads => ExplorationBounds::Loom {
+            preemptions: bounds.preemptions.map(|preemptions| preemptions as u64),
+            branches: bounds.branches as u64,
+            seconds: plan.time.map(|time| time.as_secs_f64()),
+            shard: plan.shard,
+        },
     }
 }
 
-/// A model's own bounds, or what the environment asks for instead.
+/// The coverage of an exploration that may not be exhaustive.
+pub(crate) fn coverage(reached: Reached) -> Coverage {
+    match reached {
+        Reached::Plan => Coverage::Bounds,
+        Reached::Preemptions(fewer) => Coverage::Preemptions(fewer as u64),
+        Reached::Part => Coverage::Partial,
+    }
+}
+
+/// The verdict on an exploration that found no failure. A time limit that leaves no bound of preemptions completed cuts it
+/// short.
+pub(crate) fn verdict(explored: Explored, reached: Reached) -> ModelVerdict {
+    match coverage(reached) {
+        Coverage::Partial => ModelVerdict::Cut { limit: ExplorationLimit::Time, coverage: Coverage::Partial },
+        _ if explored.exhausted => ModelVerdict::Passed { coverage: Coverage::Exhausted },
+        coverage => ModelVerdict::Passed { coverage },
+    }
+}
+
+/// The plan of a model with these bounds, as far as the environment sets no others.
 ///
 /// # Panics
 ///
-/// When the environment asks for something that is no bound.
-pub(crate) fn asked(own: Bounds) -> Plan {
+/// When a setting in the environment is no bound.
+pub(crate) fn asked(own: Bounds) -> ExplorationPlan {
     replaced(own, variable).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
-/// The environment's settings, as they are typed before a command; empty when there are none.
-pub(crate) fn settings() -> String {
-    SETTINGS.into_iter().filter_map(|name| Some(format!("{name}={} ", variable(name)?))).collect()
+/// The settings in the environment.
+pub(crate) fn settings() -> BTreeMap<String, String> {
+    SETTINGS.into_iter().filter_map(|name| Some((name.to_owned(), variable(name)?))).collect()
 }
 
-/// Whether loom explores the model of this name in this part.
-pub(crate) fn is_in_shard(plan: &Plan, model: &str) -> bool {
-    // FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo): a number of a name that is the same on every machine.
+/// Whether this shard explores the model of this name.
+pub(crate) fn is_in_shard(plan: &ExplorationPlan, model: &str) -> bool {
+    // FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo): a hash that is the same on every machine.
     let hash = model.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     });
@@ -135,12 +146,12 @@ fn variable(name: &str) -> Option<String> {
     match env::var(name) {
         Ok(value) => Some(value),
         Err(VarError::NotPresent) => None,
-        // Refused below, by name.
+        // Refused below, with the variable's name.
         Err(VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
     }
 }
 
-/// A setting that is a number of this type.
+/// A number that a setting may replace.
 fn number<N: FromStr>(
     name: &str,
     own: N,
@@ -156,7 +167,7 @@ fn number<N: FromStr>(
     }
 }
 
-fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<Plan, String> {
+fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<ExplorationPlan, String> {
     let preemptions = match variable(PREEMPTIONS) {
         Some(text) if text == "all" => None,
         given => {
@@ -182,19 +193,19 @@ fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<Pl
         Some(text) => text.parse().map_err(|error| format!("{SHARD}: {error}"))?,
     };
     let bounds = Bounds { preemptions, branches, schedules, depth };
-    Ok(Plan { bounds, seed, shard, replay: variable(REPLAY), time })
+    Ok(ExplorationPlan { bounds, seed, shard, replay: variable(REPLAY), time })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn with(own: Bounds, name: &str, value: &str) -> Result<Plan, String> {
+    fn with(own: Bounds, name: &str, value: &str) -> Result<ExplorationPlan, String> {
         replaced(own, |asked| (asked == name).then(|| value.to_owned()))
     }
 
     #[test]
-    fn the_environment_replaces_what_it_names() {
+    fn the_environment_replaces_the_bounds_that_it_names() {
         let bounds = |own, name, value| with(own, name, value).map(|plan| plan.bounds);
         assert_eq!(replaced(DEFAULT, |_| None).map(|plan| plan.bounds), Ok(DEFAULT));
         assert_eq!(bounds(DEFAULT, PREEMPTIONS, "2"), Ok(at_most(2)));
@@ -209,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bound_is_refused_with_what_would_be_one() {
+    fn a_setting_that_is_no_bound_is_refused() {
         for text in ["many", "-1", "256", ""] {
             let wrong = with(DEFAULT, PREEMPTIONS, text).expect_err(text);
             assert_eq!(
@@ -229,18 +240,14 @@ mod tests {
         assert!(wrong.starts_with("CHANLAB_SHARD: `3/2` is no shard"), "{wrong}");
     }
 
-    #[cfg(not(shuttle))]
     #[test]
-    fn bounds_are_told_in_words() {
-        let words =
-            |bounds| in_words(&replaced(bounds, |_| None).expect("no setting is wrong"), Reached::Plan);
-        assert_eq!(words(EVERY_SCHEDULE), "every schedule, 2000 branches at most");
-        assert_eq!(words(at_most(2)), "all schedules of at most 2 preemptions, 2000 branches at most");
-        let plan = replaced(EVERY_SCHEDULE, |_| None).expect("no setting is wrong");
-        assert_eq!(
-            in_words(&plan, Reached::Preemptions(1)),
-            "all schedules of at most 1 preemption and some of more, 2000 branches at most"
-        );
-        assert_eq!(in_words(&plan, Reached::Part), "some of every schedule, 2000 branches at most");
+    fn only_a_completed_bound_of_preemptions_is_a_pass() {
+        let explored = |exhausted| Explored { executions: 5, exhausted };
+        let passed = |coverage| ModelVerdict::Passed { coverage };
+        assert_eq!(verdict(explored(true), Reached::Plan), passed(Coverage::Exhausted));
+        assert_eq!(verdict(explored(false), Reached::Plan), passed(Coverage::Bounds));
+        assert_eq!(verdict(explored(false), Reached::Preemptions(1)), passed(Coverage::Preemptions(1)));
+        let cut = ModelVerdict::Cut { limit: ExplorationLimit::Time, coverage: Coverage::Partial };
+        assert_eq!(verdict(explored(false), Reached::Part), cut);
     }
 }

@@ -1,33 +1,36 @@
-//! Models of chanlab's own code: every schedule of a small scenario within stated bounds, or random ones of a larger one.
+//! Models: scenarios that are explored in every schedule within stated bounds, or in random schedules of a larger size.
 //!
-//! `tests/` holds the models, one file for each subject; this library runs them ([`model`]), says how far they go
-//! ([`bounds`]) and gives them messages that tell what became of them ([`payload`]).
+//! `tests/` holds the models; each file there ends in a table of them. This library explores them ([`run`], [`Model`]),
+//! bounds them ([`bounds`]) and gives them messages that record what became of them ([`payload`]).
 //!
-//! A model is a closure that runs a few threads through the real code: the baseline channel, the workloads' own rounds and what
-//! coordinates them (the worker pool's [`serve`] and [`Quit`], the token bucket's [`tick`]). The same source is explored in two ways:
+//! A scenario is a closure that runs a few threads through the real code: the system under test ([`sut`]), the workloads'
+//! own rounds, and what coordinates them (the worker pool's [`serve`] and [`Quit`], the token bucket's [`tick`]). The
+//! same source is explored in two ways:
 //!
-//! - With `--cfg loom` (`scripts/loom`), [loom] runs it once for every way in which the threads can interleave and every value
-//!   that an atomic may show.
-//! - With `--cfg shuttle` (`scripts/shuttle`), [shuttle] runs it by random and PCT schedules, of more threads and messages where
-//!   the model says so ([`bounds::sized`]).
+//! - With `--cfg loom` (`scripts/loom`), [loom] runs it in every interleaving of the threads, with every value that an
+//!   atomic may show.
+//! - With `--cfg shuttle` (`scripts/shuttle`), [shuttle] runs it in random and PCT schedules, with more threads and
+//!   messages where the model says so ([`bounds::sized`]).
 //!
-//! Otherwise each model runs some hundred times on real threads, which shows that it compiles and holds on this machine, and no
-//! more.
+//! Other builds run each scenario a few hundred times on real threads. That shows that it compiles and holds on this
+//! machine, and no more.
 //!
-//! # What a pass means, and what it does not
+//! # What a pass means
 //!
-//! No schedule that was run deadlocks, breaks an assertion of the model, or leaks a channel. *Exhausted* is said only of a model of
-//! which loom ran every schedule. With a bound of preemptions nothing is said of schedules with more; of shuttle's, nothing of those
-//! that were not tried. Loom models less than the machine does in three ways: a notification wakes the thread that has waited
-//! longest, never another; a wait does not end without cause, except where a timed wait on the same condition variable ends (those
-//! models exist); and at most five threads take part, a deadline being one of them. Shuttle wakes any waiter and has any number of
-//! threads, but its atomics are sequentially consistent: weak memory is loom's part alone.
+//! No schedule that was run deadlocks, breaks an assertion of the scenario, or leaks a channel. A model is *exhausted*
+//! only when loom ran every schedule it has. A bound of preemptions says nothing of schedules with more preemptions, and
+//! shuttle says nothing of schedules that it did not try. An exploration that ended at a limit is *cut short* and no
+//! pass. Loom models less than the machine does in three ways: a notification wakes the thread that has waited longest,
+//! never another; no wait ends spuriously, except where a timed wait on the same condition variable ends (those models
+//! exist); and at most five threads take part, a deadline being one of them. Shuttle wakes any waiter and has any number
+//! of threads, but its atomics are sequentially consistent: weak memory is loom's part alone.
 //!
 //! # When a model fails
 //!
-//! The failure says in which execution, with which steps, and which command runs it again: by loom, whose exploration is
-//! deterministic, the same model fails in the same execution; by shuttle, the schedule itself is given. `scripts/mutants` plants
-//! mutants in the code and checks that the models catch them.
+//! The report has the execution, its steps, and the command that runs it again: loom is deterministic and fails in the
+//! same execution; of shuttle, the report has the schedule. A model process writes its reports as
+//! [`harness::model_report`] describes. `scripts/mutants` plants mutants in the code and checks that the models find
+//! them.
 //!
 //! [loom]: https://docs.rs/loom
 //! [shuttle]: https://docs.rs/shuttle
@@ -37,8 +40,9 @@
 
 pub mod bounds;
 mod failure;
+mod foreign;
 pub mod needs;
 pub mod payload;
 mod runner;
 
-pub use self::runner::{Model, joined, model, unsupported};
+pub use self::runner::{Model, joined, run};

@@ -1,20 +1,45 @@
-//! What a model needs of the channel that it explores.
+//! What a scenario needs of the system under test.
 
 use harness::channel::{Capability, Capacity, Channel};
-use subject::Subject;
+use harness::model_report::ModelVerdict;
+use sut::Adapter;
 
-/// Why a model at this capacity, which needs what is named, is not of the subject; `None` when it is.
-pub fn lacking(capacity: Capacity, needs: &[Capability]) -> Option<String> {
-    let of_capacity = match capacity {
-        Capacity::Rendezvous => Some(Capability::Rendezvous),
-        Capacity::Bounded(_) => None,
-        Capacity::Unbounded => Some(Capability::Unbounded),
-    };
-    if let Some(unsupported) =
-        of_capacity.iter().chain(needs).find_map(|need| Subject::INFO.require(*need).err())
-    {
-        return Some(unsupported.to_string());
+/// What a scenario needs of the system under test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The capacity that the scenario opens it with; `None` when the scenario opens the baseline instead.
+    pub capacity: Option<Capacity>,
+    /// The capabilities.
+    pub capabilities: Vec<Capability>,
+}
+
+impl Needs {
+    /// Nothing: the scenario opens the baseline.
+    pub const NOTHING: Needs = Needs { capacity: None, capabilities: Vec::new() };
+
+    /// Whether the scenario waits with a deadline.
+    pub fn has_timeouts(&self) -> bool {
+        let timed = |need: &Capability| matches!(need, Capability::SendTimeout | Capability::RecvTimeout);
+        self.capabilities.iter().any(timed)
     }
-    let real = Subject::effective_capacity(capacity);
-    (real != capacity).then(|| format!("unsupported: capacity {capacity}, which is {real}"))
+
+    /// The verdict on a scenario that needs something that the system under test lacks.
+    pub(crate) fn lacking(&self) -> Option<ModelVerdict> {
+        let asked = self.capacity?;
+        let of_capacity = match asked {
+            Capacity::Rendezvous => Some(Capability::Rendezvous),
+            Capacity::Bounded(_) => None,
+            Capacity::Unbounded => Some(Capability::Unbounded),
+        };
+        let mut all = of_capacity.iter().chain(&self.capabilities);
+        if let Some(lack) = all.find_map(|need| Adapter::INFO.require(*need).err()) {
+            let (what, reason) = (lack.capability.to_string(), lack.reason.to_owned());
+            return Some(ModelVerdict::Unsupported { what, reason });
+        }
+        let real = Adapter::effective_capacity(asked);
+        (real != asked).then(|| ModelVerdict::Unsupported {
+            what: format!("capacity {asked}"),
+            reason: format!("the channel makes it {real}"),
+        })
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use subject::REPLAY;
+use sut::REPLAY;
 
 use self::written::Written;
 

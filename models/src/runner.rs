@@ -1,108 +1,154 @@
-//! Runs a model: explores it, says in one line how far that went, and leaves a record for the page.
+//! Explores models: a test program whose tests are the rows of a table, and the report of each.
 
 use std::env;
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use harness::channel::{Capability, Capacity, Channel};
 use harness::machine::Machine;
-use harness::record::{self, MODELS_FILE, Record, Recorder, TimedWaits};
+use harness::model_report::{
+    CUT_EXIT_CODE, Format, ModelEvent, ModelReport, ModelSubject, ModelVerdict, REPORTS_VARIABLE,
+    REQUEST_VARIABLE, TimedWaits, words,
+};
+use harness::record::{self, MODELS_FILE, ModelRecord, Record, Recorder};
 use harness::registry::Registry;
 use harness::sync::thread::JoinHandle;
-use harness::sync::{Bounds, EXPLORER, EXPLORES, Explored, Plan, Reached, explore, reached};
+use harness::sync::{Bounds, EXPLORES, ExplorationPlan, explore, reached};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use sut::Adapter;
 
-use crate::bounds;
-use crate::failure;
+use crate::needs::Needs;
+use crate::{bounds, failure};
 
-/// Held by the model that is being explored. The explorers map and unmaps a stack for each thread of each execution, and the system
-/// serialises that for a process: measured on two processors, two models at once take four times as long as each alone.
+/// Held by the model that is being explored. The explorers map and unmap a stack for each thread of each execution, and
+/// the system serialises that for a process: on two processors, two models at once take four times as long as each alone.
 static EXPLORING: Mutex<()> = Mutex::new(());
 
-/// The environment variable that names the file of the records, in place of that of the target directory.
-const REPORTS: &str = "CHANLAB_MODEL_REPORTS";
 
-/// What is explored, and how far.
-#[derive(Clone, Copy, Debug)]
+
+/// A model: a scenario, and how far it is explored.
+#[derive(Clone)]
 pub struct Model {
-    /// Its name: that of the test it is in, so that the name runs it again.
-    pub name: &'static str,
-    /// The channel or the workload that it explores.
-    pub subject: &'static str,
-    /// How far, unless the environment asks for other bounds.
+    /// Its name, which runs it again.
+    pub name: String,
+    /// The code that it explores.
+    pub subject: ModelSubject,
+    /// What the scenario needs of the system under test.
+    pub needs: Needs,
+    /// The bounds, unless the environment has others.
     pub bounds: Bounds,
+    scenario: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// Explores a model and records what became of it in the models' file of the target directory.
-///
-/// In a build that does not explore, the model runs on real threads and nothing is recorded.
-///
-/// # Panics
-///
-/// When the model fails, or when its record cannot be written.
-pub fn model(
-    name: &'static str,
-    subject: &'static str,
-    bounds: Bounds,
-    body: impl Fn() + Sync + Send + 'static,
-) {
-    let file = env::var_os(REPORTS).map_or_else(|| record::target_dir().join(MODELS_FILE), PathBuf::from);
-    Model { name, subject, bounds }.run(Recorder::new(file), body);
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
-/// Says that a model asks for what the channel does not have, and why: it is neither explored nor recorded.
-pub fn unsupported(name: &str, reason: &str) {
-    say(&format!("{name:<75} {reason}"));
+/// Runs the program of the tests, one for each model, as the command line asks.
+pub fn run(models: Vec<Model>) -> ExitCode {
+    static IS_CUT: AtomicBool = AtomicBool::new(false);
+    let trial = |model: Model| {
+        Trial::ignorable_test(model.name.clone(), move || {
+            // Each model has a thread of its own, since explorers keep their state, and the shim its counts, by thread.
+            let thread = thread::Builder::new().name(model.name.clone()).spawn(move || model.explore())?;
+            match thread.join() {
+                Ok(None | Some(ModelVerdict::Passed { .. })) => Ok(Completion::Completed),
+                Ok(Some(verdict @ ModelVerdict::Cut { .. })) => {
+                    // Relaxed: read after all tests have been joined.
+                    IS_CUT.store(true, Ordering::Relaxed);
+                    Ok(Completion::ignored_with(words::verdict(&verdict)))
+                }
+                Ok(Some(verdict)) => Ok(Completion::ignored_with(words::verdict(&verdict))),
+                Err(_) => Err(Failed::without_message()),
+            }
+        })
+    };
+    let arguments = Arguments::from_args();
+    let conclusion = libtest_mimic::run(&arguments, models.into_iter().map(trial).collect());
+    match IS_CUT.load(Ordering::Relaxed) && !conclusion.has_failed() {
+        true => ExitCode::from(CUT_EXIT_CODE as u8),
+        false => conclusion.exit_code(),
+    }
 }
 
 impl Model {
-    /// As [`model`], with the record elsewhere.
+    /// A model of the channel under test, opened with this capacity.
+    pub fn of_channel(
+        name: String,
+        capacity: Capacity,
+        needs: &[Capability],
+        bounds: Bounds,
+        scenario: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let needs = Needs { capacity: Some(capacity), capabilities: needs.to_vec() };
+        Model { name, subject: ModelSubject::Channel, needs, bounds, scenario: Arc::new(scenario) }
+    }
+
+    /// A model of the coordination of a workload.
+    pub fn of_workload(
+        name: impl Into<String>,
+        workload: &str,
+        needs: Needs,
+        bounds: Bounds,
+        scenario: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let subject = ModelSubject::Workload(workload.to_owned());
+        Model { name: name.into(), subject, needs, bounds, scenario: Arc::new(scenario) }
+    }
+
+    /// Explores the model and reports its verdict; `None` when it belongs to another shard, and in a build that does not
+    /// explore, which runs the scenario on real threads.
     ///
-    /// A panic on the way is the failure of the model, wherever it is caught: a job that is meant to panic does so by
+    /// A panic on the way is the failure of the model, wherever it is caught. A job that is meant to panic does so by
     /// [`std::panic::resume_unwind`], as the workloads' jobs do.
     ///
     /// # Panics
     ///
-    /// When the model fails, or when its record cannot be written.
-    pub fn run(self, recorder: Recorder, body: impl Fn() + Sync + Send + 'static) {
-        self.assert_named_after_its_test();
+    /// When the model fails, when the environment asks for impossible bounds, or when the report cannot be written.
+    pub fn explore(self) -> Option<ModelVerdict> {
         let plan = bounds::asked(self.bounds);
-        if !bounds::is_in_shard(&plan, self.name) {
-            return say(&format!("{:<75} is not in part {}", self.name, plan.shard));
+        let sink = Sink::from_environment();
+        if !bounds::is_in_shard(&plan, &self.name) {
+            say(&format!("{:<75} is not in shard {}", self.name, plan.shard));
+            sink.not_in_shard(&self);
+            return None;
         }
         let _alone = EXPLORES.then(|| EXPLORING.lock().unwrap_or_else(PoisonError::into_inner));
-        let running = Running {
-            model: self,
-            plan: plan.clone(),
-            began: Instant::now(),
-            executions: Arc::default(),
-            recorder,
-        };
+        let lacking = self.needs.lacking();
+        let scenario = Arc::clone(&self.scenario);
+        let running = Running { model: self, plan, began: Instant::now(), executions: Arc::default(), sink };
+        if let Some(verdict) = lacking {
+            if EXPLORES {
+                running.finish(&running.report(verdict.clone()));
+            }
+            return Some(verdict);
+        }
         let executions = Arc::clone(&running.executions);
-        let body: Arc<dyn Fn() + Send + Sync> = Arc::new(body);
         let counted = move || {
             // Relaxed: a count that no modelled thread reads.
             executions.fetch_add(1, Ordering::Relaxed);
-            subject::execution(&body);
+            sut::execution(&scenario);
         };
-        if EXPLORES {
-            let watch = failure::watch(running.clone());
-            let explored = explore(&plan, counted);
-            drop(watch);
-            running.passed(explored, bounds::in_words(&plan, reached()));
-        } else {
-            explore(&plan, counted);
-            println!("{}: not explored, but run on real threads", self.name);
+        if !EXPLORES {
+            explore(&running.plan, counted);
+            println!("{}: not explored, but run on real threads", running.model.name);
+            return None;
         }
-    }
-
-    /// The test harness names the thread of a test after it, unless it runs all tests on one thread.
-    fn assert_named_after_its_test(&self) {
-        if let Some(test) = thread::current().name().filter(|&name| name != "main") {
-            assert_eq!(self.name, test, "a model has the name of its test, which replays it");
-        }
+        running.sink.started(&running.model);
+        let watch = failure::watch(running.clone());
+        let explored = explore(&running.plan, counted);
+        drop(watch);
+        let verdict = bounds::verdict(explored, reached());
+        running.finish(&running.report(verdict.clone()));
+        Some(verdict)
     }
 }
 
@@ -110,77 +156,112 @@ impl Model {
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(crate) model: Model,
-    pub(crate) plan: Plan,
+    plan: ExplorationPlan,
     began: Instant,
     /// Executions begun.
-    executions: Arc<AtomicUsize>,
-    recorder: Recorder,
+    executions: Arc<AtomicU64>,
+    sink: Sink,
 }
 
 impl Running {
-    pub(crate) fn executions(&self) -> usize {
+    pub(crate) fn executions(&self) -> u64 {
         // Relaxed: the thread that counts is the one that explores.
         self.executions.load(Ordering::Relaxed)
     }
 
-    fn elapsed(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    /// Writes and says how far the exploration went, within these bounds in words.
-    pub(crate) fn passed(&self, explored: Explored, bounds: String) {
-        // Past the capture of the tests' output: how far a model went is worth a line also when it passes.
-        say(&self.line(explored, &bounds));
-        self.record(Some(explored), bounds);
-    }
-
-    /// Writes that the model failed.
-    pub(crate) fn failed(&self) {
-        self.record(None, bounds::in_words(&self.plan, Reached::Plan));
-    }
-
-    /// Writes what became of the model; `None`: it failed.
-    fn record(&self, explored: Option<Explored>, bounds: String) {
-        let record = Record::Model(record::Model {
+    /// The report, made on the thread that explores, which counts the timed waits.
+    pub(crate) fn report(&self, verdict: ModelVerdict) -> ModelReport {
+        ModelReport {
+            format: Format,
+            request: self.sink.request(),
             at: record::now(),
-            model: self.model.name.to_owned(),
-            subject: self.model.subject.to_owned(),
-            method: EXPLORER.name().to_owned(),
-            passed: explored.is_some(),
+            model: self.model.name.clone(),
+            subject: self.model.subject.clone(),
+            sut: Adapter::INFO.name.to_owned(),
+            has_timeouts: self.model.needs.has_timeouts(),
+            bounds: bounds::report(&self.plan),
             executions: self.executions(),
-            exhausted: explored.is_some_and(|explored| explored.exhausted),
-            bounds,
-            seconds: self.elapsed().as_secs_f64(),
-            // Counted by the thread that explores, which a failure is not told from.
-            timed_waits: explored.and_then(|_| timed_waits()),
-            machine: Machine::current(&Registry::baseline()),
-        });
-        self.recorder.append(&record).unwrap_or_else(|error| {
-            panic!("failed to write {}: {error}", self.recorder.path().display());
-        });
+            seconds: self.began.elapsed().as_secs_f64(),
+            timed_waits: sut::timed_waits().map(|(woken, expired)| TimedWaits { woken, expired }),
+            verdict,
+        }
     }
 
-    /// How far the exploration went, in one line.
-    fn line(&self, explored: Explored, bounds: &str) -> String {
-        let timed = timed_waits().filter(|waits| *waits != TimedWaits::default());
-        let timed = timed
-            .map(|TimedWaits { woken, expired }| format!("; timed waits: {woken} woken, {expired} expired"));
-        format!(
-            "{:<17} {:<75} {:>9} executions {:>6.1} s  {}{}{}",
-            self.model.subject,
-            self.model.name,
-            self.executions(),
-            self.elapsed().as_secs_f64(),
-            bounds,
-            if explored.exhausted { ": exhausted" } else { "" },
-            timed.unwrap_or_default(),
-        )
+    /// Prints the report and hands it over.
+    pub(crate) fn finish(&self, report: &ModelReport) {
+        // Past any capture of the tests' output: the coverage of a model that passed is worth a line.
+        say(&match report.failure() {
+            Some(failure) => words::failure(report, failure),
+            None => words::line(report),
+        });
+        self.sink.ended(report);
     }
 }
 
-/// How the waits with a deadline ended, in the executions of this thread: those of one model, since each has a thread of its own.
-fn timed_waits() -> Option<TimedWaits> {
-    subject::timed_waits().map(|(woken, expired)| TimedWaits { woken, expired })
+/// Where reports go.
+#[derive(Clone, Debug)]
+enum Sink {
+    /// To the parent that asked, as events.
+    Events { path: PathBuf, request: String },
+    /// To the record that the page reads.
+    Record(Recorder),
+}
+
+impl Sink {
+    fn from_environment() -> Self {
+        match env::var_os(REPORTS_VARIABLE) {
+            Some(path) => {
+                let request = env::var(REQUEST_VARIABLE);
+                let request = request
+                    .unwrap_or_else(|error| panic!("{REPORTS_VARIABLE} needs {REQUEST_VARIABLE}: {error}"));
+                Sink::Events { path: path.into(), request }
+            }
+            None => {
+                let file = if cfg!(feature = "mutants") { MUTANTS_FILE } else { MODELS_FILE };
+                Sink::Record(Recorder::new(record::target_dir().join(file)))
+            }
+        }
+    }
+
+    fn request(&self) -> Option<String> {
+        match self {
+            Sink::Events { request, .. } => Some(request.clone()),
+            Sink::Record(_) => None,
+        }
+    }
+
+    fn started(&self, model: &Model) {
+        if let Sink::Events { request, .. } = self {
+            let (model, subject) = (model.name.clone(), model.subject.clone());
+            self.event(&ModelEvent::Started { format: Format, request: request.clone(), model, subject });
+        }
+    }
+
+    fn not_in_shard(&self, model: &Model) {
+        if let Sink::Events { request, .. } = self {
+            let (request, model) = (request.clone(), model.name.clone());
+            self.event(&ModelEvent::NotInShard { format: Format, request, model });
+        }
+    }
+
+    fn ended(&self, report: &ModelReport) {
+        match self {
+            Sink::Events { .. } => self.event(&ModelEvent::Ended(Box::new(report.clone()))),
+            Sink::Record(recorder) => {
+                let machine = Machine::current(&Registry::baseline());
+                let record = Record::Model(Box::new(ModelRecord { machine, report: report.clone() }));
+                recorder.append(&record).unwrap_or_else(|error| {
+                    panic!("cannot write {}: {error}", recorder.path().display());
+                });
+            }
+        }
+    }
+
+    fn event(&self, event: &ModelEvent) {
+        if let Sink::Events { path, .. } = self {
+            event.append(path).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+        }
+    }
 }
 
 /// Writes to the error stream itself: the test harness captures what `eprintln!` writes, and loses it when a failure aborts.
@@ -189,7 +270,7 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// The result of a thread of a model.
+/// The result of a thread of a scenario.
 ///
 /// # Panics
 ///

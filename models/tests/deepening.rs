@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use harness::shard::Shard;
-use harness::sync::{Arc, AtomicUsize, Ordering, Plan, Reached, explore, reached, thread};
+use harness::sync::{Arc, AtomicUsize, ExplorationPlan, Ordering, Reached, explore, reached, thread};
 use models::bounds::{EVERY_SCHEDULE, at_most};
 use models::joined;
 
@@ -31,8 +31,8 @@ fn adding(threads: usize, times: usize) -> impl Fn() + Sync + Send + 'static {
     }
 }
 
-fn plan(time: Option<Duration>) -> Plan {
-    Plan { bounds: EVERY_SCHEDULE, seed: 0, shard: Shard::WHOLE, replay: None, time }
+fn plan(time: Option<Duration>) -> ExplorationPlan {
+    ExplorationPlan { bounds: EVERY_SCHEDULE, seed: 0, shard: Shard::WHOLE, replay: None, time }
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn time_that_is_enough_changes_nothing_but_the_order() {
         deeper.executions > whole.executions,
         "those of few preemptions are explored before: {deeper:?} {whole:?}"
     );
-    let bounded = explore(&Plan { bounds: at_most(2), ..plan(Some(Duration::MAX)) }, adding(2, 2));
+    let bounded = explore(&ExplorationPlan { bounds: at_most(2), ..plan(Some(Duration::MAX)) }, adding(2, 2));
     assert!(!bounded.exhausted && reached() == Reached::Plan);
 }
 

@@ -1,66 +1,75 @@
-//! What a failing model says: each of these must fail, be told and recorded as a failure, and fail again when it is replayed.
+//! Failing models: each of these must fail, report its failure, and fail again when it is replayed.
 //!
-//! A model that fails may take its process with it, so each runs in a process of its own: this program again, with the
-//! name of one test. Only a build that explores can promise to find them; in others these tests end at once. `scripts/mutants` shows
-//! that the models find likely mistakes in the code itself.
+//! A model that fails may take its process along, so each runs in a process of its own: this program again, with the
+//! name of one test. Only a build that explores can promise a failure; in others these tests end at once. `scripts/mutants`
+//! shows that the models find likely mistakes in the code itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use harness::record::Recorder;
+use harness::model_report::{ModelEvent, ModelFailure, ModelReport, REPORTS_VARIABLE, REQUEST_VARIABLE};
 use harness::sync::{
     Arc, AtomicUsize, Condvar, EXPLORER, EXPLORES, Explorer, Mutex, Ordering, lock, thread, wait,
 };
+use models::needs::Needs;
 use models::{Model, bounds, joined};
 
-/// Set in the process that runs the model.
-const ALONE: &str = "CHANLAB_PLANTED";
-
-/// This program with one test, in a process of its own.
-fn alone(name: &str, schedule: Option<&str>) -> Output {
+/// Runs this program with one test, in a process of its own that appends its reports to the file.
+fn alone(name: &str, reports: &Path, request: &str, schedule: Option<&str>) -> (Output, ModelReport) {
     let mut command = Command::new(env::current_exe().expect("this program has a path"));
-    command.args([name, "--exact", "--nocapture"]).env(ALONE, "1");
+    command.args([name, "--exact", "--nocapture"]);
+    command.env(REPORTS_VARIABLE, reports).env(REQUEST_VARIABLE, request);
     for setting in [bounds::PREEMPTIONS, bounds::BRANCHES, bounds::SCHEDULES, bounds::SEED, bounds::SHARD] {
         command.env_remove(setting);
     }
     command.envs(schedule.map(|schedule| (bounds::REPLAY, schedule)));
-    command.output().expect("this program runs")
+    let output = command.output().expect("this program runs");
+    let events = ModelEvent::read(reports, request).expect("the events can be read");
+    let [ModelEvent::Started { model, .. }, ModelEvent::Ended(report)] = &events[..] else {
+        panic!("expected a start and an end: {events:#?}")
+    };
+    assert_eq!((model.as_str(), report.model.as_str()), (name, name));
+    (output, (**report).clone())
 }
 
-/// Checks that the model fails with a message that contains `says`.
-fn fails(name: &'static str, says: &str, body: impl Fn() + Sync + Send + 'static) {
+/// The failure in a report of a process that failed with a message that contains `message`.
+fn failure(output: &Output, report: ModelReport, message: &str) -> ModelFailure {
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it passed:\n{printed}");
+    assert!(printed.contains(message), "it failed, but not with `{message}`:\n{printed}");
+    let failure = report.failure().unwrap_or_else(|| panic!("reported as {report:#?}"));
+    assert!(failure.message.contains(message), "{failure:#?}");
+    assert!(printed.contains(&failure.replay.command), "{printed}");
+    failure.clone()
+}
+
+/// Checks that the model fails with a message that contains `message`.
+fn fails(name: &'static str, message: &str, body: impl Fn() + Sync + Send + 'static) {
     if !EXPLORES {
         println!("{name}: not tried, since nothing is explored in this build");
         return;
     }
-    let record = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("failures-{name}.jsonl"));
-    if env::var_os(ALONE).is_some() {
-        let model = Model { name, subject: "planted", bounds: bounds::DEFAULT };
-        model.run(Recorder::new(record), body);
+    if env::var_os(REPORTS_VARIABLE).is_some() {
+        Model::of_workload(name, "planted", Needs::NOTHING, bounds::DEFAULT, body).explore();
         return;
     }
-    let _ = fs::remove_file(&record);
-    let output = alone(name, None);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "it passed:\n{said}");
-    assert!(said.contains(says), "it failed, but not with `{says}`:\n{said}");
-    let recorded = fs::read_to_string(record).expect("the failure is recorded");
-    assert!(recorded.contains(r#""passed":false"#), "recorded as {recorded}");
-    assert!(recorded.contains(r#""exhausted":false"#), "recorded as {recorded}");
+    let reports: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("failures-{name}.jsonl"));
+    let _ = fs::remove_file(&reports);
+    let (output, report) = alone(name, &reports, "first", None);
+    let first = failure(&output, report, message);
     if EXPLORER == Explorer::Loom {
-        let replay = format!("LOOM_LOCATION=1 scripts/loom {name} -- --exact");
-        assert!(said.contains(&replay), "nothing says how to replay it:\n{said}");
+        assert_eq!(first.replay.command, format!("scripts/loom {name} -- --exact"));
+        assert_eq!(first.replay.environment.get("LOOM_LOCATION").map(String::as_str), Some("1"));
         return;
     }
-    let (_, replay) = said.split_once("CHANLAB_SHUTTLE_SCHEDULE=").expect("it says how to replay it");
-    let (schedule, rest) = replay.split_once(' ').expect("a command follows the schedule");
-    assert!(rest.starts_with(&format!("scripts/shuttle {name} -- --exact")), "{rest}");
-    let again = alone(name, Some(schedule));
-    let said = String::from_utf8_lossy(&again.stderr);
-    assert!(!again.status.success(), "the replay passed:\n{said}");
-    assert!(said.contains(says), "the replay failed, but not with `{says}`:\n{said}");
-    assert!(said.contains("failed in execution 1 (one schedule, replayed)"), "{said}");
+    assert_eq!(first.replay.command, format!("scripts/shuttle {name} -- --exact"));
+    let schedule = first.replay.choices.expect("shuttle's choices are recorded");
+    let (output, report) = alone(name, &reports, "again", Some(&schedule));
+    let again = failure(&output, report, message);
+    assert_eq!(again.execution, 1, "one schedule is replayed");
+    assert_eq!(again.replay.choices, Some(schedule));
+    assert_eq!(again.steps, first.steps);
 }
 
 #[test]
@@ -70,13 +79,13 @@ fn a_deadlock() {
         let waiting = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                let said = lock(&shared.0);
-                if !*said {
-                    drop(wait(&shared.1, said));
+                let ready = lock(&shared.0);
+                if !*ready {
+                    drop(wait(&shared.1, ready));
                 }
             })
         };
-        // The mistake: the notification is sent before there is something to see.
+        // The mistake: the notification is sent before the flag is set.
         shared.1.notify_all();
         *lock(&shared.0) = true;
         joined(waiting);
@@ -89,7 +98,7 @@ fn an_assertion() {
         let count = Arc::new(AtomicUsize::new(0));
         let increments = [0, 1].map(|_| {
             let count = Arc::clone(&count);
-            // The mistake: two steps where one belongs.
+            // The mistake: a load and a store instead of one increment.
             thread::spawn(move || count.store(count.load(Ordering::SeqCst) + 1, Ordering::SeqCst))
         });
         increments.into_iter().for_each(joined);
@@ -97,7 +106,7 @@ fn an_assertion() {
     });
 }
 
-/// As a job's own panic is.
+/// Such as the panic of a job.
 #[test]
 fn a_panic_without_a_word() {
     fails("a_panic_without_a_word", "a thread panicked", || {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use harness::shard::Shard;
-use harness::sync::{Arc, AtomicUsize, Ordering, Plan, explore, thread};
+use harness::sync::{Arc, AtomicUsize, ExplorationPlan, Ordering, explore, thread};
 use models::bounds::DEFAULT;
 use models::joined;
 
@@ -17,7 +17,7 @@ const SPINS: usize = 40;
 
 /// What a thread sees of a flag when it has spun as it does in `spins`, in every schedule of a plan; another thread raises it.
 fn seen(spins: impl Fn(&AtomicUsize) + Sync + Send + 'static) -> BTreeSet<usize> {
-    let plan = Plan { bounds: DEFAULT, seed: 0, shard: Shard::WHOLE, replay: None, time: None };
+    let plan = ExplorationPlan { bounds: DEFAULT, seed: 0, shard: Shard::WHOLE, replay: None, time: None };
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let sees = Arc::clone(&seen);
     explore(&plan, move || {

@@ -1,8 +1,10 @@
-//! Models of every workload: its own round over the [`Subject`], ledgers and all, with a few messages.
+//! Models of every workload: its own round over the [`Adapter`], ledgers included, with a few messages.
 //!
-//! A round verifies itself, so it is a model as it is: nothing lost, doubled, reordered, leaked, or told of a disconnect that is
-//! none. Its threads are modelled ones (`harness/src/thread_group/modelled.rs`). The files beside this one look closer at what coordinates
-//! `worker_pool` and `token_bucket`.
+//! A round verifies itself, so it is a scenario as it stands: no message lost, doubled, reordered or leaked, and no
+//! disconnect reported that is none. Its threads are modelled ones (`harness/src/thread_group/modelled.rs`). The models of
+//! `coordination` look closer at what coordinates `worker_pool` and `token_bucket`.
+
+use std::process::ExitCode;
 
 use harness::channel::{Capability, Capacity};
 use harness::params::Params;
@@ -16,44 +18,41 @@ use harness::workloads::pipeline::Pipeline;
 use harness::workloads::producer_consumer::ProducerConsumer;
 use harness::workloads::token_bucket::TokenBucket;
 use harness::workloads::worker_pool::WorkerPool;
+use models::Model;
 use models::bounds::{DEFAULT, at_most, sized};
-use models::model;
-use models::needs::lacking;
-use subject::Subject;
+use models::needs::Needs;
+use sut::Adapter;
 
-/// A round of `messages` messages.
-fn round<W: Workload>(name: &'static str, bounds: Bounds, params: String, messages: usize) {
-    let params = Params::parse(W::INFO.params, &params).expect("the params are the workload's");
+/// The model of a round of `messages` messages.
+fn round<W: Workload>(name: &str, bounds: Bounds, params: &str, messages: usize) -> Model {
+    let params = Params::parse(W::INFO.params, params).expect("the params are the workload's");
     let capacity = params.capacity().unwrap_or(Capacity::Unbounded);
-    // Most of them share a channel's receivers among several threads.
-    let mut needs = vec![Capability::MultiConsumer];
+    // Most workloads share a channel's receivers among several threads.
+    let mut capabilities = vec![Capability::MultiConsumer];
     if W::INFO.params.iter().any(|spec| spec.name == "variant") && params.choice("variant") == "select" {
-        needs.push(Capability::Select);
+        capabilities.push(Capability::Select);
     }
-    if let Some(why) = lacking(capacity, &needs) {
-        return models::unsupported(name, &why);
-    }
-    model(name, W::INFO.name, bounds, move || {
-        // A few less where the threads share them evenly; a pool that is told to quit does some of them.
-        let round = W::round::<Subject>(&params, Size::with_messages(messages as u64))
-            .unwrap_or_else(|error| panic!("{error}"));
+    let needs = Needs { capacity: Some(capacity), capabilities };
+    Model::of_workload(name, W::INFO.name, needs, bounds, move || {
+        // Fewer messages are delivered where the threads share them evenly, or where a pool quits.
+        let round =
+            W::round::<Adapter>(&params, Size::with_messages(messages as u64)).unwrap_or_else(|error| panic!("{error}"));
         assert!(round.messages > 0, "nothing was delivered");
-    });
+    })
 }
 
-/// One line for each model: its name, its workload, its bounds, the messages, and the params, of which those in braces are few for
-/// loom and more for shuttle. All that the test below asks of a workload is that it is here.
+/// The table: a row has a name, a workload, bounds, the numbers of messages for loom and for shuttle, and the params; braces in these
+/// stand for a number of threads, again for loom and for shuttle.
 macro_rules! rounds {
     ($($name:ident: $workload:ty, $bounds:expr, ($few:literal, $more:literal), $params:literal $(, ($few_threads:literal, $more_threads:literal))?;)*) => {
-        $(
-            #[test]
-            fn $name() {
+        fn table() -> Vec<Model> {
+            vec![$({
                 let params = format!($params $(, sized($few_threads, $more_threads))?);
-                round::<$workload>(stringify!($name), $bounds, params, sized($few, $more));
-            }
-        )*
+                round::<$workload>(stringify!($name), $bounds, &params, sized($few, $more))
+            }),*]
+        }
 
-        /// The workloads that have a model here.
+        /// The workloads that have a model.
         const MODELLED: &[&str] = &[$(<$workload>::INFO.name),*];
     };
 }
@@ -80,13 +79,13 @@ rounds! {
     an_open_loop: OpenLoop, at_most(2), (3, 12), "rate=100000000,capacity=1,producers=2,consumers={}", (1, 3);
 }
 
-#[test]
-fn every_registered_workload_has_a_model() {
+fn main() -> ExitCode {
     for workload in Registry::baseline().workloads() {
         assert!(
             MODELLED.contains(&workload.name),
-            "{} has no model: add one to models/tests/workloads.rs",
+            "{} has no model: add a row to models/tests/workloads.rs",
             workload.name
         );
     }
+    models::run(table())
 }

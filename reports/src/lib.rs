@@ -6,23 +6,23 @@
 //! every method of verification look at every channel, and records what each found out.
 
 pub mod analyse;
-#[cfg(test)]
-mod any;
 pub mod collect;
 pub mod numbers;
 pub mod render;
 pub mod run;
+#[cfg(test)]
+mod strategies;
 pub mod verify;
 pub mod versions;
 
 /// The command line asks for what does not exist or makes no sense: exit code 2.
 #[derive(Debug)]
-pub struct Usage(pub String);
+pub struct BadArguments(pub String);
 
-impl std::fmt::Display for Usage {
+impl std::fmt::Display for BadArguments {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Usage {}
+impl std::error::Error for BadArguments {}

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use harness::meters::allocations::CountingAllocator;
 use harness::registry::UsageError;
-use reports::Usage;
+use reports::BadArguments;
 
 use crate::commands::{
     Command, ab, article, choose, compare, honesty, list, report, round, run, runner, verify,
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&format!("{error:#}"));
-            let usage = error.is::<UsageError>() || error.is::<Usage>();
+            let usage = error.is::<UsageError>() || error.is::<BadArguments>();
             ExitCode::from(if usage { USAGE } else { FAILED })
         }
     }

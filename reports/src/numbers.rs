@@ -118,7 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
 
     #[test]
     fn measured_numbers_keep_three_digits() {
@@ -180,7 +180,7 @@ mod tests {
         #[test]
         fn any_number_and_any_moment_have_a_form(
             number in ANY,
-            moment in prop_oneof![any::text(), any::text().prop_map(|time| format!("2026-11-24T{time}"))],
+            moment in prop_oneof![strategies::text(), strategies::text().prop_map(|time| format!("2026-11-24T{time}"))],
         ) {
             for text in [measured(number), figure(number)] {
                 prop_assert!(!text.is_empty() && !text.contains("NaN") && !text.contains("inf"), "{}", text);

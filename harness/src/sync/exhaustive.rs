@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::modelled::begin;
-use super::{Explored, Explorer, Plan, Reached};
+use super::{ExplorationPlan, Explored, Explorer, Reached};
 
-/// What runs a model in this build.
+/// The explorer of this build.
 pub const EXPLORER: Explorer = Explorer::Loom;
 
-/// The bounds of preemptions of an exploration whose time is bounded, one after another; then the plan's own. Each costs about ten times
-/// what the one before does.
+/// The bounds of preemptions, one after another, of an exploration with a time limit; the plan's own comes last. Each costs about
+/// ten times as much as the one before.
 const DEEPER: [usize; 4] = [1, 2, 3, 4];
 
 thread_local! {
@@ -21,12 +21,13 @@ thread_local! {
 
 /// Explores every execution of `model` within the plan's bounds.
 ///
-/// All there are were explored when no bound of preemptions left any out: an execution that reaches the other bound, of scheduling
-/// points, fails the model.
+/// The exploration is exhaustive when no bound of preemptions left an execution out. The other bound, of scheduling points, leaves
+/// none out: loom panics in an execution that reaches it.
 ///
-/// With a bound of time it goes from few preemptions to more (M. Musuvathi and S. Qadeer, "Iterative context bounding for systematic testing of
-/// multithreaded programs", 2007), so that what it has done when the time is over can be told: [`reached`].
-pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explored {
+/// With a time limit the exploration goes from few preemptions to more (M. Musuvathi and S. Qadeer, "Iterative context bounding for
+/// systematic testing of multithreaded programs", 2007), so that [`reached`] can name the bound that it has completed when the time
+/// is over.
+pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     let (began, own) = (Instant::now(), plan.bounds.preemptions);
     let executions = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&executions);
@@ -44,10 +45,10 @@ pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explore
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = preemptions;
         builder.max_branches = plan.bounds.branches;
-        // The environment sets these as well, and loom then ends early without a word: it would not be what was asked.
+        // Loom reads these from the environment as well, and then ends early and in silence.
         builder.max_permutations = None;
         builder.max_duration = left;
-        // After each execution it is looked at the clock.
+        // Loom checks its time limit after every execution.
         builder.checkpoint_interval = 1;
         let model = Arc::clone(&model);
         builder.check(move || model());
@@ -60,12 +61,12 @@ pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explore
     Explored { executions: executions.load(Ordering::Relaxed), exhausted }
 }
 
-/// What of its plan the exploration of this thread has done.
+/// How much of its plan the exploration on this thread has done.
 pub fn reached() -> Reached {
     REACHED.get()
 }
 
-/// The choices of the execution that this thread explores: loom needs none, since it makes the same ones each time.
+/// The choices of the current execution: none, since loom repeats its choices by itself.
 pub fn choices() -> Option<String> {
     None
 }

@@ -1,6 +1,6 @@
-//! What loom and shuttle have in common: locks, waits and deadlines that leave a trace.
+//! Locks, waits and deadlines that leave a trace, for loom and shuttle alike.
 //!
-//! Both run all threads of a model on the thread that explores it, so the trace is a thread-local of that one.
+//! Both run all threads of a model on the thread that explores it, so the trace is a thread-local of that thread.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -25,8 +25,10 @@ pub use ::shuttle::thread;
 #[cfg(shuttle)]
 pub use std::sync::Arc;
 
-/// A lock that a deadline's thread can hold on to. That sharing is no part of the code that is modelled, so no order of its ends
-/// is explored: only what is modelled costs executions.
+use super::Step;
+
+/// A lock that the thread of a deadline can share. The sharing is not part of the modelled code, so its `Arc` is std's and costs no
+/// executions.
 #[derive(Debug)]
 pub struct Mutex<T>(UnmodelledArc<modelled::Mutex<T>>);
 
@@ -37,7 +39,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A held lock, which remembers which.
+/// A held lock, and the mutex that it belongs to.
 #[derive(Debug)]
 pub struct Guard<'a, T> {
     held: modelled::MutexGuard<'a, T>,
@@ -57,12 +59,12 @@ impl<T> std::ops::DerefMut for Guard<'_, T> {
     }
 }
 
-/// A condition variable that a deadline's thread can hold on to, as it can to a [`Mutex`].
+/// A condition variable that the thread of a deadline can share, as it can a [`Mutex`].
 #[derive(Clone, Debug)]
 pub struct Condvar(UnmodelledArc<modelled::Condvar>);
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// A condition variable without waiters.
     #[expect(
         clippy::new_without_default,
         reason = "std's has the same constructor, and that is what callers use"
@@ -125,8 +127,8 @@ impl Deadline {
 
     /// As [`wait`], but not past the deadline.
     ///
-    /// The first wait starts the thread that fires the deadline. It takes the lock of the wait to do so: it cannot
-    /// slip between the waiter's look at [`Deadline::passed`] and its wait, so its notification is never lost.
+    /// The first wait starts the thread that fires the deadline. That thread takes the lock of the wait, so it cannot fire between
+    /// the waiter's check of [`Deadline::passed`] and its wait: the notification is never lost.
     #[track_caller]
     pub fn wait<'a, T: Send + 'static>(&self, condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
         if !self.started.replace(true) {
@@ -146,29 +148,46 @@ impl Deadline {
     }
 }
 
-/// What a modelled thread did, and where.
-type Step = (thread::ThreadId, &'static str, &'static Location<'static>);
-
 thread_local! {
-    /// The current execution.
+    /// The steps of the current execution.
     static SCHEDULE: RefCell<Vec<Step>> = const { RefCell::new(Vec::new()) };
+    /// The threads of the current execution, in the order of their first steps: loom's have no public number.
+    #[cfg(loom)]
+    static THREADS: RefCell<Vec<thread::ThreadId>> = const { RefCell::new(Vec::new()) };
 }
 
 #[track_caller]
 fn step(what: &'static str) {
-    let step = (thread::current().id(), what, Location::caller());
+    let step = Step { thread: number(), what, place: Location::caller() };
     SCHEDULE.with_borrow_mut(|schedule| schedule.push(step));
 }
 
-/// Forgets the steps of the execution before.
-pub(super) fn begin() {
-    SCHEDULE.with_borrow_mut(Vec::clear);
+/// The number of the running thread.
+#[cfg(loom)]
+fn number() -> usize {
+    let me = thread::current().id();
+    THREADS.with_borrow_mut(|threads| {
+        threads.iter().position(|known| *known == me).unwrap_or_else(|| {
+            threads.push(me);
+            threads.len() - 1
+        })
+    })
 }
 
-/// The steps of the execution that this thread explores, in their order: locks, waits and notifications. Atomics are
-/// re-exported bare and leave no step.
-pub fn schedule() -> Vec<String> {
-    SCHEDULE.with_borrow(|schedule| {
-        schedule.iter().map(|(thread, what, place)| format!("{thread:?} {what} at {place}")).collect()
-    })
+/// The number of the running thread.
+#[cfg(shuttle)]
+fn number() -> usize {
+    ::shuttle::current::me().into()
+}
+
+/// Forgets the steps of the previous execution.
+pub(super) fn begin() {
+    SCHEDULE.with_borrow_mut(Vec::clear);
+    #[cfg(loom)]
+    THREADS.with_borrow_mut(Vec::clear);
+}
+
+/// The steps of the current execution, in order: locks, waits and notifications. Atomics are re-exported bare and leave no step.
+pub fn schedule() -> Vec<Step> {
+    SCHEDULE.with_borrow(Vec::clone)
 }

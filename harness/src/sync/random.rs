@@ -1,10 +1,10 @@
-//! Exploration with shuttle: random schedules, each of which can be run again.
+//! Exploration with shuttle: random schedules, each of which can be replayed.
 //!
-//! Schedules come in blocks, by turns of two kinds: uniformly random choices, and PCT (S. Burckhardt et al., "A randomized
-//! scheduler with probabilistic guarantees of finding bugs", 2010), which finds a bug of a given depth with a probability that is
-//! known. PCT's blocks are by turns such that heed a yield and such that long do not ([`Insists`]). A block is made of the plan's
-//! seed and its number alone, so the blocks can be split among machines. Each choice is written down: what failed is run again by
-//! its choices, whatever made them.
+//! Schedules come in blocks of two kinds that alternate: uniformly random choices, and PCT (S. Burckhardt et al., "A randomized
+//! scheduler with probabilistic guarantees of finding bugs", 2010), which finds a bug of a given depth with a known probability.
+//! Every other block of PCT delays yields ([`DelaysYields`]). The plan's seed and the block's number alone decide a block, so the
+//! blocks can be split among machines. Every choice is recorded, and a failure is replayed by its choices, whichever scheduler made
+//! them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -13,34 +13,35 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Schedul
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use super::modelled::begin;
-use super::{Explored, Explorer, Plan, Reached};
+use super::{ExplorationPlan, Explored, Explorer, Reached};
 use crate::shard::seed_of;
 
-/// What runs a model in this build.
+/// The explorer of this build.
 pub const EXPLORER: Explorer = Explorer::Shuttle;
 
-/// Schedules in a block. PCT needs some before it knows how long an execution is.
+/// Schedules in a block. PCT needs several before it knows the length of an execution.
 const BLOCK: u64 = 100;
 
-/// Steps of an execution at most. One that reaches this spins for ever: the longest model needs some thousand.
-const MOST_STEPS: usize = 100_000;
+/// The maximum number of steps in one execution. The longest model needs a few thousand, so an execution that reaches the limit is
+/// spinning.
+const MAX_STEPS: usize = 100_000;
 
-/// Steps that a thread takes in a row before its yields are heeded by [`Insists`]: more than any crate spins before it waits.
-const HEEDED_AFTER: usize = 100;
+/// The number of steps that a thread takes in a row before [`DelaysYields`] lets it yield: more than any crate spins before it waits.
+const YIELDS_AFTER: usize = 100;
 
-/// Bytes of a modelled thread's stack; a failure tells of itself on it.
+/// Bytes of a modelled thread's stack. The panic hook runs on it.
 const STACK: usize = 1 << 18;
 
 thread_local! {
-    /// Which thread ran at each step of the current execution.
+    /// The thread that ran at each step of the current execution.
     static CHOICES: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes down what another scheduler chooses.
+/// Records the choices of another scheduler.
 #[derive(Debug)]
-struct WritesDown<S>(S);
+struct Recording<S>(S);
 
-impl<S: Scheduler> Scheduler for WritesDown<S> {
+impl<S: Scheduler> Scheduler for Recording<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
         CHOICES.with_borrow_mut(Vec::clear);
         self.0.new_execution()
@@ -64,19 +65,19 @@ impl<S: Scheduler> Scheduler for WritesDown<S> {
     }
 }
 
-/// Heeds a yield only when the thread has taken many steps in a row.
+/// Lets a thread yield only after it has taken many steps in a row.
 ///
-/// A channel spins a while before it waits, and yields as it does. To PCT a thread that yields comes after all others: whatever
-/// could wake it has happened before it waits, so that nobody ever waits there. A thread that insists waits while the others have
-/// yet to begin; and one that spins for what another has to do lets it do so in the end.
+/// A channel spins for a while before it waits, and yields as it spins. PCT runs a thread that yields after all others: whatever could
+/// wake it has happened before it waits, so no thread ever waits there. Delayed yields let it wait while the others have yet to
+/// begin; a thread that spins for another still lets that one run in the end.
 #[derive(Debug)]
-struct Insists<S> {
+struct DelaysYields<S> {
     scheduler: S,
-    /// How often in a row the thread that runs was chosen.
+    /// How many times in a row the running thread was chosen.
     in_a_row: usize,
 }
 
-impl<S: Scheduler> Scheduler for Insists<S> {
+impl<S: Scheduler> Scheduler for DelaysYields<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
         self.in_a_row = 0;
         self.scheduler.new_execution()
@@ -88,9 +89,9 @@ impl<S: Scheduler> Scheduler for Insists<S> {
         current: Option<TaskId>,
         is_yielding: bool,
     ) -> Option<TaskId> {
-        let heeds = is_yielding && self.in_a_row >= HEEDED_AFTER;
-        let chosen = self.scheduler.next_task(runnable, current, heeds)?;
-        let goes_on = !heeds && Some(chosen) == current;
+        let yields = is_yielding && self.in_a_row >= YIELDS_AFTER;
+        let chosen = self.scheduler.next_task(runnable, current, yields)?;
+        let goes_on = !yields && Some(chosen) == current;
         self.in_a_row = if goes_on { self.in_a_row + 1 } else { 1 };
         Some(chosen)
     }
@@ -100,20 +101,21 @@ impl<S: Scheduler> Scheduler for Insists<S> {
     }
 }
 
-/// Runs the plan's schedules of `model`, or the one that it is to replay.
+/// Runs the plan's schedules of `model`, or the one to replay.
 ///
 /// # Panics
 ///
-/// When the model fails, or when what is to be replayed is no list of choices.
-pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explored {
+/// When the model fails, or when the schedule to replay is no list of choices.
+pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     let model = Arc::new(move || {
         begin();
         model();
     });
     if let Some(choices) = &plan.replay {
-        let choices = read(choices)
-            .unwrap_or_else(|| panic!("`{choices}` is no list of choices as a failure tells it"));
-        // The model draws no random numbers, so their seed is of no matter.
+        let choices = read(choices).unwrap_or_else(|| {
+            panic!("`{choices}` is no schedule: expected the choices that a failure printed")
+        });
+        // The model draws no random numbers, so their seed does not matter.
         let schedule = Schedule::new_from_task_ids(0, choices);
         let executions = run(ReplayScheduler::new_from_schedule(schedule), &model);
         return Explored { executions, exhausted: false };
@@ -125,7 +127,7 @@ pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explore
         let pct = || PctScheduler::new_from_seed(seed, plan.bounds.depth, schedules);
         executions += match block % 4 {
             1 => run(pct(), &model),
-            3 => run(Insists { scheduler: pct(), in_a_row: 0 }, &model),
+            3 => run(DelaysYields { scheduler: pct(), in_a_row: 0 }, &model),
             _ => run(RandomScheduler::new_from_seed(seed, schedules), &model),
         };
     }
@@ -135,22 +137,22 @@ pub fn explore(plan: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explore
 fn run<M: Fn() + Sync + Send + 'static>(scheduler: impl Scheduler + 'static, model: &Arc<M>) -> u64 {
     let mut config = Config::new();
     config.stack_size = STACK;
-    config.max_steps = MaxSteps::FailAfter(MOST_STEPS);
-    // The choices are told with the failure.
+    config.max_steps = MaxSteps::FailAfter(MAX_STEPS);
+    // The report of a failure has the choices.
     config.failure_persistence = FailurePersistence::None;
-    // It warns of atomics: all are sequentially consistent here. Weak memory is loom's part.
+    // Shuttle warns that its atomics are sequentially consistent. Weak memory is loom's part.
     config.silence_warnings = true;
     let model = Arc::clone(model);
-    Runner::new(WritesDown(scheduler), config).run(move || model()) as u64
+    Runner::new(Recording(scheduler), config).run(move || model()) as u64
 }
 
-/// What of its plan the exploration of this thread has done: a number of schedules is done or not.
+/// How much of its plan the exploration on this thread has done: shuttle runs all schedules or fails.
 pub fn reached() -> Reached {
     Reached::Plan
 }
 
-/// The choices of the execution that this thread explores, to be replayed: the number of the thread that ran at each step, `NxM`
-/// for M steps of thread N.
+/// The choices of the current execution, for its replay: the number of the thread that ran at each step, `NxM` for M steps of
+/// thread N.
 pub fn choices() -> Option<String> {
     CHOICES.with_borrow(|choices| {
         let runs = choices.chunk_by(|one, other| one == other).map(|run| match run {

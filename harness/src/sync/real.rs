@@ -7,9 +7,9 @@ pub use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub use std::sync::{Arc, Condvar, Mutex, MutexGuard as Guard};
 pub use std::thread;
 
-use super::{Explored, Explorer, Plan, Reached};
+use super::{ExplorationPlan, Explored, Explorer, Reached, Step};
 
-/// What runs a model in this build.
+/// The explorer of this build.
 pub const EXPLORER: Explorer = Explorer::Threads;
 
 /// Executions of a model on real threads, where nothing is explored systematically.
@@ -60,26 +60,26 @@ impl Deadline {
     }
 }
 
-/// Runs `model` some hundred times on real threads and returns how often. Without `--cfg loom` or `--cfg shuttle` nothing is
-/// explored systematically: this keeps the models compiling and running in every build.
-pub fn explore(_: &Plan, model: impl Fn() + Sync + Send + 'static) -> Explored {
+/// Runs `model` on real threads [`STRESS_EXECUTIONS`] times, so that models compile and run in every build. Without `--cfg loom` or
+/// `--cfg shuttle` nothing is explored systematically.
+pub fn explore(_: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     for _ in 0..STRESS_EXECUTIONS {
         model();
     }
     Explored { executions: STRESS_EXECUTIONS, exhausted: false }
 }
 
-/// The steps of the execution that this thread explores: none, since nothing is explored.
-pub fn schedule() -> Vec<String> {
+/// The steps of the current execution: none, since nothing is explored.
+pub fn schedule() -> Vec<Step> {
     Vec::new()
 }
 
-/// The choices of the execution that this thread explores: none, since nothing is explored.
+/// The choices of the current execution: none, since nothing is explored.
 pub fn choices() -> Option<String> {
     None
 }
 
-/// What of its plan the exploration of this thread has done: it is short.
+/// How much of its plan the exploration on this thread has done.
 pub fn reached() -> Reached {
     Reached::Plan
 }

@@ -1,6 +1,6 @@
 //! The interface for the program that explores a model: run one execution, then ask what happened in it.
 
 pub use crate::exec::execution::execution;
-pub use crate::exec::limit::{Limit, TOO_LARGE, limit_reached};
+pub use crate::exec::limit::Limit;
 pub use crate::exec::tasks::{TimedWaits, timed_waits};
 pub use crate::exec::trace::{draw, schedule};

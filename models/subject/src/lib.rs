@@ -1,21 +1,27 @@
-//! The channel that the models of `models/tests` explore: here the baseline.
+//! The system under test: the channel that the models explore, here the baseline.
 //!
-//! For an instrumented channel, `chanlab verify` generates a workspace in which another crate of this name stands in this one's place
-//! (`reports/src/verify/instrumented/workspace.rs`). So the models are one source for all.
+//! For an instrumented channel, `chanlab verify` generates a workspace with another crate of this name in its place
+//! (`reports/src/verify/instrumented/workspace.rs`), so the source of the models is the same for every channel.
 
+use std::any::Any;
 use std::sync::Arc;
 
-pub use harness::channels::mutex_deque::MutexDeque as Subject;
-/// The steps of the execution that this thread explores.
+pub use harness::channels::mutex_deque::MutexDeque as Adapter;
+/// The steps of the current execution.
 pub use harness::sync::schedule;
 
-/// How a panic begins that is no failure of the model; the baseline has none.
-pub const TOO_LARGE: &str = "too large";
-
-/// A command line that runs a model again, but for the environment's settings before it and the name of the model behind it.
+/// The command line that runs a model again, but for the environment before it and the model's name after it. `None` of
+/// chanlab's own code, whose models `scripts/` runs, and for which an execution beyond loom's limits is a failure.
 pub const REPLAY: Option<&str> = None;
 
-/// How the waits with a deadline ended so far. Nobody counts the baseline's: its deadlines are threads of the model.
+/// Whether a panic with this payload says that the execution needs more primitives than the explorer has. The baseline's
+/// primitives are the explorer's own.
+pub fn is_out_of_primitives(_: &(dyn Any + Send)) -> bool {
+    false
+}
+
+/// The number of waits with a deadline that were woken, and that expired. The baseline's are not counted: its deadlines
+/// are threads of the model.
 pub fn timed_waits() -> Option<(u64, u64)> {
     None
 }

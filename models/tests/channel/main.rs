@@ -1,6 +1,30 @@
-//! Models of a channel, the [`Subject`]: each message exactly once, in its producer's order, whoever waits, gives up or goes.
+//! Models of a channel, the [`Adapter`]: each message arrives exactly once and in its producer's order, whoever waits, gives
+//! up or goes.
 //!
-//! In each model the main thread plays a part, since loom allows five threads and each deadline is one of them.
+//! Each file ends in its table: scenario, needs, bounds, and the capacities that it is explored with. The model of a row
+//! is called `FILE::SCENARIO` and the suffix of its capacity. In every scenario the main thread takes part, since loom
+//! allows five threads and each deadline is one of them.
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use harness::channel::{Capability, Capacity, Channel, Receiver, Sender};
+use harness::sync::{Bounds, thread};
+use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
+use models::{Model, joined};
+use sut::Adapter;
+
+/// The table of a file: a row has a scenario, its needs, its bounds and its variants, each of which is a model.
+macro_rules! table {
+    ($($scenario:ident, $needs:expr, $bounds:expr, [$($variant:expr),+];)*) => {
+        /// The models of this file.
+        pub(crate) fn table() -> Vec<models::Model> {
+            vec![$($(
+                $crate::model(module_path!(), stringify!($scenario), $variant, $needs, $bounds, $scenario)
+            ),+),*]
+        }
+    };
+}
 
 mod buffered;
 mod disconnect;
@@ -9,40 +33,73 @@ mod rendezvous;
 mod select;
 mod timeouts;
 
-use harness::channel::{Capability, Capacity, Channel, Receiver, Sender};
-use harness::sync::{Bounds, thread};
-use models::joined;
-use models::needs::lacking;
-use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
-use subject::Subject;
+const NOTHING: &[Capability] = &[];
+const CONSUMERS: &[Capability] = &[Capability::MultiConsumer];
+const LEN: &[Capability] = &[Capability::Len];
+const RECV_TIMEOUT: &[Capability] = &[Capability::RecvTimeout];
+const RECV_TIMEOUT_AND_LEN: &[Capability] = &[Capability::RecvTimeout, Capability::Len];
+const SEND_TIMEOUT: &[Capability] = &[Capability::SendTimeout];
+const BOTH_TIMEOUTS: &[Capability] = &[Capability::SendTimeout, Capability::RecvTimeout];
+const CONSUMERS_AND_RECV_TIMEOUT: &[Capability] = &[Capability::MultiConsumer, Capability::RecvTimeout];
+const SELECT: &[Capability] = &[Capability::Select];
+const SELECT_AND_CONSUMERS: &[Capability] = &[Capability::Select, Capability::MultiConsumer];
 
-/// Explores a model of the subject at this capacity, which needs what is named of it; else says that it is unsupported.
+/// A capacity, and the suffix that it adds to the name of a model.
+type Variant = (&'static str, Capacity);
+
+const AT_CAPACITY_1: Variant = ("_at_capacity_1", bounded(1));
+const AT_CAPACITY_2: Variant = ("_at_capacity_2", bounded(2));
+const AT_CAPACITY_3: Variant = ("_at_capacity_3", bounded(3));
+const BUFFERED: Variant = ("_buffered", bounded(1));
+const RENDEZVOUS: Variant = ("_rendezvous", Capacity::Rendezvous);
+const UNBOUNDED: Variant = ("_unbounded", Capacity::Unbounded);
+
+/// The variant of a model that is called as its scenario.
+const fn alone(capacity: Capacity) -> Variant {
+    ("", capacity)
+}
+
+const fn bounded(slots: usize) -> Capacity {
+    Capacity::Bounded(NonZeroUsize::new(slots).expect("a bounded channel has slots"))
+}
+
+fn main() -> ExitCode {
+    let tables = [
+        buffered::table(),
+        disconnect::table(),
+        many::table(),
+        rendezvous::table(),
+        select::table(),
+        timeouts::table(),
+    ];
+    models::run(tables.into_iter().flatten().collect())
+}
+
 fn model(
-    name: &'static str,
-    capacity: Capacity,
+    module: &str,
+    scenario: &str,
+    (suffix, capacity): Variant,
     needs: &[Capability],
     bounds: Bounds,
-    body: impl Fn() + Sync + Send + 'static,
-) {
-    match lacking(capacity, needs) {
-        Some(why) => models::unsupported(name, &why),
-        None => models::model(name, Subject::INFO.name, bounds, body),
-    }
+    run: fn(Capacity),
+) -> Model {
+    let file = module.rsplit("::").next().unwrap_or(module);
+    Model::of_channel(format!("{file}::{scenario}{suffix}"), capacity, needs, bounds, move || run(capacity))
 }
 
-/// Opens the subject. Of its handles nothing is to be had but the contract: their own operations have the same names.
+/// Opens the channel. The handles have no operations but the contract's: a crate's own have the same names.
 fn open(capacity: Capacity) -> (impl Sender<Payload>, impl Receiver<Payload>) {
-    Subject::open(capacity).expect("the model says what it needs")
+    Adapter::open(capacity).expect("the model says what it needs")
 }
 
-/// Checks what a failed blocking send gave back.
+/// Checks the message that a failed blocking send returned.
 fn assert_returned(message: Option<Payload>, id: Id) {
-    if Subject::INFO.require(Capability::MessageReturned).is_ok() {
+    if Adapter::INFO.require(Capability::MessageReturned).is_ok() {
         assert_eq!(message.expect("it is returned").id(), id);
     }
 }
 
-/// Sends the first `count` messages of `producer`, and then lets go of the sender.
+/// Sends the first `count` messages of `producer`, and then drops the sender.
 fn send_all(sender: impl Sender<Payload>, payloads: &Payloads, producer: usize, count: usize) {
     for seq in 0..count {
         sender.send(payloads.make(producer, seq)).expect("a receiver is there until all senders are gone");
@@ -58,35 +115,31 @@ fn receive_all(receiver: &impl Receiver<Payload>) -> Vec<Id> {
     received
 }
 
-/// Two producers with two messages each, and the main thread receives.
-fn two_producers(name: &'static str, capacity: Capacity, bounds: Bounds) {
-    model(name, capacity, &[], bounds, move || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(capacity);
-        let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
-            let payloads = payloads.clone();
-            thread::spawn(move || send_all(sender, &payloads, producer, 2))
-        });
-        let received = receive_all(&receiver);
-        producers.into_iter().for_each(joined);
-        drop(receiver);
-        assert_in_order(&received);
-        assert_each_once(received, &[2, 2]);
-        payloads.assert_each_dropped_once();
+/// Two producers with two messages each; the main thread receives.
+fn two_producers(capacity: Capacity) {
+    let payloads = Payloads::new();
+    let (sender, receiver) = open(capacity);
+    let producers = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
+        let payloads = payloads.clone();
+        thread::spawn(move || send_all(sender, &payloads, producer, 2))
     });
+    let received = receive_all(&receiver);
+    producers.into_iter().for_each(joined);
+    drop(receiver);
+    assert_in_order(&received);
+    assert_each_once(received, &[2, 2]);
+    payloads.assert_each_dropped_once();
 }
 
-/// Two consumers, and the main thread sends three messages.
-fn two_consumers(name: &'static str, capacity: Capacity, bounds: Bounds) {
-    model(name, capacity, &[Capability::MultiConsumer], bounds, move || {
-        let payloads = Payloads::new();
-        let (sender, receiver) = open(capacity);
-        let other = receiver.try_clone().expect("the channel has several consumers");
-        let consumers = [receiver, other].map(|receiver| thread::spawn(move || receive_all(&receiver)));
-        send_all(sender, &payloads, 0, 3);
-        let received = consumers.map(joined);
-        received.iter().for_each(|received| assert_in_order(received));
-        assert_each_once(received.concat(), &[3]);
-        payloads.assert_each_dropped_once();
-    });
+/// Two consumers; the main thread sends three messages.
+fn two_consumers(capacity: Capacity) {
+    let payloads = Payloads::new();
+    let (sender, receiver) = open(capacity);
+    let other = receiver.try_clone().expect("the channel has several consumers");
+    let consumers = [receiver, other].map(|receiver| thread::spawn(move || receive_all(&receiver)));
+    send_all(sender, &payloads, 0, 3);
+    let received = consumers.map(joined);
+    received.iter().for_each(|received| assert_in_order(received));
+    assert_each_once(received.concat(), &[3]);
+    payloads.assert_each_dropped_once();
 }

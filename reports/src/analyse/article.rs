@@ -3,7 +3,7 @@
 use harness::machine::Machine;
 
 use super::costs::median;
-use super::pairs::{ALPHA, Pairs};
+use super::paired_test::{ALPHA, Pairs};
 use super::statistics::{bootstrap, holm};
 use crate::run::article::{Extent, Origin, Round, Rounds};
 use crate::run::record::Times;
@@ -49,12 +49,12 @@ pub struct Row {
     /// Whether it is one of the article's functions, or a corrected one.
     pub of_the_article: bool,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: ArticleResult,
 }
 
 /// What came of a variant.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum ArticleResult {
     /// Every round delivered all messages.
     Sound {
         /// The median in ns/op.
@@ -80,7 +80,7 @@ pub enum Outcome {
 pub struct Beside {
     /// Time of the variant / time of the channel.
     pub ratio: f64,
-    /// Its interval at [`super::pairs::LEVEL`].
+    /// Its interval at [`super::paired_test::LEVEL`].
     pub interval: Option<[f64; 2]>,
     /// The p-value of "they are equal", adjusted for all variants that are compared.
     pub p_value: f64,
@@ -88,18 +88,18 @@ pub struct Beside {
 
 impl Beside {
     /// Which of the two is faster.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> ArticleConclusion {
         match self.p_value <= ALPHA {
-            false => Verdict::NotToldApart,
-            true if self.ratio > 1.0 => Verdict::ChannelFaster,
-            true => Verdict::ChannelSlower,
+            false => ArticleConclusion::NotToldApart,
+            true if self.ratio > 1.0 => ArticleConclusion::ChannelFaster,
+            true => ArticleConclusion::ChannelSlower,
         }
     }
 }
 
 /// The channel beside one other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ArticleConclusion {
     /// As published.
     ChannelFaster,
     /// The other way round.
@@ -112,7 +112,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The same beside every corrected mutex version.
-    All(Verdict),
+    All(ArticleConclusion),
     /// It depends on how the mutex version is corrected.
     Depends,
 }
@@ -133,7 +133,7 @@ impl Article {
                 about: variant.about.clone(),
                 of_the_article: variant.origin == Origin::Article,
                 outcome: match rounds.without.iter().find(|(name, _)| *name == variant.name) {
-                    Some((_, lack)) => Outcome::Without(lack.to_string()),
+                    Some((_, lack)) => ArticleResult::Without(lack.to_string()),
                     None => outcome(&of(&variant.name), &channel, extent.seed),
                 },
             })
@@ -148,7 +148,7 @@ impl Article {
     fn adjust(&mut self) {
         let mut all: Vec<&mut Beside> = Vec::new();
         for row in &mut self.rows {
-            if let Outcome::Sound { beside, .. } = &mut row.outcome {
+            if let ArticleResult::Sound { beside, .. } = &mut row.outcome {
                 if row.name == CHANNEL {
                     *beside = None;
                 }
@@ -171,7 +171,7 @@ impl Article {
         let corrected = self.rows.iter().filter(|row| row.of_the_article && row.name != MUTEX);
         corrected
             .filter_map(|row| match &row.outcome {
-                Outcome::Sound { beside: Some(beside), .. } => Some((row, beside)),
+                ArticleResult::Sound { beside: Some(beside), .. } => Some((row, beside)),
                 _ => None,
             })
             .collect()
@@ -179,7 +179,8 @@ impl Article {
 
     /// What becomes of the claim; `None` when there is nothing to compare.
     pub fn claim(&self) -> Option<Claim> {
-        let verdicts: Vec<Verdict> = self.corrected().iter().map(|(_, beside)| beside.verdict()).collect();
+        let verdicts: Vec<ArticleConclusion> =
+            self.corrected().iter().map(|(_, beside)| beside.verdict()).collect();
         let first = *verdicts.first()?;
         Some(if verdicts.iter().all(|other| *other == first) { Claim::All(first) } else { Claim::Depends })
     }
@@ -195,21 +196,21 @@ fn times(rounds: &[&Round]) -> Times {
     times
 }
 
-fn outcome(rounds: &[&Round], channel: &Times, seed: u64) -> Outcome {
+fn outcome(rounds: &[&Round], channel: &Times, seed: u64) -> ArticleResult {
     let own = times(rounds);
     let Some(time) = median(rounds.iter().map(|round| round.ns as f64 / round.n as f64).collect()) else {
-        return Outcome::Without("no round was asked for".to_owned());
+        return ArticleResult::Without("no round was asked for".to_owned());
     };
     if rounds.iter().any(|round| round.consumed != round.n) {
         let mut consumed: Vec<u64> = rounds.iter().map(|round| round.consumed).collect();
         consumed.sort_unstable();
-        return Outcome::Void {
+        return ArticleResult::Void {
             consumed: [consumed[0], consumed[consumed.len() / 2], consumed[consumed.len() - 1]],
             round_ns: median(rounds.iter().map(|round| round.ns as f64).collect()).unwrap_or(0.0),
         };
     }
     let epochs: Vec<Vec<f64>> = own.values().map(|blocks| blocks.values().copied().collect()).collect();
-    Outcome::Sound {
+    ArticleResult::Sound {
         time,
         interval: bootstrap::median(&epochs, LEVEL, seed),
         beside: Pairs::of(&[(0, &own), (1, channel)]).between(0, 1).map(|pair| Beside {

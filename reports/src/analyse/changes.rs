@@ -4,10 +4,10 @@
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
 
 use super::cells::Outcome;
-use super::pairs::{ALPHA, LEVEL, log_ratios};
+use super::paired_test::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
-use crate::collect::runs::{Place, RunData};
+use crate::collect::runs::{RoundPosition, RunData};
 use crate::run::plan::Plan;
 use crate::run::record::{By, Recorded, Times};
 
@@ -26,7 +26,7 @@ pub enum Side {
 
 impl Side {
     /// Of a cell of a run.
-    pub fn of(run: &RunData, place: Place) -> Self {
+    pub fn of(run: &RunData, place: RoundPosition) -> Self {
         match cell(run, place, &times(run, place, By::Throughput)).outcome {
             Outcome::Measured(measurement) => Side::Measured(measurement.median),
             Outcome::Failed(how) => Side::Failed(how),
@@ -87,7 +87,7 @@ impl Shift {
 
 /// What is said of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ChangeKind {
     /// The new one takes longer.
     Slower,
     /// The new one takes less long.
@@ -108,25 +108,28 @@ pub enum Verdict {
     OtherWork,
 }
 
-impl Verdict {
+impl ChangeKind {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Verdict::Slower => "slower",
-            Verdict::Faster => "faster",
-            Verdict::NoDifference => "no difference detected",
-            Verdict::FailedInNew => "failed in the new one",
-            Verdict::FailedInOld => "failed in the old one",
-            Verdict::FailedInBoth => "failed in both",
-            Verdict::Unsupported => "unsupported",
-            Verdict::NotRun => "not run",
-            Verdict::OtherWork => "not compared: other capacities",
+            ChangeKind::Slower => "slower",
+            ChangeKind::Faster => "faster",
+            ChangeKind::NoDifference => "no difference detected",
+            ChangeKind::FailedInNew => "failed in the new one",
+            ChangeKind::FailedInOld => "failed in the old one",
+            ChangeKind::FailedInBoth => "failed in both",
+            ChangeKind::Unsupported => "unsupported",
+            ChangeKind::NotRun => "not run",
+            ChangeKind::OtherWork => "not compared: other capacities",
         }
     }
 
     /// Whether there is something to look at.
     pub fn is_change(self) -> bool {
-        matches!(self, Verdict::Slower | Verdict::Faster | Verdict::FailedInNew | Verdict::FailedInOld)
+        matches!(
+            self,
+            ChangeKind::Slower | ChangeKind::Faster | ChangeKind::FailedInNew | ChangeKind::FailedInOld
+        )
     }
 }
 
@@ -149,20 +152,20 @@ pub struct Change {
 
 impl Change {
     /// What is said of it.
-    pub fn verdict(&self) -> Verdict {
+    pub fn kind(&self) -> ChangeKind {
         use Side::{Failed, Measured, NotRun, Unsupported};
         match (&self.old, &self.new, &self.shift) {
-            (Failed(_), Failed(_), _) => Verdict::FailedInBoth,
-            (_, Failed(_), _) => Verdict::FailedInNew,
-            (Failed(_), _, _) => Verdict::FailedInOld,
-            (Unsupported(_), _, _) | (_, Unsupported(_), _) => Verdict::Unsupported,
-            (NotRun, _, _) | (_, NotRun, _) => Verdict::NotRun,
-            (Measured(_), Measured(_), _) if !self.same_work => Verdict::OtherWork,
+            (Failed(_), Failed(_), _) => ChangeKind::FailedInBoth,
+            (_, Failed(_), _) => ChangeKind::FailedInNew,
+            (Failed(_), _, _) => ChangeKind::FailedInOld,
+            (Unsupported(_), _, _) | (_, Unsupported(_), _) => ChangeKind::Unsupported,
+            (NotRun, _, _) | (_, NotRun, _) => ChangeKind::NotRun,
+            (Measured(_), Measured(_), _) if !self.same_work => ChangeKind::OtherWork,
             // No epoch of a run that was stopped has both.
-            (.., None) => Verdict::NotRun,
-            (.., Some(shift)) if shift.p_value > ALPHA => Verdict::NoDifference,
-            (.., Some(shift)) if shift.ratio > 1.0 => Verdict::Slower,
-            _ => Verdict::Faster,
+            (.., None) => ChangeKind::NotRun,
+            (.., Some(shift)) if shift.p_value > ALPHA => ChangeKind::NoDifference,
+            (.., Some(shift)) if shift.ratio > 1.0 => ChangeKind::Slower,
+            _ => ChangeKind::Faster,
         }
     }
 
@@ -170,7 +173,7 @@ impl Change {
     /// alone would call every second change that is just as large as allowed too large.
     pub fn is_beyond(&self, threshold: f64) -> bool {
         let low = self.shift.as_ref().and_then(|shift| shift.interval).map(|[low, _]| low);
-        self.verdict() == Verdict::Slower && low.is_some_and(|low| low > 1.0 + threshold)
+        self.kind() == ChangeKind::Slower && low.is_some_and(|low| low > 1.0 + threshold)
     }
 }
 
@@ -228,9 +231,9 @@ impl Changes {
         ))
     }
 
-    /// Those of this verdict.
-    pub fn of(&self, verdict: Verdict) -> impl Iterator<Item = &Change> {
-        self.all.iter().filter(move |change| change.verdict() == verdict)
+    /// Those of this kind.
+    pub fn of(&self, kind: ChangeKind) -> impl Iterator<Item = &Change> {
+        self.all.iter().filter(move |change| change.kind() == kind)
     }
 
     /// How many groups were compared: those that the p-values are adjusted for.
@@ -273,7 +276,7 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pairs::fewest_epochs;
+    use super::super::paired_test::fewest_epochs;
     use super::*;
 
     /// Epochs of two blocks whose ratios are `factor`, give or take a thousandth.
@@ -307,22 +310,22 @@ mod tests {
     #[test]
     fn slower_faster_and_neither() {
         let all = [1.2, 0.8, 1.0].map(|factor| change(shift(factor, 14)));
-        let verdicts: Vec<_> = changes(all.into()).all.iter().map(Change::verdict).collect();
-        assert_eq!(verdicts, [Verdict::Slower, Verdict::Faster, Verdict::NoDifference]);
+        let kinds: Vec<_> = changes(all.into()).all.iter().map(Change::kind).collect();
+        assert_eq!(kinds, [ChangeKind::Slower, ChangeKind::Faster, ChangeKind::NoDifference]);
     }
 
     #[test]
     fn the_more_groups_the_more_epochs_are_needed() {
         for groups in [1, 2, 7, 20, 100] {
             let enough = fewest_epochs(groups);
-            for (epochs, verdict, blind) in
-                [(enough, Verdict::Slower, 0), (enough - 1, Verdict::NoDifference, groups)]
+            for (epochs, kind, blind) in
+                [(enough, ChangeKind::Slower, 0), (enough - 1, ChangeKind::NoDifference, groups)]
             {
                 // One changed and the others did not.
                 let mut all = vec![change(shift(1.0, epochs)); groups - 1];
                 all.push(change(shift(1.5, epochs)));
                 let found = changes(all);
-                assert_eq!(found.all[groups - 1].verdict(), verdict, "{groups} groups, {epochs} epochs");
+                assert_eq!(found.all[groups - 1].kind(), kind, "{groups} groups, {epochs} epochs");
                 assert_eq!(found.blind(), blind, "{groups} groups, {epochs} epochs");
             }
         }
@@ -357,19 +360,19 @@ mod tests {
             Side::Unsupported("select".to_owned()),
             Side::NotRun,
         ];
-        let verdict = |old: usize, new: usize| {
+        let kind = |old: usize, new: usize| {
             let [old, new] = [old, new].map(|side| sides[side].clone());
-            Change { old, new, ..change(None) }.verdict()
+            Change { old, new, ..change(None) }.kind()
         };
-        assert_eq!([verdict(0, 1), verdict(2, 1), verdict(3, 1)], [Verdict::FailedInNew; 3]);
-        assert_eq!([verdict(1, 0), verdict(1, 2), verdict(1, 3)], [Verdict::FailedInOld; 3]);
+        assert_eq!([kind(0, 1), kind(2, 1), kind(3, 1)], [ChangeKind::FailedInNew; 3]);
+        assert_eq!([kind(1, 0), kind(1, 2), kind(1, 3)], [ChangeKind::FailedInOld; 3]);
         assert_eq!(
-            (verdict(1, 1), verdict(2, 2), verdict(0, 2)),
-            (Verdict::FailedInBoth, Verdict::Unsupported, Verdict::Unsupported)
+            (kind(1, 1), kind(2, 2), kind(0, 2)),
+            (ChangeKind::FailedInBoth, ChangeKind::Unsupported, ChangeKind::Unsupported)
         );
-        assert_eq!([verdict(0, 3), verdict(0, 0)], [Verdict::NotRun; 2]);
+        assert_eq!([kind(0, 3), kind(0, 0)], [ChangeKind::NotRun; 2]);
         let other = Change { same_work: false, ..change(None) };
-        assert_eq!(other.verdict(), Verdict::OtherWork);
+        assert_eq!(other.kind(), ChangeKind::OtherWork);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What the checks say of a channel or a workload, in words. A check that did not run on a channel's own code is no pass.
 
 use harness::channel::Info;
-use harness::record::{Model, Overhead};
+use harness::model_report::{ModelReport, words};
+use harness::record::{ModelRecord, Overhead};
 
 use super::cells::Outcome;
 use super::page::WorkloadPage;
@@ -34,10 +35,9 @@ pub enum VerdictKind {
 }
 
 /// The newest record of each model, in the order in which the models first appear.
-pub fn newest_models(models: &[Model]) -> Vec<Model> {
-    newest(models, |one, other| {
-        (&one.model, &one.subject, &one.method) == (&other.model, &other.subject, &other.method)
-    })
+pub fn newest_models(models: &[ModelRecord]) -> Vec<ModelRecord> {
+    let key = |model: &ModelReport| (model.model.clone(), model.subject_name().to_owned(), model.explorer());
+    newest(models, |one, other| key(&one.report) == key(&other.report))
 }
 
 /// The newest record of the overhead over each channel.
@@ -87,8 +87,8 @@ pub fn rounds(channel: &str, workloads: &[WorkloadPage]) -> Verdict {
 }
 
 /// What the models say of a channel's own code. `info` is what this build knows of the channel.
-pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> Verdict {
-    let own: Vec<_> = models.iter().filter(|model| model.subject == channel).collect();
+pub fn channel_models(channel: &str, info: Option<&Info>, models: &[ModelRecord]) -> Verdict {
+    let own = of_subject(channel, models);
     if !own.is_empty() {
         return of_models(&own);
     }
@@ -106,8 +106,8 @@ pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> V
 }
 
 /// What the models say of a workload's protocol; `None` when no model explores it.
-pub fn workload_models(workload: &str, models: &[Model]) -> Option<Verdict> {
-    let own: Vec<_> = models.iter().filter(|model| model.subject == workload).collect();
+pub fn workload_models(workload: &str, models: &[ModelRecord]) -> Option<Verdict> {
+    let own = of_subject(workload, models);
     let found = (!own.is_empty()).then(|| of_models(&own))?;
     Some(Verdict {
         // Its own code is the workload's; of the other channels it says nothing, so it is no pass of the page's cells.
@@ -119,73 +119,100 @@ pub fn workload_models(workload: &str, models: &[Model]) -> Option<Verdict> {
     })
 }
 
-/// How many of these models were explored in every schedule that there is, as a part of a sentence on them; empty when none was.
-pub fn exhausted(models: &[&Model]) -> String {
-    let exhausted = models.iter().filter(|model| model.exhausted).count();
-    let which = match exhausted {
-        0 => return String::new(),
-        1 if models.len() == 1 => String::new(),
-        all if all == models.len() => "all of them ".to_owned(),
-        some => format!("{} of them ", numbers::separated(some as u64)),
-    };
-    format!(", {which}exhausted (every schedule)")
+fn of_subject<'a>(subject: &str, models: &'a [ModelRecord]) -> Vec<&'a ModelReport> {
+    models.iter().map(|model| &model.report).filter(|report| report.subject_name() == subject).collect()
 }
 
-/// What these models say, each explorer for itself: what one of them tries says nothing of what another one does.
-fn of_models(models: &[&Model]) -> Verdict {
-    let mut explorers: Vec<&str> = models.iter().map(|model| model.method.as_str()).collect();
+/// The models' verdict, by explorer: one of them says nothing of the schedules of another.
+fn of_models(models: &[&ModelReport]) -> Verdict {
+    let mut explorers: Vec<&str> = models.iter().map(|model| model.explorer()).collect();
     explorers.sort_unstable();
     explorers.dedup();
     let words = explorers.iter().map(|explorer| {
-        let own: Vec<&Model> = models.iter().copied().filter(|model| model.method == *explorer).collect();
+        let own: Vec<&ModelReport> =
+            models.iter().copied().filter(|model| model.explorer() == *explorer).collect();
         format!("{explorer}: {}", of_explorer(&own))
     });
     let words = words.collect::<Vec<_>>().join("; ");
-    let kind = match models.iter().all(|model| model.passed) {
-        true => VerdictKind::Passed,
-        false => VerdictKind::Failed,
+    let kind = if models.iter().any(|model| model.failure().is_some()) {
+        VerdictKind::Failed
+    } else if models.iter().all(|model| model.has_passed()) {
+        VerdictKind::Passed
+    } else {
+        // An exploration that was cut short is no pass.
+        VerdictKind::Silent
     };
     Verdict { kind, words }
 }
 
-/// What models that have the same explorer say, in words.
-fn of_explorer(models: &[&Model]) -> String {
-    let failed: Vec<_> =
-        models.iter().filter(|model| !model.passed).map(|model| model.model.as_str()).collect();
+/// The models of one explorer, in words.
+fn of_explorer(models: &[&ModelReport]) -> String {
+    let named = |wanted: &dyn Fn(&ModelReport) -> bool| {
+        let names = models.iter().filter(|model| wanted(model)).map(|model| model.model.as_str());
+        names.collect::<Vec<_>>()
+    };
     let count = numbers::count(models.len() as u64, "model");
-    if !failed.is_empty() {
-        return format!("{} of {count} failed: {}", failed.len(), failed.join(", "));
+    for (names, what) in [
+        (named(&|model| model.failure().is_some()), "failed"),
+        (named(&|model| model.cut_by().is_some()), "cut short"),
+        (named(&|model| !model.has_passed()), "unsupported"),
+    ] {
+        if !names.is_empty() {
+            return format!("{} of {count} {what}: {}", names.len(), names.join(", "));
+        }
     }
-    let mut bounds: Vec<_> = models.iter().map(|model| model.bounds.as_str()).collect();
+    let mut bounds: Vec<String> = models.iter().map(|model| explored(model)).collect();
     bounds.sort_unstable();
     bounds.dedup();
-    let bounds = match bounds[..] {
+    let bounds = match &bounds[..] {
         [only] => only,
         _ => "within bounds that differ, see the table of models",
     };
-    format!("{count} passed{}: {bounds}", exhausted(models))
+    format!("{count} passed{}: {bounds}", words::exhausted(models.iter().copied()))
+}
+
+fn explored(model: &ModelReport) -> String {
+    model.coverage().map_or_else(String::new, |coverage| words::explored(&model.bounds, coverage))
 }
 
 #[cfg(test)]
 mod tests {
     use harness::machine::Machine;
+    use harness::model_report::{
+        Coverage, ExplorationBounds, ExplorationLimit, Format, ModelSubject, ModelVerdict,
+    };
+    use harness::shard::Shard;
 
     use super::*;
 
-    fn model(name: &str, subject: &str, passed: bool) -> Model {
-        Model {
+    fn model(name: &str, subject: &str, passed: bool) -> ModelRecord {
+        let subject = match subject {
+            BASELINE => ModelSubject::Channel,
+            workload => ModelSubject::Workload(workload.to_owned()),
+        };
+        let report = ModelReport {
+            format: Format,
+            request: None,
             at: "2026-01-02T03:04:05Z".to_owned(),
             model: name.to_owned(),
-            subject: subject.to_owned(),
-            method: "loom".to_owned(),
-            passed,
+            subject,
+            sut: BASELINE.to_owned(),
+            has_timeouts: false,
+            bounds: ExplorationBounds::Loom {
+                preemptions: Some(2),
+                branches: 9,
+                seconds: None,
+                shard: Shard::WHOLE,
+            },
             executions: 1_000,
-            exhausted: false,
-            bounds: "all schedules of at most 2 preemptions".to_owned(),
             seconds: 1.0,
             timed_waits: None,
-            machine: Machine::current(&adapters::registry()),
-        }
+            verdict: match passed {
+                true => ModelVerdict::Passed { coverage: Coverage::Bounds },
+                false => ModelVerdict::Failed(Box::default()),
+            },
+        };
+        ModelRecord { machine: Machine::current(&adapters::registry()), report }
     }
 
     #[test]
@@ -209,36 +236,36 @@ mod tests {
         let verdict = workload_models("worker_pool", &models).expect("it has a model");
         assert_eq!(
             verdict.words,
-            "protocol only, over mutex-deque: loom: 1 model passed: all schedules of at most 2 preemptions"
+            "protocol only, over mutex-deque: loom: 1 model passed: all schedules of at most 2 preemptions, 9 branches at most"
         );
         assert_eq!(verdict.kind, VerdictKind::Silent);
         assert_eq!(workload_models("pipeline", &models), None);
     }
 
     #[test]
-    fn only_models_that_were_exhausted_are_called_so() {
-        let said = |exhausted: &[bool]| {
-            let models: Vec<Model> = exhausted
-                .iter()
-                .map(|&exhausted| Model { exhausted, ..model("queue", BASELINE, true) })
-                .collect();
-            super::exhausted(&models.iter().collect::<Vec<_>>())
-        };
-        assert_eq!(said(&[false, false]), "");
-        assert_eq!(said(&[false, true, true]), ", 2 of them exhausted (every schedule)");
-        assert_eq!(said(&[true, true]), ", all of them exhausted (every schedule)");
-        assert_eq!(said(&[true]), ", exhausted (every schedule)");
+    fn a_model_that_was_cut_short_is_no_pass() {
+        let mut cut = model("spins", BASELINE, true);
+        let limit = ExplorationLimit::Branches;
+        cut.report.verdict = ModelVerdict::Cut { limit, coverage: Coverage::Partial };
+        let verdict = channel_models(BASELINE, None, &[model("queue", BASELINE, true), cut]);
+        assert_eq!(verdict.words, "loom: 1 of 2 models cut short: spins");
+        assert_eq!(verdict.kind, VerdictKind::Silent);
     }
 
     #[test]
     fn each_explorer_speaks_for_itself() {
-        let by_shuttle = |passed| Model { method: "shuttle".to_owned(), ..model("queue", BASELINE, passed) };
+        let by_shuttle = |passed| {
+            let mut model = model("queue", BASELINE, passed);
+            let (schedules, depth, seed, shard) = (10, 3, 7, Shard::WHOLE);
+            model.report.bounds = ExplorationBounds::Shuttle { schedules, depth, seed, shard, replay: false };
+            model
+        };
         // The same model by another explorer is no newer record of it.
         let models = newest_models(&[model("queue", BASELINE, true), by_shuttle(false)]);
         let verdict = channel_models(BASELINE, None, &models);
         assert_eq!(
             verdict.words,
-            "loom: 1 model passed: all schedules of at most 2 preemptions; shuttle: 1 of 1 model failed: queue"
+            "loom: 1 model passed: all schedules of at most 2 preemptions, 9 branches at most; shuttle: 1 of 1 model failed: queue"
         );
         assert_eq!(verdict.kind, VerdictKind::Failed);
     }

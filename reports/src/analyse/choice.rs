@@ -6,7 +6,7 @@ use harness::workload::RankedBy;
 
 use super::cells::Cell;
 use super::costs::{Costs, median};
-use super::pairs::Pair;
+use super::paired_test::Pair;
 use super::runs::{cell, of_entries, pairs, times};
 use crate::collect::runs::RunData;
 use crate::numbers;

@@ -93,7 +93,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
 
     #[test]
     fn costs_are_medians_for_each_message_and_what_was_not_told_is_absent() {
@@ -123,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_runner_tells_has_costs_that_are_numbers(mut rounds in vec(any::measured(), 0..5)) {
+        fn whatever_a_runner_tells_has_costs_that_are_numbers(mut rounds in vec(strategies::measured(), 0..5)) {
             // Rounds of nothing are left out when a run is read.
             rounds.iter_mut().for_each(|round| round.messages = round.messages.max(1));
             let costs = Costs::of(&rounds.iter().collect::<Vec<_>>());

@@ -13,7 +13,7 @@ use std::ops::Range;
 use harness::machine::Machine;
 use harness::record::Overhead;
 
-use super::pairs::{Pair, Pairs};
+use super::paired_test::{Pair, Pairs};
 use crate::numbers;
 use crate::run::child::Launch;
 use crate::run::plan::{Entry, Plan};
@@ -279,7 +279,7 @@ impl fmt::Display for Honesty {
              beside itself over {} epochs, by the signed-rank test at {} %, as `chanlab ab` makes it. Half of the comparisons knew \
              the ratio to {} or better, either way.\n",
             self.epochs,
-            per_cent(super::pairs::ALPHA).trim_end_matches(" %"),
+            per_cent(super::paired_test::ALPHA).trim_end_matches(" %"),
             per_cent(self.alarms.half_width)
         )?;
         writeln!(f, "## Sensitivity: planted slowdowns\n")?;

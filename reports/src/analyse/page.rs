@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use harness::channel::Info;
 use harness::machine::Machine;
+use harness::model_report::{ModelVerdict, words};
 use harness::profile::Profile;
 use harness::protocol::ChannelHello;
-use harness::record::{Model, Overhead, ParamsRecord, Run};
+use harness::record::{ModelRecord, Overhead, ParamsRecord, Run};
 use harness::registry::Registry;
 use harness::workload::{RankedBy, WorkloadInfo};
 
@@ -15,10 +16,10 @@ use super::cells::{self, Cell, Outcome, Remark};
 use super::checks::{self, Verdict};
 use super::fingerprints::{Fingerprint, differences, fingerprints};
 use super::noise;
+use super::rank_summary::{Standing, standing};
 use super::ranking::{self, Ranked};
 use super::runs;
 use super::scaling::{self, Series};
-use super::standing::{Standing, standing};
 use super::verification::{Scope, Verification};
 use crate::collect::Problem;
 use crate::collect::records::Records;
@@ -46,7 +47,7 @@ pub struct Page {
     /// The newest overhead over each channel.
     pub overheads: Vec<Overhead>,
     /// The newest record of each model.
-    pub models: Vec<Model>,
+    pub models: Vec<ModelRecord>,
     /// What verifications found out.
     pub verification: Verification,
     /// Where everything was measured.
@@ -241,7 +242,7 @@ impl Page {
         source: Source,
         workloads: Vec<WorkloadPage>,
         overheads: Vec<Overhead>,
-        newest_models: Vec<Model>,
+        newest_models: Vec<ModelRecord>,
         problems: Vec<Problem>,
         registry: &Registry,
     ) -> Self {
@@ -362,9 +363,14 @@ impl Page {
                 numbers::count(totals.damaged, "cell")
             ));
         }
-        for model in self.models.iter().filter(|model| !model.passed) {
-            warnings
-                .push(format!("The model {} of {} failed by {}.", model.model, model.subject, model.method));
+        for model in self.models.iter().map(|model| &model.report) {
+            let what = match &model.verdict {
+                ModelVerdict::Failed(_) => "failed".to_owned(),
+                ModelVerdict::Cut { limit, .. } => format!("was cut short ({})", words::limit(*limit)),
+                ModelVerdict::Passed { .. } | ModelVerdict::Unsupported { .. } => continue,
+            };
+            let (subject, explorer) = (model.subject_name(), model.explorer());
+            warnings.push(format!("The model {} of {subject} {what} by {explorer}.", model.model));
         }
         let missed = || self.overheads.iter().filter(|overhead| overhead.meets_target() == Some(false));
         if missed().count() > 0 {
@@ -426,7 +432,7 @@ impl WorkloadPage {
         run: Run,
         params: Vec<ParamsPage>,
         info: Option<&'static WorkloadInfo>,
-        models: &[Model],
+        models: &[ModelRecord],
     ) -> Self {
         WorkloadPage {
             series: scaling::series(&params),
@@ -451,7 +457,7 @@ pub(super) fn is_prominent(info: Option<&WorkloadInfo>, record: &ParamsRecord, i
 fn channels(
     workloads: &[WorkloadPage],
     fingerprints: &[Fingerprint],
-    models: &[Model],
+    models: &[ModelRecord],
     registry: &Registry,
 ) -> Vec<ChannelPage> {
     let mut names: Vec<String> = registry.channels().map(|info| info.name.to_owned()).collect();

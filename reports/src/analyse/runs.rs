@@ -1,18 +1,18 @@
 //! From the rounds of a run to the cells and rankings of the page.
 
 use harness::protocol::Measured;
-use harness::record::{Model, Run};
+use harness::record::{ModelRecord, Run};
 use harness::registry::Registry;
 use harness::workload::{RankedBy, WorkloadInfo};
 
 use super::cells::{Cell, Outcome};
 use super::costs::{Costs, median};
 use super::page::{ParamsPage, WorkloadPage, is_prominent};
-use super::pairs::Pairs;
+use super::paired_test::Pairs;
 use super::ranking::Ranked;
 use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;
-use crate::collect::runs::{Place, RunData};
+use crate::collect::runs::{RoundPosition, RunData};
 use crate::run::child::Launch;
 use crate::run::plan::Plan;
 use crate::run::record::{By, Recorded, Times, without_prefix};
@@ -50,7 +50,7 @@ fn ranked_by(workload: Option<&WorkloadInfo>) -> RankedBy {
 }
 
 /// What is compared of a cell's rounds, by epoch and block.
-pub fn times(run: &RunData, place: Place, by: By) -> Times {
+pub fn times(run: &RunData, place: RoundPosition, by: By) -> Times {
     let mut times = Times::new();
     for round in run.measured(place) {
         if let (Some(block), Some(value)) = (round.block, by.of(round)) {
@@ -76,7 +76,7 @@ pub fn pairs(run: &RunData, group: usize, times: &[Times]) -> Pairs {
 }
 
 /// The workloads of a run, in the order of its plan.
-pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) -> Vec<WorkloadPage> {
+pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[ModelRecord]) -> Vec<WorkloadPage> {
     let mut names: Vec<&str> = run.plan.groups.iter().map(|group| group.workload.as_str()).collect();
     names.dedup();
     let place = |name: &&str| registry.workloads().position(|info| info.name == *name);
@@ -124,7 +124,7 @@ pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[Model]) ->
 }
 
 /// What became of a cell; `times` are what its samples are.
-pub fn cell(run: &RunData, place: Place, times: &Times) -> Cell {
+pub fn cell(run: &RunData, place: RoundPosition, times: &Times) -> Cell {
     let (group, entry) = place;
     let measured: Vec<&Measured> = run.measured(place).into_iter().map(|round| &round.measured).collect();
     let epochs: Vec<Vec<f64>> = times.values().map(|blocks| blocks.values().copied().collect()).collect();

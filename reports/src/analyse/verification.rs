@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness::model_report::words;
 use harness::record::{Answer, Verified};
 use harness::registry::Registry;
 use harness::verify::{Method, Outcome};
@@ -17,7 +18,7 @@ pub struct Verification {
     /// The channels, then the workloads whose coordination was explored.
     pub rows: Vec<Row>,
     /// Each failure that counts; earlier ones of the same version last.
-    pub failures: Vec<Failed>,
+    pub failures: Vec<FailedCase>,
 }
 
 /// A channel, or a workload.
@@ -30,14 +31,14 @@ pub struct Row {
     /// Whether it is a channel.
     pub is_channel: bool,
     /// By each method, in the order of [`Method::ALL`].
-    pub cells: Vec<Cell>,
+    pub cells: Vec<MatrixCell>,
 }
 
 /// What a method says of a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
+pub struct MatrixCell {
     /// In a word.
-    pub standing: Standing,
+    pub status: CellStatus,
     /// Cases or schedules that were looked at, where that says something.
     pub cases: Option<u64>,
     /// Which parts are there, and which are not; empty where the whole was one part.
@@ -50,7 +51,7 @@ pub struct Cell {
 
 /// How a method ended with a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum CellStatus {
     /// No case failed, within the stated bounds.
     Passed,
     /// A case failed.
@@ -65,6 +66,8 @@ pub enum Standing {
     OutOfTime,
     /// The method could not decide: its own search exceeded a limit.
     Unknown,
+    /// Nothing failed, but some explorations ended at a limit.
+    Cut,
     /// Nothing failed, but some parts are not there.
     ShardsMissing,
     /// There is no record.
@@ -73,27 +76,28 @@ pub enum Standing {
     NotMeant,
 }
 
-impl Standing {
+impl CellStatus {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
-            Standing::Passed => "passed",
-            Standing::Failed => "failed",
-            Standing::Unsupported => "unsupported",
-            Standing::NotInstrumentable => "not instrumentable",
-            Standing::NotAvailable => "not available",
-            Standing::OutOfTime => "ran out of time",
-            Standing::Unknown => "cannot tell",
-            Standing::ShardsMissing => "shards missing",
-            Standing::NotRun => "not run",
-            Standing::NotMeant => "",
+            CellStatus::Passed => "passed",
+            CellStatus::Failed => "failed",
+            CellStatus::Unsupported => "unsupported",
+            CellStatus::NotInstrumentable => "not instrumentable",
+            CellStatus::NotAvailable => "not available",
+            CellStatus::OutOfTime => "ran out of time",
+            CellStatus::Cut => "cut short",
+            CellStatus::Unknown => "cannot tell",
+            CellStatus::ShardsMissing => "shards missing",
+            CellStatus::NotRun => "not run",
+            CellStatus::NotMeant => "",
         }
     }
 }
 
 /// A failure.
 #[derive(Clone, Debug)]
-pub struct Failed {
+pub struct FailedCase {
     /// The record.
     pub verified: Verified,
     /// A newer record of the same version found nothing.
@@ -169,14 +173,14 @@ impl Verification {
 
     /// Whether there is any record.
     pub fn is_empty(&self) -> bool {
-        let standings = self.rows.iter().flat_map(|row| &row.cells).map(|cell| cell.standing);
-        standings.into_iter().all(|standing| matches!(standing, Standing::NotRun | Standing::NotMeant))
+        let statuses = self.rows.iter().flat_map(|row| &row.cells).map(|cell| cell.status);
+        statuses.into_iter().all(|status| matches!(status, CellStatus::NotRun | CellStatus::NotMeant))
     }
 
     /// Each distinct detail of a method, with the subjects that it is of.
-    pub fn details(&self, method: Method) -> Vec<(Standing, &str, Vec<&str>)> {
+    pub fn details(&self, method: Method) -> Vec<(CellStatus, &str, Vec<&str>)> {
         let place = Method::ALL.iter().position(|known| *known == method);
-        let mut details: Vec<(Standing, &str, Vec<&str>)> = Vec::new();
+        let mut details: Vec<(CellStatus, &str, Vec<&str>)> = Vec::new();
         for row in &self.rows {
             let Some(cell) = place.and_then(|place| row.cells.get(place)) else { continue };
             if cell.detail.is_empty() {
@@ -184,19 +188,19 @@ impl Verification {
             }
             match details
                 .iter_mut()
-                .find(|(standing, detail, _)| *standing == cell.standing && *detail == cell.detail)
+                .find(|(status, detail, _)| *status == cell.status && *detail == cell.detail)
             {
                 Some((_, _, subjects)) => subjects.push(&row.subject),
-                None => details.push((cell.standing, &cell.detail, vec![&row.subject])),
+                None => details.push((cell.status, &cell.detail, vec![&row.subject])),
             }
         }
         details
     }
 
     /// How many cells ended so.
-    pub fn count(&self, standing: Standing) -> usize {
+    pub fn count(&self, status: CellStatus) -> usize {
         let cells = self.rows.iter().flat_map(|row| &row.cells);
-        cells.filter(|cell| cell.standing == standing).count()
+        cells.filter(|cell| cell.status == status).count()
     }
 }
 
@@ -212,9 +216,9 @@ fn cell(
     is_meant: bool,
     scope: Scope,
     verification: &mut Verification,
-) -> Cell {
-    let empty = Cell {
-        standing: if is_meant { Standing::NotRun } else { Standing::NotMeant },
+) -> MatrixCell {
+    let empty = MatrixCell {
+        status: if is_meant { CellStatus::NotRun } else { CellStatus::NotMeant },
         cases: None,
         shards: String::new(),
         detail: String::new(),
@@ -243,15 +247,15 @@ fn cell(
         .collect();
     let failed_earlier = !earlier.is_empty();
     for (verified, is_earlier) in failures.chain(earlier.into_iter().map(|record| (record, true))) {
-        verification.failures.push(Failed { verified: verified.clone(), is_earlier });
+        verification.failures.push(FailedCase { verified: verified.clone(), is_earlier });
     }
 
-    let (mut standing, mut detail) = parts
+    let (mut status, mut detail) = parts
         .iter()
         .map(|record| said(record))
-        .max_by_key(|(standing, _)| weight(*standing))
-        .unwrap_or((Standing::NotRun, String::new()));
-    if standing == Standing::Passed {
+        .max_by_key(|(status, _)| weight(*status))
+        .unwrap_or((CellStatus::NotRun, String::new()));
+    if status == CellStatus::Passed {
         let mut bounds: Vec<String> = parts.iter().map(|record| said(record).1).collect();
         bounds.sort_unstable();
         bounds.dedup();
@@ -269,20 +273,20 @@ fn cell(
             shards = format!("all {of} shards");
         } else {
             shards = format!("{there} of {of} shards; missing: {missing}");
-            if standing == Standing::Passed {
-                standing = Standing::ShardsMissing;
+            if status == CellStatus::Passed {
+                status = CellStatus::ShardsMissing;
             }
         }
     }
     if !shards.is_empty() && !detail.is_empty() {
         detail = format!("{shards}; {detail}");
     }
-    Cell {
-        standing,
+    MatrixCell {
+        status,
         cases: cases(&parts),
         shards,
         detail,
-        failed_earlier: failed_earlier && standing != Standing::Failed,
+        failed_earlier: failed_earlier && status != CellStatus::Failed,
     }
 }
 
@@ -299,28 +303,32 @@ fn missing(of: u32, there: &BTreeSet<u32>) -> String {
 }
 
 /// Of several parts, the one with the greatest weight decides: nothing passed while a part has not.
-fn weight(standing: Standing) -> u8 {
-    match standing {
-        Standing::Failed => 6,
-        Standing::OutOfTime => 5,
-        Standing::Unknown => 4,
-        Standing::NotAvailable => 3,
-        Standing::Passed => 2,
-        Standing::Unsupported => 1,
-        Standing::NotInstrumentable | Standing::ShardsMissing | Standing::NotRun | Standing::NotMeant => 0,
+fn weight(status: CellStatus) -> u8 {
+    match status {
+        CellStatus::Failed => 7,
+        CellStatus::OutOfTime => 6,
+        CellStatus::Cut => 5,
+        CellStatus::Unknown => 4,
+        CellStatus::NotAvailable => 3,
+        CellStatus::Passed => 2,
+        CellStatus::Unsupported => 1,
+        CellStatus::NotInstrumentable
+        | CellStatus::ShardsMissing
+        | CellStatus::NotRun
+        | CellStatus::NotMeant => 0,
     }
 }
 
 /// A record in a word, and its bounds or its reason.
-fn said(record: &Verified) -> (Standing, String) {
+fn said(record: &Verified) -> (CellStatus, String) {
     match &record.answer {
-        Answer::Ran(Outcome::Passed { bounds, .. }) => (Standing::Passed, bounds.clone()),
+        Answer::Ran(Outcome::Passed { bounds, .. }) => (CellStatus::Passed, bounds.clone()),
         Answer::Ran(Outcome::Failed(finding)) => {
             let happened = finding.happened.lines().next().unwrap_or_default();
-            (Standing::Failed, format!("{}: {happened}", finding.scenario))
+            (CellStatus::Failed, format!("{}: {happened}", finding.scenario))
         }
-        Answer::Ran(Outcome::Unsupported { reason }) => (Standing::Unsupported, reason.clone()),
-        Answer::Ran(Outcome::Unknown { reason, .. }) => (Standing::Unknown, reason.clone()),
+        Answer::Ran(Outcome::Unsupported { reason }) => (CellStatus::Unsupported, reason.clone()),
+        Answer::Ran(Outcome::Unknown { reason, .. }) => (CellStatus::Unknown, reason.clone()),
         Answer::Ran(Outcome::OutOfTime { all, .. }) => {
             let of = match all {
                 Some(all) if record.shard.of == 1 => {
@@ -337,10 +345,13 @@ fn said(record: &Verified) -> (Standing, String) {
                 }
                 _ => format!("within {seconds:.0} s{of}"),
             };
-            (Standing::OutOfTime, detail)
+            (CellStatus::OutOfTime, detail)
         }
-        Answer::NotInstrumentable { reason } => (Standing::NotInstrumentable, reason.clone()),
-        Answer::NotAvailable { reason } => (Standing::NotAvailable, reason.clone()),
+        Answer::Ran(Outcome::Cut { cuts, models, bounds, .. }) => {
+            (CellStatus::Cut, format!("{}; {bounds}", words::cuts(cuts, *models)))
+        }
+        Answer::NotInstrumentable { reason } => (CellStatus::NotInstrumentable, reason.clone()),
+        Answer::NotAvailable { reason } => (CellStatus::NotAvailable, reason.clone()),
     }
 }
 
@@ -348,7 +359,10 @@ fn said(record: &Verified) -> (Standing, String) {
 fn cases(parts: &[&Verified]) -> Option<u64> {
     let counted = parts.iter().filter_map(|record| match record.answer {
         Answer::Ran(
-            Outcome::Passed { cases, .. } | Outcome::Unknown { cases, .. } | Outcome::OutOfTime { cases, .. },
+            Outcome::Passed { cases, .. }
+            | Outcome::Unknown { cases, .. }
+            | Outcome::OutOfTime { cases, .. }
+            | Outcome::Cut { cases, .. },
         ) => Some(cases),
         _ => None,
     });
@@ -358,6 +372,7 @@ fn cases(parts: &[&Verified]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use harness::machine::Machine;
+    use harness::model_report::ExplorationLimit;
     use harness::verify::{Finding, Shard};
 
     use super::*;
@@ -377,6 +392,7 @@ mod tests {
             answer: Answer::Ran(outcome),
             remains: None,
             replay: None,
+            models: None,
             machine: Machine::current(&adapters::registry()),
         }
     }
@@ -390,7 +406,7 @@ mod tests {
         Outcome::Failed(Box::new(Finding { scenario: "s".to_owned(), happened, ..Finding::default() }))
     }
 
-    fn of(records: &[Verified], scope: Scope) -> (Cell, Vec<bool>) {
+    fn of(records: &[Verified], scope: Scope) -> (MatrixCell, Vec<bool>) {
         let verification = Verification::new(records, &["flume"], &adapters::registry(), scope);
         let place = Method::ALL.iter().position(|method| *method == Method::Properties).expect("there");
         let earlier = verification.failures.iter().map(|failed| failed.is_earlier).collect();
@@ -405,13 +421,13 @@ mod tests {
             record("flume", "2/3", 0, passed(12)),
         ];
         let (all, _) = of(&parts, Scope::AllShards);
-        assert_eq!((all.standing, all.cases), (Standing::Passed, Some(33)));
+        assert_eq!((all.status, all.cases), (CellStatus::Passed, Some(33)));
         assert_eq!(all.detail, "all 3 shards; up to 20 operations");
         let (two, _) = of(&parts[..2], Scope::AllShards);
-        assert_eq!((two.standing, two.cases), (Standing::ShardsMissing, Some(21)));
+        assert_eq!((two.status, two.cases), (CellStatus::ShardsMissing, Some(21)));
         assert_eq!(two.detail, "2 of 3 shards; missing: 2; up to 20 operations");
         let (own, _) = of(&parts[..1], Scope::OneShard);
-        assert_eq!((own.standing, own.cases), (Standing::Passed, Some(10)));
+        assert_eq!((own.status, own.cases), (CellStatus::Passed, Some(10)));
         // Of many that are missing some are named.
         let (one, _) = of(&[record("flume", "1/4000000000", 1, passed(1))], Scope::AllShards);
         assert_eq!(
@@ -421,7 +437,7 @@ mod tests {
         // Another seed is another verification: its part does not fill the gap.
         let mut other = parts.clone();
         other[2].seed = 8;
-        assert_eq!(of(&other, Scope::AllShards).0.standing, Standing::ShardsMissing);
+        assert_eq!(of(&other, Scope::AllShards).0.status, CellStatus::ShardsMissing);
         // The same part twice is one part.
         let twice = [&parts[..2], &parts[..1]].concat();
         assert_eq!(of(&twice, Scope::AllShards).0.cases, Some(21));
@@ -433,17 +449,21 @@ mod tests {
             let parts = [record("flume", "1/2", 1, passed(10)), record("flume", "2/2", 2, outcome)];
             of(&parts, Scope::AllShards)
         };
-        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.standing, Standing::OutOfTime);
+        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.status, CellStatus::OutOfTime);
         assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
         let unknown = || Outcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
         let cell = with(unknown()).0;
-        assert_eq!((cell.standing, cell.cases), (Standing::Unknown, Some(15)));
+        assert_eq!((cell.status, cell.cases), (CellStatus::Unknown, Some(15)));
         assert_eq!(cell.detail, "all 2 shards; 2 histories exceeded the budget");
-        assert_eq!(cell.standing.words(), "cannot tell");
+        assert_eq!(cell.status.words(), "cannot tell");
+        let cuts = [(ExplorationLimit::Branches, 2)].into();
+        let cut = with(Outcome::Cut { cases: 5, cuts, models: 7, bounds: "b".to_owned() }).0;
+        assert_eq!((cut.status, cut.cases), (CellStatus::Cut, Some(15)));
+        assert_eq!(cut.detail, "all 2 shards; 2 of 7 models cut short, by the limit of branches; b");
         let (cell, earlier) = with(failed());
-        assert_eq!((cell.standing, &earlier[..]), (Standing::Failed, &[false][..]));
+        assert_eq!((cell.status, &earlier[..]), (CellStatus::Failed, &[false][..]));
         assert_eq!(cell.detail, "all 2 shards; s: lost 1");
-        assert_eq!(with(Outcome::Unsupported { reason: String::new() }).0.standing, Standing::Passed);
+        assert_eq!(with(Outcome::Unsupported { reason: String::new() }).0.status, CellStatus::Passed);
     }
 
     #[test]
@@ -451,7 +471,7 @@ mod tests {
         let mut records = [record("flume", "1/1", 1, failed()), record("flume", "1/1", 2, passed(3))];
         records[0].seed = 1;
         let (cell, earlier) = of(&records, Scope::AllShards);
-        assert_eq!((cell.standing, cell.failed_earlier), (Standing::Passed, true));
+        assert_eq!((cell.status, cell.failed_earlier), (CellStatus::Passed, true));
         assert_eq!(earlier, [true]);
         // Also when both had the same cases: that they pass now proves nothing of the schedule that failed.
         records[0].seed = records[1].seed;
@@ -467,21 +487,20 @@ mod tests {
         let model =
             |subject, shard| Verified { method: Method::Loom, ..record(subject, shard, 1, passed(5)) };
         let mut parts = vec![model("mutex-deque", "1/2"), model("worker_pool", "1/2")];
-        let standings = |parts: &[Verified]| {
-            let verification =
-                Verification::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
-            [0, 1].map(|row: usize| verification.rows[row].cells[4].standing)
+        let statuses = |parts: &[Verified]| {
+            let verification = Verification::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
+            [0, 1].map(|row: usize| verification.rows[row].cells[4].status)
         };
-        assert_eq!(standings(&parts), [Standing::ShardsMissing; 2]);
+        assert_eq!(statuses(&parts), [CellStatus::ShardsMissing; 2]);
         parts.push(model("mutex-deque", "2/2"));
-        assert_eq!(standings(&parts), [Standing::Passed; 2]);
+        assert_eq!(statuses(&parts), [CellStatus::Passed; 2]);
     }
 
     #[test]
     fn a_case_that_was_looked_at_again_covers_nothing() {
         let mut again = record("flume", "1/1", 9, passed(1));
         again.only = Some(3);
-        assert_eq!(of(&[again], Scope::AllShards).0.standing, Standing::NotRun);
+        assert_eq!(of(&[again], Scope::AllShards).0.status, CellStatus::NotRun);
     }
 
     #[test]
@@ -493,8 +512,8 @@ mod tests {
             Verification::new(&[model], &["flume", "kanal"], &adapters::registry(), Scope::AllShards);
         let names: Vec<_> = verification.rows.iter().map(|row| row.subject.as_str()).collect();
         assert_eq!(names, ["flume", "kanal", "worker_pool"]);
-        let standings: Vec<_> = verification.rows[2].cells.iter().map(|cell| cell.standing.words()).collect();
-        assert_eq!(standings, ["", "", "", "", "passed", "not run"]);
+        let statuses: Vec<_> = verification.rows[2].cells.iter().map(|cell| cell.status.words()).collect();
+        assert_eq!(statuses, ["", "", "", "", "passed", "not run"]);
         assert!(!verification.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use harness::record::{CellRecord, Model, Overhead, Record, Run};
+use harness::record::{CellRecord, ModelRecord, Overhead, Record, Run};
 
 use super::Problem;
 
@@ -17,7 +17,7 @@ pub struct Records {
     /// The harness beside hand-written loops.
     pub overheads: Vec<Overhead>,
     /// What became of models.
-    pub models: Vec<Model>,
+    pub models: Vec<ModelRecord>,
     /// Lines that could not be read.
     pub problems: Vec<Problem>,
 }
@@ -51,7 +51,7 @@ impl Records {
                 Ok(Record::Run(run)) => records.runs.push(run),
                 Ok(Record::Cell(cell)) => records.cells.push(cell),
                 Ok(Record::Overhead(overhead)) => records.overheads.push(overhead),
-                Ok(Record::Model(model)) => records.models.push(model),
+                Ok(Record::Model(model)) => records.models.push(*model),
                 // Those have files of their own.
                 Ok(Record::Verified(_)) => {}
                 Err(error) => {
@@ -80,14 +80,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
     use crate::collect::verified::VerifiedRecords;
+    use crate::strategies;
 
     #[test]
     fn a_broken_line_is_named_and_the_others_are_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("records.jsonl");
-        let model = r#"{"kind":"model","at":"2026-01-02T03:04:05Z","model":"m","subject":"s","method":"loom","passed":true,"executions":1,"bounds":"b","seconds":0.5,"machine":{"cpu":"c","cores":1,"kernel":"k","system":"s","rustc":"r","channels":{}}}"#;
+        let model = r#"{"kind":"model","machine":{"cpu":"c","cores":1,"kernel":"k","system":"s","rustc":"r","channels":{}},"report":{"format":1,"at":"2026-01-02T03:04:05Z","model":"m","subject":{"kind":"channel"},"sut":"s","has_timeouts":false,"bounds":{"explorer":"loom","preemptions":2,"branches":9,"seconds":null,"shard":{"index":1,"of":1}},"executions":1,"seconds":0.5,"verdict":{"kind":"passed","coverage":"bounds"}}}"#;
         std::fs::write(&path, format!("{model}\n\n{{\"kind\":\"mod\n\u{fffd}\n{model}")).expect("written");
         let records = Records::read(&path).expect("readable");
         assert_eq!(records.models.len(), 2);
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(written in vec(any::record(), 0..6)) {
+        fn what_was_written_is_read(written in vec(strategies::record(), 0..6)) {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("records.jsonl");
             std::fs::write(&path, "").expect("written");
@@ -110,7 +110,7 @@ mod tests {
             let of = |wanted: fn(&Record) -> bool| written.iter().filter(move |record| wanted(record)).cloned();
             prop_assert!(read.runs.into_iter().map(Record::Run).eq(of(|record| matches!(record, Record::Run(_)))));
             prop_assert!(read.cells.into_iter().map(Record::Cell).eq(of(|record| matches!(record, Record::Cell(_)))));
-            prop_assert!(read.models.into_iter().map(Record::Model).eq(of(|record| matches!(record, Record::Model(_)))));
+            prop_assert!(read.models.into_iter().map(|model| Record::Model(Box::new(model))).eq(of(|record| matches!(record, Record::Model(_)))));
             let overheads = of(|record| matches!(record, Record::Overhead(_)));
             prop_assert!(read.overheads.into_iter().map(Record::Overhead).eq(overheads));
             prop_assert_eq!(read.problems, []);
@@ -121,7 +121,7 @@ mod tests {
 
         #[test]
         fn damage_of_any_kind_is_one_problem_and_hides_no_other_line(
-            record in any::record(),
+            record in strategies::record(),
             damage in vec(any::<u8>().prop_filter("it ends the line", |byte| *byte != b'\n'), 1..40),
         ) {
             prop_assume!(!damage.iter().all(u8::is_ascii_whitespace));

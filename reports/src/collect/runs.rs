@@ -10,7 +10,7 @@ use crate::run::plan::Plan;
 use crate::run::record::{Failure, Line, ROUNDS_FILE, RoundLine, Why};
 
 /// The place of a cell in the plan: group and entry.
-pub type Place = (usize, usize);
+pub type RoundPosition = (usize, usize);
 
 /// A run, as far as it went.
 #[derive(Clone, Debug)]
@@ -20,13 +20,13 @@ pub struct RunData {
     /// What was to be measured.
     pub plan: Plan,
     /// The rounds of each cell, in the order of measurement, those that warm up among them.
-    pub rounds: BTreeMap<Place, Vec<RoundLine>>,
+    pub rounds: BTreeMap<RoundPosition, Vec<RoundLine>>,
     /// Effective capacities, where they are not the ones asked for.
-    pub capacities: BTreeMap<Place, String>,
+    pub capacities: BTreeMap<RoundPosition, String>,
     /// What cannot be done, and why.
-    pub unsupported: BTreeMap<Place, String>,
+    pub unsupported: BTreeMap<RoundPosition, String>,
     /// What failed.
-    pub failed: BTreeMap<Place, Failure>,
+    pub failed: BTreeMap<RoundPosition, Failure>,
     /// Why it ended; `None` for a run that was killed or goes on.
     pub ended: Option<Why>,
     /// Lines that could not be read.
@@ -92,7 +92,7 @@ impl RunData {
     }
 
     /// The measured rounds of a cell, without those that warm up; none of a cell that failed, whose times are void.
-    pub fn measured(&self, place: Place) -> Vec<&RoundLine> {
+    pub fn measured(&self, place: RoundPosition) -> Vec<&RoundLine> {
         if self.failed.contains_key(&place) || self.unsupported.contains_key(&place) {
             return Vec::new();
         }
@@ -101,7 +101,7 @@ impl RunData {
     }
 
     /// Verified rounds of a cell, those that warm up among them.
-    pub fn verified(&self, place: Place) -> u64 {
+    pub fn verified(&self, place: RoundPosition) -> u64 {
         self.rounds.get(&place).map_or(0, |rounds| rounds.len() as u64)
     }
 }
@@ -123,12 +123,12 @@ mod tests {
 
     use super::*;
     use crate::analyse::page::Page;
-    use crate::any;
     use crate::collect::records::Records;
     use crate::collect::verified::VerifiedRecords;
     use crate::render;
     use crate::run::child::Launch;
     use crate::run::plan::{Entry, Group, VERSION};
+    use crate::strategies;
 
     /// A plan of two workloads, one ranked by time and one by latency, over two channels.
     fn plan(registry: &Registry) -> Plan {
@@ -193,7 +193,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn whatever_was_recorded_the_page_is_drawn(lines in vec(any::line(), 0..12), verified in vec(any::verified(), 0..4)) {
+        fn whatever_was_recorded_the_page_is_drawn(lines in vec(strategies::line(), 0..12), verified in vec(strategies::verified(), 0..4)) {
             let registry = adapters::registry();
             let bytes = lines.iter().flat_map(|line| serde_json::to_vec(line).expect("plain data").into_iter().chain(*b"\n"));
             let run = read(&registry, &bytes.collect::<Vec<_>>());
@@ -205,9 +205,9 @@ mod tests {
 
         #[test]
         fn damage_is_a_problem_and_hides_no_other_line(
-            before in any::line(),
+            before in strategies::line(),
             damage in vec(any::<u8>().prop_filter("it ends the line", |byte| *byte != b'\n'), 1..40),
-            after in any::line(),
+            after in strategies::line(),
         ) {
             let registry = adapters::registry();
             let [before, after] = [before, after].map(|line| serde_json::to_vec(&line).expect("plain data"));

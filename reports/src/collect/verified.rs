@@ -122,6 +122,7 @@ mod tests {
             answer: Answer::Ran(Outcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
             remains: None,
             replay: None,
+            models: None,
             machine: Machine::current(&adapters::registry()),
         }))
     }

@@ -9,12 +9,12 @@ use harness::machine::Machine;
 use harness::profile::Profile;
 use harness::record::now;
 use harness::registry::Registry;
-use reports::Usage;
-use reports::analyse::changes::{Change, Changes, Verdict, settled};
-use reports::analyse::pairs::fewest_epochs;
+use reports::BadArguments;
+use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
+use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::runs::RunData;
 use reports::numbers;
-use reports::render::changes::{Told, ratio, side_by_side};
+use reports::render::changes::{ChangeReport, ratio, side_by_side};
 use reports::run::child::{Child, Launch};
 use reports::run::go;
 use reports::run::plan::{Entry, Plan};
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let plan = Plan::read(folder)?;
             if plan.versions.is_none() {
                 let run = folder.display();
-                return Err(Usage(format!(
+                return Err(BadArguments(format!(
                     "the run in {run} compares no versions: chanlab run --resume {run}"
                 ))
                 .into());
@@ -91,7 +91,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
     for problem in &run.problems {
         eprintln!("warning: {problem}");
     }
-    let told = Told {
+    let told = ChangeReport {
         title: format!("{} against {}", changes.new, changes.old),
         changes: &changes,
         method: side_by_side(&changes),
@@ -108,7 +108,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
 
 /// What got worse, in one line: slower beyond the threshold, or failing; `None` when nothing did.
 fn worse(changes: &Changes, threshold: f64) -> Option<String> {
-    let failed: Vec<String> = changes.of(Verdict::FailedInNew).map(|change| change.name.clone()).collect();
+    let failed: Vec<String> = changes.of(ChangeKind::FailedInNew).map(|change| change.name.clone()).collect();
     let named = |change: &Change| format!("{} {}", change.name, ratio(change));
     let slower: Vec<String> =
         changes.all.iter().filter(|change| change.is_beyond(threshold)).map(named).collect();
@@ -165,22 +165,25 @@ fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&
         ([], _) => {
             let mut known: Vec<&str> = registry.channels().filter_map(|info| info.package).collect();
             known.dedup();
-            Err(Usage(format!(
+            Err(BadArguments(format!(
                 "no channel comes from the crate {package}: expected one of {}",
                 known.join(", ")
             ))
             .into())
         }
         ([only], None) => Ok(only),
-        (several, None) => Err(Usage(format!(
+        (several, None) => Err(BadArguments(format!(
             "{package} has several channels: name one of {} with --channel",
             names(several)
         ))
         .into()),
         (several, Some(wanted)) => {
             several.iter().find(|info| info.name == wanted).copied().ok_or_else(|| {
-                Usage(format!("unknown channel {wanted} of {package}: expected one of {}", names(several)))
-                    .into()
+                BadArguments(format!(
+                    "unknown channel {wanted} of {package}: expected one of {}",
+                    names(several)
+                ))
+                .into()
             })
         }
     }

@@ -5,20 +5,20 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use reports::render::changes::{Told, terminal};
+use reports::render::changes::{ChangeReport, terminal};
 use reports::render::markdown::markdown;
 use reports::run::plan::Plan;
 
 /// Says what changed, in the terminal or, where `file` is `-`, in Markdown; and writes Markdown into any other `file`.
-pub(super) fn tell(told: &Told<'_>, file: Option<&Path>) -> Result<()> {
+pub(super) fn tell(report: &ChangeReport<'_>, file: Option<&Path>) -> Result<()> {
     let mut output = io::stdout().lock();
     match file {
-        Some(file) if file == Path::new("-") => write!(output, "{}", markdown(told))?,
+        Some(file) if file == Path::new("-") => write!(output, "{}", markdown(report))?,
         Some(file) => {
-            write!(output, "{}", terminal(told))?;
-            fs::write(file, markdown(told)).with_context(|| format!("cannot write {}", file.display()))?;
+            write!(output, "{}", terminal(report))?;
+            fs::write(file, markdown(report)).with_context(|| format!("cannot write {}", file.display()))?;
         }
-        None => write!(output, "{}", terminal(told))?,
+        None => write!(output, "{}", terminal(report))?,
     }
     Ok(())
 }

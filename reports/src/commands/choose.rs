@@ -6,7 +6,8 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
 use harness::machine::Machine;
 use harness::profile::Profile;
-use reports::Usage;
+use harness::registry::Registry;
+use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
@@ -58,7 +59,9 @@ enum ByArgument {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let by = match (arguments.by, &arguments.rate) {
         (Some(ByArgument::Latency), None) => {
-            return Err(Usage("--by latency: give the --rate at which messages come".to_owned()).into());
+            return Err(
+                BadArguments("--by latency: give the --rate at which messages come".to_owned()).into()
+            );
         }
         (Some(ByArgument::Latency) | None, Some(_)) => By::Latency,
         (Some(ByArgument::Throughput), _) | (None, None) => By::Throughput,

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use reports::Usage;
-use reports::analyse::two_runs::{compare, unlike};
+use reports::BadArguments;
+use reports::analyse::compare_runs::{compare, unlike};
 use reports::collect::runs::RunData;
-use reports::render::changes::{Told, apart};
+use reports::render::changes::{ChangeReport, apart};
 
 use super::changes::{facts, tell};
 
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let [old, new] = [RunData::read(&arguments.old)?, RunData::read(&arguments.new)?];
     let differences = unlike(&old.plan, &new.plan);
     if !differences.is_empty() && !arguments.force {
-        return Err(Usage(format!(
+        return Err(BadArguments(format!(
             "the runs are unlike, so a difference would tell nothing of the channels ({}); --force compares them all the same",
             differences.join("; ")
         ))
@@ -50,7 +50,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 compared.other_versions.join("; ")
             )
         };
-        return Err(Usage(format!("the runs have nothing in common that can be compared: {why}")).into());
+        return Err(
+            BadArguments(format!("the runs have nothing in common that can be compared: {why}")).into()
+        );
     }
     for difference in &differences {
         eprintln!("warning: the runs are unlike: {difference}");
@@ -70,14 +72,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     remarks.extend(compared.other_versions.iter().map(|differs| format!("{versions}: {differs}")));
     remarks.extend(compared.remarks);
     let [of_old, of_new] = [facts(&old.plan), facts(&new.plan)];
-    let told = Told {
+    let report = ChangeReport {
         title: format!("{} against {}", arguments.new.display(), arguments.old.display()),
         method: apart(&compared.changes),
         changes: &compared.changes,
         remarks,
         facts: of_both(&of_old, &of_new),
     };
-    tell(&told, arguments.markdown.as_deref())
+    tell(&report, arguments.markdown.as_deref())
 }
 
 /// The facts of both runs: once what is the same in both.

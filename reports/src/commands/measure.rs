@@ -13,7 +13,7 @@ use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
-use reports::analyse::pairs::fewest_epochs;
+use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::sources::runs_folder;
 use reports::run::child::{Child, Launch};
 use reports::run::engine::{self, MOST_SCALE, Settled};
@@ -21,7 +21,7 @@ use reports::run::go;
 use reports::run::plan::{Entry, Group, Plan, VERSION};
 use reports::run::progress::Progress;
 use reports::run::record::{Failure, Why};
-use reports::{Usage, numbers};
+use reports::{BadArguments, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -217,7 +217,7 @@ pub(super) fn chosen(
             for (other, why) in not_available {
                 message.push_str(&format!("; {other}: not available: {why}"));
             }
-            return Err(Usage(message).into());
+            return Err(BadArguments(message).into());
         }
     }
     entries.retain(|entry| wanted.contains(&entry.name));
@@ -264,7 +264,7 @@ fn blocks(of_profile: u32, entries: usize) -> u32 {
 /// Adds the channels of another runner, which is started to ask it for them.
 fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
-    join(&launch, entries).map_err(|failure| Usage(format!("--runner {command}: {failure}")).into())
+    join(&launch, entries).map_err(|failure| BadArguments(format!("--runner {command}: {failure}")).into())
 }
 
 /// Adds Go's channels. In one line, why that is not possible.
@@ -347,7 +347,7 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
             deadline_ns,
         };
         if groups.iter().any(|known| known.name() == group.name()) {
-            return Err(Usage(format!("{} is asked for twice", group.name())).into());
+            return Err(BadArguments(format!("{} is asked for twice", group.name())).into());
         }
         groups.push(group);
     }

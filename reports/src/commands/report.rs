@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use harness::record::{now, target_dir};
 use reports::analyse::page::{Page, Source, WorkloadPage};
-use reports::analyse::standing::Standing;
+use reports::analyse::rank_summary::Standing;
 use reports::collect::sources::Sources;
 use reports::render;
 

@@ -13,7 +13,7 @@ use clap::{Args, value_parser};
 use harness::machine::Machine;
 use harness::record::{Recorder, VERIFIED_FILE, Verified, now};
 use harness::verify::{Method, Shard};
-use reports::analyse::verification::{Scope, Standing, Verification};
+use reports::analyse::verification::{CellStatus, Scope, Verification};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
@@ -26,7 +26,7 @@ use reports::verify::instrumented::{Adapter, Crate};
 use reports::verify::models::has_models;
 use reports::verify::program::program;
 use reports::versions::source::{Source, package_name};
-use reports::{Usage, numbers};
+use reports::{BadArguments, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -131,7 +131,8 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         }
         Some(command) => {
             let by = By::Command(command.split_whitespace().map(str::to_owned).collect());
-            let channels = by.channels().map_err(|failure| Usage(format!("--by {command}: {failure}")))?;
+            let channels =
+                by.channels().map_err(|failure| BadArguments(format!("--by {command}: {failure}")))?;
             (by, channels)
         }
     };
@@ -144,7 +145,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         if !one {
             let all: Vec<_> =
                 Method::ALL.into_iter().filter(|method| !has_models(*method)).map(Method::name).collect();
-            return Err(Usage(format!(
+            return Err(BadArguments(format!(
                 "--case is of one channel and one method: name them with --channel and --method (one of {})",
                 all.join(", ")
             ))
@@ -192,7 +193,7 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         !arguments.methods.is_empty() && arguments.methods.iter().all(|method| has_models(*method));
     if let (Some(path), Some(adapter)) = (&arguments.path, &arguments.adapter) {
         if !instrumented {
-            return Err(Usage(
+            return Err(BadArguments(
                 "--path is looked at by loom and shuttle alone: give --method loom, --method shuttle or both, and no other".to_owned(),
             )
             .into());
@@ -210,7 +211,9 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         let Some(package) = package.or(alone) else {
             match version {
                 Some(_) => {
-                    return Err(Usage(format!("{typed}: {name} is no channel of a published crate")).into());
+                    return Err(
+                        BadArguments(format!("{typed}: {name} is no channel of a published crate")).into()
+                    );
                 }
                 None => continue,
             }
@@ -218,7 +221,7 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         if !instrumented && (version.is_some() || listed.is_some()) {
             let what = if listed.is_some() { name } else { "another version of a crate" };
             let why = format!("{what} is looked at by loom and shuttle alone, over its instrumented source");
-            return Err(Usage(format!(
+            return Err(BadArguments(format!(
                 "{typed}: {why}: add --method shuttle, --method loom or both, and no other"
             ))
             .into());
@@ -241,12 +244,12 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
 /// A crate in a folder, with its adapter.
 fn local(path: &Path, adapter: &Path) -> Result<Crate> {
     let package = package_name(path)
-        .ok_or_else(|| Usage(format!("{}: no Cargo.toml of a crate in it", path.display())))?;
+        .ok_or_else(|| BadArguments(format!("{}: no Cargo.toml of a crate in it", path.display())))?;
     let adapter = fs::canonicalize(adapter)
-        .map_err(|error| Usage(format!("{}: there is no such file ({error})", adapter.display())))?;
+        .map_err(|error| BadArguments(format!("{}: there is no such file ({error})", adapter.display())))?;
     let text = fs::read_to_string(&adapter)
-        .map_err(|error| Usage(format!("{}: cannot be read ({error})", adapter.display())))?;
-    check_shape(&adapter, &text).map_err(|error| Usage(error.to_string()))?;
+        .map_err(|error| BadArguments(format!("{}: cannot be read ({error})", adapter.display())))?;
+    check_shape(&adapter, &text).map_err(|error| BadArguments(error.to_string()))?;
     let source = Source::parse(&package, &format!("path:{}", path.display()))?;
     Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Adapter::Given(adapter) })
 }
@@ -261,7 +264,9 @@ fn chosen(known: Vec<(String, String)>, wanted: &[String], others: &[&str]) -> R
                 false => format!("; by loom and shuttle alone, also of {}", others.join(", ")),
             };
             let known = known.join(", ");
-            return Err(Usage(format!("unknown channel {name}: expected one of {known}{others}")).into());
+            return Err(
+                BadArguments(format!("unknown channel {name}: expected one of {known}{others}")).into()
+            );
         }
     }
     Ok(known.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)).collect())
@@ -297,10 +302,11 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
     if !told.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
         // What was not asked for is not run, and missed by nobody.
-        let silent = [Standing::OutOfTime, Standing::Unknown, Standing::NotAvailable];
-        let silent: usize = silent.into_iter().map(|standing| summary.count(standing)).sum();
-        if silent > 0 && summary.count(Standing::Failed) == 0 {
-            writeln!(terminal, "\nNothing failed, but not everything was looked at: see above.")?;
+        let silent =
+            [CellStatus::OutOfTime, CellStatus::Cut, CellStatus::Unknown, CellStatus::NotAvailable];
+        let silent: usize = silent.map(|status| summary.count(status)).iter().sum();
+        if silent > 0 && summary.count(CellStatus::Failed) == 0 {
+            writeln!(terminal, "\nNothing failed, but not everything was explored: see above.")?;
         }
         writeln!(terminal, "\n{}", record.display())?;
     }

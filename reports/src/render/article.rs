@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::analyse::article::{
-    Article, Beside, CHANNEL, Claim, LEVEL, MUTEX, Outcome, PUBLISHED, Row, Verdict,
+    Article, ArticleConclusion, ArticleResult, Beside, CHANNEL, Claim, LEVEL, MUTEX, PUBLISHED, Row,
 };
-use crate::analyse::pairs;
+use crate::analyse::paired_test;
 use crate::numbers;
 use crate::run::article::{CAPACITY, MOST_MESSAGES, WORKLOAD};
 
@@ -29,13 +29,13 @@ pub fn verdict(article: &Article) -> &'static str {
         None => {
             "The claim cannot be checked here: there is no time of the channel or of a corrected mutex version."
         }
-        Some(Claim::All(Verdict::ChannelFaster)) => {
+        Some(Claim::All(ArticleConclusion::ChannelFaster)) => {
             "The claim holds here: the Go channel is faster than every corrected mutex version."
         }
-        Some(Claim::All(Verdict::ChannelSlower)) => {
+        Some(Claim::All(ArticleConclusion::ChannelSlower)) => {
             "The claim is reversed here: every corrected mutex version is faster than the Go channel."
         }
-        Some(Claim::All(Verdict::NotToldApart)) => {
+        Some(Claim::All(ArticleConclusion::NotToldApart)) => {
             "The claim can be neither confirmed nor reversed here: no corrected mutex version is told apart from the Go channel."
         }
         Some(Claim::Depends) => "Whether the claim holds here depends on how the mutex version is corrected.",
@@ -71,7 +71,7 @@ fn table(article: &Article) -> String {
          from the Go channel.\n\n\
          | variant | language | ns/op | consumed of {} | ratio to the Go channel |\n| --- | --- | ---: | ---: | ---: |",
         LEVEL * 100.0,
-        pairs::LEVEL * 100.0,
+        paired_test::LEVEL * 100.0,
         numbers::separated(article.extent.messages)
     );
     // By time, those without one last; in their order otherwise.
@@ -100,14 +100,14 @@ fn table(article: &Article) -> String {
 
 fn order(row: &Row) -> f64 {
     match row.outcome {
-        Outcome::Sound { time, .. } => time,
-        Outcome::Void { .. } | Outcome::Without(_) => f64::INFINITY,
+        ArticleResult::Sound { time, .. } => time,
+        ArticleResult::Void { .. } | ArticleResult::Without(_) => f64::INFINITY,
     }
 }
 
-fn cells(outcome: &Outcome) -> (String, String, String) {
+fn cells(outcome: &ArticleResult) -> (String, String, String) {
     match outcome {
-        Outcome::Sound { time, interval, beside } => (
+        ArticleResult::Sound { time, interval, beside } => (
             format!(
                 "{} ({})",
                 numbers::measured(*time),
@@ -118,10 +118,14 @@ fn cells(outcome: &Outcome) -> (String, String, String) {
             "all".to_owned(),
             beside.as_ref().map_or("1".to_owned(), |beside| {
                 let words = ratio(beside);
-                if beside.verdict() == Verdict::NotToldApart { words } else { format!("**{words}**") }
+                if beside.verdict() == ArticleConclusion::NotToldApart {
+                    words
+                } else {
+                    format!("**{words}**")
+                }
             }),
         ),
-        Outcome::Void { consumed: [least, middle, most], .. } => (
+        ArticleResult::Void { consumed: [least, middle, most], .. } => (
             "void".to_owned(),
             if least == most {
                 numbers::separated(*least)
@@ -135,7 +139,7 @@ fn cells(outcome: &Outcome) -> (String, String, String) {
             },
             "void".to_owned(),
         ),
-        Outcome::Without(why) => (format!("none: {why}"), String::new(), String::new()),
+        ArticleResult::Without(why) => (format!("none: {why}"), String::new(), String::new()),
     }
 }
 
@@ -155,9 +159,9 @@ fn claim(article: &Article) -> String {
     );
     for (row, beside) in article.corrected() {
         let words = match beside.verdict() {
-            Verdict::ChannelFaster => "slower than the channel, as published",
-            Verdict::ChannelSlower => "faster than the channel, the reverse of what is published",
-            Verdict::NotToldApart => "not told apart from the channel",
+            ArticleConclusion::ChannelFaster => "slower than the channel, as published",
+            ArticleConclusion::ChannelSlower => "faster than the channel, the reverse of what is published",
+            ArticleConclusion::NotToldApart => "not told apart from the channel",
         };
         let _ = write!(text, "\n- `{}` takes {} of the channel's time: {words}.", row.name, ratio(beside));
     }
@@ -169,7 +173,7 @@ fn published_mutex(article: &Article) -> String {
     let stops =
         "Its consumer takes an empty queue for the end of all items, and stops at the first empty moment.";
     match article.row(MUTEX).map(|row| &row.outcome) {
-        Some(&Outcome::Void { consumed: [least, middle, most], round_ns }) => format!(
+        Some(&ArticleResult::Void { consumed: [least, middle, most], round_ns }) => format!(
             "`{MUTEX}` consumed {} of {n} items in the median round (least {}, most {}). {stops} It returned after {} µs, its \
              producer not done; by N, as `go test` prints it, that is {} ns/op, and no time of a message. So its time is void, and \
              its number measures nothing.\n\n\
@@ -184,7 +188,7 @@ fn published_mutex(article: &Article) -> String {
             MOST_OF_GO_TEST * 8 / 1_000_000_000,
             numbers::separated(MOST_MESSAGES),
         ),
-        Some(Outcome::Sound { .. }) => format!(
+        Some(ArticleResult::Sound { .. }) => format!(
             "`{MUTEX}` happened to consume all {n} items in every round here. {stops} So nothing promises that it does, and another \
              machine or another moment may void its time."
         ),
@@ -205,6 +209,6 @@ fn method(article: &Article) -> String {
          - Read the ratios, not the nanoseconds, and those of your own machine rather than these.",
         numbers::count(u64::from(extent.epochs), "epoch"),
         numbers::count(u64::from(extent.blocks), "block"),
-        pairs::ALPHA,
+        paired_test::ALPHA,
     )
 }

@@ -1,12 +1,12 @@
 //! What changed, in the terminal: a table, what failed, and a sentence.
 
-use crate::analyse::changes::{Change, Changes, Side, Verdict};
-use crate::analyse::pairs::{ALPHA, LEVEL};
+use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
+use crate::analyse::paired_test::{ALPHA, LEVEL};
 use crate::numbers;
 
 /// Changes, and what a reader has to know of them.
 #[derive(Clone, Debug)]
-pub struct Told<'a> {
+pub struct ChangeReport<'a> {
     /// What was compared with what.
     pub title: String,
     /// How it turned out.
@@ -19,22 +19,22 @@ pub struct Told<'a> {
     pub facts: Vec<(String, String)>,
 }
 
-/// The table, with everything that is told of it.
-pub fn terminal(told: &Told<'_>) -> String {
-    let changes = told.changes;
+/// The table, with everything that is report of it.
+pub fn terminal(report: &ChangeReport<'_>) -> String {
+    let changes = report.changes;
     let mut rows = vec![header(changes)];
     rows.extend(changes.all.iter().map(|change| {
         let mut row = vec![change.name.clone(), time(&change.old), time(&change.new)];
         row.extend(change.beside.iter().map(time));
-        row.extend([ratio(change), p_value(change), change.verdict().words().to_owned()]);
+        row.extend([ratio(change), p_value(change), change.kind().words().to_owned()]);
         row
     }));
-    let mut text = format!("{}\n\n{}\n", told.title, aligned(&rows));
+    let mut text = format!("{}\n\n{}\n", report.title, aligned(&rows));
     for line in failures(changes) {
         text.push_str(&format!("{line}\n"));
     }
-    text.push_str(&format!("{}\n{}\n", summary(changes), told.method));
-    for remark in remarks(told) {
+    text.push_str(&format!("{}\n{}\n", summary(changes), report.method));
+    for remark in remarks(report) {
         text.push_str(&format!("note: {remark}\n"));
     }
     text
@@ -116,27 +116,27 @@ pub(super) fn failures(changes: &Changes) -> Vec<String> {
 /// How many of what, in a sentence.
 pub(super) fn summary(changes: &Changes) -> String {
     let counts = [
-        (Verdict::Slower, "slower"),
-        (Verdict::Faster, "faster"),
-        (Verdict::NoDifference, "with no difference detected"),
-        (Verdict::FailedInNew, "failed only in the new one"),
-        (Verdict::FailedInOld, "failed only in the old one"),
-        (Verdict::FailedInBoth, "failed in both"),
-        (Verdict::OtherWork, "with other capacities"),
-        (Verdict::Unsupported, "unsupported"),
-        (Verdict::NotRun, "not run"),
+        (ChangeKind::Slower, "slower"),
+        (ChangeKind::Faster, "faster"),
+        (ChangeKind::NoDifference, "with no difference detected"),
+        (ChangeKind::FailedInNew, "failed only in the new one"),
+        (ChangeKind::FailedInOld, "failed only in the old one"),
+        (ChangeKind::FailedInBoth, "failed in both"),
+        (ChangeKind::OtherWork, "with other capacities"),
+        (ChangeKind::Unsupported, "unsupported"),
+        (ChangeKind::NotRun, "not run"),
     ];
-    let told: Vec<String> = counts
+    let report: Vec<String> = counts
         .into_iter()
-        .map(|(verdict, words)| (changes.of(verdict).count(), words))
+        .map(|(kind, words)| (changes.of(kind).count(), words))
         .filter(|(count, _)| *count > 0)
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
     let all = numbers::count(changes.all.len() as u64, "comparison");
-    if told.is_empty() {
+    if report.is_empty() {
         return "Nothing was compared.".to_owned();
     }
-    format!("{all} of {} with {}: {}.", changes.new, changes.old, told.join(", "))
+    format!("{all} of {} with {}: {}.", changes.new, changes.old, report.join(", "))
 }
 
 /// What the numbers mean, in a sentence; `how` is how they were measured.
@@ -173,13 +173,13 @@ pub fn apart(changes: &Changes) -> String {
 }
 
 /// The remarks, and what the epochs cannot tell.
-pub(super) fn remarks(told: &Told<'_>) -> Vec<String> {
-    let mut remarks = told.remarks.clone();
-    let blind = told.changes.blind();
+pub(super) fn remarks(report: &ChangeReport<'_>) -> Vec<String> {
+    let mut remarks = report.remarks.clone();
+    let blind = report.changes.blind();
     if blind > 0 {
         remarks.push(format!(
             "in {blind} of {} comparisons the epochs are too few to tell any difference, however large: measure longer",
-            told.changes.compared()
+            report.changes.compared()
         ));
     }
     remarks

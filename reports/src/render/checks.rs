@@ -1,6 +1,7 @@
 //! What stands behind the times: the cost of the harness, and the models.
 
-use harness::record::{Model, Overhead};
+use harness::model_report::{ModelReport, ModelVerdict, words};
+use harness::record::Overhead;
 use maud::{Markup, html};
 
 use super::colours::Colours;
@@ -116,7 +117,7 @@ pub fn models(page: &Page) -> Markup {
                             }
                         }
                         tbody {
-                            @for model in &page.models { (model_row(model)) }
+                            @for model in &page.models { (model_row(&model.report)) }
                         }
                     }
                 }
@@ -125,17 +126,21 @@ pub fn models(page: &Page) -> Markup {
     }
 }
 
-fn model_row(model: &Model) -> Markup {
+fn model_row(model: &ModelReport) -> Markup {
     html! {
         tr {
             th scope="row" { (model.model) }
-            td { (model.subject) }
-            td { (model.method) }
+            td { (model.subject_name()) }
+            td { (model.explorer()) }
             td {
-                @if model.passed { span.good { "passed" } } @else { span.bad { "failed" } }
+                @match model.verdict {
+                    ModelVerdict::Passed { .. } => span.good { (words::verdict(&model.verdict)) },
+                    ModelVerdict::Failed(_) => span.bad { (words::verdict(&model.verdict)) },
+                    _ => span.quiet { (words::verdict(&model.verdict)) },
+                }
             }
-            td.number { (numbers::separated(model.executions as u64)) }
-            td { (model.bounds) @if model.exhausted { ": exhausted" } }
+            td.number { (numbers::separated(model.executions)) }
+            td { (words::detail(model)) }
             td.number { (numbers::measured(model.seconds)) }
             td { (numbers::date(&model.at)) }
         }

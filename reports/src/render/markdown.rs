@@ -1,14 +1,14 @@
 //! What changed, for a pull request: a table of what changed, and the rest folded away.
 
-use super::changes::{Told, failures, p_value, ratio, remarks, summary, time};
+use super::changes::{ChangeReport, failures, p_value, ratio, remarks, summary, time};
 use crate::analyse::changes::{Change, Changes};
 
 /// The report. It is read where somebody reviews a change, so what changed comes first and needs no click.
-pub fn markdown(told: &Told<'_>) -> String {
-    let changes = told.changes;
+pub fn markdown(report: &ChangeReport<'_>) -> String {
+    let changes = report.changes;
     let (changed, rest): (Vec<&Change>, Vec<&Change>) =
-        changes.all.iter().partition(|change| change.verdict().is_change());
-    let mut text = format!("### {}\n\n{}\n", escaped(&told.title), escaped(&summary(changes)));
+        changes.all.iter().partition(|change| change.kind().is_change());
+    let mut text = format!("### {}\n\n{}\n", escaped(&report.title), escaped(&summary(changes)));
     if !changed.is_empty() {
         text.push_str(&format!("\n{}", table(changes, &changed)));
     }
@@ -23,8 +23,8 @@ pub fn markdown(told: &Told<'_>) -> String {
         let summary = format!("{} without a change", rest.len());
         text.push_str(&folded(&summary, &table(changes, &rest)));
     }
-    let mut facts = format!("{}\n", escaped(&told.method));
-    let remarks = remarks(told);
+    let mut facts = format!("{}\n", escaped(&report.method));
+    let remarks = remarks(report);
     if !remarks.is_empty() {
         facts.push('\n');
     }
@@ -32,7 +32,7 @@ pub fn markdown(told: &Told<'_>) -> String {
         facts.push_str(&format!("- {}\n", escaped(&remark)));
     }
     facts.push_str("\n| | |\n| --- | --- |\n");
-    for (name, value) in &told.facts {
+    for (name, value) in &report.facts {
         facts.push_str(&format!("| {} | {} |\n", escaped(name), escaped(value)));
     }
     text.push_str(&folded("Method, machine and versions", &facts));
@@ -52,7 +52,7 @@ fn table(changes: &Changes, rows: &[&Change]) -> String {
     for change in rows {
         let mut cells = vec![escaped(&change.name), time(&change.old), time(&change.new)];
         cells.extend(change.beside.iter().map(time));
-        cells.extend([ratio(change), escaped(&p_value(change)), change.verdict().words().to_owned()]);
+        cells.extend([ratio(change), escaped(&p_value(change)), change.kind().words().to_owned()]);
         text.push_str(&row(&cells));
     }
     text

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::analyse::page::Source;
-use crate::analyse::pairs::{ALPHA, LEVEL};
+use crate::analyse::paired_test::{ALPHA, LEVEL};
 
 /// The section.
 pub fn section(source: &Source) -> Markup {

@@ -6,8 +6,8 @@ use super::colours::Colours;
 use super::workload::params_anchor;
 use crate::analyse::cells::Cell;
 use crate::analyse::page::{Page, ParamsPage, Source, WorkloadPage};
+use crate::analyse::rank_summary::Standing;
 use crate::analyse::ranking::Ranked;
-use crate::analyse::standing::Standing;
 use crate::numbers;
 
 /// The shades of the table of ratios: up to which ratio each goes.

@@ -288,7 +288,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
 
     fn round(epoch: u32, number: u64) -> Line {
         Line::Round(RoundLine {
@@ -353,7 +353,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_is_read_as_it_was_written(line in any::line()) {
+        fn a_line_is_read_as_it_was_written(line in strategies::line()) {
             let text = serde_json::to_string(&line).expect("plain data");
             prop_assert!(!text.contains('\n'), "{}", text);
             prop_assert_eq!(serde_json::from_str::<Line>(&text).expect("a line"), line);
@@ -361,9 +361,9 @@ mod tests {
 
         #[test]
         fn a_run_that_was_cut_off_anywhere_goes_on_from_its_last_whole_line(
-            lines in vec(any::line(), 1..6),
+            lines in vec(strategies::line(), 1..6),
             cut in any::<Index>(),
-            added in any::line(),
+            added in strategies::line(),
         ) {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join(ROUNDS_FILE);
@@ -381,7 +381,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_compared_is_above_nothing(line in any::line()) {
+        fn what_is_compared_is_above_nothing(line in strategies::line()) {
             let mut recorded = Recorded::default();
             recorded.add(&line);
             let values = recorded.times.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);

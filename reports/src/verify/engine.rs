@@ -185,15 +185,21 @@ impl Verification {
                 let answer = instrumented::explore(of, &exploration, stop, &mut |what| {
                     show(&format!("{name} by {method}: {what}"));
                 });
-                let answer = match answer {
-                    Ok(answer) => answer,
+                let (answer, models) = match answer {
+                    Ok((answer, models)) => (answer, Some(models)),
                     Err(NotExplored::Stopped) => return None,
-                    Err(NotExplored::NotAvailable(reason)) => Answer::NotAvailable { reason },
-                    Err(NotExplored::NotInstrumentable(reason)) => Answer::NotInstrumentable { reason },
+                    Err(NotExplored::NotAvailable(reason)) => (Answer::NotAvailable { reason }, None),
+                    Err(NotExplored::NotInstrumentable(reason)) => {
+                        (Answer::NotInstrumentable { reason }, None)
+                    }
                 };
                 let replay = matches!(answer, Answer::Ran(Outcome::Failed(_)))
                     .then(|| format!("chanlab verify {} --method {method} --seed {}", of.asked(), self.seed));
-                Some(vec![Verified { replay, ..self.verified(channel, method, share, since, answer) }])
+                Some(vec![Verified {
+                    replay,
+                    models,
+                    ..self.verified(channel, method, share, since, answer)
+                }])
             }
             Work::Cases(channel, method) => {
                 let name = &self.channels[channel].0;
@@ -234,9 +240,12 @@ impl Verification {
                         Some(vec![verified(Answer::NotAvailable { reason })])
                     }
                     Ok(explored) => Some(
-                        models::answers(method, &task, &explored)
+                        models::verdicts(method, &task, &explored)
                             .into_iter()
-                            .map(|(subject, answer, replay)| Verified { subject, replay, ..verified(answer) })
+                            .map(|one| {
+                                let (subject, replay) = (one.subject, one.replay);
+                                Verified { subject, replay, models: Some(one.models), ..verified(one.answer) }
+                            })
                             .collect(),
                     ),
                 }
@@ -288,6 +297,7 @@ impl Verification {
             answer,
             remains: None,
             replay: None,
+            models: None,
             machine: self.machine.clone(),
         }
     }

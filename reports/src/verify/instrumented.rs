@@ -1,52 +1,58 @@
-//! The models of `models/` over a published channel crate: its source is fetched, a copy is instrumented, and built with the models.
+//! The models of `models/` over a published channel crate: its source is fetched, a copy is instrumented and built with the
+//! models.
 //!
-//! [`fetch`] asks cargo for the source of a version, [`workspace`] puts the copy, this project's harness and its models into a workspace
-//! of their own, and [`explore`] builds that and runs its models, each in a process of its own: a crate that is broken may
-//! take it along. Nothing of this project is changed, and nothing of what it measures is built with any of it.
+//! [`fetch`] asks cargo for the source of a version, [`workspace`] generates a workspace with the copy, this project's
+//! harness and its models, and [`explore`] builds it and runs its models, each in a process of its own: a broken crate may
+//! take its process down. Nothing of this project is changed, and nothing that it measures is built with any of it.
 
 pub mod adapters;
 pub mod fetch;
 pub mod standard;
-mod told;
 pub mod workspace;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use harness::record::{Answer, MODELS_FILE, now, target_dir};
+use harness::model_report::{
+    ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
+};
+use harness::record::{Answer, target_dir};
 use harness::verify::{Method, Task};
 
 pub use self::adapters::Adapter;
-pub use self::told::Ran;
-use super::models::{NotExplored, SECONDS, SEED, SHARD};
-use crate::collect::records::Records;
-use crate::run::process::{kill, wait};
+use super::evidence::outcome;
+use super::models::{NotExplored, SECONDS, SEED, SHARD, reports_file, request_id, tail};
+use crate::run::process::{kill, status_words, wait};
 use crate::versions::build::cargo;
 use crate::versions::source::Source;
 
-/// What the instrumented channels have in the target directory.
+/// The folder of instrumented channels in the target directory.
 const FOLDER: &str = "chanlab/instrumented";
 
-/// How the log's line begins that says how long it took to fetch, instrument and build; `scripts/instrumented` reads it.
-const BUILT: &str = "fetched, instrumented and built in ";
+/// The interval at which the parent polls a model process.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often it is looked whether a model has ended.
-const LOOK: Duration = Duration::from_millis(100);
+/// The minimum time for a model by loom, which needs some.
+const MIN_TIME: Duration = Duration::from_millis(10);
 
-/// A channel's crate, to be instrumented.
+/// A model process that watches the clock itself is killed this long after its time is over.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The crate of a channel, to be instrumented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crate {
     /// The name of a registered channel, or of one that is verified only.
     pub channel: String,
-    /// The crate's.
+    /// The crate's name.
     pub package: String,
-    /// Which version of it.
+    /// The version.
     pub source: Source,
     /// Whether the version was named.
     pub is_named: bool,
@@ -55,7 +61,7 @@ pub struct Crate {
 }
 
 impl Crate {
-    /// What it is called in the matrix; as it is typed after `--channel`, where it has a name there.
+    /// Its name in the matrix, and after `--channel` where that takes it.
     pub fn name(&self) -> String {
         match self.is_named {
             true => format!("{}@{}", self.channel, self.source.name()),
@@ -63,7 +69,7 @@ impl Crate {
         }
     }
 
-    /// The words that ask for it on the command line.
+    /// The arguments that ask for it on the command line.
     pub fn asked(&self) -> String {
         match (&self.adapter, &self.source) {
             (Adapter::Given(adapter), Source::Checkout { folder, .. }) => {
@@ -74,20 +80,20 @@ impl Crate {
     }
 }
 
-/// How a model is to be explored.
+/// An exploration of the models over a crate.
 #[derive(Clone, Copy, Debug)]
 pub struct Exploration<'a> {
-    /// By loom or shuttle.
+    /// Loom or shuttle.
     pub method: Method,
-    /// Which schedules, and for how long.
+    /// The schedules, and the budget.
     pub task: &'a Task,
-    /// One model alone.
+    /// The one model to explore; `None` explores all.
     pub model: Option<&'a str>,
-    /// Where all that is said goes.
+    /// The file for all output; the reports go to the file next to it.
     pub log: &'a Path,
 }
 
-/// Explores the models over `of`. `shows` is told what is being done, now and then.
+/// Explores the models over `of`. `shows` is called now and then with the current step.
 ///
 /// # Errors
 ///
@@ -97,7 +103,7 @@ pub fn explore(
     exploration: &Exploration<'_>,
     stop: &AtomicBool,
     shows: &mut dyn FnMut(&str),
-) -> Result<Answer, NotExplored> {
+) -> Result<(Answer, ExploredModels), NotExplored> {
     let began = Instant::now();
     let unavailable = |error: anyhow::Error| NotExplored::NotAvailable(format!("{error:#}"));
     shows("fetching its source");
@@ -113,7 +119,8 @@ pub fn explore(
     let programs = built.map_err(|error| {
         NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
     })?;
-    log.say(&format!("{BUILT}{:.1} s", began.elapsed().as_secs_f64())).map_err(unavailable)?;
+    let build_seconds = began.elapsed().as_secs_f64();
+    log.say(&format!("fetched, instrumented and built in {build_seconds:.1} s")).map_err(unavailable)?;
     let models =
         programs.iter().map(|program| models(program)).collect::<Result<Vec<_>>>().map_err(unavailable)?;
     let mut all = models.into_iter().flatten().collect::<Vec<_>>();
@@ -123,31 +130,83 @@ pub fn explore(
             return Err(NotExplored::NotAvailable(format!("there is no model {model}")));
         }
     }
-    let (count, mut ran) = (all.len(), Vec::new());
-    for (program, name) in all {
+    let count = all.len();
+    let mut models = ExploredModels {
+        build_seconds: Some(build_seconds),
+        changes: Some(generated.applied as u64),
+        planned: Some(count as u64),
+        ..ExploredModels::default()
+    };
+    let (mut crashes, mut is_over) = (BTreeMap::new(), false);
+    for (index, (program, name)) in all.into_iter().enumerate() {
         let left = exploration.task.budget.saturating_sub(began.elapsed());
-        if left.is_zero() {
+        is_over = left.is_zero();
+        if is_over {
             break;
         }
-        let mut shows_model = || shows(&format!("{name}, {} of {count}", ran.len() + 1));
+        let mut shows_model = || shows(&format!("{name}, {} of {count}", index + 1));
         let limit = match exploration.method {
-            // Loom goes on as long as it may: what one leaves is for the others.
-            Method::Loom => left / (count - ran.len()) as u32,
+            // Loom uses all the time that it gets: what one model leaves is shared by the others.
+            Method::Loom => left / (count - index) as u32,
             _ => left,
         };
-        let one = run(&program, &name, exploration, limit, stop, &mut shows_model).map_err(unavailable)?;
-        let Some(one) = one else { return Err(NotExplored::Stopped) };
-        log.say(&one.said).map_err(unavailable)?;
-        let is_over = one.ended.is_none();
-        ran.push(one);
+        let exit = run(&program, &name, exploration, limit, stop, &mut shows_model).map_err(unavailable)?;
+        let Some(exit) = exit else { return Err(NotExplored::Stopped) };
+        log.append(&exit.output).map_err(unavailable)?;
+        is_over = exit.status.is_none();
+        if let Some(crash) = exit.crash() {
+            models.crashed.insert(name.clone());
+            crashes.insert(name.clone(), crash);
+        }
+        match exit.last {
+            Some(ModelEvent::Ended(report)) => models.reports.push(*report),
+            Some(ModelEvent::NotInShard { model, .. }) => drop(models.not_in_shard.insert(model)),
+            Some(ModelEvent::Started { .. }) | None => {}
+        }
         if is_over {
             break;
         }
     }
-    Ok(told::answer(&ran, count, generated.applied))
+    let crash = |model: &str| crashes.get(model).cloned().unwrap_or_default();
+    Ok((Answer::Ran(outcome(&models, is_over, &crash)), models))
 }
 
-/// A file that everything goes to.
+/// The end of a model's process.
+#[derive(Debug)]
+struct ModelExit {
+    /// The exit status; `None` when the process was killed because the time was over.
+    status: Option<ExitStatus>,
+    /// Its last event.
+    last: Option<ModelEvent>,
+    /// The file with its output.
+    output: PathBuf,
+}
+
+impl ModelExit {
+    fn report(&self) -> Option<&ModelReport> {
+        match &self.last {
+            Some(ModelEvent::Ended(report)) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// Why the end of the process is a failure that no report accounts for, in words.
+    fn crash(&self) -> Option<String> {
+        let status = self.status?;
+        let is_accounted_for = match (self.report().map(|report| &report.verdict), &self.last) {
+            (Some(ModelVerdict::Failed(_) | ModelVerdict::Cut { .. }), _) => true,
+            (Some(_), _) | (None, Some(ModelEvent::NotInShard { .. })) => status.success(),
+            (None, _) => false,
+        };
+        let what =
+            if self.report().is_some() { "after its model had passed" } else { "before its model reported" };
+        let lines = tail(&self.output).join("\n");
+        (!is_accounted_for)
+            .then(|| format!("its process ended with {}, {what}\n{lines}", status_words(status)))
+    }
+}
+
+/// The log of an exploration.
 struct Log(fs::File, PathBuf);
 
 impl Log {
@@ -162,9 +221,14 @@ impl Log {
     fn say(&mut self, text: &str) -> Result<()> {
         writeln!(self.0, "{text}").with_context(|| format!("cannot write {}", self.1.display()))
     }
+
+    fn append(&mut self, file: &Path) -> Result<()> {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        self.say(&String::from_utf8_lossy(&text))
+    }
 }
 
-/// Builds the models. What is below the crate and the harness is built once for all crates.
+/// Builds the models. The dependencies of the crate and of the harness are built once for all crates.
 fn built(
     root: &Path,
     folder: &Path,
@@ -173,12 +237,13 @@ fn built(
 ) -> Result<Vec<PathBuf>> {
     let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
     words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
-    // A crate's own lints are for its authors; as those of any dependency, they end nothing here.
+    // A crate's own lints are for its authors; as in any dependency, they stop nothing here.
     let flags = format!("--cfg {} --cap-lints warn", exploration.method);
     cargo(folder, &words, &flags, &root.join("target"), &folder.join("build.log"), say)
 }
 
-/// The tests that have the models, or the one: a channel's models are in modules, by what they are about, and a workload's are not.
+/// The test programs to build: for one model only the program that can have it. The models of `channel` are named after
+/// their files, `FILE::MODEL`.
 fn tests(model: Option<&str>) -> &'static [&'static str] {
     match model {
         None => &["channel", "workloads"],
@@ -187,7 +252,7 @@ fn tests(model: Option<&str>) -> &'static [&'static str] {
     }
 }
 
-/// The models of a program, by their names.
+/// The models of a program, by name.
 fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
     let output = Command::new(program)
         .arg("--list")
@@ -195,21 +260,12 @@ fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
         .output()
         .with_context(|| format!("{} does not run", program.display()))?;
     let list = String::from_utf8_lossy(&output.stdout);
+    // The format of `--list` is that of Rust's test programs.
     let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
-    let own = names.filter(|name| *name != NO_MODEL);
-    Ok(own.map(|name| (program.to_owned(), name.to_owned())).collect())
+    Ok(names.map(|name| (program.to_owned(), name.to_owned())).collect())
 }
 
-/// Loom has at least so much time for a model, since it has to have some.
-const LEAST: Duration = Duration::from_millis(10);
-
-/// A model that goes by the clock itself ends so long after its time.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// A test beside the models.
-const NO_MODEL: &str = "every_registered_workload_has_a_model";
-
-/// Runs a model, for at most so long; `None` when somebody asked to stop.
+/// Runs a model, for at most `limit`; `None` when the user asked to stop.
 fn run(
     program: &Path,
     name: &str,
@@ -217,46 +273,74 @@ fn run(
     limit: Duration,
     stop: &AtomicBool,
     shows: &mut dyn FnMut(),
-) -> Result<Option<Ran>> {
-    let (began, since) = (now(), Instant::now());
-    let said = program.with_extension("said");
-    let output = fs::File::create(&said).with_context(|| format!("cannot write {}", said.display()))?;
+) -> Result<Option<ModelExit>> {
+    let since = Instant::now();
+    let output = exploration.log.with_extension("model.log");
+    let file = fs::File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
+    let (reports, request) = (std::path::absolute(reports_file(exploration.log))?, request_id());
     let mut process = Command::new(program);
     if exploration.method == Method::Loom {
-        process.env(SECONDS, limit.max(LEAST).as_secs_f64().to_string());
+        process.env(SECONDS, limit.max(MIN_TIME).as_secs_f64().to_string());
     }
     let mut process = process
         .args([name, "--exact", "--nocapture"])
+        .env(REPORTS_VARIABLE, &reports)
+        .env(REQUEST_VARIABLE, &request)
         .env(SEED, exploration.task.seed.to_string())
         .env(SHARD, exploration.task.shard.to_string())
-        // For the place in the crate where a failure happened.
+        // For the places in the crate where a failure happened.
         .env("RUST_LIB_BACKTRACE", "1")
         .stdin(Stdio::null())
-        .stderr(output.try_clone()?)
-        .stdout(output)
+        .stderr(file.try_clone()?)
+        .stdout(file)
         .process_group(0)
         .spawn()
         .with_context(|| format!("{} does not run", program.display()))?;
-    let ended = loop {
+    let status = loop {
         shows();
         // Relaxed: a flag that a signal sets; nothing else is read because of it.
         if stop.load(Ordering::Relaxed) {
             kill(&mut process);
             return Ok(None);
         }
-        if let Some(status) = wait(&mut process, LOOK) {
+        if let Some(status) = wait(&mut process, POLL_INTERVAL) {
             break Some(status);
         }
-        if since.elapsed() >= limit + GRACE {
+        if since.elapsed() >= limit + EXIT_TIMEOUT {
             kill(&mut process);
             break None;
         }
     };
-    let said = fs::read(&said).with_context(|| format!("cannot read {}", said.display()))?;
-    // Beside the programs, where a model's own process looks for the target directory.
-    let target = program.ancestors().nth(3).unwrap_or(Path::new(""));
-    let records = Records::read(&target.join(MODELS_FILE)).unwrap_or_default();
-    // An older record says nothing of what was explored now.
-    let record = records.models.into_iter().rev().find(|model| model.at >= began && model.model == name);
-    Ok(Some(Ran { name: name.to_owned(), ended, record, said: String::from_utf8_lossy(&said).into_owned() }))
+    let mut events =
+        ModelEvent::read(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;
+    Ok(Some(ModelExit { status, last: events.pop(), output }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use harness::model_report::{CUT_EXIT_CODE, Coverage, ExplorationLimit};
+
+    use super::super::evidence::tests::{PASSED, report};
+    use super::*;
+
+    #[test]
+    fn a_report_accounts_for_its_exit_code_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = folder.path().join("output");
+        fs::write(&output, "last\n").expect("written");
+        let crash = |verdict: Option<ModelVerdict>, code: i32| {
+            let last = verdict.map(|verdict| ModelEvent::Ended(Box::new(report("m", verdict))));
+            ModelExit { status: Some(ExitStatus::from_raw(code << 8)), last, output: output.clone() }.crash()
+        };
+        let cut = ModelVerdict::Cut { limit: ExplorationLimit::Branches, coverage: Coverage::Partial };
+        assert_eq!(crash(Some(PASSED), 0), None);
+        assert_eq!(crash(Some(cut), CUT_EXIT_CODE), None);
+        assert_eq!(crash(Some(ModelVerdict::Failed(Box::default())), 101), None);
+        let words = |what: &str| Some(format!("its process ended with {what}\nlast"));
+        assert_eq!(crash(None, 134), words("exit code 134, before its model reported"));
+        assert_eq!(crash(None, 0), words("exit code 0, before its model reported"));
+        assert_eq!(crash(Some(PASSED), 134), words("exit code 134, after its model had passed"));
+    }
 }

@@ -1,73 +1,86 @@
-//! loom and shuttle: the scripts that explore the models of `models/`, and what their records say of each subject.
+//! loom and shuttle: the scripts that explore the models of `models/`, and the verdict on each subject.
 //!
-//! They need a checkout and cargo, since a model is another build of the code. Where either is lacking, the answer is that the method is
-//! not available, with the reason.
+//! They need a checkout and cargo, since a model is another build of the code. Without them the method is not available.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use harness::record::{Answer, MODELS_FILE, Model, now, target_dir};
+use harness::machine::Machine;
+use harness::model_report::{
+    ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE, REQUEST_VARIABLE,
+};
+use harness::record::{Answer, MODELS_FILE, ModelRecord, Record, Recorder, run_name, target_dir};
+use harness::registry::Registry;
 use harness::verify::{Finding, Method, Outcome, Shard, Task};
 
-use crate::analyse::checks::{BASELINE, exhausted, newest_models};
-use crate::collect::records::Records;
-use crate::numbers;
+use super::evidence::outcome;
+use crate::analyse::checks::BASELINE;
 use crate::run::process::{kill, status_words, wait};
 use crate::versions::workspace::project;
 
-/// What the script explores within small bounds.
+/// The argument of a script for small bounds.
 const SMALL: &str = "--small";
 
-/// The environment variables that the scripts take the seed and the part from.
+/// The environment variables with the seed and the shard.
 pub(crate) const SEED: &str = "CHANLAB_SHUTTLE_SEED";
 pub(crate) const SHARD: &str = "CHANLAB_SHARD";
 
-/// The environment variable that bounds loom's time for a model.
+/// The environment variable with loom's time limit for a model.
 pub(crate) const SECONDS: &str = "CHANLAB_LOOM_SECONDS";
 
-/// How often it is looked whether the script has ended.
-const LOOK: Duration = Duration::from_millis(100);
+/// The interval at which the parent polls the script.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// So many lines of what the script said of a failed model are kept.
-const LONGEST_REPORT: usize = 80;
+/// The number of lines in a tail of a log.
+const TAIL_LINES: usize = 8;
 
-/// So many lines are kept of a script that failed without a failed model.
-const LAST_WORDS: usize = 8;
-
-/// What a script left.
+/// The result of a script.
 #[derive(Debug)]
 pub struct Explored {
-    /// What became of each model.
-    pub models: Vec<Model>,
-    /// How the script ended; `None` when it was ended because its time was over.
+    /// The events of its models.
+    pub events: Vec<ModelEvent>,
+    /// How the script ended; `None` when it was killed because its time was over.
     pub ended: Option<ExitStatus>,
-    /// All that it said.
-    pub said: String,
+    /// The last lines of its log.
+    pub tail: Vec<String>,
 }
 
-/// Why there is nothing.
+/// Why there is no result.
 #[derive(Debug)]
 pub enum NotExplored {
-    /// In words, why it cannot be here and now.
+    /// The method is not available here, for this reason.
     NotAvailable(String),
-    /// In words, why it cannot be for this channel.
+    /// The channel cannot be instrumented, for this reason.
     NotInstrumentable(String),
-    /// Somebody asked to stop.
+    /// The user asked to stop.
     Stopped,
 }
 
-/// Whether a method has models, and runs by a script.
+/// Whether a method explores models.
 pub fn has_models(method: Method) -> bool {
     matches!(method, Method::Loom | Method::Shuttle)
 }
 
-/// Explores the models by `method`, the part that `task` asks for and for no longer than its budget; all that is said goes to the file `log`. `waits` is called now and then.
+/// An identifier for the request of reports, which no other request has.
+pub(super) fn request_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // Relaxed: only the numbers have to differ.
+    format!("{}-{}", run_name(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The file of reports next to a log.
+pub(super) fn reports_file(log: &Path) -> PathBuf {
+    log.with_extension("models.jsonl")
+}
+
+/// Explores the models by `method`: the shard of `task`, for at most its budget. The output goes to the file `log`, and the
+/// events to the file next to it. `waits` is called at every poll.
 ///
 /// # Errors
 ///
@@ -84,16 +97,17 @@ pub fn explore(
         NotExplored::NotAvailable(format!("{} could not be run ({error})", script.display()))
     };
     let target = std::path::absolute(target_dir()).map_err(cannot)?;
-    let record = target.join(method.name()).join(MODELS_FILE);
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).map_err(cannot)?;
     }
     let output = File::create(log).map_err(cannot)?;
-    let (began, since) = (now(), Instant::now());
+    let (reports, request) = (std::path::absolute(reports_file(log)).map_err(cannot)?, request_id());
+    let since = Instant::now();
     let mut process = Command::new(&script)
         .arg(SMALL)
-        // The records are where this program looks for them, whatever the environment says.
         .env("CARGO_TARGET_DIR", &target)
+        .env(REPORTS_VARIABLE, &reports)
+        .env(REQUEST_VARIABLE, &request)
         .env(SEED, task.seed.to_string())
         .env(SHARD, task.shard.to_string())
         .stdin(Stdio::null())
@@ -109,7 +123,7 @@ pub fn explore(
             kill(&mut process);
             return Err(NotExplored::Stopped);
         }
-        if let Some(status) = wait(&mut process, LOOK) {
+        if let Some(status) = wait(&mut process, POLL_INTERVAL) {
             break Some(status);
         }
         if since.elapsed() >= task.budget {
@@ -117,17 +131,34 @@ pub fn explore(
             break None;
         }
     };
-    let records = Records::read(&record).unwrap_or_default();
-    // An older record says nothing of what was explored now.
-    let models: Vec<Model> = records
-        .models
-        .into_iter()
-        .filter(|model| model.at >= began && model.method == method.name())
-        .collect();
-    // What cannot be read is told as nothing.
-    let said = fs::read(log).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    Ok(Explored { models: newest_models(&models), ended, said })
+    let events = ModelEvent::read(&reports, &request).map_err(|error| {
+        NotExplored::NotAvailable(format!(
+            "cannot read the models' reports in {} ({error})",
+            reports.display()
+        ))
+    })?;
+    keep(&events, &target.join(method.name()).join(MODELS_FILE)).map_err(cannot)?;
+    Ok(Explored { events, ended, tail: tail(log) })
+}
+
+/// Appends the reports to the record of models, as a script that nobody asked does, so that the page has them.
+fn keep(events: &[ModelEvent], record: &Path) -> io::Result<()> {
+    let (recorder, machine) = (Recorder::new(record), Machine::current(&adapters::registry()));
+    for event in events {
+        if let ModelEvent::Ended(report) = event {
+            let record = ModelRecord { machine: machine.clone(), report: (**report).clone() };
+            recorder.append(&Record::Model(Box::new(record)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The last lines of a file; none of one that cannot be read.
+pub(super) fn tail(file: &Path) -> Vec<String> {
+    let text = fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|&line| line.to_owned()).collect()
 }
 
 /// The script of a method, where all that it needs is there.
@@ -148,237 +179,249 @@ fn script(method: Method) -> Result<PathBuf, String> {
     }
 }
 
-/// What was explored of each subject, the baseline first, and the command that shows a failure again.
-///
-/// The baseline always has one, so that it is known that the part was looked at.
-pub fn answers(method: Method, task: &Task, explored: &Explored) -> Vec<(String, Answer, Option<String>)> {
-    let mut subjects: BTreeSet<&str> = explored.models.iter().map(|model| model.subject.as_str()).collect();
-    subjects.remove(BASELINE);
-    let subjects = [BASELINE].into_iter().chain(subjects);
-    subjects.map(|subject| answer(method, task, explored, subject)).collect()
+/// The verdict on one subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubjectVerdict {
+    /// The baseline, or the workload.
+    pub subject: String,
+    /// The verdict.
+    pub answer: Answer,
+    /// Of a failure, the command that shows it again.
+    pub replay: Option<String>,
+    /// The evidence.
+    pub models: ExploredModels,
 }
 
-fn answer(
+/// The verdict on each subject, the baseline first.
+///
+/// The baseline always has one, since a shard may hold models of others only.
+pub fn verdicts(method: Method, task: &Task, explored: &Explored) -> Vec<SubjectVerdict> {
+    let mut subjects = by_subject(explored);
+    let baseline = subjects.remove(BASELINE).unwrap_or_default();
+    let is_explained = [&baseline]
+        .into_iter()
+        .chain(subjects.values())
+        .any(|models| models.failed().next().is_some() || !models.cuts().is_empty());
+    let all = [(BASELINE.to_owned(), baseline)].into_iter().chain(subjects);
+    all.map(|(subject, models)| verdict(method, task, explored, is_explained, subject, models)).collect()
+}
+
+/// The models of each subject. Those that a killed script was exploring have not crashed.
+fn by_subject(explored: &Explored) -> BTreeMap<String, ExploredModels> {
+    let mut subjects: BTreeMap<String, ExploredModels> = BTreeMap::new();
+    let mut ended: BTreeSet<&str> = BTreeSet::new();
+    for event in &explored.events {
+        if let ModelEvent::Ended(report) = event {
+            ended.insert(&report.model);
+            let report: ModelReport = (**report).clone();
+            subjects.entry(report.subject_name().to_owned()).or_default().reports.push(report);
+        }
+    }
+    if explored.ended.is_some() {
+        for event in &explored.events {
+            if let ModelEvent::Started { model, subject, .. } = event
+                && !ended.contains(model.as_str())
+            {
+                let subject = match subject {
+                    ModelSubject::Channel => BASELINE,
+                    ModelSubject::Workload(name) => name,
+                };
+                subjects.entry(subject.to_owned()).or_default().crashed.insert(model.clone());
+            }
+        }
+    }
+    subjects
+}
+
+/// The verdict on one subject. `is_explained` says that some model accounts for a script that failed.
+fn verdict(
     method: Method,
     task: &Task,
     explored: &Explored,
-    subject: &str,
-) -> (String, Answer, Option<String>) {
-    let own: Vec<&Model> = explored.models.iter().filter(|model| model.subject == subject).collect();
-    let schedules = own.iter().map(|model| model.executions as u64).sum();
-    let failed = explored.models.iter().any(|model| !model.passed);
-    let (answer, replay) = match (own.iter().find(|model| !model.passed), explored.ended) {
-        (Some(model), _) => {
-            let replay =
-                format!("{}scripts/{method} {SMALL} {} -- --exact", settings(method, task), model.model);
-            (Answer::Ran(Outcome::Failed(Box::new(finding(model, &explored.said)))), Some(replay))
+    is_explained: bool,
+    subject: String,
+    models: ExploredModels,
+) -> SubjectVerdict {
+    let ran = |how: &str| format!("scripts/{method} ended with {how}");
+    let script = |arguments: &str| format!("{}scripts/{method} {SMALL}{arguments}", settings(method, task));
+    let first = models.failed().next().map(str::to_owned);
+    let (answer, replay) = match (first, explored.ended) {
+        (Some(first), status) => {
+            let how = status.map_or("the end of its time".to_owned(), status_words);
+            let crash =
+                |_: &str| format!("{} before the model reported\n{}", ran(&how), explored.tail.join("\n"));
+            let replay = script(&format!(" {first} -- --exact"));
+            (Answer::Ran(outcome(&models, false, &crash)), Some(replay))
         }
-        (None, None) => (Answer::Ran(Outcome::OutOfTime { cases: schedules, all: None }), None),
-        // Another subject's model failed, and is the reason for the script's end.
-        (None, Some(status)) if (status.success() || failed) && !own.is_empty() => {
-            (Answer::Ran(Outcome::Passed { cases: schedules, bounds: bounds(&own) }), None)
+        (None, None) => (Answer::Ran(outcome(&models, true, &|_| String::new())), None),
+        (None, Some(status)) if (status.success() || is_explained) && !models.reports.is_empty() => {
+            (Answer::Ran(outcome(&models, false, &|_| String::new())), None)
         }
-        // A part may hold models of others only.
+        // A shard may hold models of others only.
         (None, Some(status)) if status.success() && task.shard != Shard::WHOLE => {
-            (Answer::Ran(Outcome::Passed { cases: 0, bounds: "no model in this part".to_owned() }), None)
+            (Answer::Ran(outcome(&models, false, &|_| String::new())), None)
         }
         (None, Some(status)) => {
-            let how = format!("scripts/{method} ended with {}", status_words(status));
-            let words = telling(&explored.said);
-            if explored.models.is_empty() {
-                let last = words.last().map_or_else(String::new, |last| format!("; its last words: {last}"));
-                (Answer::NotAvailable { reason: format!("{how} and left no record{last}") }, None)
+            let how = ran(&status_words(status));
+            if explored.events.is_empty() {
+                let last = explored.tail.last();
+                let last =
+                    last.map_or_else(String::new, |last| format!("; the last line of its output: {last}"));
+                (Answer::NotAvailable { reason: format!("{how} and reported no model{last}") }, None)
             } else if subject == BASELINE {
-                // Nobody knows whose it is: it is one failure, and no pass of anybody's.
+                // It cannot be attributed to a subject: it is one failure, and a pass of none.
                 let finding = Finding {
                     scenario: "all models".to_owned(),
-                    expected: "the script succeeds, or some model is recorded as failed".to_owned(),
-                    happened: format!("{how}, and no model is recorded as failed\n{}", words.join("\n")),
+                    expected: "the script succeeds, or a model fails".to_owned(),
+                    happened: format!("{how}, and no model failed\n{}", explored.tail.join("\n")),
                     ..Finding::default()
                 };
-                let replay = format!("{}scripts/{method} {SMALL}", settings(method, task));
-                (Answer::Ran(Outcome::Failed(Box::new(finding))), Some(replay))
+                (Answer::Ran(Outcome::Failed(Box::new(finding))), Some(script("")))
             } else {
-                let reason = format!("{how}, and did not record whose fault it is: see {BASELINE}");
+                let reason = format!("{how}, and no model accounts for it: see {BASELINE}");
                 (Answer::NotAvailable { reason }, None)
             }
         }
     };
-    (subject.to_owned(), answer, replay)
+    SubjectVerdict { subject, answer, replay, models }
 }
 
-/// What the script was told by the environment, as it is typed before a command. Loom's models know no seed.
+/// The environment of a script, as it is typed before a command. Loom's models have no seed.
 fn settings(method: Method, task: &Task) -> String {
     let seed = (method == Method::Shuttle).then(|| format!("{SEED}={} ", task.seed));
     let shard = (task.shard != Shard::WHOLE).then(|| format!("{SHARD}={} ", task.shard));
     [seed, shard].into_iter().flatten().collect()
 }
 
-/// The lines that tell why a script failed: those of failed tests, panics and errors; the last ones where there are none.
-fn telling(said: &str) -> Vec<&str> {
-    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    let tells = |line: &&str| {
-        line.ends_with("... FAILED") || line.starts_with("error") || line.contains(" panicked at ")
-    };
-    let telling: Vec<&str> = lines.iter().copied().filter(tells).take(LAST_WORDS).collect();
-    match telling.is_empty() {
-        true => lines[lines.len().saturating_sub(LAST_WORDS)..].to_vec(),
-        false => telling,
-    }
-}
-
-fn finding(model: &Model, said: &str) -> Finding {
-    // What a failed model says begins so, and ends with how to replay it.
-    let head = format!("model {} of {} failed", model.model, model.subject);
-    let lines = said.lines().skip_while(|line| !line.starts_with(&head));
-    let mut report: Vec<&str> = Vec::new();
-    for line in lines.take(LONGEST_REPORT) {
-        let last = report.last().is_some_and(|last: &&str| last.starts_with("to replay"));
-        report.push(line);
-        if last {
-            break;
-        }
-    }
-    Finding {
-        scenario: format!("model {}", model.model),
-        expected: format!("it passes in every schedule that is tried: {}", model.bounds),
-        happened: if report.is_empty() {
-            format!("it failed in execution {}", numbers::separated(model.executions as u64))
-        } else {
-            report.join("\n")
-        },
-        ..Finding::default()
-    }
-}
-
-/// How far the models go: how many there are, how many of them were exhausted, and their different bounds.
-fn bounds(models: &[&Model]) -> String {
-    let mut bounds: Vec<&str> = models.iter().map(|model| model.bounds.as_str()).collect();
-    bounds.sort_unstable();
-    bounds.dedup();
-    let count = numbers::count(models.len() as u64, "model");
-    format!("{count}{}: {}", exhausted(models), bounds.join("; or "))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
 
-    use harness::machine::Machine;
+    use harness::model_report::{Format, ModelFailure, ModelVerdict};
 
+    use super::super::evidence::tests::{PASSED, report};
     use super::*;
 
-    fn model(name: &str, subject: &str, passed: bool) -> Model {
-        // As a record has it, so that what records do not have to hold is not asked for.
-        let record = serde_json::json!({
-            "at": now(), "model": name, "subject": subject, "method": "loom", "passed": passed, "executions": 1_000,
-            "bounds": "every schedule", "seconds": 1.0, "machine": Machine::current(&adapters::registry()),
-        });
-        serde_json::from_value(record).expect("a model")
+    fn failed() -> ModelVerdict {
+        let message = "deadlock".to_owned();
+        ModelVerdict::Failed(Box::new(ModelFailure { execution: 7, message, ..ModelFailure::default() }))
+    }
+
+    fn of(subject: &str) -> ModelSubject {
+        match subject {
+            BASELINE => ModelSubject::Channel,
+            workload => ModelSubject::Workload(workload.to_owned()),
+        }
+    }
+
+    fn model(name: &str, subject: &str, verdict: ModelVerdict) -> ModelEvent {
+        let report = ModelReport { subject: of(subject), sut: BASELINE.to_owned(), ..report(name, verdict) };
+        ModelEvent::Ended(Box::new(report))
+    }
+
+    fn started(name: &str, subject: &str) -> ModelEvent {
+        let (request, model) = ("r".to_owned(), name.to_owned());
+        ModelEvent::Started { format: Format, request, model, subject: of(subject) }
     }
 
     const FAILED: i32 = 1 << 8;
 
     const TASK: Task = Task { seed: 7, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
 
-    /// Without the seed and the part, the script would try other schedules.
+    fn explored(events: Vec<ModelEvent>, status: Option<i32>, tail: &[&str]) -> Explored {
+        let tail = tail.iter().map(|&line| line.to_owned()).collect();
+        Explored { events, ended: status.map(ExitStatus::from_raw), tail }
+    }
+
+    /// Without the seed and the shard, the script would try other schedules.
     #[test]
     fn a_replay_asks_for_the_same_schedules() {
-        let failed = explored(vec![model("queue", BASELINE, false)], Some(FAILED), "");
-        let part = Task { shard: Shard { index: 2, of: 3 }, ..TASK };
-        let replay = |method, task| answers(method, task, &failed).remove(0).2.expect("it failed");
+        let failed = explored(vec![model("queue", BASELINE, failed())], Some(FAILED), &[]);
+        let shard = Task { shard: Shard { index: 2, of: 3 }, ..TASK };
+        let replay = |method, task| verdicts(method, task, &failed).remove(0).replay.expect("it failed");
         assert_eq!(replay(Method::Loom, &TASK), "scripts/loom --small queue -- --exact");
         assert_eq!(
-            replay(Method::Shuttle, &part),
+            replay(Method::Shuttle, &shard),
             "CHANLAB_SHUTTLE_SEED=7 CHANLAB_SHARD=2/3 scripts/shuttle --small queue -- --exact"
         );
     }
 
-    fn explored(models: Vec<Model>, status: Option<i32>, said: &str) -> Explored {
-        Explored { models, ended: status.map(ExitStatus::from_raw), said: said.to_owned() }
-    }
-
     #[test]
-    fn each_subject_has_an_answer_of_its_own() {
-        let said = "Compiling\n\nmodel quit of worker_pool failed in execution 7 (b)\ndeadlock\n\nto replay:\n  scripts/loom quit\nnoise";
-        let models = vec![
-            model("queue", BASELINE, true),
-            model("hand_off", BASELINE, true),
-            model("quit", "worker_pool", false),
+    fn each_subject_has_its_own_verdict() {
+        let events = vec![
+            model("queue", BASELINE, PASSED),
+            model("hand_off", BASELINE, PASSED),
+            model("quit", "worker_pool", failed()),
         ];
-        let answers = answers(Method::Loom, &TASK, &explored(models, Some(FAILED), said));
-        let [(baseline, passed, None), (pool, failed, Some(replay))] = &answers[..] else {
-            panic!("{answers:#?}")
-        };
-        assert_eq!((baseline.as_str(), pool.as_str()), (BASELINE, "worker_pool"));
-        let bounds = "2 models: every schedule".to_owned();
-        assert_eq!(*passed, Answer::Ran(Outcome::Passed { cases: 2_000, bounds }));
-        let Answer::Ran(Outcome::Failed(finding)) = failed else { panic!("{failed:?}") };
-        assert!(finding.happened.starts_with("model quit of worker_pool failed in execution 7"));
-        assert!(finding.happened.ends_with("to replay:\n  scripts/loom quit"), "{}", finding.happened);
-        assert_eq!(replay, "scripts/loom --small quit -- --exact");
+        let verdicts = verdicts(Method::Loom, &TASK, &explored(events, Some(FAILED), &[]));
+        let [baseline, pool] = &verdicts[..] else { panic!("{verdicts:#?}") };
+        assert_eq!((baseline.subject.as_str(), pool.subject.as_str()), (BASELINE, "worker_pool"));
+        assert!(matches!(baseline.answer, Answer::Ran(Outcome::Passed { cases: 2_000, .. })), "{baseline:?}");
+        let Answer::Ran(Outcome::Failed(finding)) = &pool.answer else { panic!("{pool:?}") };
+        assert!(
+            finding.happened.starts_with("model quit of worker_pool failed in execution 7"),
+            "{finding:?}"
+        );
+        assert_eq!((baseline.models.reports.len(), pool.models.reports.len()), (2, 1));
+        assert_eq!(pool.replay.as_deref(), Some("scripts/loom --small quit -- --exact"));
     }
 
     #[test]
-    fn bounds_say_how_many_models_were_exhausted() {
-        let exhausted = |name| Model { exhausted: true, ..model(name, BASELINE, true) };
-        let bounded = Model {
-            bounds: "all schedules of at most 2 preemptions".to_owned(),
-            ..model("many", BASELINE, true)
-        };
-        let models = vec![exhausted("queue"), exhausted("hand_off"), bounded];
-        let answers = answers(Method::Loom, &TASK, &explored(models, Some(0), ""));
-        let bounds = "3 models, 2 of them exhausted (every schedule): all schedules of at most 2 preemptions; or every schedule";
-        assert_eq!(answers[0].1, Answer::Ran(Outcome::Passed { cases: 3_000, bounds: bounds.to_owned() }));
-    }
-
-    #[test]
-    fn a_script_that_was_ended_exhausts_nothing() {
-        let answers = answers(Method::Loom, &TASK, &explored(vec![model("queue", BASELINE, true)], None, ""));
-        assert_eq!(answers[0].1, Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
+    fn a_killed_script_is_out_of_time() {
+        let events = vec![model("queue", BASELINE, PASSED), started("hand_off", BASELINE)];
+        let verdicts = verdicts(Method::Loom, &TASK, &explored(events, None, &[]));
+        assert_eq!(verdicts[0].answer, Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
     }
 
     #[test]
     fn models_that_cannot_be_built_are_not_available_and_no_pass() {
-        let answers = answers(
-            Method::Shuttle,
-            &TASK,
-            &explored(Vec::new(), Some(FAILED), "error: could not compile\n"),
-        );
-        let [(_, Answer::NotAvailable { reason }, None)] = &answers[..] else { panic!("{answers:?}") };
+        let output = explored(Vec::new(), Some(FAILED), &["error: could not compile"]);
+        let verdicts = verdicts(Method::Shuttle, &TASK, &output);
+        let Answer::NotAvailable { reason } = &verdicts[0].answer else { panic!("{verdicts:?}") };
         assert_eq!(
             reason,
-            "scripts/shuttle ended with exit code 1 and left no record; its last words: error: could not compile"
+            "scripts/shuttle ended with exit code 1 and reported no model; \
+             the last line of its output: error: could not compile"
         );
     }
 
-    /// For example when a model aborts the process, and nobody could record that: one failure, and no pass.
     #[test]
-    fn a_script_that_fails_beside_models_that_passed_is_a_failure() {
-        let passed = || vec![model("queue", BASELINE, true), model("quit", "worker_pool", true)];
-        let said = "running 3 tests\ntest quit_twice ... FAILED\nnoise\nerror: 1 target failed:\n";
-        let all = answers(Method::Loom, &TASK, &explored(passed(), Some(FAILED), said));
-        let [(_, Answer::Ran(Outcome::Failed(finding)), Some(_)), (_, Answer::NotAvailable { reason }, None)] =
-            &all[..]
-        else {
-            panic!("{all:?}")
-        };
+    fn a_model_that_takes_its_process_down_has_failed() {
+        let events = vec![model("queue", BASELINE, PASSED), started("quit", "worker_pool")];
+        let verdicts = verdicts(Method::Loom, &TASK, &explored(events, Some(FAILED), &["signal: 11"]));
+        assert!(matches!(verdicts[0].answer, Answer::Ran(Outcome::Passed { .. })), "{verdicts:#?}");
+        let Answer::Ran(Outcome::Failed(finding)) = &verdicts[1].answer else { panic!("{verdicts:#?}") };
         assert_eq!(
             finding.happened,
-            "scripts/loom ended with exit code 1, and no model is recorded as failed\n\
-             test quit_twice ... FAILED\nerror: 1 target failed:"
+            "scripts/loom ended with exit code 1 before the model reported\nsignal: 11"
         );
-        assert!(reason.ends_with("did not record whose fault it is: see mutex-deque"), "{reason}");
+        assert_eq!(verdicts[1].replay.as_deref(), Some("scripts/loom --small quit -- --exact"));
     }
 
     #[test]
-    fn no_model_of_the_baseline_is_no_pass_of_it_unless_it_is_a_part() {
-        let others = explored(vec![model("quit", "worker_pool", true)], Some(0), "");
-        let all = answers(Method::Loom, &TASK, &others);
-        assert!(!matches!(all[0].1, Answer::Ran(Outcome::Passed { .. })), "{all:?}");
-        let part = Task { shard: Shard { index: 1, of: 9 }, ..TASK };
-        let bounds = "no model in this part".to_owned();
-        let all = answers(Method::Loom, &part, &others);
-        assert_eq!(all[0].1, Answer::Ran(Outcome::Passed { cases: 0, bounds }));
+    fn a_script_that_fails_for_no_model_is_one_failure_and_a_pass_of_none() {
+        let passed = vec![model("queue", BASELINE, PASSED), model("quit", "worker_pool", PASSED)];
+        let tail = ["test bounds ... FAILED", "error: 1 target failed:"];
+        let all = verdicts(Method::Loom, &TASK, &explored(passed, Some(FAILED), &tail));
+        let [baseline, pool] = &all[..] else { panic!("{all:#?}") };
+        let Answer::Ran(Outcome::Failed(finding)) = &baseline.answer else { panic!("{all:#?}") };
+        assert_eq!(
+            finding.happened,
+            "scripts/loom ended with exit code 1, and no model failed\n\
+             test bounds ... FAILED\nerror: 1 target failed:"
+        );
+        let Answer::NotAvailable { reason } = &pool.answer else { panic!("{all:#?}") };
+        assert!(reason.ends_with("no model accounts for it: see mutex-deque"), "{reason}");
+    }
+
+    #[test]
+    fn no_model_of_the_baseline_is_no_pass_of_it_unless_it_is_a_shard() {
+        let others = explored(vec![model("quit", "worker_pool", PASSED)], Some(0), &[]);
+        let all = verdicts(Method::Loom, &TASK, &others);
+        assert!(!matches!(all[0].answer, Answer::Ran(Outcome::Passed { .. })), "{all:?}");
+        let shard = Task { shard: Shard { index: 1, of: 9 }, ..TASK };
+        let bounds = "no model in this shard".to_owned();
+        let all = verdicts(Method::Loom, &shard, &others);
+        assert_eq!(all[0].answer, Answer::Ran(Outcome::Passed { cases: 0, bounds }));
     }
 }

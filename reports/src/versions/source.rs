@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 use toml_edit::DocumentMut;
 
-use crate::Usage;
+use crate::BadArguments;
 
 /// What stands before the folder of a checkout.
 const PATH: &str = "path:";
@@ -34,26 +34,26 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`Usage`] when it is neither, or the folder does not hold the crate.
+    /// [`BadArguments`] when it is neither, or the folder does not hold the crate.
     pub fn parse(package: &str, text: &str) -> Result<Self> {
         let Some(folder) = text.strip_prefix(PATH) else {
             return match is_version(text) {
                 true => Ok(Source::Published(text.to_owned())),
-                false => Err(Usage(format!(
+                false => Err(BadArguments(format!(
                     "`{text}` is no version of {package}: expected all of it, such as 0.5.17, or path: and the folder of a checkout"
                 ))
                 .into()),
             };
         };
         let folder = fs::canonicalize(folder)
-            .map_err(|error| Usage(format!("{text}: there is no such folder ({error})")))?;
+            .map_err(|error| BadArguments(format!("{text}: there is no such folder ({error})")))?;
         match package_name(&folder) {
             Some(name) if name == package => {}
             Some(name) => {
-                return Err(Usage(format!("{text}: that is the crate {name}, not {package}")).into());
+                return Err(BadArguments(format!("{text}: that is the crate {name}, not {package}")).into());
             }
             None => {
-                return Err(Usage(format!(
+                return Err(BadArguments(format!(
                     "{text}: no Cargo.toml of a crate in it; name the folder of the crate {package} itself"
                 ))
                 .into());
@@ -138,11 +138,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
 
     fn refused(text: &str) -> String {
         let error = Source::parse("flume", text).expect_err(text);
-        assert!(error.is::<Usage>(), "{error}");
+        assert!(error.is::<BadArguments>(), "{error}");
         error.to_string()
     }
 
@@ -187,7 +187,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_version_or_refused(text in prop_oneof![any::text(), "[0-9a-z.+-]{0,12}", "[0-9]\\.[0-9]\\.[0-9][-+][a-z ./+-]{1,6}"]) {
+        fn any_text_is_a_version_or_refused(text in prop_oneof![strategies::text(), "[0-9a-z.+-]{0,12}", "[0-9]\\.[0-9]\\.[0-9][-+][a-z ./+-]{1,6}"]) {
             match Source::parse("flume", &text) {
                 // It is a part of names of folders and of a manifest.
                 Ok(source) => {
@@ -195,7 +195,7 @@ mod tests {
                     let slug = source.slug();
                     prop_assert!(slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)), "{}", slug);
                 }
-                Err(error) => prop_assert!(error.is::<Usage>(), "{}", error),
+                Err(error) => prop_assert!(error.is::<BadArguments>(), "{}", error),
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use harness::machine::Machine;
-use reports::analyse::article::{Article, CHANNEL, Claim, MUTEX, Outcome, Verdict};
+use reports::analyse::article::{Article, ArticleConclusion, ArticleResult, CHANNEL, Claim, MUTEX};
 use reports::render::article::{document, verdict};
 use reports::run::article::{Extent, Lack, Origin, Round, Rounds, Variant};
 use reports::run::child::Launch;
@@ -80,21 +80,21 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
 #[test]
 fn the_document_of_a_claim_that_is_reversed() {
     let article = article(0.6, 0.8, 0);
-    assert_eq!(article.claim(), Some(Claim::All(Verdict::ChannelSlower)));
+    assert_eq!(article.claim(), Some(Claim::All(ArticleConclusion::ChannelSlower)));
     insta::assert_snapshot!(document(&article));
 }
 
 #[test]
 fn a_claim_that_holds() {
     let article = article(1.69, 2.5, 0);
-    assert_eq!(article.claim(), Some(Claim::All(Verdict::ChannelFaster)));
+    assert_eq!(article.claim(), Some(Claim::All(ArticleConclusion::ChannelFaster)));
     insta::assert_snapshot!(section(&document(&article), "The claim"));
 }
 
 #[test]
 fn a_claim_that_is_not_told_apart() {
     let article = article(1.0, 1.0, 0);
-    assert_eq!(article.claim(), Some(Claim::All(Verdict::NotToldApart)));
+    assert_eq!(article.claim(), Some(Claim::All(ArticleConclusion::NotToldApart)));
     insta::assert_snapshot!(section(&document(&article), "The claim"));
 }
 
@@ -109,7 +109,7 @@ fn a_claim_that_depends_on_the_correction() {
 #[test]
 fn the_published_mutex_version_is_void_only_where_it_lost_items() {
     let lucky = article(0.6, 0.8, EXTENT.messages);
-    assert!(matches!(lucky.row(MUTEX).expect("a row").outcome, Outcome::Sound { .. }));
+    assert!(matches!(lucky.row(MUTEX).expect("a row").outcome, ArticleResult::Sound { .. }));
     insta::assert_snapshot!(section(&document(&lucky), "The published mutex version"));
     // It is not among the corrected ones all the same: the verdict is the same as without it.
     assert_eq!(verdict(&lucky), verdict(&article(0.6, 0.8, 0)));

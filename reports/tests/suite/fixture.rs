@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use harness::machine::Machine;
+use harness::model_report::{Coverage, ExplorationBounds, Format, ModelReport, ModelSubject, ModelVerdict};
 use harness::record::{
-    BENCH_FILE, CellRecord, MODELS_FILE, Model, ParamsRecord, Record, Recorder, Run, Status,
+    BENCH_FILE, CellRecord, MODELS_FILE, ModelRecord, ParamsRecord, Record, Recorder, Run, Status,
 };
+use harness::shard::Shard;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -182,19 +184,39 @@ impl Fixture {
 }
 
 fn append_model(file: &Path, explorer: &str, model: &str, subject: &str, kernel: &str) {
-    let record = Record::Model(Model {
+    let bounds = match explorer {
+        "shuttle" => ExplorationBounds::Shuttle {
+            schedules: 1_234,
+            depth: 3,
+            seed: 7,
+            shard: Shard::WHOLE,
+            replay: false,
+        },
+        _ => ExplorationBounds::Loom {
+            preemptions: Some(2),
+            branches: 2_000,
+            seconds: None,
+            shard: Shard::WHOLE,
+        },
+    };
+    let report = ModelReport {
+        format: Format,
+        request: None,
         at: "2026-01-02T03:04:05Z".to_owned(),
         model: model.to_owned(),
-        subject: subject.to_owned(),
-        method: explorer.to_owned(),
-        passed: true,
+        subject: match adapters::registry().workload(subject) {
+            Ok(_) => ModelSubject::Workload(subject.to_owned()),
+            Err(_) => ModelSubject::Channel,
+        },
+        sut: subject.to_owned(),
+        has_timeouts: false,
+        bounds,
         executions: 1_234,
-        exhausted: false,
-        bounds: "all schedules of at most 2 preemptions".to_owned(),
         seconds: 1.5,
         timed_waits: None,
-        machine: machine(kernel),
-    });
+        verdict: ModelVerdict::Passed { coverage: Coverage::Bounds },
+    };
+    let record = Record::Model(Box::new(ModelRecord { machine: machine(kernel), report }));
     Recorder::new(file).append(&record).expect("written");
 }
 

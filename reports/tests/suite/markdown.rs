@@ -1,7 +1,7 @@
 //! What changed, as Markdown for a pull request and as the table in the terminal.
 
 use reports::analyse::changes::{Change, Changes, Shift, Side};
-use reports::render::changes::{Told, side_by_side, terminal};
+use reports::render::changes::{ChangeReport, side_by_side, terminal};
 use reports::render::markdown::markdown;
 
 fn change(name: &str, old: Side, new: Side, shift: Option<(f64, [f64; 2], f64)>) -> Change {
@@ -48,13 +48,13 @@ fn changes() -> Changes {
 #[test]
 fn a_pull_request_is_told_what_changed_first() {
     let changes = changes();
-    let told = Told {
+    let report = ChangeReport {
         title: "flume 0.12.0 against flume 0.11.1".to_owned(),
         method: side_by_side(&changes),
         changes: &changes,
         remarks: vec!["one remark".to_owned()],
         facts: vec![("processor".to_owned(), "one | of <them>, 2 logical".to_owned())],
     };
-    insta::assert_snapshot!(markdown(&told));
-    insta::assert_snapshot!(terminal(&told));
+    insta::assert_snapshot!(markdown(&report));
+    insta::assert_snapshot!(terminal(&report));
 }

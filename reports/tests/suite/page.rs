@@ -178,7 +178,7 @@ fn models_of_every_explorer_are_shown() {
     ] {
         assert!(section.contains(row), "{row} is not in: {section}");
     }
-    let bounds = "1 model passed: all schedules of at most 2 preemptions";
+    let bounds = "1 model passed: all schedules of at most 2 preemptions, 2000 branches at most";
     assert!(page.contains(&format!("✓ loom: {bounds}; shuttle: {bounds}")), "{page}");
     assert!(page.contains(&format!("protocol only, over mutex-deque: shuttle: {bounds}")), "{page}");
 }
@@ -196,7 +196,7 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
         let found = rows.iter().find(|row| row.contains(&format!("{channel} {channel} 1.2.3")));
         found.unwrap_or_else(|| panic!("no {channel} in {rows:?}"))
     };
-    assert!(row("mutex-deque").ends_with("✓ loom: 1 model passed: all schedules of at most 2 preemptions"));
+    assert!(row("mutex-deque").ends_with("✓ loom: 1 model passed: all schedules of at most 2 preemptions, 2000 branches at most"));
     assert!(row("crossbeam").contains("✓ 120 rounds verified, none failed"));
     let explores = |channel| {
         format!("not run (chanlab verify --method shuttle --channel {channel} explores its own source)")

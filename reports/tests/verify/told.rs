@@ -23,6 +23,7 @@ fn verified(subject: &str, method: Method, answer: Answer) -> Verified {
         answer,
         remains: None,
         replay: Some(format!("chanlab verify --channel {subject} --method {method} --seed 7 --case 12")),
+        models: None,
         machine: Machine::current(&adapters::registry()),
     }
 }
@@ -127,7 +128,7 @@ fn models_that_cannot_be_built_are_not_available() {
     assert!(stdout.contains("kanal        not available\n"), "{stdout}");
     assert!(stdout.contains("there is no cargo on the path"), "{stdout}");
     assert!(stdout.contains("there is no rustc that can be started"), "{stdout}");
-    assert!(stdout.contains("Nothing failed, but not everything was looked at"), "{stdout}");
+    assert!(stdout.contains("Nothing failed, but not everything was explored"), "{stdout}");
 }
 
 /// The methods of this build, over its own channels: whatever they find, the command ends well with a record of each.
@@ -143,7 +144,7 @@ fn its_own_channels_are_looked_at_in_processes_of_its_own() {
     assert_eq!(records.len(), 1);
     assert!(matches!(records[0].answer, Answer::Ran(_)), "{records:?}");
     let is_whole = !matches!(records[0].answer, Answer::Ran(Outcome::OutOfTime { .. }));
-    assert_eq!(!text(&output.stdout).contains("not everything was looked at"), is_whole);
+    assert_eq!(!text(&output.stdout).contains("not everything was explored"), is_whole);
     assert!(records[0].version.starts_with("chanlab "), "{}", records[0].version);
 }
 

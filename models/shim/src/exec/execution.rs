@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{clock, deadline_polls, explorer, leaks, lifecycle, limit, parker, quarantine, tasks, trace};
+use super::{clock, deadline_polls, explorer, leaks, lifecycle, parker, quarantine, tasks, trace};
 
 /// Runs one execution of `model`, under shuttle on a thread of its own, and checks what it left in memory.
 ///
@@ -18,7 +18,6 @@ use super::{clock, deadline_polls, explorer, leaks, lifecycle, limit, parker, qu
 /// stored in an atomic pointer.
 pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     lifecycle::begin();
-    limit::begin();
     trace::begin();
     leaks::begin();
     explorer::begin();

@@ -1,12 +1,8 @@
 //! Limits of the shim: a model that reaches one is cut, and has not failed.
 
-use std::cell::Cell;
 use std::fmt;
 
-/// The prefix of the panic message when an execution reaches a limit. [`limit_reached`] says the same in a type.
-pub const TOO_LARGE: &str = "too large for what explores it";
-
-/// A limit of the shim.
+/// A limit of the shim. An execution that reaches one panics with this as its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// One execution used more primitives than the shim has loom atomics for.
@@ -22,30 +18,4 @@ impl fmt::Display for Limit {
             Limit::Primitives { max } => write!(f, "more than {max} primitives"),
         }
     }
-}
-
-thread_local! {
-    static REACHED: Cell<Option<Limit>> = const { Cell::new(None) };
-}
-
-pub(crate) fn begin() {
-    REACHED.set(None);
-}
-
-/// The limit that ended the current execution of this thread; `None` if its panic, if any, is a failure of the model.
-///
-/// A panic hook may call it: all threads of a model run on the thread that explores it.
-pub fn limit_reached() -> Option<Limit> {
-    REACHED.get()
-}
-
-/// Ends the execution, which has reached `limit`.
-///
-/// # Panics
-///
-/// Always; [`limit_reached`] then returns `limit`.
-#[cfg(loom)]
-pub(crate) fn reach(limit: Limit) -> ! {
-    REACHED.set(Some(limit));
-    panic!("{TOO_LARGE}: {limit}");
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 
 /// The source location, in the instrumented crate, of the call of a primitive.
-pub(crate) type CallSite = &'static Location<'static>;
+pub type CallSite = &'static Location<'static>;
 
 /// The number of last steps that the trace keeps.
 const MAX_STEPS: usize = 400;
@@ -24,7 +24,7 @@ struct Turns {
 }
 
 /// A thread, what it did, and where.
-type Step = (usize, &'static str, CallSite);
+pub type Step = (usize, &'static str, CallSite);
 
 thread_local! {
     static TURNS: Cell<Turns> = const { Cell::new(Turns { last: 0, turns: 0, alone: 0 }) };
@@ -87,11 +87,10 @@ pub fn draw(count: usize) -> usize {
     STEPS.with_borrow(|(_, taken)| taken % count)
 }
 
-/// The last steps of this execution in their order, each with its thread and its call site in the crate.
-pub fn schedule() -> Vec<String> {
+/// The last steps of this execution in their order: the thread, the step, and its call site in the crate.
+pub fn schedule() -> Vec<Step> {
     STEPS.with_borrow(|(steps, taken)| {
         let first = if *taken > MAX_STEPS { *taken % MAX_STEPS } else { 0 };
-        let ordered = steps[first..].iter().chain(&steps[..first]);
-        ordered.map(|(thread, what, site)| format!("ThreadId({thread}) {what} at {site}")).collect()
+        steps[first..].iter().chain(&steps[..first]).copied().collect()
     })
 }

@@ -13,7 +13,7 @@ const EXACT_UP_TO: usize = 60;
 
 /// What two independent samples say of their difference.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Comparison {
+pub struct RankSumTest {
     /// Units of either sample: epochs.
     pub units: [usize; 2],
     /// Hodges and Lehmann's estimate of how far the one lies above the other: the median of all differences between them.
@@ -42,7 +42,7 @@ pub struct Comparison {
 /// # Panics
 ///
 /// When a sample is empty or holds what is not finite, or `level` is not between 0 and 1.
-pub fn compare(one: &[f64], other: &[f64], level: f64) -> Comparison {
+pub fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
     assert!(!one.is_empty() && !other.is_empty(), "nothing to compare");
     assert!(one.iter().chain(other).all(|unit| unit.is_finite()), "what is compared is finite");
     assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1: {level}");
@@ -53,7 +53,7 @@ pub fn compare(one: &[f64], other: &[f64], level: f64) -> Comparison {
     let (ranks, sum) = doubled_ranks(one, other);
     let untied = Null::of(&(1..=ranks.len()).map(|rank| 2 * rank).collect::<Vec<_>>(), one.len());
     let least = one.len() * (one.len() + 1);
-    Comparison {
+    RankSumTest {
         units: [one.len(), other.len()],
         estimate: median(&differences),
         interval: interval(&differences, &untied, least, level),

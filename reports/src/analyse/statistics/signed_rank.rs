@@ -14,7 +14,7 @@ const EXACT_UP_TO: usize = 60;
 
 /// What paired measurements of two channels say of their difference.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Comparison {
+pub struct SignedRankTest {
     /// Independent units that were compared: epochs.
     pub units: usize,
     /// Hodges and Lehmann's estimate of the middle, in the unit of the sample: the median of the means of all pairs.
@@ -46,7 +46,7 @@ pub struct Comparison {
 /// # Panics
 ///
 /// When the sample is empty or holds what is not finite, or `level` is not between 0 and 1.
-pub fn compare(sample: &[f64], level: f64) -> Comparison {
+pub fn compare(sample: &[f64], level: f64) -> SignedRankTest {
     assert!(!sample.is_empty(), "nothing to compare");
     assert!(sample.iter().all(|unit| unit.is_finite()), "what is compared is finite: {sample:?}");
     assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1: {level}");
@@ -57,7 +57,7 @@ pub fn compare(sample: &[f64], level: f64) -> Comparison {
     let total: usize = ranks.iter().sum();
     let positive: usize = signed.iter().filter(|(positive, _)| *positive).map(|(_, rank)| rank).sum();
     let null = Null::of(&ranks);
-    Comparison {
+    SignedRankTest {
         units: sample.len(),
         estimate: median(&averages),
         interval: interval(&averages, sample.len(), level),
@@ -302,7 +302,7 @@ mod tests {
             let found = compare(&sample, level);
             // A factor of two keeps every bit.
             let doubled: Vec<f64> = shuffled.iter().map(|unit| 2.0 * unit).collect();
-            let expected = Comparison {
+            let expected = SignedRankTest {
                 estimate: 2.0 * found.estimate,
                 interval: found.interval.map(|interval| interval.map(|end| 2.0 * end)),
                 ..found

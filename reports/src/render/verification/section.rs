@@ -7,7 +7,7 @@ use super::super::colours::Colours;
 use super::super::overview::swatch;
 use super::{finding, steps};
 use crate::analyse::page::Page;
-use crate::analyse::verification::{Cell, Failed, Row, Standing, Verification, unit};
+use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Verification, unit};
 use crate::numbers;
 
 /// The section.
@@ -122,13 +122,13 @@ fn matrix_row(row: &Row, colours: &Colours) -> Markup {
     }
 }
 
-fn matrix_cell(method: Method, cell: &Cell) -> Markup {
-    let words = cell.standing.words();
+fn matrix_cell(method: Method, cell: &MatrixCell) -> Markup {
+    let words = cell.status.words();
     html! {
         td.standing title=[(!cell.detail.is_empty()).then_some(&cell.detail)] {
-            @match cell.standing {
-                Standing::Passed if !cell.failed_earlier => span.good { "✓ " (words) },
-                Standing::Failed => span.bad { "✗ " (words) },
+            @match cell.status {
+                CellStatus::Passed if !cell.failed_earlier => span.good { "✓ " (words) },
+                CellStatus::Failed => span.bad { "✗ " (words) },
                 _ => span.quiet { (words) },
             }
             @if let Some(cases) = cell.cases { span.range { (numbers::count(cases, unit(method))) } }
@@ -148,8 +148,8 @@ fn bounds(verification: &Verification) -> Markup {
                     @let details = verification.details(method);
                     @if !details.is_empty() {
                         dt { (method) }
-                        @for (standing, detail, subjects) in details {
-                            dd { b { (standing.words()) } ": " (subjects.join(", ")) ": " (detail) }
+                        @for (status, detail, subjects) in details {
+                            dd { b { (status.words()) } ": " (subjects.join(", ")) ": " (detail) }
                         }
                     }
                 }
@@ -167,7 +167,7 @@ fn failures(verification: &Verification) -> Markup {
     }
 }
 
-fn failure(failed: &Failed) -> Markup {
+fn failure(failed: &FailedCase) -> Markup {
     let verified = &failed.verified;
     html! {
         @if let Some(finding) = finding(verified) {

@@ -6,7 +6,7 @@ use harness::record::Verified;
 use harness::verify::Method;
 
 use super::{finding, steps};
-use crate::analyse::verification::{Cell, Standing, Verification, unit};
+use crate::analyse::verification::{CellStatus, MatrixCell, Verification, unit};
 use crate::numbers;
 
 /// So many lines of a backtrace are printed; the record has all.
@@ -59,8 +59,8 @@ pub fn matrix(verification: &Verification) -> String {
         .into_iter()
         .enumerate()
         .filter(|(place, _)| {
-            let cells = verification.rows.iter().map(|row| row.cells[*place].standing);
-            cells.into_iter().any(|standing| !matches!(standing, Standing::NotRun | Standing::NotMeant))
+            let cells = verification.rows.iter().map(|row| row.cells[*place].status);
+            cells.into_iter().any(|status| !matches!(status, CellStatus::NotRun | CellStatus::NotMeant))
         })
         .collect();
     let mut table: Vec<Vec<String>> = Vec::new();
@@ -87,8 +87,8 @@ pub fn matrix(verification: &Verification) -> String {
             continue;
         }
         text.push_str(&format!("\n{method}, in {}s\n", unit(method)));
-        for (standing, detail, subjects) in details {
-            let line = format!("{}: {}: {detail}", standing.words(), subjects.join(", "));
+        for (status, detail, subjects) in details {
+            let line = format!("{}: {}: {detail}", status.words(), subjects.join(", "));
             wrap(&mut text, &line);
         }
     }
@@ -96,8 +96,8 @@ pub fn matrix(verification: &Verification) -> String {
 }
 
 /// A cell: its word, and the number that was looked at.
-fn words(cell: &Cell) -> String {
-    let mut words = cell.standing.words().to_owned();
+fn words(cell: &MatrixCell) -> String {
+    let mut words = cell.status.words().to_owned();
     if let Some(cases) = cell.cases {
         words.push_str(&format!(" ({})", numbers::separated(cases)));
     }

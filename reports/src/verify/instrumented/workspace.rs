@@ -1,6 +1,6 @@
 //! The workspace of an instrumented crate: its copy, this project's harness and models, and the system under test.
 //!
-//! The lock file, the profile and the sources are the project's. Only the crate `subject` of `models/` is another one: it holds
+//! The lock file, the profile and the sources are the project's. Only the crate `sut` of `models/` is another one: it holds
 //! the adapter's file and depends on the instrumented copy. Every crate has a workspace of its own, since two compatible
 //! versions cannot be in one program. Instrumented dependencies of the crate are in a folder next to the copy.
 
@@ -20,7 +20,7 @@ use crate::versions::workspace::{
     HARNESS_MANIFEST, LEFT_OUT, LOCK, MANIFEST, copy, project, read, write, write_lock,
 };
 
-/// The adapter's file in the crate `subject`.
+/// The adapter's file in the crate `sut`.
 const ADAPTER: &str = "adapter.rs";
 
 /// The project's members in the workspace.
@@ -30,31 +30,31 @@ const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/wra
 const MODELS_LEFT_OUT: [&str; 6] = ["defects", "driver", "instrument", "mutants", "shim", "subject"];
 
 
-/// The instrumented copy, in the workspace.
-pub(super) const COPY: &str = "source";
+/// The folder of the instrumented copy in the workspace.
+pub(crate) const COPY: &str = "source";
 
-/// Those of its dependencies, each in a folder of its name.
-pub(super) const DEPENDENCIES: &str = "dependencies";
+/// The folder of its instrumented dependencies, each in a folder of its name.
+pub(crate) const DEPENDENCIES: &str = "dependencies";
 
-/// A copy that was just made.
+/// The folder of the copy that was made last.
 const FRESH: &str = "instrumented";
 
-/// A workspace that was put down.
+/// A generated workspace.
 #[derive(Debug)]
 pub struct Generated {
     /// Its folder.
     pub folder: PathBuf,
-    /// How often rules of instrumentation applied.
+    /// The number of places where a rule of instrumentation applied.
     pub applied: usize,
-    /// Each of them, one a line.
+    /// The places, one a line.
     pub report: String,
 }
 
-/// Puts the workspace of `of` below `root`: the source that was `fetched`, instrumented for `method`, with everything that explores it.
+/// Generates the workspace of `of` below `root`: the fetched source, instrumented, with the models that explore it by `method`.
 ///
 /// # Errors
 ///
-/// When the source cannot be instrumented, or a file not be read or written.
+/// When the source cannot be instrumented, or a file cannot be read or written.
 pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> Result<Generated> {
     let project = project()?;
     let folder = root.join(format!("{}-{}", of.package, of.source.slug()));
@@ -86,13 +86,13 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     Ok(Generated { folder, applied, report: report.collect() })
 }
 
-/// Puts the instrumented copies of what was fetched into the workspace in `folder`: the crate, and its dependencies that are to be so.
+/// Copies the crate and those dependencies that are instrumented as well into the workspace in `folder`, instrumented.
 ///
 /// # Errors
 ///
-/// When one cannot be instrumented, or when two versions of a dependency would have to be.
+/// When one of them cannot be instrumented, or when two versions of a dependency would have to be.
 fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
-    // Instrumented beside the copy that is there, so that cargo finds unchanged what did not change.
+    // Instrumented next to the present copy, so that files that stay the same keep their time stamps and cargo builds nothing again.
     let fresh = folder.join(FRESH);
     let own = fetched.own();
     let folders = Folders { shim: "../models/shim", dependencies: &format!("../{DEPENDENCIES}") };
@@ -105,9 +105,9 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     let mut all = vec![crate_itself];
     while let Some((by, names)) = wanted.pop() {
         for name in names {
-            let package = fetched
-                .dependency(by, &name)
-                .with_context(|| format!("cargo does not tell where {} has {name} from", by.name))?;
+            let package = fetched.dependency(by, &name).with_context(|| {
+                format!("cargo metadata does not resolve {name}, a dependency of {}", by.name)
+            })?;
             match versions.insert(&package.name, &package.version) {
                 Some(version) if version == package.version => continue,
                 Some(version) => {
@@ -133,7 +133,7 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
 fn sut_manifest(package: &str) -> String {
     format!(
         r#"[package]
-name = "subject"
+name = "sut"
 version.workspace = true
 edition.workspace = true
 rust-version.workspace = true
@@ -152,20 +152,31 @@ fn sut_source(of: &Crate, package: &str, method: Method) -> String {
     // To the adapter of std, `std` is the package with the instrumented channels.
     let std = (package == PACKAGE).then(|| format!("extern crate {} as std;\n", PACKAGE.replace('-', "_")));
     format!(
-        r#"//! The channel that the models explore: an instrumented one.
+        r#"//! The system under test: an instrumented channel.
 
 {}mod adapter;
 
-pub use adapter::Adapter as Subject;
-pub use chanlab_shim::run::{{TOO_LARGE, execution, schedule}};
+pub use adapter::Adapter;
+pub use chanlab_shim::run::execution;
 
-/// How many waits with a deadline ended by another thread, and how many by their deadline.
+/// The last steps of the current execution.
+pub fn schedule() -> Vec<harness::sync::Step> {{
+    let steps = chanlab_shim::run::schedule().into_iter();
+    steps.map(|(thread, what, place)| harness::sync::Step {{ thread, what, place }}).collect()
+}}
+
+/// Whether a panic with this payload reports that the execution needs more primitives than the explorer has.
+pub fn is_out_of_primitives(payload: &(dyn core::any::Any + Send)) -> bool {{
+    payload.is::<chanlab_shim::run::Limit>()
+}}
+
+/// The number of waits with a deadline that were woken, and that expired.
 pub fn timed_waits() -> Option<(u64, u64)> {{
     let waits = chanlab_shim::run::timed_waits();
     Some((waits.woken, waits.expired))
 }}
 
-/// The command line that runs a model again, up to the model's name.
+/// The command line that runs a model again, but for the environment before it and the model's name after it.
 pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --model");
 "#,
         std.unwrap_or_default(),

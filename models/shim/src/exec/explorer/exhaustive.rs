@@ -27,7 +27,7 @@ pub use ::loom::thread::{AccessError, Builder, JoinHandle, LocalKey, ThreadId, s
 pub(crate) use ::loom::thread::{Thread, current, park, yield_now};
 
 use super::operations::{Common, Native, Value};
-use crate::exec::limit::{self, Limit};
+use crate::exec::limit::Limit;
 use crate::exec::{quarantine, trace};
 
 /// Whether leaks can be found at the end of an execution. The model runs on loom's first thread, whose thread-locals
@@ -118,7 +118,7 @@ fn claim(index: &Cell<usize>) -> usize {
     if index.get() == NONE {
         let next = NEXT.get();
         if next >= ATOMICS {
-            limit::reach(Limit::Primitives { max: ATOMICS - FIRST_FREE });
+            std::panic::panic_any(Limit::Primitives { max: ATOMICS - FIRST_FREE });
         }
         NEXT.set(next + 1);
         index.set(next);

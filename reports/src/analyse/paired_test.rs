@@ -179,7 +179,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
 
     /// Times that drift from epoch to epoch by far more than the channels differ.
     fn times(factor: f64, epochs: u32) -> Times {
@@ -265,7 +265,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pair_is_one_from_either_side_and_the_first_is_among_the_tied(times in any::times()) {
+        fn a_pair_is_one_from_either_side_and_the_first_is_among_the_tied(times in strategies::times()) {
             let entries: Vec<(usize, &Times)> = times.iter().enumerate().collect();
             let pairs = Pairs::of(&entries);
             let mut order = pairs.order.clone();
@@ -287,7 +287,7 @@ mod tests {
 
         /// What hits a whole block, such as a neighbour on the machine, hits all entries alike: no ratio moves.
         #[test]
-        fn a_drift_of_whole_blocks_moves_no_ratio(times in any::times(), precision in 0.01..1.0) {
+        fn a_drift_of_whole_blocks_moves_no_ratio(times in strategies::times(), precision in 0.01..1.0) {
             let pairs = |times: &[Times]| Pairs::of(&times.iter().enumerate().collect::<Vec<_>>());
             let mut drifted = times.clone();
             for (epoch, blocks) in drifted.iter_mut().flatten() {

@@ -13,10 +13,13 @@ use harness::sync::{Arc, AtomicBool, Bounds, Ordering};
 use harness::workload::Workload;
 use harness::workloads::worker_pool::{JobOutcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
+use models::needs::Needs;
 use models::payload::{Id, Payload, Payloads, assert_each_once};
-use models::{joined, model};
+use models::{Model, joined};
 
-const SUBJECT: &str = WorkerPool::INFO.name;
+fn model(name: &str, bounds: Bounds, scenario: fn()) -> Model {
+    Model::of_workload(name, WorkerPool::INFO.name, Needs::NOTHING, bounds, scenario)
+}
 
 /// What a worker delivers: the job and what became of it.
 type Delivery = (Payload, JobOutcome<usize>);
@@ -96,36 +99,34 @@ fn expected(seq: usize) -> JobOutcome<usize> {
 }
 
 /// The collector raises quit after so many results, and takes the others until every worker is gone; `None`: never.
-fn collect(name: &'static str, bounds: Bounds, pool: Pool, quit_after: Option<usize>) {
-    model(name, SUBJECT, bounds, move || {
-        let running = pool.start();
-        let mut results = Vec::new();
-        loop {
-            if quit_after == Some(results.len()) {
-                running.quit.raise();
-            }
-            let Ok((job, outcome)) = running.results.recv() else {
-                break;
-            };
-            assert_eq!(outcome, expected(job.id().1));
-            results.push(job.id());
+fn collect(pool: Pool, quit_after: Option<usize>) {
+    let running = pool.start();
+    let mut results = Vec::new();
+    loop {
+        if quit_after == Some(results.len()) {
+            running.quit.raise();
         }
-        let accepted = joined(running.submitter);
-        let mut taken = Vec::new();
-        for worker in running.workers {
-            let (jobs, stopped) = joined(worker);
-            taken.extend(jobs);
-            assert_ne!(stopped, Stopped::NoCollector, "the collector outlives the workers");
-        }
-        taken.sort_unstable();
-        results.sort_unstable();
-        assert_eq!(results, taken, "each job that was taken has its result delivered");
-        if quit_after.is_none() {
-            assert_eq!((accepted, results.len()), (pool.submitted, pool.submitted));
-        }
-        drop(running.results);
-        running.payloads.assert_each_dropped_once();
-    });
+        let Ok((job, outcome)) = running.results.recv() else {
+            break;
+        };
+        assert_eq!(outcome, expected(job.id().1));
+        results.push(job.id());
+    }
+    let accepted = joined(running.submitter);
+    let mut taken = Vec::new();
+    for worker in running.workers {
+        let (jobs, stopped) = joined(worker);
+        taken.extend(jobs);
+        assert_ne!(stopped, Stopped::NoCollector, "the collector outlives the workers");
+    }
+    taken.sort_unstable();
+    results.sort_unstable();
+    assert_eq!(results, taken, "each job that was taken has its result delivered");
+    if quit_after.is_none() {
+        assert_eq!((accepted, results.len()), (pool.submitted, pool.submitted));
+    }
+    drop(running.results);
+    running.payloads.assert_each_dropped_once();
 }
 
 const ONE_WORKER: Pool = Pool {
@@ -140,104 +141,73 @@ const TWO_WORKERS: Pool = Pool { workers: 2, submitted: 2, ..ONE_WORKER };
 /// The same with channels that hold nothing.
 const HAND_TO_HAND: Pool = Pool { jobs: Capacity::Rendezvous, results: Capacity::Rendezvous, ..ONE_WORKER };
 
-#[test]
-fn every_job_is_done_without_quit() {
-    collect("every_job_is_done_without_quit", DEFAULT, ONE_WORKER, None);
-}
-
-/// Results never wait, so that four threads stay few schedules.
-#[test]
-fn every_job_is_done_by_two_workers() {
-    let pool = Pool { results: Capacity::Unbounded, ..TWO_WORKERS };
-    collect("every_job_is_done_by_two_workers", at_most(2), pool, None);
-}
-
-/// The worker may run a job, wait for one or for room, or not have begun; the submitter may wait in the full channel.
-#[test]
-fn quit_at_the_start() {
-    collect("quit_at_the_start", DEFAULT, ONE_WORKER, Some(0));
-}
-
-#[test]
-fn quit_after_a_result() {
-    collect("quit_after_a_result", DEFAULT, ONE_WORKER, Some(1));
-}
-
-#[test]
-fn quit_at_the_start_of_a_rendezvous_pool() {
-    collect("quit_at_the_start_of_a_rendezvous_pool", DEFAULT, HAND_TO_HAND, Some(0));
-}
-
-#[test]
-fn quit_after_a_result_of_a_rendezvous_pool() {
-    collect("quit_after_a_result_of_a_rendezvous_pool", DEFAULT, HAND_TO_HAND, Some(1));
-}
-
-/// One worker may run a job while the other waits for one.
-#[test]
-fn quit_of_two_workers_at_the_start() {
-    collect("quit_of_two_workers_at_the_start", at_most(2), TWO_WORKERS, Some(0));
-}
-
-#[test]
-fn quit_of_two_workers_after_a_result() {
-    collect("quit_of_two_workers_after_a_result", at_most(2), TWO_WORKERS, Some(1));
-}
-
 /// Nobody takes results any more, and nobody says so: worker and submitter end all the same.
-#[test]
 fn the_collector_goes_without_quit() {
-    model("the_collector_goes_without_quit", SUBJECT, DEFAULT, || {
-        let running = ONE_WORKER.start();
-        running.results.recv().expect("the first job has a result");
-        drop(running.results);
-        joined(running.submitter);
-        for (_, stopped) in running.workers.into_iter().map(joined) {
-            assert_ne!(stopped, Stopped::Quit, "nobody said quit");
-        }
-        running.payloads.assert_each_dropped_once();
-    });
+    let running = ONE_WORKER.start();
+    running.results.recv().expect("the first job has a result");
+    drop(running.results);
+    joined(running.submitter);
+    for (_, stopped) in running.workers.into_iter().map(joined) {
+        assert_ne!(stopped, Stopped::Quit, "nobody said quit");
+    }
+    running.payloads.assert_each_dropped_once();
 }
 
 /// A job that was accepted is done or was never taken: a worker that hears quit does not forget the one it has. The models above
 /// cannot tell, since a job that nobody took is dropped with its channel; here what is left can be looked at.
-#[test]
 fn a_job_is_done_or_never_taken() {
-    model("a_job_is_done_or_never_taken", SUBJECT, EVERY_SCHEDULE, || {
-        let open = "the baseline has every capacity";
-        let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
-        let (result_sender, results) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
-        let (payloads, quit) = (Payloads::new(), Quit::new());
-        let left = job_receiver.try_clone().expect("the baseline has several consumers");
-        let worker = {
-            let quit = quit.clone();
-            thread::spawn(move || serve(&job_receiver, &result_sender, &quit, |job| job))
-        };
-        // One job, which the channel has room for: a submitter that waits would not be woken while `left` is held.
-        submit(&jobs, 1, &quit, |_| payloads.make(0, 0), |_| ());
-        quit.raise();
-        drop(jobs);
-        joined(worker);
-        let done = results.recv().map(|job| job.id()).into_iter();
-        let not_taken = left.recv().map(|job| job.id()).into_iter();
-        assert_each_once(done.chain(not_taken), &[1]);
-        payloads.assert_each_dropped_once();
-    });
+    let open = "the baseline has every capacity";
+    let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
+    let (result_sender, results) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
+    let (payloads, quit) = (Payloads::new(), Quit::new());
+    let left = job_receiver.try_clone().expect("the baseline has several consumers");
+    let worker = {
+        let quit = quit.clone();
+        thread::spawn(move || serve(&job_receiver, &result_sender, &quit, |job| job))
+    };
+    // One job, which the channel has room for: a submitter that waits would not be woken while `left` is held.
+    submit(&jobs, 1, &quit, |_| payloads.make(0, 0), |_| ());
+    quit.raise();
+    drop(jobs);
+    joined(worker);
+    let done = results.recv().map(|job| job.id()).into_iter();
+    let not_taken = left.recv().map(|job| job.id()).into_iter();
+    assert_each_once(done.chain(not_taken), &[1]);
+    payloads.assert_each_dropped_once();
 }
 
 /// Whoever sees the flag sees what was done before it was raised.
-#[test]
 fn quit_publishes_what_was_done_before() {
-    model("quit_publishes_what_was_done_before", SUBJECT, EVERY_SCHEDULE, || {
-        let quit = Quit::new();
-        let done = Arc::new(AtomicBool::new(false));
-        let worker = {
-            let (quit, done) = (quit.clone(), Arc::clone(&done));
-            // Relaxed: it is the flag that has to order them.
-            thread::spawn(move || !quit.raised() || done.load(Ordering::Relaxed))
-        };
-        done.store(true, Ordering::Relaxed);
-        quit.raise();
-        assert!(joined(worker), "quit was seen, and not what was done before");
-    });
+    let quit = Quit::new();
+    let done = Arc::new(AtomicBool::new(false));
+    let worker = {
+        let (quit, done) = (quit.clone(), Arc::clone(&done));
+        // Relaxed: it is the flag that has to order them.
+        thread::spawn(move || !quit.raised() || done.load(Ordering::Relaxed))
+    };
+    done.store(true, Ordering::Relaxed);
+    quit.raise();
+    assert!(joined(worker), "quit was seen, and not what was done before");
+}
+
+/// The models of this file.
+pub(crate) fn table() -> Vec<Model> {
+    vec![
+        model("every_job_is_done_without_quit", DEFAULT, || collect(ONE_WORKER, None)),
+        // Results never wait, so that four threads stay few schedules.
+        model("every_job_is_done_by_two_workers", at_most(2), || {
+            collect(Pool { results: Capacity::Unbounded, ..TWO_WORKERS }, None)
+        }),
+        // The worker may run a job, wait for one or for room, or not have begun; the submitter may wait in the full channel.
+        model("quit_at_the_start", DEFAULT, || collect(ONE_WORKER, Some(0))),
+        model("quit_after_a_result", DEFAULT, || collect(ONE_WORKER, Some(1))),
+        model("quit_at_the_start_of_a_rendezvous_pool", DEFAULT, || collect(HAND_TO_HAND, Some(0))),
+        model("quit_after_a_result_of_a_rendezvous_pool", DEFAULT, || collect(HAND_TO_HAND, Some(1))),
+        // One worker may run a job while the other waits for one.
+        model("quit_of_two_workers_at_the_start", at_most(2), || collect(TWO_WORKERS, Some(0))),
+        model("quit_of_two_workers_after_a_result", at_most(2), || collect(TWO_WORKERS, Some(1))),
+        model("the_collector_goes_without_quit", DEFAULT, the_collector_goes_without_quit),
+        model("a_job_is_done_or_never_taken", EVERY_SCHEDULE, a_job_is_done_or_never_taken),
+        model("quit_publishes_what_was_done_before", EVERY_SCHEDULE, quit_publishes_what_was_done_before),
+    ]
 }

@@ -11,7 +11,7 @@ use super::changes::{Change, Changes, Shift, Side};
 use super::costs::median;
 use super::fingerprints::{difference, machine_differences};
 use super::runs::times;
-use crate::collect::runs::{Place, RunData};
+use crate::collect::runs::{RoundPosition, RunData};
 use crate::numbers;
 use crate::run::plan::{Entry, Plan};
 use crate::run::record::By;
@@ -128,7 +128,7 @@ fn drift(old: Option<f64>, new: Option<f64>) -> Option<String> {
     })
 }
 
-fn change(name: String, old: &RunData, before: Place, new: &RunData, after: Place) -> Change {
+fn change(name: String, old: &RunData, before: RoundPosition, new: &RunData, after: RoundPosition) -> Change {
     let same_work = old.capacities.get(&before) == new.capacities.get(&after);
     let shift = || Shift::apart(&logs(old, before), &logs(new, after));
     Change {
@@ -142,13 +142,13 @@ fn change(name: String, old: &RunData, before: Place, new: &RunData, after: Plac
 }
 
 /// For each epoch the log of the median of its blocks' times.
-fn logs(run: &RunData, place: Place) -> Vec<f64> {
+fn logs(run: &RunData, place: RoundPosition) -> Vec<f64> {
     let epochs = times(run, place, By::Throughput).into_values();
     epochs.filter_map(|blocks| Some(median(blocks.into_values().collect())?.ln())).collect()
 }
 
 /// The messages of a cell's rounds.
-fn size(run: &RunData, place: Place) -> Option<f64> {
+fn size(run: &RunData, place: RoundPosition) -> Option<f64> {
     median(run.measured(place).into_iter().map(|round| round.measured.messages as f64).collect())
 }
 

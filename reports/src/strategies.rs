@@ -1,12 +1,16 @@
 //! For the tests: records that anything might have left behind, whatever is in them.
 
 use harness::machine::Machine;
+use harness::model_report::{
+    Coverage, ExplorationBounds, ExplorationLimit, ExploredModels, Format, Frame, ModelFailure, ModelReport,
+    ModelStep, ModelSubject, ModelVerdict, Replay, TimedWaits,
+};
 use harness::protocol::{Measured, NamedFigure};
 use harness::record::{
-    Answer, CellRecord, Model, Overhead, ParamsRecord, Record, Remains, Run, Status, TimedWaits, Verified,
+    Answer, CellRecord, ModelRecord, Overhead, ParamsRecord, Record, Remains, Run, Status, Verified,
 };
 use harness::verify::{Finding, Method, Outcome, Shard, ThreadSteps};
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
 use proptest::option;
 use proptest::prelude::*;
@@ -105,24 +109,99 @@ fn overhead() -> impl Strategy<Value = Overhead> {
     )
 }
 
-fn model() -> impl Strategy<Value = Model> {
-    let texts = [text(), text(), text(), text(), text()];
+fn limit() -> impl Strategy<Value = ExplorationLimit> {
+    select(&ExplorationLimit::ALL[..])
+}
+
+fn model_verdict() -> impl Strategy<Value = ModelVerdict> {
+    let coverage = || {
+        prop_oneof![
+            Just(Coverage::Exhausted),
+            Just(Coverage::Bounds),
+            any::<u64>().prop_map(Coverage::Preemptions),
+            Just(Coverage::Partial),
+        ]
+    };
+    let step =
+        (any::<u64>(), text(), text()).prop_map(|(thread, step, place)| ModelStep { thread, step, place });
+    let frame = (text(), option::of(text())).prop_map(|(function, place)| Frame { function, place });
+    let replay = (option::of(text()), btree_map(text(), text(), 0..3), text())
+        .prop_map(|(choices, environment, command)| Replay { choices, environment, command });
+    let blocked = option::of(vec(any::<u64>(), 0..3));
+    let panic = (any::<u64>(), text(), option::of(text()), blocked);
+    let failure = (panic, vec(step, 0..3), vec(frame, 0..3), replay).prop_map(
+        |((execution, message, place, blocked), steps, backtrace, replay)| {
+            let failure = ModelFailure { execution, message, place, blocked, steps, backtrace, replay };
+            ModelVerdict::Failed(Box::new(failure))
+        },
+    );
+    prop_oneof![
+        coverage().prop_map(|coverage| ModelVerdict::Passed { coverage }),
+        failure,
+        (limit(), coverage()).prop_map(|(limit, coverage)| ModelVerdict::Cut { limit, coverage }),
+        (text(), text()).prop_map(|(what, reason)| ModelVerdict::Unsupported { what, reason }),
+    ]
+}
+
+fn model_report() -> impl Strategy<Value = ModelReport> {
+    let shard = || (1..4_u32).prop_map(|of| Shard { index: of, of });
+    let loom = (option::of(any::<u64>()), any::<u64>(), option::of(number()), shard()).prop_map(
+        |(preemptions, branches, seconds, shard)| ExplorationBounds::Loom {
+            preemptions,
+            branches,
+            seconds,
+            shard,
+        },
+    );
+    let shuttle =
+        (any::<[u64; 3]>(), shard(), any::<bool>()).prop_map(|([schedules, depth, seed], shard, replay)| {
+            ExplorationBounds::Shuttle { schedules, depth, seed, shard, replay }
+        });
+    let subject = prop_oneof![Just(ModelSubject::Channel), text().prop_map(ModelSubject::Workload)];
+    let texts = (option::of(text()), [text(), text(), text()], subject, any::<bool>());
     let timed = option::of(any::<[u64; 2]>());
-    (texts, any::<[bool; 2]>(), any::<usize>(), number(), timed, machine()).prop_map(
-        |([at, model, subject, method, bounds], [passed, exhausted], executions, seconds, timed, machine)| {
-            Model {
+    (texts, prop_oneof![loom, shuttle], count(), number(), timed, model_verdict()).prop_map(
+        |(
+            (request, [at, model, sut], subject, has_timeouts),
+            bounds,
+            executions,
+            seconds,
+            timed,
+            verdict,
+        )| {
+            ModelReport {
+                format: Format,
+                request,
                 at,
                 model,
                 subject,
-                method,
-                passed,
-                executions,
-                exhausted,
+                sut,
+                has_timeouts,
                 bounds,
+                executions,
                 seconds,
                 timed_waits: timed.map(|[woken, expired]| TimedWaits { woken, expired }),
-                machine,
+                verdict,
             }
+        },
+    )
+}
+
+fn model() -> impl Strategy<Value = ModelRecord> {
+    (machine(), model_report()).prop_map(|(machine, report)| ModelRecord { machine, report })
+}
+
+fn explored_models() -> impl Strategy<Value = ExploredModels> {
+    let numbers = (option::of(number()), option::of(count()), option::of(count()));
+    let names = || btree_set(text(), 0..2);
+    (numbers, vec(model_report(), 0..2), names(), names()).prop_map(
+        |((build_seconds, changes, planned), reports, not_in_shard, crashed)| ExploredModels {
+            build_seconds,
+            changes,
+            planned,
+            reports,
+            not_in_shard,
+            crashed,
         },
     )
 }
@@ -149,6 +228,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         text().prop_map(|reason| Outcome::Unsupported { reason }),
         (count(), text()).prop_map(|(cases, reason)| Outcome::Unknown { cases, reason }),
         (count(), option::of(count())).prop_map(|(cases, all)| Outcome::OutOfTime { cases, all }),
+        (count(), btree_map(limit(), 1..9_u64, 1..3), count(), text())
+            .prop_map(|(cases, cuts, models, bounds)| Outcome::Cut { cases, cuts, models, bounds }),
     ];
     prop_oneof![
         ran.prop_map(Answer::Ran),
@@ -169,8 +250,15 @@ pub(crate) fn verified() -> impl Strategy<Value = Verified> {
         .prop_map(|(index, of)| Shard { index: index % of.max(1) + 1, of: of.max(1) });
     let about = (subject, [text(), text(), text()], select(&Method::ALL[..]), option::of(text()));
     let cases = (0..3_u64, shard, option::weighted(0.2, count()), [number(), number()]);
-    (about, cases, answer(), option::of(remains()), machine()).prop_map(
-        |((subject, texts, method, replay), (seed, shard, only, seconds), answer, remains, machine)| {
+    (about, cases, answer(), option::of(remains()), option::of(explored_models()), machine()).prop_map(
+        |(
+            (subject, texts, method, replay),
+            (seed, shard, only, seconds),
+            answer,
+            remains,
+            models,
+            machine,
+        )| {
             let [at, command, version] = texts;
             let [budget_seconds, seconds] = seconds;
             Verified {
@@ -187,6 +275,7 @@ pub(crate) fn verified() -> impl Strategy<Value = Verified> {
                 answer,
                 remains,
                 replay,
+                models,
                 machine,
             }
         },
@@ -199,7 +288,7 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         run().prop_map(Record::Run),
         cell().prop_map(Record::Cell),
         overhead().prop_map(Record::Overhead),
-        model().prop_map(Record::Model),
+        model().prop_map(|model| Record::Model(Box::new(model))),
         verified().prop_map(|verified| Record::Verified(Box::new(verified))),
     ]
 }

@@ -1,0 +1,10 @@
+//! Models of what coordinates the workloads, each over the baseline.
+
+use std::process::ExitCode;
+
+mod token_bucket;
+mod worker_pool;
+
+fn main() -> ExitCode {
+    models::run([token_bucket::table(), worker_pool::table()].concat())
+}
