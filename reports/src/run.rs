@@ -19,3 +19,4 @@ pub mod plan;
 pub mod process;
 pub mod progress;
 pub mod record;
+pub mod supervisor;
