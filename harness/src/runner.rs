@@ -1,4 +1,4 @@
-//! chanlab's own runner: serves the runner protocol over this build's channels. `PROTOCOL.md` is the document.
+//! chanlab's own runner: it serves the runner protocol (`PROTOCOL.md`) over this build's channels.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -6,18 +6,21 @@ use std::io::{self, BufRead, Write};
 use std::time::Duration;
 use std::{env, mem};
 
+use crate::channel::Unsupported;
 use crate::crew::CrewError;
 use crate::latency;
 use crate::machine::Machine;
 use crate::meters::counters::{Counters, Counts, NoCounters};
 use crate::meters::{allocations, memory, noise};
 use crate::placement::UnknownPlacement;
-use crate::protocol::{self, ChannelHello, Hello, Measured, NamedFigure, Plan, Reply, Request, VERSION};
-use crate::registry::{Cell, CellError, Registry};
+use crate::protocol::{
+    self, ChannelHello, FailureCause, Hello, Measured, NamedFigure, Reply, Request, RoundSpec, VERSION,
+};
+use crate::registry::{Cell, CellError, Registry, UsageError};
 use crate::workload::{Round, RoundError};
 
-/// The environment variable that names a file to which the runner appends a line for each round that it has run: its own
-/// account, to hold a record against.
+/// The environment variable that names a file to which the runner appends the number of each round that it has run, so that a test can
+/// compare a run's records with it.
 pub const LOG_VARIABLE: &str = "CHANLAB_RUNNER_LOG";
 
 /// Serves requests until `quit` or the end of the input.
@@ -34,7 +37,7 @@ pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -
             Ok(Request::Plan(plan)) => reply(&mut output, &runner.plan(&plan))?,
             Ok(Request::Round { cell, round }) => reply(&mut output, &runner.round(cell, round)?)?,
             Ok(Request::Quit) => break,
-            Err(error) => reply(&mut output, &Reply::Error { message: format!("no request: {error}") })?,
+            Err(error) => reply(&mut output, &Reply::Error { message: format!("not a request: {error}") })?,
         }
     }
     Ok(())
@@ -56,7 +59,7 @@ fn hello(registry: &Registry, no_counters: Option<&NoCounters>) -> Hello {
     Hello {
         protocol: VERSION,
         runner: format!("chanlab {}", env!("CARGO_PKG_VERSION")),
-        channels: registry.channels().map(|info| ChannelHello::of(info, version(info.name))).collect(),
+        channels: registry.channels().map(|info| ChannelHello::from_info(info, version(info.name))).collect(),
         workloads: registry.workloads().map(|info| info.name.to_owned()).collect(),
         meters: ["processor time", "context switches", "allocations", "peak memory", "machine noise"]
             .into_iter()
@@ -76,6 +79,14 @@ struct Planned {
     allocations: bool,
 }
 
+/// Why a cell cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum PlanError {
+    Usage(#[from] UsageError),
+    Placement(#[from] UnknownPlacement),
+}
+
 struct Runner<'a> {
     registry: &'a Registry,
     cells: HashMap<u64, Planned>,
@@ -84,7 +95,7 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn plan(&mut self, plan: &Plan) -> Reply {
+    fn plan(&mut self, plan: &RoundSpec) -> Reply {
         match self.prepared(plan) {
             Ok(cell) => {
                 let planned = Reply::Planned {
@@ -95,26 +106,22 @@ impl Runner<'_> {
                 self.cells.insert(plan.cell, Planned { cell, allocations: plan.allocations });
                 planned
             }
-            Err(message) => {
-                // Its number means nothing now, and rounds of an earlier cell are not what is asked for.
+            Err(error) => {
+                // The number names no cell now: a round of the earlier one was not asked for.
                 self.cells.remove(&plan.cell);
-                Reply::Error { message }
+                Reply::Error { message: error.to_string() }
             }
         }
     }
 
-    fn prepared(&self, plan: &Plan) -> Result<Cell, String> {
+    fn prepared(&self, plan: &RoundSpec) -> Result<Cell, PlanError> {
         let pairs: Vec<String> = plan.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let params =
-            self.registry.params(&plan.workload, &pairs.join(",")).map_err(|error| error.to_string())?;
-        let mut cell = self
-            .registry
-            .cell(&plan.channel, &plan.workload, params, plan.messages)
-            .map_err(|error| error.to_string())?;
+        let params = self.registry.params(&plan.workload, &pairs.join(","))?;
+        let mut cell = self.registry.cell(&plan.channel, &plan.workload, params, plan.messages)?;
         if let Some(nanos) = plan.deadline_ns {
             cell.size.deadline = Duration::from_nanos(nanos);
         }
-        cell.size.placement = plan.placement.parse().map_err(|error: UnknownPlacement| error.to_string())?;
+        cell.size.placement = plan.placement.parse()?;
         Ok(cell)
     }
 
@@ -134,7 +141,7 @@ impl Runner<'_> {
         let steal_ns = steal.and_then(|before| Some(nanos(noise::steal()?.saturating_sub(before))));
         let frequency_hz = noise::frequency().map(|frequency| frequency as u64);
         if let Some(log) = &mut self.log {
-            // One write: runners that outlive a killed parent append to the same file, and a line is whole or not there.
+            // One write: several runners append to the same file, and their lines must not mix.
             log.write_all(format!("{round}\n").as_bytes())?;
         }
         Ok(match result {
@@ -146,27 +153,31 @@ impl Runner<'_> {
                 counters: counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
                 ..reported(cell, round, measured)
             }),
-            Err(CellError { error, .. }) if !error.is_failure() => {
-                Reply::Unsupported { cell, reason: error.to_string() }
-            }
-            Err(CellError { error, .. }) => Reply::Failed {
-                cell,
-                round,
-                reason: error.to_string(),
-                abandoned: matches!(
-                    error,
-                    RoundError::Crew(CrewError::Hung { .. } | CrewError::Panicked { .. })
-                ),
-            },
+            Err(CellError { error, .. }) => failed(cell, round, &error),
         })
     }
+}
+
+/// The reply for a round that was not measured.
+fn failed(cell: u64, round: u64, error: &RoundError) -> Reply {
+    let (cause, abandoned) = match error {
+        // The reply's kind has the word "unsupported" already.
+        RoundError::Unsupported(Unsupported { capability, reason }) => {
+            return Reply::Unsupported { cell, reason: format!("{capability} ({reason})") };
+        }
+        error if !error.is_failure() => return Reply::Unsupported { cell, reason: error.to_string() },
+        RoundError::Crew(CrewError::Hung { .. }) => (FailureCause::Hang, true),
+        RoundError::Crew(CrewError::Panicked { .. }) => (FailureCause::Panic, true),
+        _ => (FailureCause::Violation, false),
+    };
+    Reply::Failed { cell, round, cause, reason: error.to_string(), abandoned }
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What the round itself tells.
+/// The round's own part of the reply.
 fn reported(cell: u64, round: u64, mut measured: Round) -> Measured {
     let figures = mem::take(&mut measured.figures).into_iter();
     Measured {
@@ -207,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn it_plans_and_runs_and_ends() {
+    fn a_runner_plans_runs_and_quits() {
         let requests = [
             plan(7, "mutex-deque", "producer_consumer", r#"{"capacity":"16"}"#),
             r#"{"kind":"round","cell":7,"round":1}"#.to_owned(),
@@ -226,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said_and_the_runner_goes_on() {
+    fn a_bad_request_is_an_error_and_the_runner_goes_on() {
         let requests = [
             "not a request".to_owned(),
             plan(1, "flum", "producer_consumer", "{}"),
@@ -246,18 +257,17 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert!(said[0].starts_with("no request: "), "{said:?}");
+        assert!(said[0].starts_with("not a request: "), "{said:?}");
         assert!(said[1].starts_with("unknown channel flum: expected one of "), "{said:?}");
         assert_eq!(said[2], "1 is planned");
         assert!(said[3].contains("unknown parameter colour"), "{said:?}");
         assert_eq!(said[4], "cell 1 was not planned");
         assert_eq!(said[5], "2 is planned");
-        assert_eq!(said[6], "2: unsupported: several consumers (std::sync::mpsc has one consumer)");
+        assert_eq!(said[6], "2: several consumers (std::sync::mpsc has one consumer)");
     }
 
-    /// What a run asks for, for every cell of the quick grid.
     #[test]
-    fn every_cell_can_be_planned() {
+    fn every_cell_of_the_quick_grid_can_be_planned() {
         let registry = Registry::new();
         for workload in registry.workloads() {
             for params in workload.grid(Profile::Quick) {

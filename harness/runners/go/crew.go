@@ -21,7 +21,8 @@ const grace = 2 * time.Second
 
 // crewError is why the goroutines of a round did not all end well.
 type crewError struct {
-	text string
+	text  string
+	cause cause
 	// Some are still there.
 	abandoned bool
 	// What one of them found before others hung.
@@ -141,14 +142,15 @@ func (c *crew) join() (*account, error) {
 	defer c.mutex.Unlock()
 	switch {
 	case c.panicked != "":
-		return nil, &crewError{text: c.panicked, abandoned: c.left > 0}
+		return nil, &crewError{text: c.panicked, cause: causePanic, abandoned: c.left > 0}
 	case c.left > 0 && c.found != nil:
-		return nil, &crewError{text: c.found.Error(), abandoned: true, found: c.found}
+		return nil, &crewError{text: c.found.Error(), cause: causeViolation, abandoned: true, found: c.found}
 	case c.left > 0:
 		seconds := strconv.FormatFloat(c.deadline.Seconds(), 'f', -1, 64)
 		hung := strings.Join(c.running, ", ")
 		return nil, &crewError{
 			text:      fmt.Sprintf("hung: after %s s %s still had not ended", seconds, hung),
+			cause:     causeHang,
 			abandoned: true,
 		}
 	default:

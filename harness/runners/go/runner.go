@@ -174,9 +174,9 @@ func (r *runner) round(number, asked uint64) any {
 		return unsupportedReply{Kind: "unsupported", Cell: number, Reason: lacking.Error()}
 	}
 	if err != nil {
-		failed := failedReply{Kind: "failed", Cell: number, Round: asked, Reason: err.Error()}
+		failed := failedReply{Kind: "failed", Cell: number, Round: asked, Cause: causeViolation, Reason: err.Error()}
 		if crew := (*crewError)(nil); errors.As(err, &crew) {
-			failed.Abandoned = crew.abandoned
+			failed.Cause, failed.Abandoned = crew.cause, crew.abandoned
 		}
 		return failed
 	}

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use harness::registry::Registry;
-use reports::run::child::Launch;
 use reports::run::conformance::{self, CheckResult};
+use reports::run::plan::Launch;
 
 #[derive(Args)]
 pub(crate) struct Arguments {

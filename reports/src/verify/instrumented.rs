@@ -12,10 +12,9 @@ pub mod workspace;
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -26,8 +25,8 @@ pub use self::adapters::Adapter;
 pub use self::told::Ran;
 use super::models::{NotExplored, SECONDS, SEED, SHARD};
 use crate::collect::records::Records;
-use crate::run::process::{kill, wait};
-use crate::versions::build::cargo;
+use crate::run::cargo::{Cargo, CargoError};
+use crate::run::supervisor::{self, Ending, Streams, Supervised};
 use crate::versions::source::Source;
 
 /// What the instrumented channels have in the target directory.
@@ -35,9 +34,6 @@ const FOLDER: &str = "chanlab/instrumented";
 
 /// How the log's line begins that says how long it took to fetch, instrument and build; `scripts/instrumented` reads it.
 const BUILT: &str = "fetched, instrumented and built in ";
-
-/// How often it is looked whether a model has ended.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// A channel's crate, to be instrumented.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,9 +105,12 @@ pub fn explore(
     let mut log = Log::new(exploration.log).map_err(unavailable)?;
     log.say(&generated.report).map_err(unavailable)?;
 
-    let built = built(&folder, &generated.folder, exploration, &mut |line| shows(line.trim()));
-    let programs = built.map_err(|error| {
-        NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
+    let built = built(&folder, &generated.folder, exploration, stop, &mut |line| shows(line.trim()));
+    let programs = built.map_err(|error| match error {
+        CargoError::Stopped => NotExplored::Stopped,
+        error => {
+            NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
+        }
     })?;
     log.say(&format!("{BUILT}{:.1} s", began.elapsed().as_secs_f64())).map_err(unavailable)?;
     let models =
@@ -169,13 +168,19 @@ fn built(
     root: &Path,
     folder: &Path,
     exploration: &Exploration<'_>,
+    stop: &AtomicBool,
     say: &mut dyn FnMut(&str),
-) -> Result<Vec<PathBuf>> {
+) -> Result<Vec<PathBuf>, CargoError> {
     let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
     words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
     // A crate's own lints are for its authors; as those of any dependency, they end nothing here.
-    let flags = format!("--cfg {} --cap-lints warn", exploration.method);
-    cargo(folder, &words, &flags, &root.join("target"), &folder.join("build.log"), say)
+    let built = Cargo::new(folder)
+        .args(words)
+        .args([Path::new("--target-dir"), &root.join("target")])
+        .rustflags(&format!("--cfg {} --cap-lints warn", exploration.method))
+        .stop(stop)
+        .build(Some(&folder.join("build.log")), say)?;
+    Ok(built.into_iter().map(|program| program.executable).collect())
 }
 
 /// The tests that have the models, or the one: a channel's models are in modules, by what they are about, and a workload's are not.
@@ -189,11 +194,10 @@ fn tests(model: Option<&str>) -> &'static [&'static str] {
 
 /// The models of a program, by their names.
 fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let output = Command::new(program)
-        .arg("--list")
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{} does not run", program.display()))?;
+    let mut command = Command::new(program);
+    command.arg("--list");
+    let output =
+        supervisor::output(command, None).with_context(|| format!("{} does not run", program.display()))?;
     let list = String::from_utf8_lossy(&output.stdout);
     let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
     let own = names.filter(|name| *name != NO_MODEL);
@@ -218,39 +222,25 @@ fn run(
     stop: &AtomicBool,
     shows: &mut dyn FnMut(),
 ) -> Result<Option<Ran>> {
-    let (began, since) = (now(), Instant::now());
+    let began = now();
     let said = program.with_extension("said");
     let output = fs::File::create(&said).with_context(|| format!("cannot write {}", said.display()))?;
-    let mut process = Command::new(program);
+    let mut command = Command::new(program);
     if exploration.method == Method::Loom {
-        process.env(SECONDS, limit.max(LEAST).as_secs_f64().to_string());
+        command.env(SECONDS, limit.max(LEAST).as_secs_f64().to_string());
     }
-    let mut process = process
+    command
         .args([name, "--exact", "--nocapture"])
         .env(SEED, exploration.task.seed.to_string())
         .env(SHARD, exploration.task.shard.to_string())
         // For the place in the crate where a failure happened.
-        .env("RUST_LIB_BACKTRACE", "1")
-        .stdin(Stdio::null())
-        .stderr(output.try_clone()?)
-        .stdout(output)
-        .process_group(0)
-        .spawn()
+        .env("RUST_LIB_BACKTRACE", "1");
+    let mut process = Supervised::start(command, Streams::File(output))
         .with_context(|| format!("{} does not run", program.display()))?;
-    let ended = loop {
-        shows();
-        // Relaxed: a flag that a signal sets; nothing else is read because of it.
-        if stop.load(Ordering::Relaxed) {
-            kill(&mut process);
-            return Ok(None);
-        }
-        if let Some(status) = wait(&mut process, LOOK) {
-            break Some(status);
-        }
-        if since.elapsed() >= limit + GRACE {
-            kill(&mut process);
-            break None;
-        }
+    let ended = match process.run_to_end(Some(limit + GRACE), Some(stop), shows) {
+        Ending::Exited(status) => Some(status),
+        Ending::TimedOut => None,
+        Ending::Stopped => return Ok(None),
     };
     let said = fs::read(&said).with_context(|| format!("cannot read {}", said.display()))?;
     // Beside the programs, where a model's own process looks for the target directory.

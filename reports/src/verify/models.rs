@@ -6,11 +6,9 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::AtomicBool;
 
 use harness::record::{Answer, MODELS_FILE, Model, now, target_dir};
 use harness::verify::{Finding, Method, Outcome, Shard, Task};
@@ -18,7 +16,7 @@ use harness::verify::{Finding, Method, Outcome, Shard, Task};
 use crate::analyse::checks::{BASELINE, exhausted, newest_models};
 use crate::collect::records::Records;
 use crate::numbers;
-use crate::run::process::{kill, status_words, wait};
+use crate::run::supervisor::{self, Ending, Streams, Supervised, status_words};
 use crate::versions::workspace::project;
 
 /// What the script explores within small bounds.
@@ -30,9 +28,6 @@ pub(crate) const SHARD: &str = "CHANLAB_SHARD";
 
 /// The environment variable that bounds loom's time for a model.
 pub(crate) const SECONDS: &str = "CHANLAB_LOOM_SECONDS";
-
-/// How often it is looked whether the script has ended.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// So many lines of what the script said of a failed model are kept.
 const LONGEST_REPORT: usize = 80;
@@ -89,33 +84,19 @@ pub fn explore(
         fs::create_dir_all(folder).map_err(cannot)?;
     }
     let output = File::create(log).map_err(cannot)?;
-    let (began, since) = (now(), Instant::now());
-    let mut process = Command::new(&script)
+    let began = now();
+    let mut command = Command::new(&script);
+    command
         .arg(SMALL)
         // The records are where this program looks for them, whatever the environment says.
         .env("CARGO_TARGET_DIR", &target)
         .env(SEED, task.seed.to_string())
-        .env(SHARD, task.shard.to_string())
-        .stdin(Stdio::null())
-        .stderr(output.try_clone().map_err(cannot)?)
-        .stdout(output)
-        .process_group(0)
-        .spawn()
-        .map_err(cannot)?;
-    let ended = loop {
-        waits();
-        // Relaxed: a flag that a signal sets; nothing else is read because of it.
-        if stop.load(Ordering::Relaxed) {
-            kill(&mut process);
-            return Err(NotExplored::Stopped);
-        }
-        if let Some(status) = wait(&mut process, LOOK) {
-            break Some(status);
-        }
-        if since.elapsed() >= task.budget {
-            kill(&mut process);
-            break None;
-        }
+        .env(SHARD, task.shard.to_string());
+    let mut process = Supervised::start(command, Streams::File(output)).map_err(cannot)?;
+    let ended = match process.run_to_end(Some(task.budget), Some(stop), waits) {
+        Ending::Exited(status) => Some(status),
+        Ending::TimedOut => None,
+        Ending::Stopped => return Err(NotExplored::Stopped),
     };
     let records = Records::read(&record).unwrap_or_default();
     // An older record says nothing of what was explored now.
@@ -137,10 +118,14 @@ fn script(method: Method) -> Result<PathBuf, String> {
     if !script.is_file() {
         return Err(format!("there is no {}", script.display()));
     }
-    let cargo = Command::new("cargo").arg("--version").stdin(Stdio::null()).output();
-    match cargo {
-        Ok(output) if output.status.success() => Ok(script),
-        Ok(output) => Err(format!("cargo does not run: {}", status_words(output.status))),
+    let mut cargo = Command::new("cargo");
+    cargo.arg("--version");
+    match supervisor::output(cargo, None) {
+        Ok(output) if output.is_success() => Ok(script),
+        Ok(output) => {
+            let how = output.status.map_or_else(String::new, status_words);
+            Err(format!("cargo does not run: {how}"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err("there is no cargo on the path, which builds the models".to_owned())
         }
@@ -263,6 +248,7 @@ fn bounds(models: &[&Model]) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
+    use std::time::Duration;
 
     use harness::machine::Machine;
     use harness::registry::Registry;

@@ -7,7 +7,7 @@ use harness::verify::{Finding, Outcome, ThreadSteps};
 
 use super::workspace::DEPENDENCIES;
 use crate::numbers;
-use crate::run::process::status_words;
+use crate::run::supervisor::status_words;
 
 /// So many of the last steps of a failure are told; the log has more.
 const STEPS_TOLD: usize = 60;
