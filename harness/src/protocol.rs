@@ -1,5 +1,4 @@
-//! The lines of the runner protocol, as types. `PROTOCOL.md` says what they mean; this is what chanlab's own runner and
-//! the command that drives runners read and write.
+//! The lines of the runner protocol, as types. `PROTOCOL.md` defines their meaning.
 
 use std::collections::BTreeMap;
 
@@ -8,32 +7,32 @@ use serde::{Deserialize, Serialize};
 use crate::channel::Info;
 
 /// The version that this build speaks.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-/// The longest line, in bytes, its end not counted.
-pub const LONGEST_LINE: usize = 1 << 20;
+/// The longest line, in bytes, without its end.
+pub const MAX_LINE_LEN: usize = 1 << 20;
 
-/// What a runner is asked.
+/// A request to a runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Request {
     /// Prepare a cell.
-    Plan(Plan),
+    Plan(RoundSpec),
     /// Run a round of a planned cell.
     Round {
         /// The cell.
         cell: u64,
-        /// Names the round; the reply has it too.
+        /// The number of the round; the reply repeats it.
         round: u64,
     },
-    /// End.
+    /// End the process.
     Quit,
 }
 
-/// A cell to prepare.
+/// A cell to prepare, and how its rounds run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// Names the cell.
+pub struct RoundSpec {
+    /// The number of the cell.
     pub cell: u64,
     /// The channel.
     pub channel: String,
@@ -43,19 +42,19 @@ pub struct Plan {
     pub params: BTreeMap<String, String>,
     /// Messages of a round; `None` leaves them to the runner.
     pub messages: Option<u64>,
-    /// A round fails when it takes longer; `None` leaves it to the runner.
+    /// The deadline of a round; `None` leaves it to the runner.
     pub deadline_ns: Option<u64>,
-    /// Where the threads go: `any`, `same-core` or `two-cores`.
+    /// The placement of the threads: `any`, `same-core` or `two-cores`.
     pub placement: String,
     /// Whether to count allocations.
     pub allocations: bool,
 }
 
-/// What a runner answers.
+/// A reply of a runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Reply {
-    /// The first line: what the runner is and can do.
+    /// The first line: the runner's description of itself.
     Hello(Hello),
     /// The cell is ready.
     Planned {
@@ -63,10 +62,10 @@ pub enum Reply {
         cell: u64,
         /// Messages of a round.
         messages: u64,
-        /// The capacity that the channel really gives, where the workload has one.
+        /// The capacity that the channel really has, where the workload has one.
         effective_capacity: Option<String>,
     },
-    /// The channel, the runner or the machine cannot do it: no failure.
+    /// The channel, the runner or the machine cannot do it, which is no failure.
     Unsupported {
         /// The cell.
         cell: u64,
@@ -75,26 +74,54 @@ pub enum Reply {
     },
     /// A round, which verified itself.
     Round(Measured),
-    /// A round that was wrong, panicked or hung.
+    /// A round that failed.
     Failed {
         /// The cell.
         cell: u64,
         /// The round.
         round: u64,
-        /// What went wrong.
+        /// The kind of the failure.
+        cause: FailureCause,
+        /// The failure, in words.
         reason: String,
-        /// Whether threads of it are still there.
+        /// Whether some of its threads are still there.
         #[serde(default)]
         abandoned: bool,
     },
     /// The request makes no sense.
     Error {
-        /// What was wrong with it.
+        /// Why.
         message: String,
     },
 }
 
-/// What a runner is and can do.
+impl Reply {
+    /// The reply's kind, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Reply::Hello(_) => "hello",
+            Reply::Planned { .. } => "planned",
+            Reply::Unsupported { .. } => "unsupported",
+            Reply::Round(_) => "round",
+            Reply::Failed { .. } => "failed",
+            Reply::Error { .. } => "error",
+        }
+    }
+}
+
+/// Why a round failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureCause {
+    /// It had not ended by its deadline.
+    Hang,
+    /// One of its threads panicked.
+    Panic,
+    /// A check found a violation.
+    Violation,
+}
+
+/// A runner's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
     /// The protocol's version.
@@ -107,10 +134,10 @@ pub struct Hello {
     pub channels: Vec<ChannelHello>,
     /// The workloads that it implements.
     pub workloads: Vec<String>,
-    /// What its rounds report beside the wall time.
+    /// The meters that its rounds report in addition to the wall time.
     #[serde(default)]
     pub meters: Vec<String>,
-    /// Meters that it lacks, and why.
+    /// The meters that it lacks, and why.
     #[serde(default)]
     pub without: BTreeMap<String, String>,
 }
@@ -122,7 +149,7 @@ pub struct ChannelHello {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// One sentence: what it is.
+    /// A description in one sentence.
     #[serde(default)]
     pub about: String,
     /// The capabilities it lacks.
@@ -143,8 +170,8 @@ pub struct Lack {
 }
 
 impl ChannelHello {
-    /// What `info` says, at this version.
-    pub fn of(info: &Info, version: &str) -> Self {
+    /// The channel that `info` describes, at this version.
+    pub fn from_info(info: &Info, version: &str) -> Self {
         let lack = |&(capability, reason): &(crate::channel::Capability, &str)| Lack {
             capability: capability.to_string(),
             reason: reason.to_owned(),
@@ -197,7 +224,7 @@ pub struct Measured {
     /// The most memory that the process had resident up to the end of the round.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_bytes: Option<u64>,
-    /// What else the workload tells.
+    /// Other figures of the workload.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<NamedFigure>,
     /// Pairs of a time in nanoseconds and how many messages took it, rising.
@@ -223,9 +250,9 @@ impl Measured {
         self.wall_ns as f64 / self.messages as f64
     }
 
-    /// Processor time for each message delivered, in nanoseconds, where the runner tells.
+    /// Processor time for each message delivered, in nanoseconds, where the runner reports it.
     pub fn cpu_ns_per_op(&self) -> Option<f64> {
-        // Each by itself: a sum of what another runner tells may overflow.
+        // Converted before the addition: the sum of a runner's numbers may overflow.
         Some((self.user_ns? as f64 + self.system_ns? as f64) / self.messages as f64)
     }
 }
@@ -233,7 +260,7 @@ impl Measured {
 /// A number that a workload reports beside the time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamedFigure {
-    /// What it is, with its unit.
+    /// Its name, with the unit.
     pub name: String,
     /// Its value.
     pub value: f64,
@@ -254,9 +281,8 @@ pub fn line(value: &impl Serialize) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Every example of the document is a line of the protocol, whole.
     #[test]
-    fn the_document_and_the_types_agree() {
+    fn every_example_of_the_document_is_a_whole_line_of_the_protocol() {
         let document = include_str!("../PROTOCOL.md");
         let mut examples: Vec<String> = Vec::new();
         for line in document.lines() {
@@ -284,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_are_not_known_are_passed_over() {
+    fn unknown_members_are_ignored() {
         let reply: Reply = serde_json::from_str(
             r#"{"kind":"round","cell":1,"round":2,"messages":10,"wall_ns":1000,"humidity":40}"#,
         )

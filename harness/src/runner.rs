@@ -1,4 +1,4 @@
-//! chanlab's own runner: serves the runner protocol over this build's channels. `PROTOCOL.md` is the document.
+//! chanlab's own runner: it serves the runner protocol (`PROTOCOL.md`) over this build's channels.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -6,18 +6,21 @@ use std::io::{self, BufRead, Write};
 use std::time::Duration;
 use std::{env, mem};
 
+use crate::channel::Unsupported;
 use crate::latency;
 use crate::machine::Machine;
 use crate::meters::counters::{Counters, CountersUnavailable, Counts};
 use crate::meters::{allocations, memory, noise};
 use crate::placement::UnknownPlacement;
-use crate::protocol::{self, ChannelHello, Hello, Measured, NamedFigure, Plan, Reply, Request, VERSION};
-use crate::registry::{Cell, CellError, Registry};
+use crate::protocol::{
+    self, ChannelHello, FailureCause, Hello, Measured, NamedFigure, Reply, Request, RoundSpec, VERSION,
+};
+use crate::registry::{Cell, CellError, Registry, UsageError};
 use crate::thread_group::ThreadGroupError;
 use crate::workload::{Round, RoundError};
 
-/// The environment variable that names a file to which the runner appends a line for each round that it has run: its own
-/// account, to hold a record against.
+/// The environment variable that names a file to which the runner appends the number of each round that it has run, so that a test can
+/// compare a run's records with it.
 pub const LOG_VARIABLE: &str = "CHANLAB_RUNNER_LOG";
 
 /// Serves requests until `quit` or the end of the input.
@@ -34,7 +37,7 @@ pub fn serve(registry: &Registry, input: impl BufRead, mut output: impl Write) -
             Ok(Request::Plan(plan)) => reply(&mut output, &runner.plan(&plan))?,
             Ok(Request::Round { cell, round }) => reply(&mut output, &runner.round(cell, round)?)?,
             Ok(Request::Quit) => break,
-            Err(error) => reply(&mut output, &Reply::Error { message: format!("no request: {error}") })?,
+            Err(error) => reply(&mut output, &Reply::Error { message: format!("not a request: {error}") })?,
         }
     }
     Ok(())
@@ -56,7 +59,7 @@ fn hello(registry: &Registry, no_counters: Option<&CountersUnavailable>) -> Hell
     Hello {
         protocol: VERSION,
         runner: format!("chanlab {}", env!("CARGO_PKG_VERSION")),
-        channels: registry.channels().map(|info| ChannelHello::of(info, version(info.name))).collect(),
+        channels: registry.channels().map(|info| ChannelHello::from_info(info, version(info.name))).collect(),
         workloads: registry.workloads().map(|info| info.name.to_owned()).collect(),
         meters: ["processor time", "context switches", "allocations", "peak memory", "machine noise"]
             .into_iter()
@@ -76,6 +79,14 @@ struct Planned {
     allocations: bool,
 }
 
+/// Why a cell cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum PlanError {
+    Usage(#[from] UsageError),
+    Placement(#[from] UnknownPlacement),
+}
+
 struct Runner<'a> {
     registry: &'a Registry,
     cells: HashMap<u64, Planned>,
@@ -84,7 +95,7 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn plan(&mut self, plan: &Plan) -> Reply {
+    fn plan(&mut self, plan: &RoundSpec) -> Reply {
         match self.prepared(plan) {
             Ok(cell) => {
                 let planned = Reply::Planned {
@@ -95,26 +106,22 @@ impl Runner<'_> {
                 self.cells.insert(plan.cell, Planned { cell, allocations: plan.allocations });
                 planned
             }
-            Err(message) => {
-                // Its number means nothing now, and rounds of an earlier cell are not what is asked for.
+            Err(error) => {
+                // The number names no cell now: a round of the earlier one was not asked for.
                 self.cells.remove(&plan.cell);
-                Reply::Error { message }
+                Reply::Error { message: error.to_string() }
             }
         }
     }
 
-    fn prepared(&self, plan: &Plan) -> Result<Cell, String> {
+    fn prepared(&self, plan: &RoundSpec) -> Result<Cell, PlanError> {
         let pairs: Vec<String> = plan.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let params =
-            self.registry.params(&plan.workload, &pairs.join(",")).map_err(|error| error.to_string())?;
-        let mut cell = self
-            .registry
-            .cell(&plan.channel, &plan.workload, params, plan.messages)
-            .map_err(|error| error.to_string())?;
+        let params = self.registry.params(&plan.workload, &pairs.join(","))?;
+        let mut cell = self.registry.cell(&plan.channel, &plan.workload, params, plan.messages)?;
         if let Some(nanos) = plan.deadline_ns {
             cell.size.deadline = Duration::from_nanos(nanos);
         }
-        cell.size.placement = plan.placement.parse().map_err(|error: UnknownPlacement| error.to_string())?;
+        cell.size.placement = plan.placement.parse()?;
         Ok(cell)
     }
 
@@ -134,7 +141,7 @@ impl Runner<'_> {
         let steal_ns = steal.and_then(|before| Some(nanos(noise::steal()?.saturating_sub(before))));
         let frequency_hz = noise::frequency().map(|frequency| frequency as u64);
         if let Some(log) = &mut self.log {
-            // One write: runners that outlive a killed parent append to the same file, and a line is whole or not there.
+            // One write: several runners append to the same file, and their lines must not mix.
             log.write_all(format!("{round}\n").as_bytes())?;
         }
         Ok(match result {
@@ -146,29 +153,31 @@ impl Runner<'_> {
                 counters: counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
                 ..reported(cell, round, measured)
             }),
-            Err(CellError { error, .. }) if !error.is_failure() => {
-                Reply::Unsupported { cell, reason: error.to_string() }
-            }
-            Err(CellError { error, .. }) => Reply::Failed {
-                cell,
-                round,
-                reason: error.to_string(),
-                abandoned: matches!(
-                    error,
-                    RoundError::ThreadGroup(
-                        ThreadGroupError::Hung { .. } | ThreadGroupError::Panicked { .. }
-                    )
-                ),
-            },
+            Err(CellError { error, .. }) => failed(cell, round, &error),
         })
     }
+}
+
+/// The reply for a round that was not measured.
+fn failed(cell: u64, round: u64, error: &RoundError) -> Reply {
+    let (cause, abandoned) = match error {
+        // The reply's kind has the word "unsupported" already.
+        RoundError::Unsupported(Unsupported { capability, reason }) => {
+            return Reply::Unsupported { cell, reason: format!("{capability} ({reason})") };
+        }
+        error if !error.is_failure() => return Reply::Unsupported { cell, reason: error.to_string() },
+        RoundError::ThreadGroup(ThreadGroupError::Hung { .. }) => (FailureCause::Hang, true),
+        RoundError::ThreadGroup(ThreadGroupError::Panicked { .. }) => (FailureCause::Panic, true),
+        _ => (FailureCause::Violation, false),
+    };
+    Reply::Failed { cell, round, cause, reason: error.to_string(), abandoned }
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What the round itself tells.
+/// The round's own part of the reply.
 fn reported(cell: u64, round: u64, mut measured: Round) -> Measured {
     let figures = mem::take(&mut measured.figures).into_iter();
     Measured {
@@ -189,3 +198,4 @@ fn reported(cell: u64, round: u64, mut measured: Round) -> Measured {
         ..Measured::default()
     }
 }
+

@@ -3,7 +3,9 @@
 
 use harness::latency::{Percentiles, from_pairs};
 use harness::params::{Kind, MAX_SLOTS, MAX_THREADS, ParamSpec, Params};
-use harness::protocol::{ChannelHello, Hello, Lack, Measured, NamedFigure, Plan, Reply, Request, line};
+use harness::protocol::{
+    ChannelHello, FailureCause, Hello, Lack, Measured, NamedFigure, Reply, Request, RoundSpec, line,
+};
 use harness::shard::Shard;
 use proptest::collection::{btree_map, vec};
 use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
@@ -69,7 +71,7 @@ fn request() -> impl Strategy<Value = Request> {
     let plan = ((any::<u64>(), text(), text(), text()), btree_map(text(), text(), 0..3), any::<bool>());
     let plan = (plan, option::of(any::<u64>()), option::of(any::<u64>())).prop_map(
         |(((cell, channel, workload, placement), params, allocations), messages, deadline_ns)| {
-            Request::Plan(Plan {
+            Request::Plan(RoundSpec {
                 cell,
                 channel,
                 workload,
@@ -131,6 +133,10 @@ fn measured() -> impl Strategy<Value = Measured> {
     )
 }
 
+fn cause() -> impl Strategy<Value = FailureCause> {
+    prop_oneof![Just(FailureCause::Hang), Just(FailureCause::Panic), Just(FailureCause::Violation)]
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         hello().prop_map(Reply::Hello),
@@ -139,9 +145,15 @@ fn reply() -> impl Strategy<Value = Reply> {
         }),
         (any::<u64>(), text()).prop_map(|(cell, reason)| Reply::Unsupported { cell, reason }),
         measured().prop_map(Reply::Round),
-        (any::<[u64; 2]>(), text(), any::<bool>()).prop_map(|([cell, round], reason, abandoned)| {
-            Reply::Failed { cell, round, reason, abandoned }
-        }),
+        (any::<[u64; 2]>(), cause(), text(), any::<bool>()).prop_map(
+            |([cell, round], cause, reason, abandoned)| Reply::Failed {
+                cell,
+                round,
+                cause,
+                reason,
+                abandoned
+            }
+        ),
         text().prop_map(|message| Reply::Error { message }),
     ]
 }

@@ -1,7 +1,7 @@
 //! A run: every channel in a process of its own, measured in interleaved blocks, and every round kept.
 //!
-//! [`plan`] says what is to be measured, [`record`] what is kept of it, [`child`] drives one runner, [`engine`] carries the
-//! plan out. Nothing is analysed here.
+//! [`plan`] says what will be measured, [`record`] has the lines that are kept and [`journal`] their file, [`runner`] drives one runner,
+//! and [`engine`] carries the plan out. [`supervisor`] starts and ends every child process. Nothing is analysed here.
 //!
 //! # Why epochs
 //!
@@ -11,11 +11,13 @@
 //! draw of everything that stays put within a process; comparisons are made between epochs.
 
 pub mod article;
-pub mod child;
+pub mod cargo;
 pub mod conformance;
 pub mod engine;
 pub mod go;
+pub mod journal;
 pub mod plan;
-pub mod process;
 pub mod progress;
 pub mod record;
+pub mod runner;
+pub mod supervisor;

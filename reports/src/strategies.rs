@@ -16,7 +16,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::run::record::{Failure, Line, RoundLine, Times, Why};
+use crate::run::journal::Times;
+use crate::run::record::{EndReason, Line, RoundLine};
+use crate::run::supervisor::{CrashReport, ProcessFailure};
 
 /// Text of any characters, such as end lines among them.
 pub(crate) fn text() -> impl Strategy<Value = String> + Clone {
@@ -322,12 +324,10 @@ pub(crate) fn measured() -> impl Strategy<Value = Measured> {
     )
 }
 
-fn failure() -> impl Strategy<Value = Failure> {
-    (text(), remains()).prop_map(|(what, Remains { ended, last_words, backtrace })| Failure {
+fn failure() -> impl Strategy<Value = ProcessFailure> {
+    (text(), remains()).prop_map(|(what, Remains { ended, last_words, backtrace })| ProcessFailure {
         what,
-        ended,
-        last_words,
-        backtrace,
+        crash: CrashReport { ended, stderr_tail: last_words, backtrace },
     })
 }
 
@@ -348,7 +348,7 @@ pub(crate) fn line() -> impl Strategy<Value = Line> {
         1 => (place(), any::<u32>(), failure()).prop_map(|((group, entry), epoch, failure)| {
             Line::Failed { group, entry, epoch, failure }
         }),
-        1 => (text(), select(vec![Why::Done, Why::Interrupted])).prop_map(|(at, why)| Line::Ended { at, why }),
+        1 => (text(), select(vec![EndReason::Done, EndReason::Interrupted])).prop_map(|(at, why)| Line::Ended { at, why }),
     ]
 }
 

@@ -209,6 +209,9 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
 }
 
 fn status_of(error: CellError, abandoned: &mut bool) -> Status {
+    if let RoundError::Unsupported(lack) = &error.error {
+        return Status::Unsupported { reason: format!("{} ({})", lack.capability, lack.reason) };
+    }
     let reason = error.error.to_string();
     if !error.error.is_failure() {
         return Status::Unsupported { reason };

@@ -63,7 +63,7 @@ const (
 func (c *channel) requires(needs []capability) error {
 	for _, needed := range needs {
 		if reason, lacking := c.lacks[needed]; lacking {
-			return unsupported(fmt.Sprintf("unsupported: %s (%s)", needed, reason))
+			return unsupported(fmt.Sprintf("%s (%s)", needed, reason))
 		}
 	}
 	return nil

@@ -1,6 +1,6 @@
 package main
 
-// The lines of the runner protocol, version 1, as types. `harness/PROTOCOL.md` defines them.
+// The lines of the runner protocol, version 2, as types. `harness/PROTOCOL.md` defines them.
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	protocolVersion = 1
+	protocolVersion = 2
 	// The maximum length of a line in bytes, without its newline.
 	maxLineLen = 1 << 20
 	// The largest number.
@@ -148,10 +148,20 @@ type roundReply struct {
 	SpinNanos      int64       `json:"spin_ns"`
 }
 
+// cause is why a round failed.
+type cause string
+
+const (
+	causeHang      cause = "hang"
+	causePanic     cause = "panic"
+	causeViolation cause = "violation"
+)
+
 type failedReply struct {
 	Kind      string `json:"kind"`
 	Cell      uint64 `json:"cell"`
 	Round     uint64 `json:"round"`
+	Cause     cause  `json:"cause"`
 	Reason    string `json:"reason"`
 	Abandoned bool   `json:"abandoned"`
 }

@@ -78,7 +78,7 @@ const usual = `"messages":500,"deadline_ns":30000000000,"placement":"any","alloc
 func TestARunnerSaysHelloPlansRunsAndQuits(t *testing.T) {
 	d := drive(t, channels)
 	hello := d.reply()
-	if hello["kind"] != "hello" || hello["protocol"] != 1.0 || len(hello["channels"].([]any)) != 2 {
+	if hello["kind"] != "hello" || hello["protocol"] != 2.0 || len(hello["channels"].([]any)) != 2 {
 		t.Fatal(hello)
 	}
 	names := fmt.Sprint(hello["workloads"])
@@ -168,8 +168,8 @@ func TestWhatARunnerLacksIsUnsupported(t *testing.T) {
 	d.reply()
 	d.ask(planLine(5, "go-chan", "ping_pong", `{}`, usual))
 	for _, c := range []struct{ line, reason string }{
-		{planLine(5, "go-chan", "ping_pong", `{"capacity":"unbounded"}`, usual), "unsupported: unbounded capacity (make takes"},
-		{planLine(5, "go-mutex-slice", "fan_in", `{"variant":"select"}`, usual), "unsupported: select over receivers (a wait is"},
+		{planLine(5, "go-chan", "ping_pong", `{"capacity":"unbounded"}`, usual), "unbounded capacity (make takes"},
+		{planLine(5, "go-mutex-slice", "fan_in", `{"variant":"select"}`, usual), "select over receivers (a wait is"},
 		{planLine(5, "go-chan", "ping_pong", `{"placement":"two-cores"}`, usual), "not available here: goroutines on two cores"},
 		{planLine(5, "go-chan", "pipeline", `{}`, `"placement":"two-cores"`), "not available here: goroutines on two cores"},
 	} {
@@ -195,14 +195,14 @@ func TestAViolationFailsTheRoundAndOnlyAHangAbandonsIt(t *testing.T) {
 	d.reply()
 	d.ask(planLine(1, "losing", "producer_consumer", `{}`, usual))
 	failed := d.ask(`{"kind":"round","cell":1,"round":4}`)
-	wanted := "map[abandoned:false cell:1 kind:failed " +
+	wanted := "map[abandoned:false cause:violation cell:1 kind:failed " +
 		"reason:wrong: lost 1 message(s), the first is message 10 of producer 0 round:4]"
 	if fmt.Sprint(failed) != wanted {
 		t.Errorf("%v, expected %s", failed, wanted)
 	}
 	d.ask(planLine(2, "hanging", "producer_consumer", `{}`, `"messages":500,"deadline_ns":200000000`))
 	failed = d.ask(`{"kind":"round","cell":2,"round":5}`)
-	wanted = "map[abandoned:true cell:2 kind:failed " +
+	wanted = "map[abandoned:true cause:hang cell:2 kind:failed " +
 		"reason:hung: after 0.2 s producer 0, consumer 0 still had not ended round:5]"
 	if fmt.Sprint(failed) != wanted {
 		t.Errorf("%v, expected %s", failed, wanted)

@@ -174,9 +174,9 @@ func (r *runner) round(number, requested uint64) any {
 		return unsupportedReply{Kind: "unsupported", Cell: number, Reason: lacking.Error()}
 	}
 	if err != nil {
-		failed := failedReply{Kind: "failed", Cell: number, Round: requested, Reason: err.Error()}
+		failed := failedReply{Kind: "failed", Cell: number, Round: requested, Cause: causeViolation, Reason: err.Error()}
 		if group := (*threadGroupError)(nil); errors.As(err, &group) {
-			failed.Abandoned = group.abandoned
+			failed.Cause, failed.Abandoned = group.cause, group.abandoned
 		}
 		return failed
 	}

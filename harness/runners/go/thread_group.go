@@ -22,7 +22,8 @@ const afterViolationTimeout = 2 * time.Second
 
 // threadGroupError is why the goroutines of a round did not all end well.
 type threadGroupError struct {
-	text string
+	text  string
+	cause cause
 	// Some goroutines are still running.
 	abandoned bool
 	// The violation that one of them found before others hung.
@@ -143,14 +144,15 @@ func (g *threadGroup) join() (*account, error) {
 	defer g.mutex.Unlock()
 	switch {
 	case g.panicked != "":
-		return nil, &threadGroupError{text: g.panicked, abandoned: g.left > 0}
+		return nil, &threadGroupError{text: g.panicked, cause: causePanic, abandoned: g.left > 0}
 	case g.left > 0 && g.violation != nil:
-		return nil, &threadGroupError{text: g.violation.Error(), abandoned: true, violation: g.violation}
+		return nil, &threadGroupError{text: g.violation.Error(), cause: causeViolation, abandoned: true, violation: g.violation}
 	case g.left > 0:
 		seconds := strconv.FormatFloat(g.deadline.Seconds(), 'f', -1, 64)
 		hung := strings.Join(g.running, ", ")
 		return nil, &threadGroupError{
 			text:      fmt.Sprintf("hung: after %s s %s still had not ended", seconds, hung),
+			cause:     causeHang,
 			abandoned: true,
 		}
 	default:

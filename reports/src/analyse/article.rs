@@ -6,7 +6,7 @@ use super::costs::median;
 use super::paired_test::{ALPHA, Pairs};
 use super::statistics::{bootstrap, holm};
 use crate::run::article::{Extent, Origin, Round, Rounds};
-use crate::run::record::Times;
+use crate::run::journal::Times;
 
 /// The published times in ns/op: of the buffered channel, and of the mutex with a slice.
 pub const PUBLISHED: [f64; 2] = [42.0, 71.0];

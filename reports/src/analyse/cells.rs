@@ -11,7 +11,6 @@ use crate::collect::Problem;
 use crate::collect::criterion::{Benchmarks, Measurement};
 use crate::collect::records::Records;
 use crate::numbers;
-use crate::run::record::without_prefix;
 
 /// A channel over a workload's params, as the page shows it.
 #[derive(Clone, Debug)]
@@ -161,7 +160,10 @@ pub(super) fn cell(
                 Err(problem) => Outcome::Damaged(problem),
             }
         }
-        Status::Unsupported { reason } => Outcome::Unsupported(without_prefix(reason).to_owned()),
+        // Older records repeat the word.
+        Status::Unsupported { reason } => {
+            Outcome::Unsupported(reason.strip_prefix("unsupported: ").unwrap_or(reason).to_owned())
+        }
         Status::Failed { reason } => Outcome::Failed(reason.clone()),
     };
     Cell {

@@ -8,8 +8,8 @@ use super::paired_test::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
 use crate::collect::runs::{RoundPosition, RunData};
+use crate::run::journal::{Metric, RunRecords, Times};
 use crate::run::plan::Plan;
-use crate::run::record::{By, Recorded, Times};
 
 /// What became of one side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub enum Side {
 impl Side {
     /// Of a cell of a run.
     pub fn of(run: &RunData, place: RoundPosition) -> Self {
-        match cell(run, place, &times(run, place, By::Throughput)).outcome {
+        match cell(run, place, &times(run, place, Metric::Throughput)).outcome {
             Outcome::Measured(measurement) => Side::Measured(measurement.median),
             Outcome::Failed(how) => Side::Failed(how),
             Outcome::Unsupported(why) => Side::Unsupported(why),
@@ -211,7 +211,7 @@ impl Changes {
             let [before, after] = [(group, old), (group, new)];
             let same_work = run.capacities.get(&before) == run.capacities.get(&after);
             let shift = || {
-                let [old, new] = [before, after].map(|place| times(run, place, By::Throughput));
+                let [old, new] = [before, after].map(|place| times(run, place, Metric::Throughput));
                 Shift::paired(&old, &new)
             };
             Change {
@@ -256,11 +256,11 @@ impl Changes {
 }
 
 /// Whether a group of a run that compares two versions is measured well enough: by the two alone, whoever runs beside them.
-pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
+pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
     let Some([old, new]) = plan.versions else {
         return super::runs::settled(plan, recorded, group);
     };
-    let [old, new] = [old, new].map(|entry| recorded.times.get(&(By::Throughput, group, entry)));
+    let [old, new] = [old, new].map(|entry| recorded.times.get(&(Metric::Throughput, group, entry)));
     let closed = |place: Option<[usize; 2]>| {
         place.is_some_and(|places| places.iter().any(|entry| recorded.closed.contains(&(group, *entry))))
     };

@@ -1,6 +1,7 @@
 //! What the checks say of a channel or a workload, in words. A check that did not run on a channel's own code is no pass.
 
-use harness::channel::Info;
+use harness::channel::{Channel, Info};
+use harness::channels::mutex_deque::MutexDeque;
 use harness::model_report::{ModelReport, words};
 use harness::record::{ModelRecord, Overhead};
 
@@ -9,7 +10,7 @@ use super::page::WorkloadPage;
 use crate::numbers;
 
 /// The channel that the models of workloads run over.
-pub const BASELINE: &str = "mutex-deque";
+pub const BASELINE: &str = MutexDeque::INFO.name;
 
 /// The scripts that run the models.
 const MODELS_SCRIPTS: &str = "scripts/loom, scripts/shuttle";

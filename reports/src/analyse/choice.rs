@@ -4,20 +4,20 @@ use std::fmt;
 
 use harness::workload::RankedBy;
 
-use super::cells::Cell;
+use super::cells::{Cell, Outcome};
 use super::costs::{Costs, median};
 use super::paired_test::Pair;
 use super::runs::{cell, of_entries, pairs, times};
 use crate::collect::runs::RunData;
 use crate::numbers;
-use crate::run::record::By;
+use crate::run::journal::Metric;
 
 /// What counts, in words, with its unit.
-fn words(by: By) -> &'static str {
+fn words(by: Metric) -> &'static str {
     match by {
-        By::Latency => "ns latency at the 99th percentile of a round",
-        By::Throughput => "ns/op",
-        By::Cpu => "cpu-ns/op",
+        Metric::Latency => "ns latency at the 99th percentile of a round",
+        Metric::Throughput => "ns/op",
+        Metric::Cpu => "cpu-ns/op",
     }
 }
 
@@ -26,11 +26,18 @@ fn words(by: By) -> &'static str {
 pub struct Choice {
     /// The cell.
     name: String,
-    by: By,
+    by: Metric,
     /// Those with a time, the best first.
     ranked: Vec<Ranked>,
-    /// Those without, and why.
-    others: Vec<(String, String)>,
+    /// Those without a time.
+    others: Vec<Unranked>,
+}
+
+#[derive(Clone, Debug)]
+struct Unranked {
+    name: String,
+    why: String,
+    has_failed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -46,13 +53,13 @@ struct Ranked {
 }
 
 /// Ranks the channels of a run's only group; `None` when none has a time.
-pub fn choose(run: &RunData, by: By) -> Option<Choice> {
+pub fn choose(run: &RunData, by: Metric) -> Option<Choice> {
     let group = 0;
     let counted = of_entries(run, group, by);
     let pairs = pairs(run, group, &counted);
     let best = *pairs.order.first()?;
     let tied = pairs.tied();
-    let cell = |entry: usize| cell(run, (group, entry), &times(run, (group, entry), By::Throughput));
+    let cell = |entry: usize| cell(run, (group, entry), &times(run, (group, entry), Metric::Throughput));
     let ranked = pairs.order.iter().map(|&entry| {
         let values = counted[entry].values().flat_map(|blocks| blocks.values().copied()).collect();
         Ranked {
@@ -65,15 +72,19 @@ pub fn choose(run: &RunData, by: By) -> Option<Choice> {
         }
     });
     let ranked: Vec<Ranked> = ranked.collect();
-    let others = (0..run.plan.entries.len())
-        .filter(|entry| !pairs.order.contains(entry))
-        .map(|entry| (run.plan.entries[entry].name.clone(), why_not(&cell(entry))));
+    let others = (0..run.plan.entries.len()).filter(|entry| !pairs.order.contains(entry)).map(|entry| {
+        let cell = cell(entry);
+        Unranked {
+            name: run.plan.entries[entry].name.clone(),
+            why: why_not(&cell),
+            has_failed: matches!(cell.outcome, Outcome::Failed(_)),
+        }
+    });
     Some(Choice { name: run.plan.groups[group].name(), by, others: others.collect(), ranked })
 }
 
 /// Why a channel is not ranked.
 fn why_not(cell: &Cell) -> String {
-    use super::cells::Outcome;
     match &cell.outcome {
         Outcome::Unsupported(reason) => format!("unsupported: {reason}"),
         Outcome::Failed(reason) => format!("FAILED: {reason}"),
@@ -109,7 +120,7 @@ impl fmt::Display for Choice {
                 costs_in_words(self.by, &ranked.cell),
             )?;
         }
-        for (name, why) in &self.others {
+        for Unranked { name, why, .. } in &self.others {
             writeln!(f, "  {name:width$}  {why}")?;
         }
         write!(f, "\n{}", self.reason())
@@ -117,7 +128,7 @@ impl fmt::Display for Choice {
 }
 
 /// What a channel costs beside what counts.
-fn costs_in_words(by: By, cell: &Cell) -> String {
+fn costs_in_words(by: Metric, cell: &Cell) -> String {
     let none = Costs::default();
     let costs = cell.costs.as_ref().unwrap_or(&none);
     let wall =
@@ -129,7 +140,7 @@ fn costs_in_words(by: By, cell: &Cell) -> String {
         }
         _ => None,
     };
-    let told = [wall.filter(|_| by != By::Throughput), cpu.filter(|_| by != By::Cpu), switches];
+    let told = [wall.filter(|_| by != Metric::Throughput), cpu.filter(|_| by != Metric::Cpu), switches];
     let told: Vec<String> = told.into_iter().flatten().collect();
     told.join(", ")
 }
@@ -169,7 +180,7 @@ impl Choice {
                 None => text.push('.'),
             }
         }
-        if let (Some(own), By::Throughput) = (cpu(best), self.by)
+        if let (Some(own), Metric::Throughput) = (cpu(best), self.by)
             && let Some(thrifty) = self.ranked[1..]
                 .iter()
                 .filter(|ranked| cpu(ranked).is_some_and(|nanos| nanos * 1.5 < own))
@@ -193,8 +204,8 @@ impl Choice {
         let failed: Vec<&str> = self
             .others
             .iter()
-            .filter(|(_, why)| why.starts_with("FAILED"))
-            .map(|(name, _)| name.as_str())
+            .filter(|unranked| unranked.has_failed)
+            .map(|unranked| unranked.name.as_str())
             .collect();
         if !failed.is_empty() {
             text.push_str(&format!(" {} failed a check: see above.", failed.join(", ")));

@@ -13,8 +13,8 @@ use super::fingerprints::{difference, machine_differences};
 use super::runs::times;
 use crate::collect::runs::{RoundPosition, RunData};
 use crate::numbers;
+use crate::run::journal::Metric;
 use crate::run::plan::{Entry, Plan};
-use crate::run::record::By;
 
 /// The machine was another one, as it were, when a fixed piece of work took so much longer, as a share.
 const DRIFT: f64 = 0.03;
@@ -143,7 +143,7 @@ fn change(name: String, old: &RunData, before: RoundPosition, new: &RunData, aft
 
 /// For each epoch the log of the median of its blocks' times.
 fn logs(run: &RunData, place: RoundPosition) -> Vec<f64> {
-    let epochs = times(run, place, By::Throughput).into_values();
+    let epochs = times(run, place, Metric::Throughput).into_values();
     epochs.filter_map(|blocks| Some(median(blocks.into_values().collect())?.ln())).collect()
 }
 

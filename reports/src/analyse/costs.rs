@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::latency::{Percentiles, histogram};
 use harness::protocol::Measured;
 
-use crate::run::record::latency;
+use crate::run::journal::latency;
 
 /// The costs of a cell. What its runner did not tell is `None`, and never a zero.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -15,9 +15,9 @@ use harness::record::Overhead;
 
 use super::paired_test::{Pair, Pairs};
 use crate::numbers;
-use crate::run::child::Launch;
+use crate::run::journal::{Metric, RunRecords, Times};
+use crate::run::plan::Launch;
 use crate::run::plan::{Entry, Plan};
-use crate::run::record::{By, Recorded, Times};
 
 /// The second name of a channel in an A/A run.
 const AGAIN: &str = " again";
@@ -44,13 +44,13 @@ pub fn slowed(plan: Plan, steps: &[u64]) -> Plan {
 
 /// One comparison of two entries on a group, over some of the epochs.
 pub fn compared(
-    recorded: &Recorded,
+    recorded: &RunRecords,
     group: usize,
     [one, other]: [usize; 2],
     epochs: Range<u32>,
 ) -> Option<Pair> {
     let of = |entry: usize| -> Option<Times> {
-        let times = recorded.times.get(&(By::Throughput, group, entry));
+        let times = recorded.times.get(&(Metric::Throughput, group, entry));
         let times = times.filter(|_| !recorded.closed.contains(&(group, entry)))?;
         Some(times.range(epochs.clone()).map(|(epoch, blocks)| (*epoch, blocks.clone())).collect())
     };
@@ -58,7 +58,7 @@ pub fn compared(
 }
 
 /// The comparisons of pairs of entries on each group, each over so many epochs in a row.
-pub fn trials(plan: &Plan, recorded: &Recorded, pairs: &[[usize; 2]], epochs: u32) -> Vec<Pair> {
+pub fn trials(plan: &Plan, recorded: &RunRecords, pairs: &[[usize; 2]], epochs: u32) -> Vec<Pair> {
     let mut found = Vec::new();
     for group in 0..plan.groups.len() {
         for trial in 0..plan.most_epochs / epochs {
@@ -376,13 +376,13 @@ mod tests {
     use super::*;
 
     /// Times of two entries on one group: the second takes `factor` times as long; noise is a few per cent, and the same each time.
-    fn recorded(factor: f64, epochs: u32) -> Recorded {
+    fn recorded(factor: f64, epochs: u32) -> RunRecords {
         let time = |entry: u64, epoch: u32, block: u32| {
             let state = (u64::from(epoch) * 131 + u64::from(block) * 31 + entry * 17 + 7)
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15);
             100.0 * (1.0 + 0.04 * ((state >> 40) as f64 / f64::from(1_u32 << 24) - 0.5))
         };
-        let mut recorded = Recorded::default();
+        let mut recorded = RunRecords::default();
         for (entry, factor) in [(0, 1.0), (1, factor)] {
             let times: Times = (0..epochs)
                 .map(|epoch| {
@@ -391,7 +391,7 @@ mod tests {
                     (epoch, blocks)
                 })
                 .collect();
-            recorded.times.insert((By::Throughput, 0, entry as usize), times);
+            recorded.times.insert((Metric::Throughput, 0, entry as usize), times);
         }
         recorded
     }

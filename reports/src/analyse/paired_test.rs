@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::costs::median;
 use super::statistics::{holm, signed_rank};
-use crate::run::record::Times;
+use crate::run::journal::Times;
 
 /// The level of every interval of a ratio.
 pub const LEVEL: f64 = 0.99;

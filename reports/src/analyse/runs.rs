@@ -13,23 +13,22 @@ use super::ranking::Ranked;
 use super::statistics::{bootstrap, modes};
 use crate::collect::criterion::Measurement;
 use crate::collect::runs::{RoundPosition, RunData};
-use crate::run::child::Launch;
-use crate::run::plan::Plan;
-use crate::run::record::{By, Recorded, Times, without_prefix};
+use crate::run::journal::{Metric, RunRecords, Times};
+use crate::run::plan::{Launch, Plan};
 
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
 
 /// Whether a group of a run that goes on is measured well enough: every ratio to the first of its ranking as precisely as its plan
 /// asks. A precision of 0 is never reached, also where there is nothing to compare.
-pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
+pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
     let registry = adapters::registry();
     let by = ranked_by(registry.workload(&plan.groups[group].workload).ok());
     settled_by(plan, recorded, group, by.into())
 }
 
 /// As [`settled`], for a ranking by something else than the workload's own.
-pub fn settled_by(plan: &Plan, recorded: &Recorded, group: usize, by: By) -> bool {
+pub fn settled_by(plan: &Plan, recorded: &RunRecords, group: usize, by: Metric) -> bool {
     if plan.precision == 0.0 {
         return false;
     }
@@ -50,7 +49,7 @@ fn ranked_by(workload: Option<&WorkloadInfo>) -> RankedBy {
 }
 
 /// What is compared of a cell's rounds, by epoch and block.
-pub fn times(run: &RunData, place: RoundPosition, by: By) -> Times {
+pub fn times(run: &RunData, place: RoundPosition, by: Metric) -> Times {
     let mut times = Times::new();
     for round in run.measured(place) {
         if let (Some(block), Some(value)) = (round.block, by.of(round)) {
@@ -61,7 +60,7 @@ pub fn times(run: &RunData, place: RoundPosition, by: By) -> Times {
 }
 
 /// What is compared of each entry of a group.
-pub fn of_entries(run: &RunData, group: usize, by: By) -> Vec<Times> {
+pub fn of_entries(run: &RunData, group: usize, by: Metric) -> Vec<Times> {
     (0..run.plan.entries.len()).map(|entry| times(run, (group, entry), by)).collect()
 }
 
@@ -133,7 +132,7 @@ pub fn cell(run: &RunData, place: RoundPosition, times: &Times) -> Cell {
     let outcome = if let Some(failure) = run.failed.get(&place) {
         Outcome::Failed(failure.to_string())
     } else if let Some(reason) = run.unsupported.get(&place) {
-        Outcome::Unsupported(without_prefix(reason).to_owned())
+        Outcome::Unsupported(reason.clone())
     } else if let Some(middle) = median(samples.clone()) {
         costs = Some(Costs::of(&measured));
         found = modes::find(&samples);
@@ -278,7 +277,7 @@ mod tests {
     #[test]
     fn a_group_is_settled_by_what_it_is_ranked_by() {
         let recorded = |jump: &dyn Fn(u32) -> [u64; 2]| {
-            let mut recorded = Recorded::default();
+            let mut recorded = RunRecords::default();
             for epoch in 0..12 {
                 let [wall, latency] = jump(epoch);
                 recorded.add(&round(0, epoch, 10_000, 90_000));
@@ -298,7 +297,7 @@ mod tests {
     /// It is not among the pairs that are ranked, so nobody waits for its ratio.
     #[test]
     fn who_has_another_capacity_is_not_waited_for() {
-        let mut recorded = Recorded::default();
+        let mut recorded = RunRecords::default();
         for epoch in 0..12 {
             recorded.add(&round(0, epoch, 10_000, 90_000));
             recorded.add(&round(1, epoch, 10_000 + 2_000 * u64::from(epoch % 5), 90_000));

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 
 use super::Problem;
 use crate::run::plan::Plan;
-use crate::run::record::{Failure, Line, ROUNDS_FILE, RoundLine, Why};
+use crate::run::record::{EndReason, Line, ROUNDS_FILE, RoundLine};
+use crate::run::supervisor::ProcessFailure;
 
 /// The place of a cell in the plan: group and entry.
 pub type RoundPosition = (usize, usize);
@@ -26,9 +27,9 @@ pub struct RunData {
     /// What cannot be done, and why.
     pub unsupported: BTreeMap<RoundPosition, String>,
     /// What failed.
-    pub failed: BTreeMap<RoundPosition, Failure>,
+    pub failed: BTreeMap<RoundPosition, ProcessFailure>,
     /// Why it ended; `None` for a run that was killed or goes on.
-    pub ended: Option<Why>,
+    pub ended: Option<EndReason>,
     /// Lines that could not be read.
     pub problems: Vec<Problem>,
 }
@@ -126,7 +127,7 @@ mod tests {
     use crate::collect::records::Records;
     use crate::collect::verified::VerifiedRecords;
     use crate::render;
-    use crate::run::child::Launch;
+    use crate::run::plan::Launch;
     use crate::run::plan::{Entry, Group, VERSION};
     use crate::strategies;
 

@@ -15,10 +15,10 @@ use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::runs::RunData;
 use reports::numbers;
 use reports::render::changes::{ChangeReport, ratio, side_by_side};
-use reports::run::child::{Child, Launch};
 use reports::run::go;
-use reports::run::plan::{Entry, Plan};
-use reports::run::record::Why;
+use reports::run::plan::{Entry, Launch, Plan};
+use reports::run::record::EndReason;
+use reports::run::runner::Runner;
 use reports::versions::build;
 use reports::versions::source::Source;
 
@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             (plan, folder)
         }
     };
-    if carry_out(&plan, &folder, &settled, "chanlab ab")? == Why::Interrupted {
+    if carry_out(&plan, &folder, &settled, "chanlab ab")? == EndReason::Interrupted {
         bail!("there is no verdict before the run is done");
     }
     judge(&folder, arguments.threshold / 100.0, arguments.markdown.as_deref())
@@ -136,7 +136,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let mut others = arguments.measuring.entries(&registry, &machine)?;
     let mut not_available = Vec::new();
     if !arguments.beside.iter().all(|name| others.iter().any(|entry| entry.name == *name)) {
-        not_available.extend(add_go(&mut others).err().map(|why| (go::NAME.to_owned(), why)));
+        not_available.extend(add_go(&mut others).err().map(|why| (go::NAME.to_owned(), why.to_string())));
     }
     let others = chosen(others, &arguments.beside, &not_available)?;
     let mut plan = arguments.measuring.plan(&registry, machine, Vec::new(), Profile::Quick)?;
@@ -201,19 +201,19 @@ fn versions(package: &str, info: &Info, sources: &[Source; 2], machine: &Machine
         let program = build::runner(package, source, |line| eprintln!("{line}"))?;
         let program = program.to_str().context("the runner's path is not UTF-8")?.to_owned();
         let launch = Launch::Command(vec![program]);
-        let child =
-            Child::start(&launch).map_err(|failure| anyhow::anyhow!("the runner of {name}: {failure}"))?;
-        let hello = child.hello.channels.iter().find(|channel| channel.name == info.name);
+        let runner =
+            Runner::start(&launch).map_err(|failure| anyhow::anyhow!("the runner of {name}: {failure}"))?;
+        let hello = runner.hello.channels.iter().find(|channel| channel.name == info.name);
         let told = hello.map(|channel| channel.version.clone()).unwrap_or_default();
         if let Source::Published(version) = source
             && told.split('+').next() != format!("{package} {version}").split('+').next()
         {
             bail!("the runner of {name} says that its version is `{told}`");
         }
-        if child.hello.language != machine.rustc {
+        if runner.hello.language != machine.rustc {
             eprintln!(
                 "warning: {name} is built with {}, and this program with {}",
-                child.hello.language, machine.rustc
+                runner.hello.language, machine.rustc
             );
         }
         let version = source.recorded(&told);

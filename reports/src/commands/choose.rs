@@ -11,7 +11,7 @@ use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
-use reports::run::record::By;
+use reports::run::journal::Metric;
 
 use super::measure::{Measuring, carry_out};
 
@@ -63,9 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 BadArguments("--by latency: give the --rate at which messages come".to_owned()).into()
             );
         }
-        (Some(ByArgument::Latency) | None, Some(_)) => By::Latency,
-        (Some(ByArgument::Throughput), _) | (None, None) => By::Throughput,
-        (Some(ByArgument::Cpu), _) => By::Cpu,
+        (Some(ByArgument::Latency) | None, Some(_)) => Metric::Latency,
+        (Some(ByArgument::Throughput), _) | (None, None) => Metric::Throughput,
+        (Some(ByArgument::Cpu), _) => Metric::Cpu,
     };
     let registry = adapters::registry();
     let machine = Machine::current(&registry);

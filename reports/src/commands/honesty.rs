@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf, absolute};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
@@ -14,10 +13,12 @@ use harness::registry::Registry;
 use reports::analyse::checks::newest_overheads;
 use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
 use reports::collect::records::Records;
+use reports::run::cargo::Cargo;
+use reports::run::journal::{RoundsFile, RunRecords};
 use reports::run::plan::Plan;
-use reports::run::record::{Recorded, Rounds, Why};
+use reports::run::record::EndReason;
 
-use super::measure::{Measuring, carry_out, extent};
+use super::measure::{Measuring, carry_out, extent, stop_request};
 
 /// Epochs of one A/A comparison, fewer than the quick profile has.
 const EPOCHS: u32 = 20;
@@ -107,13 +108,13 @@ fn checkout() -> &'static Path {
 }
 
 /// Carries out a plan that is only for this; returns what was recorded.
-fn measured(plan: &Plan, folder: &Path) -> Result<Recorded> {
+fn measured(plan: &Plan, folder: &Path) -> Result<RunRecords> {
     plan.write(folder)?;
     let why = carry_out(plan, folder, &|_, _, _| false, "chanlab run")?;
-    if why == Why::Interrupted {
+    if why == EndReason::Interrupted {
         bail!("stopped: an experiment that is not complete says nothing");
     }
-    Ok(Rounds::open(folder)?.1)
+    Ok(RoundsFile::open(folder)?.1)
 }
 
 /// A plan of so many epochs, however long they take.
@@ -232,34 +233,27 @@ fn bench(
     save: bool,
     profile: Profile,
 ) -> Result<String> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(checkout());
-    cargo.args(["bench", "--locked", "--quiet", "-p", "benches"]);
+    let mut cargo = Cargo::new(checkout()).args(["bench", "--locked", "--quiet", "-p", "benches"]);
     match filter {
         None => {
             for workload in adapters::registry().workloads() {
-                cargo.args(["--bench", workload.name]);
+                cargo = cargo.args(["--bench", workload.name]);
             }
         }
-        Some(_) => {
-            cargo.args(["--bench", "producer_consumer"]);
-        }
+        Some(_) => cargo = cargo.args(["--bench", "producer_consumer"]),
     }
-    cargo.args(["--", "--noplot", if save { "--save-baseline" } else { "--baseline" }, BASELINE]);
-    cargo.args(filter);
-    cargo.env("CRITERION_HOME", data).env(PROFILE_VARIABLE, profile.name());
+    cargo = cargo
+        .args(["--", "--noplot", if save { "--save-baseline" } else { "--baseline" }, BASELINE])
+        .args(filter)
+        .env("CRITERION_HOME", data)
+        .env(PROFILE_VARIABLE, profile.name())
+        .stop(stop_request()?);
     if let Some(steps) = slowed {
-        cargo.env(harness::slowed::VARIABLE, steps.to_string());
+        cargo = cargo.env(harness::slowed::VARIABLE, steps.to_string());
     }
-    let output = cargo
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cargo could not be started: criterion's part needs it (or --without-criterion)")?;
-    if !output.status.success() {
-        bail!("cargo bench ended with {}", output.status);
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    let output =
+        cargo.echo().context("cargo bench failed: criterion's part needs it (or --without-criterion)")?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
 #[cfg(test)]

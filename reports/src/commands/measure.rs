@@ -1,9 +1,9 @@
-//! What `chanlab run` and `chanlab ab` share: what to measure and how, from the command line to a plan, and the plan carried out.
+//! The common part of the commands that measure: from the command line to a plan, and from the plan to a run.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::{env, process};
 
 use anyhow::{Context, Result};
@@ -15,56 +15,57 @@ use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
 use reports::analyse::paired_test::fewest_epochs;
 use reports::collect::sources::runs_folder;
-use reports::run::child::{Child, Launch};
-use reports::run::engine::{self, MOST_SCALE, Settled};
-use reports::run::go;
-use reports::run::plan::{Entry, Group, Plan, VERSION};
+use reports::run::engine::{self, MAX_SCALE, Settled};
+use reports::run::go::{self, GoError};
+use reports::run::plan::{Entry, Group, Launch, Plan, VERSION};
 use reports::run::progress::Progress;
-use reports::run::record::{Failure, Why};
+use reports::run::record::EndReason;
+use reports::run::runner::Runner;
+use reports::run::supervisor::ProcessFailure;
 use reports::{BadArguments, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// The param of workloads whose messages come at a rate: their rounds are never smaller than the workload proposes, since a shorter
-/// time at the rate has too few messages for what it measures.
+/// The param of workloads whose messages come at a rate. Their rounds are never smaller than the workload proposes: a shorter time at
+/// the rate has too few messages for a percentile.
 const RATE: &str = "rate";
 
-/// A round that takes a day has hung.
-const MOST_SECONDS: u64 = 86_400;
+/// The longest deadline of a round: a day.
+const MAX_SECONDS: u64 = 86_400;
 
-/// What to measure, and how.
+/// The arguments of a measurement.
 #[derive(Args)]
 pub(super) struct Measuring {
     /// What to measure: a workload, all params of the profile; or one cell of it, as in ping_pong/capacity=1 [default: everything]
     #[arg(value_name = "WORKLOAD[/PARAM=VALUE,…]")]
     selected: Vec<String>,
-    /// Another runner beside chanlab's own: a command, with its arguments apart by spaces
+    /// A runner in addition to chanlab's own: a command and its arguments, separated by spaces
     #[arg(long = "runner", value_name = "COMMAND")]
     runners: Vec<String>,
-    /// How much of each workload's grid, and for how long [default: standard; quick for two versions]
+    /// The part of each workload's grid, and the duration [default: standard; quick for two versions]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<ProfileArgument>,
-    /// Seconds to measure; a run has some ten epochs at least, however long they take [default: the profile's]
-    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=7 * MOST_SECONDS))]
+    /// Seconds to measure; a run has at least about ten epochs, however long they take [default: the profile's]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=7 * MAX_SECONDS))]
     budget: Option<u64>,
-    /// The most epochs, in each of which every runner is started anew [default: the profile's]
+    /// The maximum number of epochs; every runner is restarted for each [default: the profile's]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000))]
     epochs: Option<u32>,
-    /// Measure a group until each ratio to its fastest is known to so many per cent, either way; 0 spends the whole budget
-    /// [default: the profile's]
+    /// Measure a group until the interval of each ratio to its fastest is at most this many per cent wide on either side; 0 spends the
+    /// whole budget [default: the profile's]
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     precision: Option<f64>,
-    /// Where threads go: any, wherever the system puts them; same-core; two-cores, spread over all cores
+    /// The placement of threads: any (the system decides), same-core, or two-cores (spread over all cores)
     #[arg(long = "pin", value_name = "PLACEMENT", default_value = "any")]
     placement: PlacementArgument,
-    /// Count allocations, which makes each of them slower
+    /// Count allocations, which slows each of them down
     #[arg(long)]
     allocations: bool,
-    /// Decides the random orders [default: another one each time]
+    /// The seed of the random orders [default: another each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// After so long a round has hung [default: 30, and more for rounds that are asked to be long]
-    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    /// The deadline of a round [default: 30, and more for large rounds]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MAX_SECONDS))]
     deadline: Option<u64>,
     /// The run's folder [default: a new one in chanlab/runs in the target directory]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -108,7 +109,7 @@ impl PlacementArgument {
     }
 }
 
-/// How long a profile measures.
+/// The duration of a profile.
 pub(super) struct Extent {
     pub(super) budget_seconds: u64,
     most_epochs: u32,
@@ -125,8 +126,8 @@ pub(super) fn extent(profile: Profile) -> Extent {
 }
 
 impl Measuring {
-    /// These cells (all of the profile when there are none), with nothing else asked for: a budget in seconds, the most epochs,
-    /// and a precision in per cent.
+    /// The arguments for these cells (all of the profile when there are none), with a budget in seconds, a maximum of epochs, and a
+    /// precision in per cent.
     pub(super) fn of_cells(cells: Vec<String>, budget: u64, epochs: u32, precision: f64) -> Self {
         Measuring {
             selected: cells,
@@ -143,7 +144,7 @@ impl Measuring {
         }
     }
 
-    /// The plan for `entries`, with all that the command line says of it. `profile` is taken where it names none.
+    /// The plan for `entries`, as the command line says; `profile` is its default.
     pub(super) fn plan(
         &self,
         registry: &Registry,
@@ -153,7 +154,7 @@ impl Measuring {
     ) -> Result<Plan> {
         let profile = self.profile.map_or(profile, ProfileArgument::profile);
         let extent = extent(profile);
-        let blocks = blocks(extent.blocks, entries.len());
+        let blocks = blocks(extent.blocks, registry.channels().count(), entries.len());
         let fewest_epochs = fewest_epochs(entries.len() * entries.len().saturating_sub(1) / 2);
         Ok(Plan {
             version: VERSION,
@@ -176,7 +177,7 @@ impl Measuring {
         })
     }
 
-    /// Everybody who can be measured: the channels of this build, and those of the other runners.
+    /// The entries that can be measured: the channels of this build, and those of the other runners.
     pub(super) fn entries(&self, registry: &Registry, machine: &Machine) -> Result<Vec<Entry>> {
         let own = registry.channels().map(|info| Entry {
             name: info.name.to_owned(),
@@ -192,19 +193,19 @@ impl Measuring {
         Ok(entries)
     }
 
-    /// Whether the command line says how many epochs there are.
+    /// Whether the command line sets the number of epochs.
     pub(super) fn names_epochs(&self) -> bool {
         self.epochs.is_some()
     }
 
-    /// Where the run is kept: among those of its kind, unless the command line says otherwise.
+    /// The run's folder: among those of its kind, unless the command line names one.
     pub(super) fn folder(&self, plan: &Plan, kind: &str) -> PathBuf {
         let own = || runs_folder(kind).join(format!("{}-{}", plan.began.replace(':', ""), process::id()));
         self.output.clone().unwrap_or_else(own)
     }
 }
 
-/// Those of `entries` that are `wanted` by name; `not_available` tells why one of them may not be there.
+/// The `entries` with the `wanted` names; `not_available` has the reasons why one may be missing.
 pub(super) fn chosen(
     mut entries: Vec<Entry>,
     wanted: &[String],
@@ -224,23 +225,34 @@ pub(super) fn chosen(
     Ok(entries)
 }
 
-/// Carries out `plan`, whose run is in `folder`; `resume` is the command that goes on with it. Ctrl-C ends it after the round in flight.
-pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume: &str) -> Result<Why> {
+/// Carries out `plan`, whose run is in `folder`; `resume` is the command that resumes it. Ctrl-C ends it after the round in flight.
+pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume: &str) -> Result<EndReason> {
     announce(plan, folder)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second one ends the program at once; then the flag is up already.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
-        flag::register(signal, Arc::clone(&stop))?;
-    }
+    let stop = stop_request()?;
     let progress = Progress::new(plan.budget());
     let resume = format!("{resume} --resume {}", folder.display());
-    let why = engine::run(plan, folder, settled, &stop, &progress)
-        .with_context(|| format!("the run stopped; what is recorded is whole, go on with {resume}"))?;
-    if why == Why::Interrupted {
+    let why = engine::run(plan, folder, settled, stop, &progress)
+        .with_context(|| format!("the run stopped; the recorded rounds are whole, go on with {resume}"))?;
+    if why == EndReason::Interrupted {
         eprintln!("stopped; go on with {resume}");
     }
     Ok(why)
+}
+
+/// The flag that SIGINT and SIGTERM set. A second signal ends the program at once.
+pub(super) fn stop_request() -> io::Result<&'static AtomicBool> {
+    static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+    static REGISTERED: Mutex<bool> = Mutex::new(false);
+    let mut is_registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_registered {
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the shutdown asks for a flag that an earlier signal has set.
+            flag::register_conditional_shutdown(signal, 1, Arc::clone(&STOP))?;
+            flag::register(signal, Arc::clone(&STOP))?;
+        }
+        *is_registered = true;
+    }
+    Ok(&STOP)
 }
 
 fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
@@ -254,33 +266,47 @@ fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
     writeln!(terminal, "profile {}, about {minutes} min {seconds} s, in {}\n", plan.profile, folder.display())
 }
 
-/// Blocks in an epoch: those of the profile are for so many entries as this build has channels. Fewer have more blocks in the same
-/// time: within an epoch rounds differ more than epochs do, and a median of many blocks is not moved by a few.
-fn blocks(of_profile: u32, entries: usize) -> u32 {
-    const ENTRIES: usize = 6;
-    (of_profile * ENTRIES as u32 / entries.max(1) as u32).clamp(of_profile, of_profile * 3)
+/// The number of blocks in an epoch. The profile's is for as many entries as this build has channels; fewer entries have more blocks in
+/// the same time: rounds within an epoch differ more than epochs do, and a few of them do not move the median of many blocks.
+fn blocks(of_profile: u32, channels: usize, entries: usize) -> u32 {
+    (of_profile * channels as u32 / entries.max(1) as u32).clamp(of_profile, of_profile * 3)
 }
 
-/// Adds the channels of another runner, which is started to ask it for them.
+/// Adds the channels of another runner, which is started for that.
 fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
     join(&launch, entries).map_err(|failure| BadArguments(format!("--runner {command}: {failure}")).into())
 }
 
-/// Adds Go's channels. In one line, why that is not possible.
-pub(super) fn add_go(entries: &mut Vec<Entry>) -> Result<(), String> {
+/// Adds Go's channels.
+///
+/// # Errors
+///
+/// [`NoGoChannels`], in one line.
+pub(super) fn add_go(entries: &mut Vec<Entry>) -> Result<(), NoGoChannels> {
     let launch = Launch::Command(vec![go::runner()?.display().to_string()]);
-    join(&launch, entries).map_err(|failure| format!("its runner does not start: {failure}"))
+    Ok(join(&launch, entries)?)
+}
+
+/// Why Go's channels are not measured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoGoChannels {
+    /// There is no runner.
+    #[error(transparent)]
+    NotBuilt(#[from] GoError),
+    /// It fails.
+    #[error("its runner does not start: {0}")]
+    NotStarted(#[from] ProcessFailure),
 }
 
 /// Adds the channels of the runner that `launch` starts.
-fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), Failure> {
-    let child = Child::start(launch)?;
-    for channel in &child.hello.channels {
+fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure> {
+    let runner = Runner::start(launch)?;
+    for channel in &runner.hello.channels {
         let taken = entries.iter().any(|entry| entry.name == channel.name);
         entries.push(Entry {
             name: if taken {
-                format!("{} ({})", channel.name, child.hello.runner)
+                format!("{} ({})", channel.name, runner.hello.runner)
             } else {
                 channel.name.clone()
             },
@@ -294,16 +320,17 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), Failure> {
 }
 
 /// A number from 0 to 100.
-pub(super) fn percent(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "expected a number from 0 to 100".to_owned())?;
-    if (0.0..=100.0).contains(&number) {
-        Ok(number)
-    } else {
-        Err("expected a number from 0 to 100".to_owned())
-    }
+pub(super) fn percent(text: &str) -> Result<f64, NotAPercentage> {
+    let number = text.parse().ok();
+    number.filter(|number| (0.0..=100.0).contains(number)).ok_or(NotAPercentage)
 }
 
-/// Another one each time: the moment, in nanoseconds.
+/// A text that is no percentage.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("expected a number from 0 to 100")]
+pub(super) struct NotAPercentage;
+
+/// A seed that differs each time: the time, in nanoseconds.
 pub(super) fn seed() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     since.as_nanos() as u64
@@ -331,7 +358,7 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
     let mut groups: Vec<Group> = Vec::new();
     for (workload, params) in selected {
         let proposed = registry.size(workload, &params, None)?;
-        let largest = registry.size(workload, &params, Some(proposed.messages.saturating_mul(MOST_SCALE)))?;
+        let largest = registry.size(workload, &params, Some(proposed.messages.saturating_mul(MAX_SCALE)))?;
         let deadline_ns = match arguments.deadline {
             Some(seconds) => seconds * 1_000_000_000,
             None => u64::try_from(largest.deadline.as_nanos()).unwrap_or(u64::MAX),

@@ -56,7 +56,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let there = |name: &String| entries.iter().any(|entry| entry.name == *name);
     let wants_others = arguments.channels.is_empty() || !arguments.channels.iter().all(there);
     if wants_others && !arguments.no_go {
-        not_available.extend(add_go(&mut entries).err().map(|why| (go::NAME.to_owned(), why)));
+        not_available.extend(add_go(&mut entries).err().map(|why| (go::NAME.to_owned(), why.to_string())));
     }
     if !arguments.channels.is_empty() {
         entries = chosen(entries, &arguments.channels, &not_available)?;

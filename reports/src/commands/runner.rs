@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use harness::channel::Channel as _;
 use harness::registry::Registry;
-use reports::run::child::Launch;
 use reports::run::conformance::{self, CheckResult};
+use reports::run::plan::Launch;
 
 #[derive(Args)]
 pub(crate) struct Arguments {

@@ -4,8 +4,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -18,19 +16,17 @@ use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
-use reports::verify::child::By;
 use reports::verify::engine;
 use reports::verify::instrumented::adapters::{check_shape, default_version};
 use reports::verify::instrumented::standard::STD;
 use reports::verify::instrumented::{Adapter, Crate};
 use reports::verify::models::has_models;
-use reports::verify::program::program;
+use reports::verify::program as worker;
+use reports::verify::worker::WorkerProgram;
 use reports::versions::source::{Source, package_name};
 use reports::{BadArguments, numbers};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
-use super::measure::seed;
+use super::measure::{seed, stop_request};
 
 /// This part of the budget is there for the cases however long compiling has taken.
 const LEAST_LEFT: f64 = 0.2;
@@ -90,14 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let recorder = Recorder::new(record_file(arguments));
     let verification = planned(arguments, recorder.path())?;
     announce(&verification, recorder.path())?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second one ends the program at once; then the flag is up already.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))?;
-        flag::register(signal, Arc::clone(&stop))?;
-    }
+    let stop = stop_request()?;
     let progress = Progress::new(verification.budget);
-    let (verified, is_whole) = verification.run(&recorder, &stop, &progress, &mut |verified| {
+    let (verified, is_whole) = verification.run(&recorder, stop, &progress, &mut |verified| {
         if let Some(finding) = finding(verified) {
             let happened = finding.happened.lines().next().unwrap_or_default();
             eprintln!("{} by {} failed: {happened}", verified.subject, verified.method);
@@ -123,17 +114,17 @@ fn record_file(arguments: &Arguments) -> PathBuf {
 fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification> {
     let registry = adapters::registry();
     let machine = Machine::current(&registry);
-    let (mut by, known) = match &arguments.by {
+    let (mut program, known) = match &arguments.by {
         None => {
             let version = |name: &str| machine.channels.get(name).cloned().unwrap_or_default();
             let own = registry.channels().map(|info| (info.name.to_owned(), version(info.name)));
-            (By::Own(None), own.collect::<Vec<_>>())
+            (WorkerProgram::Own(None), own.collect::<Vec<_>>())
         }
         Some(command) => {
-            let by = By::Command(command.split_whitespace().map(str::to_owned).collect());
+            let program = WorkerProgram::Command(command.split_whitespace().map(str::to_owned).collect());
             let channels =
-                by.channels().map_err(|failure| BadArguments(format!("--by {command}: {failure}")))?;
-            (by, channels)
+                program.channels().map_err(|failure| BadArguments(format!("--by {command}: {failure}")))?;
+            (program, channels)
         }
     };
     let methods: Vec<Method> = Method::ALL
@@ -153,9 +144,9 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         }
     }
     let (began, budget) = (Instant::now(), Duration::from_secs(arguments.budget));
-    let crates = match by {
-        By::Own(_) => crates(arguments, &machine)?,
-        By::Command(_) => Vec::new(),
+    let crates = match program {
+        WorkerProgram::Own(_) => crates(arguments, &machine)?,
+        WorkerProgram::Command(_) => Vec::new(),
     };
     let mut known = if arguments.path.is_some() { Vec::new() } else { known };
     for of in &crates {
@@ -163,14 +154,15 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
             known.push((of.name(), format!("{} {}", of.package, of.source.name())));
         }
     }
-    let others = if matches!(by, By::Own(_)) { adapters::verified_only() } else { Vec::new() };
+    let others =
+        if matches!(program, WorkerProgram::Own(_)) { adapters::verified_only() } else { Vec::new() };
     let others: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
     let channels = chosen(known, &arguments.channels, &others)?;
-    if matches!(by, By::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
-        by = By::Own(Some(program(|line| eprintln!("{line}"))?));
+    if matches!(program, WorkerProgram::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
+        program = WorkerProgram::Own(Some(worker::program(|line| eprintln!("{line}"))?));
     }
     Ok(engine::Verification {
-        by,
+        program,
         channels,
         crates,
         model: arguments.model.clone(),

@@ -45,7 +45,7 @@ fn row(channel: &ChannelPage, colours: &Colours) -> Markup {
                 (swatch(&channel.name, colours)) (channel.name)
                 @for version in &channel.versions { div.version { (version) } }
             }
-            @match channel.info.map(|info| ChannelHello::of(info, "")).or_else(|| channel.told.clone()) {
+            @match channel.info.map(|info| ChannelHello::from_info(info, "")).or_else(|| channel.told.clone()) {
                 Some(told) => {
                     td { (told.about) }
                     td {

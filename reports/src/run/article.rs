@@ -6,23 +6,24 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child as Process, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use harness::protocol::{Plan as CellPlan, Reply, Request};
+use harness::protocol::{Reply, Request, RoundSpec};
 use harness::record::ParamsRecord;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::child::{Child, Launch};
-use super::go;
+use super::go::{self, GoError};
+use super::plan::Launch;
 use super::progress::Progress;
-use super::record::without_prefix;
+use super::runner::Runner;
+use super::supervisor::{LineLimits, NoLine, ProcessFailure, Streams, Supervised, excerpt};
 
 /// The capacity of the article's channel, and of every other.
 pub const CAPACITY: &str = "1024";
@@ -113,7 +114,7 @@ pub enum Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Lack::Unsupported(why) => f.write_str(without_prefix(why)),
+            Lack::Unsupported(why) => f.write_str(why),
             Lack::Failed(why) => write!(f, "failed: {why}"),
         }
     }
@@ -146,9 +147,9 @@ struct Answer {
 ///
 /// Without a Go; when a function of the article, corrected or not, fails; or when a round cannot be recorded.
 pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rounds> {
-    let not_available = |why: String| anyhow!("{}: not available: {why}", go::NAME);
+    let not_available = |why: GoError| anyhow!("{}: not available: {why}", go::NAME);
     let article = go::article().map_err(not_available)?;
-    let runner = go::runner().map_err(not_available)?;
+    let go_runner = go::runner().map_err(not_available)?;
     let (_, greeting) = Functions::start(&article)?;
     let mut variants: Vec<Variant> = greeting
         .variants
@@ -156,10 +157,10 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
         .map(|About { name, about }| Variant { name, language: "Go", about, origin: Origin::Article })
         .collect();
     for (launch, language) in
-        [(Launch::Command(vec![runner.display().to_string()]), "Go"), (Launch::Own, "Rust")]
+        [(Launch::Command(vec![go_runner.display().to_string()]), "Go"), (Launch::Own, "Rust")]
     {
-        let child = Child::start(&launch).map_err(|failure| anyhow!("{}: {failure}", launch.words()))?;
-        variants.extend(child.hello.channels.iter().map(|channel| Variant {
+        let runner = Runner::start(&launch).map_err(|failure| anyhow!("{launch}: {failure}"))?;
+        variants.extend(runner.hello.channels.iter().map(|channel| Variant {
             name: channel.name.clone(),
             language,
             about: channel.about.clone(),
@@ -216,7 +217,7 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
 /// A process that answers with rounds.
 enum Source {
     Functions(Functions),
-    Runner(Child),
+    Runner(Runner),
 }
 
 impl Source {
@@ -227,7 +228,7 @@ impl Source {
         };
         let registry = adapters::registry();
         let params = registry.params(WORKLOAD, &format!("capacity={CAPACITY}"))?;
-        let request = Request::Plan(CellPlan {
+        let request = Request::Plan(RoundSpec {
             cell: 0,
             channel: variant.name.clone(),
             workload: WORKLOAD.to_owned(),
@@ -237,16 +238,16 @@ impl Source {
             placement: "any".to_owned(),
             allocations: false,
         });
-        let planned = Child::start(launch).map_err(Box::new).and_then(|mut child| {
-            let reply = child.ask(&request, LIMIT)?;
-            Ok((child, reply))
+        let planned = Runner::start(launch).map_err(Box::new).and_then(|mut runner| {
+            let reply = runner.request(&request, LIMIT)?;
+            Ok((runner, reply))
         });
         Ok(match planned {
-            Ok((child, Reply::Planned { effective_capacity, .. })) => match effective_capacity {
+            Ok((runner, Reply::Planned { effective_capacity, .. })) => match effective_capacity {
                 Some(other) if other != CAPACITY => {
                     Err(Lack::Unsupported(format!("has capacity {other}, not {CAPACITY}")))
                 }
-                _ => Ok(Source::Runner(child)),
+                _ => Ok(Source::Runner(runner)),
             },
             Ok((_, other)) => Err(lack(other)),
             Err(failure) => Err(Lack::Failed(failure.to_string())),
@@ -254,13 +255,15 @@ impl Source {
     }
 
     fn round(&mut self, variant: &Variant, messages: u64, number: u64) -> Result<Answer, Lack> {
-        let child = match self {
+        let runner = match self {
             Source::Functions(functions) => {
-                return functions.round(&variant.name, messages).map_err(Lack::Failed);
+                return functions
+                    .round(&variant.name, messages)
+                    .map_err(|failure| Lack::Failed(failure.to_string()));
             }
-            Source::Runner(child) => child,
+            Source::Runner(runner) => runner,
         };
-        match child.ask(&Request::Round { cell: 0, round: number }, LIMIT * 2) {
+        match runner.request(&Request::Round { cell: 0, round: number }, LIMIT * 2) {
             // What a runner tells of is verified: all of it was delivered.
             Ok(Reply::Round(measured)) if measured.round == number && measured.messages > 0 => {
                 Ok(Answer { n: measured.messages, consumed: measured.messages, ns: measured.wall_ns })
@@ -277,57 +280,41 @@ fn lack(reply: Reply) -> Lack {
         Reply::Unsupported { reason, .. } => Lack::Unsupported(reason),
         Reply::Failed { reason, .. } => Lack::Failed(reason),
         Reply::Error { message } => Lack::Failed(format!("its runner refused: {message}")),
-        other => Lack::Failed(format!("answered something else than what was asked: {other:?}")),
+        other => Lack::Failed(format!("sent a reply to another request: {other:?}")),
     }
 }
 
 /// A process of the article's program. It ends a round that hangs by itself.
 struct Functions {
-    process: Process,
-    requests: Option<ChildStdin>,
-    replies: BufReader<ChildStdout>,
+    process: Supervised,
 }
 
 impl Functions {
     fn start(program: &Path) -> Result<(Self, Greeting)> {
-        let mut process = Command::new(program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+        const STREAMS: Streams = Streams::Protocol(LineLimits { max_len: 1 << 20, ahead: 1 });
+        let process = Supervised::start(Command::new(program), STREAMS)
             .with_context(|| format!("could not start {}", program.display()))?;
-        let requests = process.stdin.take();
-        let output = process.stdout.take().context("the article's program has no output")?;
-        let mut functions = Functions { process, requests, replies: BufReader::new(output) };
-        let greeting = functions.reply().map_err(|why| anyhow!("the article's program: {why}"))?;
+        let mut functions = Functions { process };
+        let greeting = functions.reply().map_err(|failure| anyhow!("the article's program: {failure}"))?;
         Ok((functions, greeting))
     }
 
-    fn round(&mut self, name: &str, messages: u64) -> Result<Answer, String> {
-        // One that is gone says more by its last words than by the pipe that broke.
-        let _ = self.requests.as_mut().map(|requests| writeln!(requests, "{name} {messages}"));
+    fn round(&mut self, name: &str, messages: u64) -> Result<Answer, ProcessFailure> {
+        // The end of its standard error says more than the pipe that broke.
+        let _ = self.process.write(format!("{name} {messages}\n").as_bytes());
         self.reply()
     }
 
-    fn reply<T: for<'text> Deserialize<'text>>(&mut self) -> Result<T, String> {
-        let mut line = String::new();
-        match self.replies.read_line(&mut line) {
-            Ok(length) if length > 0 => serde_json::from_str(&line)
-                .map_err(|error| format!("wrote what is no reply ({error}): {}", line.trim_end())),
-            _ => {
-                let mut words = String::new();
-                self.process.stderr.take().map(|mut errors| errors.read_to_string(&mut words));
-                let last = words.lines().last().unwrap_or("it said nothing");
-                Err(format!("ended without a reply; its last words: {last}"))
-            }
-        }
-    }
-}
-
-impl Drop for Functions {
-    fn drop(&mut self) {
-        // The end of its input ends it; it is idle.
-        self.requests = None;
-        let _ = self.process.wait();
+    fn reply<T: for<'text> Deserialize<'text>>(&mut self) -> Result<T, ProcessFailure> {
+        let what = match self.process.line(LIMIT * 2) {
+            Ok(line) => match serde_json::from_slice(&line) {
+                Ok(reply) => return Ok(reply),
+                Err(error) => format!("wrote a line that is no reply ({error}): {}", excerpt(&line)),
+            },
+            Err(NoLine::Ended) => "ended without a reply".to_owned(),
+            Err(NoLine::Silent) => "hung".to_owned(),
+            Err(NoLine::Malformed(what)) => what,
+        };
+        Err(self.process.fail(what))
     }
 }

@@ -5,52 +5,53 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use harness::protocol::{Measured, Plan as CellPlan, Reply, Request};
+use harness::protocol::{FailureCause, Measured, Reply, Request, RoundSpec};
 use harness::record::now;
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 
-use super::child::Child;
+use super::journal::{JournalError, RoundsFile, RunRecords};
 use super::plan::Plan;
 use super::progress::Progress;
-use super::record::{Failure, Line, Recorded, RoundLine, Rounds, Why};
+use super::record::{EndReason, Line, RoundLine};
+use super::runner::Runner;
+use super::supervisor::ProcessFailure;
 
-/// Rounds are made about so long, on the average of a group's entries: long beside the start of their threads, short beside the
+/// The mean duration of a group's rounds that its size aims at: long compared with the start of threads, short compared with the
 /// machine's drift.
-const AIM: Duration = Duration::from_millis(5);
+const ROUND_DURATION: Duration = Duration::from_millis(5);
 
-/// A round has at most so many times the messages that its workload proposes, and at least that part of them.
-pub const MOST_SCALE: u64 = 8;
+/// The factor by which a round may have more or fewer messages than its workload proposes.
+pub const MAX_SCALE: u64 = 8;
 
-/// A runner answers a request that runs nothing within this time, and has it beside the deadline of a round.
-const GRACE: Duration = Duration::from_secs(10);
+/// The time that a runner has for a request that runs nothing, and for its reply after the deadline of a round.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The round number of those that only find out how long rounds are: they are not recorded.
+/// The number of the rounds that only find the size of a group. They are not recorded.
 pub const UNRECORDED: u64 = (1 << 53) - 1;
 
-/// A runner that could not be started so often in a row is not started again.
-const MOST_STARTS: u32 = 3;
+/// The number of failed starts in a row after which a runner is given up.
+const MAX_STARTS: u32 = 3;
 
-/// Says whether a group is measured well enough.
-pub type Settled<'a> = &'a dyn Fn(&Plan, &Recorded, usize) -> bool;
+/// Decides whether a group is measured well enough.
+pub type Settled<'a> = &'a dyn Fn(&Plan, &RunRecords, usize) -> bool;
 
-/// Carries out `plan`, whose run is in `folder`, from where it was left.
+/// Carries out `plan`, whose run is in `folder`, and continues where it was left.
 ///
 /// `stop` ends it after the round in flight.
 ///
 /// # Errors
 ///
-/// When a round cannot be recorded. What is recorded so far is whole.
+/// When a round cannot be recorded. The lines that are recorded so far are whole.
 pub fn run(
     plan: &Plan,
     folder: &Path,
     settled: Settled<'_>,
     stop: &AtomicBool,
     progress: &Progress,
-) -> Result<Why> {
-    let (rounds, recorded) = Rounds::open(folder)?;
+) -> Result<EndReason, JournalError> {
+    let (rounds, recorded) = RoundsFile::open(folder)?;
     let slots = plan.entries.iter().map(|_| Slot::default()).collect();
     let before = Duration::from_millis(recorded.at_ms);
     let mut engine =
@@ -64,34 +65,35 @@ pub fn run(
 /// The runner of an entry.
 #[derive(Debug, Default)]
 struct Slot {
-    child: Option<Child>,
-    /// Cells that it has planned.
+    runner: Option<Runner>,
+    /// The cells that it has planned.
     planned: BTreeSet<u64>,
     /// Starts that failed in a row.
     failed_starts: u32,
 }
 
-enum Outcome {
+/// The end of an attempt to run a round.
+enum Attempt {
     Measured(Box<Measured>),
     Unsupported(String),
-    Failed(Box<Failure>),
+    Failed(Box<ProcessFailure>),
 }
 
 struct Engine<'a> {
     plan: &'a Plan,
-    rounds: Rounds,
-    recorded: Recorded,
+    rounds: RoundsFile,
+    recorded: RunRecords,
     slots: Vec<Slot>,
     settled: Settled<'a>,
     stop: &'a AtomicBool,
     progress: &'a Progress,
     began: Instant,
-    /// Measuring before this process.
+    /// The time of measuring before this process.
     before: Duration,
 }
 
 impl Engine<'_> {
-    fn epochs(&mut self) -> Result<Why> {
+    fn epochs(&mut self) -> Result<EndReason, JournalError> {
         let mut open: Vec<usize> = (0..self.plan.groups.len()).collect();
         for epoch in 0..self.plan.most_epochs {
             if epoch >= self.plan.fewest_epochs {
@@ -100,7 +102,7 @@ impl Engine<'_> {
                     break;
                 }
             }
-            // The orders of an epoch depend on nothing else, so that a resumed run has the same.
+            // The orders of an epoch depend on the seed and its number alone, so that a resumed run repeats them.
             let mut random =
                 Xoshiro256PlusPlus::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
             self.slots.iter_mut().for_each(|slot| *slot = Slot::default());
@@ -108,16 +110,21 @@ impl Engine<'_> {
             order.shuffle(&mut random);
             for group in order {
                 if self.group(group, epoch, &mut random)?.is_none() {
-                    return Ok(Why::Interrupted);
+                    return Ok(EndReason::Interrupted);
                 }
             }
         }
         self.slots.clear();
-        Ok(Why::Done)
+        Ok(EndReason::Done)
     }
 
-    /// The blocks of a group in an epoch, the first of which warms up; `None` when somebody asked to stop.
-    fn group(&mut self, group: usize, epoch: u32, random: &mut Xoshiro256PlusPlus) -> Result<Option<()>> {
+    /// The blocks of a group in an epoch, the first of which warms up; `None` after a stop request.
+    fn group(
+        &mut self,
+        group: usize,
+        epoch: u32,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<Option<()>, JournalError> {
         if self.size(group)?.is_none() {
             return Ok(None);
         }
@@ -141,9 +148,9 @@ impl Engine<'_> {
         Ok(Some(()))
     }
 
-    /// Finds out how many messages the rounds of a group have: so many that a block takes [`AIM`] for each of its entries. All
-    /// have as many, since what a message costs may depend on how many there are (an initial burst, a queue that grows).
-    fn size(&mut self, group: usize) -> Result<Option<()>> {
+    /// Finds the number of messages in a group's rounds, with which a block takes [`ROUND_DURATION`] for each of its entries. It is the
+    /// same for all entries, since the cost of a message may depend on it (an initial burst, a queue that grows).
+    fn size(&mut self, group: usize) -> Result<Option<()>, JournalError> {
         if self.recorded.sizes.contains_key(&group) {
             return Ok(Some(()));
         }
@@ -156,14 +163,14 @@ impl Engine<'_> {
                 return Ok(None);
             }
             self.show(group, entry, 0);
-            // The first round of a process is no example of the others.
+            // The first round of a process is slower than the others.
             let first = self.attempt(group, entry, None, UNRECORDED)?;
             let second = match first {
-                Outcome::Measured(_) => self.attempt(group, entry, None, UNRECORDED)?,
+                Attempt::Measured(_) => self.attempt(group, entry, None, UNRECORDED)?,
                 other => other,
             };
             match second {
-                Outcome::Measured(measured) => {
+                Attempt::Measured(measured) => {
                     entries += 1;
                     block_ns += measured.ns_per_op();
                     proposed = measured.messages.max(proposed);
@@ -173,18 +180,24 @@ impl Engine<'_> {
             }
         }
         if entries > 0 {
-            let aimed = AIM.as_nanos() as f64 * f64::from(entries) / block_ns;
-            let least = (proposed / MOST_SCALE).max(self.plan.groups[group].least_messages);
-            let messages = (aimed as u64).clamp(least, least.max(proposed * MOST_SCALE));
+            let aimed = ROUND_DURATION.as_nanos() as f64 * f64::from(entries) / block_ns;
+            let least = (proposed / MAX_SCALE).max(self.plan.groups[group].least_messages);
+            let messages = (aimed as u64).clamp(least, least.max(proposed * MAX_SCALE));
             self.record(Line::Sized { group, messages })?;
         }
         Ok(Some(()))
     }
 
-    fn round(&mut self, group: usize, entry: usize, epoch: u32, block: Option<u32>) -> Result<()> {
+    fn round(
+        &mut self,
+        group: usize,
+        entry: usize,
+        epoch: u32,
+        block: Option<u32>,
+    ) -> Result<(), JournalError> {
         let messages = self.recorded.sizes.get(&group).copied();
         match self.attempt(group, entry, messages, self.recorded.next_round)? {
-            Outcome::Measured(measured) => {
+            Attempt::Measured(measured) => {
                 let at_ms = self.elapsed().as_millis() as u64;
                 self.record(Line::Round(RoundLine { group, entry, epoch, block, at_ms, measured: *measured }))
             }
@@ -192,12 +205,18 @@ impl Engine<'_> {
         }
     }
 
-    /// Records why a cell is not measured any more.
-    fn close(&mut self, group: usize, entry: usize, epoch: u32, outcome: Outcome) -> Result<()> {
+    /// Records why a cell is no longer measured.
+    fn close(
+        &mut self,
+        group: usize,
+        entry: usize,
+        epoch: u32,
+        outcome: Attempt,
+    ) -> Result<(), JournalError> {
         match outcome {
-            Outcome::Measured(_) => Ok(()),
-            Outcome::Unsupported(reason) => self.record(Line::Unsupported { group, entry, reason }),
-            Outcome::Failed(failure) => {
+            Attempt::Measured(_) => Ok(()),
+            Attempt::Unsupported(reason) => self.record(Line::Unsupported { group, entry, reason }),
+            Attempt::Failed(failure) => {
                 let (name, of) = (self.plan.groups[group].name(), &self.plan.entries[entry].name);
                 self.progress.say(&format!("{name} over {of} failed: {}", failure.what));
                 self.record(Line::Failed { group, entry, epoch, failure: *failure })
@@ -205,78 +224,84 @@ impl Engine<'_> {
         }
     }
 
-    /// One round, in a runner that is started and told of the cell where it has to be.
-    fn attempt(&mut self, group: usize, entry: usize, messages: Option<u64>, round: u64) -> Result<Outcome> {
+    /// One round. Starts the runner and plans the cell where that has not been done.
+    fn attempt(
+        &mut self,
+        group: usize,
+        entry: usize,
+        messages: Option<u64>,
+        round: u64,
+    ) -> Result<Attempt, JournalError> {
         let cell = self.plan.cell(group, entry);
         if let Some(outcome) = self.prepare(group, entry, cell, messages)? {
             return Ok(outcome);
         }
         let deadline = Duration::from_nanos(self.plan.groups[group].deadline_ns);
         let slot = &mut self.slots[entry];
-        let Some(child) = &mut slot.child else {
+        let Some(runner) = &mut slot.runner else {
             return Ok(failed("its runner is gone"));
         };
-        Ok(match child.ask(&Request::Round { cell, round }, deadline + GRACE) {
+        Ok(match runner.request(&Request::Round { cell, round }, deadline + REPLY_TIMEOUT) {
             Ok(Reply::Round(measured))
                 if measured.cell == cell
                     && measured.round == round
                     && measured.messages > 0
                     && measured.wall_ns > 0 =>
             {
-                Outcome::Measured(Box::new(measured))
+                Attempt::Measured(Box::new(measured))
             }
-            Ok(Reply::Unsupported { reason, .. }) => Outcome::Unsupported(reason),
+            Ok(Reply::Unsupported { reason, .. }) => Attempt::Unsupported(reason),
             Ok(Reply::Failed { reason, abandoned: false, .. }) => failed(&reason),
-            Ok(Reply::Failed { reason, .. }) => {
-                // Threads of the round are still there: this is the moment to ask where, and the end of the process.
-                let backtrace = reason.starts_with("hung").then(|| child.backtrace());
-                let failure = child.fail(reason);
+            Ok(Reply::Failed { cause, reason, .. }) => {
+                // Threads of the round are still there: the moment for a backtrace, and the end of the process.
+                let backtrace = (cause == FailureCause::Hang).then(|| runner.backtrace());
+                let failure = runner.fail(reason).with_backtrace(backtrace);
                 *slot = Slot::default();
-                Outcome::Failed(Box::new(Failure { backtrace, ..failure }))
+                Attempt::Failed(Box::new(failure))
             }
             Ok(Reply::Error { message }) => failed(&format!("its runner refused the round: {message}")),
             Ok(other) => {
-                let failure = child.fail(format!("answered something else than what was asked: {other:?}"));
+                let failure = runner.fail(format!("sent a reply to another request: {other:?}"));
                 *slot = Slot::default();
-                Outcome::Failed(Box::new(failure))
+                Attempt::Failed(Box::new(failure))
             }
             Err(failure) => {
                 *slot = Slot::default();
-                Outcome::Failed(failure)
+                Attempt::Failed(failure)
             }
         })
     }
 
-    /// Starts the runner and plans the cell, where that is not done; what came instead, if it could not be.
+    /// Starts the runner and plans the cell, where that has not been done. Returns the end of the attempt where that failed.
     fn prepare(
         &mut self,
         group: usize,
         entry: usize,
         cell: u64,
         messages: Option<u64>,
-    ) -> Result<Option<Outcome>> {
+    ) -> Result<Option<Attempt>, JournalError> {
         let slot = &mut self.slots[entry];
-        if slot.child.is_none() {
-            if slot.failed_starts == MOST_STARTS {
-                let what = format!("its runner could not be started {MOST_STARTS} times in a row");
+        if slot.runner.is_none() {
+            if slot.failed_starts == MAX_STARTS {
+                let what = format!("its runner could not be started {MAX_STARTS} times in a row");
                 return Ok(Some(failed(&what)));
             }
-            match Child::start(&self.plan.entries[entry].launch) {
-                Ok(child) => *slot = Slot { child: Some(child), ..Slot::default() },
+            match Runner::start(&self.plan.entries[entry].launch) {
+                Ok(runner) => *slot = Slot { runner: Some(runner), ..Slot::default() },
                 Err(failure) => {
                     slot.failed_starts += 1;
-                    return Ok(Some(Outcome::Failed(Box::new(failure))));
+                    return Ok(Some(Attempt::Failed(Box::new(failure))));
                 }
             }
         }
-        let Some(child) = slot.child.as_mut().filter(|_| !slot.planned.contains(&cell)) else {
+        let Some(runner) = slot.runner.as_mut().filter(|_| !slot.planned.contains(&cell)) else {
             return Ok(None);
         };
         let of = &self.plan.groups[group];
-        if !child.hello.workloads.contains(&of.workload) {
-            return Ok(Some(Outcome::Unsupported("its runner does not implement the workload".to_owned())));
+        if !runner.hello.workloads.contains(&of.workload) {
+            return Ok(Some(Attempt::Unsupported("its runner does not implement the workload".to_owned())));
         }
-        let request = Request::Plan(CellPlan {
+        let request = Request::Plan(RoundSpec {
             cell,
             channel: self.plan.entries[entry].channel.clone(),
             workload: of.workload.clone(),
@@ -286,7 +311,7 @@ impl Engine<'_> {
             placement: self.plan.placement.clone(),
             allocations: self.plan.allocations,
         });
-        Ok(match child.ask(&request, GRACE) {
+        Ok(match runner.request(&request, REPLY_TIMEOUT) {
             Ok(Reply::Planned { effective_capacity, .. }) => {
                 slot.planned.insert(cell);
                 let asked = of.params.capacity.as_ref().and_then(|name| of.params.values.get(name));
@@ -297,28 +322,28 @@ impl Engine<'_> {
                 }
                 None
             }
-            Ok(Reply::Unsupported { reason, .. }) => Some(Outcome::Unsupported(reason)),
+            Ok(Reply::Unsupported { reason, .. }) => Some(Attempt::Unsupported(reason)),
             Ok(Reply::Error { message }) => Some(failed(&format!("its runner refused the cell: {message}"))),
             Ok(other) => {
-                let failure = child.fail(format!("answered something else than what was asked: {other:?}"));
+                let failure = runner.fail(format!("sent a reply to another request: {other:?}"));
                 *slot = Slot::default();
-                Some(Outcome::Failed(Box::new(failure)))
+                Some(Attempt::Failed(Box::new(failure)))
             }
             Err(failure) => {
                 *slot = Slot::default();
-                Some(Outcome::Failed(failure))
+                Some(Attempt::Failed(failure))
             }
         })
     }
 
-    fn record(&mut self, line: Line) -> Result<()> {
+    fn record(&mut self, line: Line) -> Result<(), JournalError> {
         self.rounds.append(&line)?;
         self.recorded.add(&line);
         Ok(())
     }
 
     fn stopped(&self) -> bool {
-        // Relaxed: a flag that a signal sets; nothing else is read because of it.
+        // Relaxed: a flag that a signal handler sets; it guards no other data.
         self.stop.load(Ordering::Relaxed)
     }
 
@@ -348,9 +373,9 @@ impl Engine<'_> {
     }
 }
 
-/// Odd, with its bits well spread (2^64 divided by the golden ratio): different epochs have unlike seeds.
+/// Odd, with its bits well spread (2^64 divided by the golden ratio), so that the seeds of epochs differ in many bits.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-fn failed(what: &str) -> Outcome {
-    Outcome::Failed(Box::new(Failure { what: what.to_owned(), ..Failure::default() }))
+fn failed(what: &str) -> Attempt {
+    Attempt::Failed(Box::new(ProcessFailure::new(what)))
 }

@@ -1,69 +1,86 @@
-//! Go's programs, built where they are needed: the runner that has Go's channels join a run, and the article's benchmark.
+//! The programs in Go, built when they are needed: the runner for Go's channels, and the article's benchmark.
 //!
-//! Nothing of chanlab needs Go. Where there is none, whoever asks is told so in one line, and that line goes to the reader.
+//! Nothing else in chanlab needs Go. Where there is none, [`GoError`] is shown to the reader in one line.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use harness::record::target_dir;
 
-/// What is not available, in the words of a plan.
+use super::supervisor::output;
+
+/// The name of the Go runner in a plan's list of what is not available.
 pub const NAME: &str = "go";
 
-/// Where the sources are: in the checkout that this program was built from.
+/// The sources, in the checkout that this program was built from.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../harness/runners/go");
 
-/// Builds the Go runner; its program.
+/// Why a program of Go is not available; in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum GoError {
+    /// The sources are gone.
+    #[error("its sources are not in {SOURCES}, where this program was built")]
+    NoSources,
+    /// There is no folder for the program.
+    #[error("there is no target directory ({0})")]
+    NoTarget(io::Error),
+    /// There is no Go.
+    #[error("there is no go on the path (scripts/install-go installs one)")]
+    NoGo,
+    /// Go cannot be started.
+    #[error("go could not be started ({0})")]
+    NotStarted(io::Error),
+    /// Go failed.
+    #[error("go build failed: {0}")]
+    Failed(String),
+}
+
+/// Builds the Go runner; returns its program.
 ///
 /// # Errors
 ///
-/// In one line, why it is not available.
-pub fn runner() -> Result<PathBuf, String> {
+/// [`GoError`].
+pub fn runner() -> Result<PathBuf, GoError> {
     build(".", "chanlab-go-runner")
 }
 
-/// Builds the article's benchmark; its program.
+/// Builds the article's benchmark; returns its program.
 ///
 /// # Errors
 ///
-/// In one line, why it is not available.
-pub fn article() -> Result<PathBuf, String> {
+/// [`GoError`].
+pub fn article() -> Result<PathBuf, GoError> {
     build("./article", "article")
 }
 
-/// Go itself sees to it that nothing is built again that has not changed. The standard library is all that is used, so no network is.
-fn build(package: &str, program: &str) -> Result<PathBuf, String> {
+/// Go itself rebuilds only what has changed. The programs use the standard library alone, so the build needs no network.
+fn build(package: &str, program: &str) -> Result<PathBuf, GoError> {
     let sources = Path::new(SOURCES);
     if !sources.is_dir() {
-        return Err(format!("its sources are not in {SOURCES}, where this program was built"));
+        return Err(GoError::NoSources);
     }
-    let output = std::path::absolute(target_dir().join("chanlab").join("go-runner").join(program))
-        .map_err(|error| format!("there is no target directory ({error})"))?;
-    let built = Command::new("go")
+    let path = std::path::absolute(target_dir().join("chanlab").join("go-runner").join(program))
+        .map_err(GoError::NoTarget)?;
+    let mut command = Command::new("go");
+    command
         .args(["build", "-buildvcs=false", "-o"])
-        .args([output.as_os_str(), package.as_ref()])
+        .args([path.as_os_str(), package.as_ref()])
         .current_dir(sources)
-        // A Go that is too old says so, and fetches no other.
-        .env("GOTOOLCHAIN", "local")
-        .stdin(Stdio::null())
-        .output();
-    match built {
-        Ok(built) if built.status.success() => Ok(output),
-        Ok(built) => {
-            Err(format!("go build failed: {}", first_error(&String::from_utf8_lossy(&built.stderr))))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err("there is no go on the path (scripts/install-go installs one)".to_owned())
-        }
-        Err(error) => Err(format!("go could not be started ({error})")),
+        // A Go that is too old reports that, and does not fetch another.
+        .env("GOTOOLCHAIN", "local");
+    match output(command, None) {
+        Ok(built) if built.is_success() => Ok(path),
+        Ok(built) => Err(GoError::Failed(first_error(&String::from_utf8_lossy(&built.stderr)).to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(GoError::NoGo),
+        Err(error) => Err(GoError::NotStarted(error)),
     }
 }
 
-/// The first line that is no heading: Go names the package of its errors after a `#`.
+/// The first line that is no heading: Go writes the package of its errors after a `#`.
 fn first_error(text: &str) -> &str {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.find(|line| !line.starts_with('#')).unwrap_or("it said nothing")
+    lines.find(|line| !line.starts_with('#')).unwrap_or("go printed nothing")
 }
 
 #[cfg(test)]
@@ -71,10 +88,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_error_is_no_heading() {
+    fn headings_are_not_errors() {
         let text = "# chanlab/runner\n./main.go:16:2: undefined: serve\n./main.go:17:2: undefined: more\n";
         assert_eq!(first_error(text), "./main.go:16:2: undefined: serve");
         assert_eq!(first_error("go: cannot find main module\n"), "go: cannot find main module");
-        assert_eq!(first_error("\n"), "it said nothing");
+        assert_eq!(first_error("\n"), "go printed nothing");
     }
 }

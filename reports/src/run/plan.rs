@@ -1,75 +1,101 @@
-//! What a run is to measure: decided before anything runs, and kept beside the rounds.
+//! What a run will measure: decided before anything runs, and kept in the folder of the rounds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, fs, io};
 
-use anyhow::{Context, Result, bail};
 use harness::machine::Machine;
 use harness::protocol::ChannelHello;
 use harness::record::ParamsRecord;
 use serde::{Deserialize, Serialize};
 
-use super::child::Launch;
-
 /// The plan's file in the folder of a run.
 pub const PLAN_FILE: &str = "plan.json";
 
-/// The version of the plan and of the rounds' lines.
-pub const VERSION: u32 = 1;
+/// The version of the plan and of the rounds' lines. It rises when an older build would misread either.
+///
+/// A build reads every version since [`OLDEST_VERSION`]: members are added with a default, and renamed with an alias. Version 2 calls
+/// the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
+pub const VERSION: u32 = 2;
 
-/// A run, before it begins.
+/// The oldest version that this build reads.
+pub const OLDEST_VERSION: u32 = 1;
+
+/// A run before it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The version of this form.
+    /// [`VERSION`] of the build that wrote it.
     pub version: u32,
     /// When the run began (RFC 3339, UTC).
     pub began: String,
     /// The command, as it was typed.
     pub command: String,
-    /// What is measured, in a word: a profile, or `selected`.
+    /// The name of a profile, or `selected`.
     pub profile: String,
     /// Decides the random orders.
     pub seed: u64,
     /// Where it runs.
     pub machine: Machine,
-    /// Who is compared.
+    /// The compared channels, each with its runner.
     pub entries: Vec<Entry>,
-    /// On what: each group is one workload with its params.
+    /// The groups: each is one workload with its params.
     pub groups: Vec<Group>,
-    /// Blocks of each group in an epoch, beside one that warms up.
+    /// Blocks of each group in an epoch, without the warm-up block.
     pub blocks: u32,
-    /// No epoch begins after so many seconds, once there are `fewest_epochs` (or as many as `most_epochs`).
+    /// The seconds after which no epoch begins, once there are `fewest_epochs` (or `most_epochs`).
     pub budget_seconds: u64,
-    /// Every group has so many epochs, if `most_epochs` allows it: fewer could tell nothing apart.
+    /// The least epochs of every group, if `most_epochs` allows it: fewer could not tell two channels apart.
     pub fewest_epochs: u32,
     /// The most epochs.
     pub most_epochs: u32,
-    /// A group is measured until the interval of each ratio to the fastest is so narrow: its half width, as a share (0.02 is 2 %).
+    /// A group is measured until the interval of each ratio to the fastest has at most this half width, as a share (0.02 is 2 %).
     pub precision: f64,
-    /// Where the threads go: `any`, `same-core` or `two-cores`.
+    /// The placement of threads: `any`, `same-core` or `two-cores`.
     pub placement: String,
     /// Whether allocations are counted.
     pub allocations: bool,
-    /// Of a run that compares two versions, the places of the old and the new one among the entries.
+    /// In a run that compares two versions, the positions of the old and the new one among the entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versions: Option<[usize; 2]>,
-    /// Who would have been compared but could not be: a name, and why, in one line.
+    /// Channels and runners that could not be compared: a name, and the reason in one line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_available: Vec<(String, String)>,
 }
 
-/// One of those that are compared: a channel under a name, in a runner.
+/// How a runner is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Launch {
+    /// This program's own runner.
+    Own,
+    /// This program's own runner with a planted slowdown: the number of steps of work for each received message.
+    Slowed(u64),
+    /// Another program, with its arguments.
+    Command(Vec<String>),
+}
+
+impl fmt::Display for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Launch::Own => f.write_str("chanlab's own runner"),
+            Launch::Slowed(steps) => write!(f, "chanlab's own runner, slowed by {steps} steps"),
+            Launch::Command(words) => f.write_str(&words.join(" ")),
+        }
+    }
+}
+
+/// A channel under a name, in a runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its name in this run; unique.
     pub name: String,
     /// The channel, as its runner calls it.
     pub channel: String,
-    /// The channel's version, as its runner told.
+    /// The channel's version, from its runner.
     pub version: String,
     /// How its runner is started.
     pub launch: Launch,
-    /// What its runner said of it; `None` for a channel of this build, which knows it.
+    /// The runner's description of it; `None` for a channel of this build, which knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<ChannelHello>,
 }
@@ -83,12 +109,12 @@ pub struct Group {
     pub params: ParamsRecord,
     /// The least messages of a round: fewer would never fill the channel.
     pub least_messages: u64,
-    /// After so long a round has hung, in nanoseconds.
+    /// The deadline of a round, in nanoseconds.
     pub deadline_ns: u64,
 }
 
 impl Group {
-    /// The group's name, as benchmarks and the page have it.
+    /// The group's name, as in benchmarks and on the page.
     pub fn name(&self) -> String {
         format!("{}/{}", self.workload, self.params.id)
     }
@@ -109,21 +135,16 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// When there is none, or it cannot be read, or is of another version.
-    pub fn read(folder: &Path) -> Result<Self> {
+    /// [`PlanError`].
+    pub fn read(folder: &Path) -> Result<Self, PlanError> {
         let path = folder.join(PLAN_FILE);
-        let text = std::fs::read(&path)
-            .with_context(|| format!("no run in {}: cannot read {}", folder.display(), path.display()))?;
-        let plan: Plan =
-            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
-        if plan.version != VERSION {
-            bail!(
-                "{} is of version {}, and this build reads version {VERSION}",
-                path.display(),
-                plan.version
-            );
+        let text = fs::read(&path).map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })?;
+        let plan: Plan = serde_json::from_slice(&text)
+            .map_err(|error| PlanError::Damaged { path: path.clone(), error })?;
+        match plan.version {
+            OLDEST_VERSION..=VERSION => Ok(plan),
+            version => Err(PlanError::Version { path, version }),
         }
-        Ok(plan)
     }
 
     /// Writes the plan into `folder`, whole or not at all.
@@ -131,22 +152,62 @@ impl Plan {
     /// # Errors
     ///
     /// When the folder holds a run already, or cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<()> {
+    pub fn write(&self, folder: &Path) -> Result<(), PlanError> {
         let path = folder.join(PLAN_FILE);
         if path.exists() {
-            bail!(
-                "{} holds a run already: finish it with --resume, or name another folder",
-                folder.display()
-            );
+            return Err(PlanError::Exists { folder: folder.to_owned() });
         }
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let mut text = serde_json::to_vec_pretty(self)?;
-        text.push(b'\n');
-        // A plan that is there is whole: a run that was killed while it was written has none.
+        // A plan that exists is whole: a run that is killed while this is written has none.
         let unfinished = path.with_extension("unfinished");
-        std::fs::write(&unfinished, text)
-            .and_then(|()| std::fs::rename(&unfinished, &path))
-            .with_context(|| format!("cannot write {}", path.display()))
+        let written = fs::create_dir_all(folder).and_then(|()| {
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            fs::write(&unfinished, text)?;
+            fs::rename(&unfinished, &path)
+        });
+        written.map_err(|error| PlanError::NotWritten { path, error })
     }
+}
+
+/// Why a plan cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// There is no plan to read.
+    #[error("no run in {}: cannot read {PLAN_FILE}: {error}", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} is damaged: {error}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: serde_json::Error,
+    },
+    /// Another build wrote it.
+    #[error("{} has version {version}, and this build reads versions {OLDEST_VERSION} to {VERSION}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The folder has a plan already.
+    #[error("{} holds a run already: finish it with --resume, or name another folder", folder.display())]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
 }

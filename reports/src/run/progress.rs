@@ -1,17 +1,17 @@
-//! How far a run is, for whoever waits for it.
+//! The progress bar of a run.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar with the time left; silent where the standard error is no terminal.
+/// A bar with the remaining time. It shows nothing where the standard error is no terminal.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// A bar for a run that is given `budget`.
+    /// A bar for a run that takes about `budget`.
     ///
     /// # Panics
     ///
@@ -21,12 +21,12 @@ impl Progress {
         Progress { bar: ProgressBar::new(budget.as_millis() as u64).with_style(style) }
     }
 
-    /// Nothing is shown.
+    /// A bar that shows nothing.
     pub fn hidden() -> Self {
         Progress { bar: ProgressBar::hidden() }
     }
 
-    /// Measuring has taken `elapsed` so far, of `expected` in all, and `now` is measured.
+    /// Shows that `elapsed` of `expected` have passed, and that `now` is in progress.
     pub fn at(&self, elapsed: Duration, expected: Duration, now: &str) {
         let left = expected.saturating_sub(elapsed).as_secs();
         self.bar.set_length(expected.as_millis() as u64);
@@ -39,12 +39,12 @@ impl Progress {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
-    /// Does what prints, above the bar.
+    /// Calls `prints`, whose output goes above the bar.
     pub fn above(&self, prints: impl FnOnce()) {
         self.bar.suspend(prints);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn end(&self) {
         self.bar.finish_and_clear();
     }

@@ -1,8 +1,8 @@
-//! Carries a verification out: every job in its turn, the budget shared out among them, every answer recorded as it comes.
+//! Carries out a verification: divides the budget among the jobs, runs them one after the other, and records each verdict at once.
 //!
-//! What has a fixed number of cases takes what it needs, and comes first: conformance, then the models. What is left of the budget is
-//! shared out evenly among the methods that go on as long as they may, anew before each of
-//! them. One job runs at a time, so that the threads of a case have all processors.
+//! Methods with a fixed number of cases come first and take the time they need: conformance, then the models. The rest of the budget is
+//! divided evenly among the endless methods, anew before each of them. One job runs at a time, so that the threads of a case have all
+//! processors.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,75 +10,79 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use harness::channel::Channel;
+use harness::channels::mutex_deque::MutexDeque;
 use harness::machine::Machine;
 use harness::record::{Answer, Record, Recorder, Verified, now};
 use harness::verify::{Method, Outcome, Shard, Task};
 
-use super::child::{By, Job};
 use super::instrumented::{self, Crate, Exploration};
 use super::models::{self, NotExplored};
-use crate::analyse::checks::BASELINE;
+use super::worker::{CaseReport, Job, WorkerProgram};
 use crate::run::progress::Progress;
 
-/// The scripts of models leave this part of the budget to the methods that go on as long as they may. They come to their end by
-/// themselves, and most of what they take when they run for the first time is compiling.
+/// The only channel of this build that is written on primitives that the models control.
+const BASELINE: &str = MutexDeque::INFO.name;
+
+/// The part of the budget that the scripts of models leave to the endless methods. The models end by themselves, and on a first run most
+/// of their time is compiling.
 const LEFT_BY_MODELS: f64 = 0.05;
 
-/// A job has this much time however little is left, so that it says something.
-const LEAST_SHARE: Duration = Duration::from_millis(200);
+/// The least time of a job, however little of the budget is left, so that it has some cases.
+const MIN_SHARE: Duration = Duration::from_millis(200);
 
 /// Why a channel of another program has no models.
 const NOT_INSTRUMENTABLE: &str =
-    "its source is not written on chanlab's primitives, which are what the models can watch";
+    "its source is not written on chanlab's primitives, which the models control";
 
-/// Why a channel's source is not looked at unasked: it would have to be fetched, built and explored beside all else.
-const WHEN_ASKED: &str =
-    "its source is instrumented only when it is asked for: --method shuttle (or loom) --channel NAME";
+/// Why a published crate is not explored by default: it would have to be fetched, built and explored in addition to everything else.
+const ON_REQUEST: &str =
+    "its source is instrumented only on request: --method shuttle (or loom) --channel NAME";
 
-/// What is to be verified.
+/// The request of a verification.
 #[derive(Debug)]
 pub struct Verification {
-    /// Which program looks at the cases.
-    pub by: By,
+    /// The program that runs the cases.
+    pub program: WorkerProgram,
     /// The channels, each with its version.
     pub channels: Vec<(String, String)>,
-    /// Of those, the crates that are to be instrumented for a method that cannot watch them otherwise.
+    /// The crates among them that are instrumented for loom and shuttle.
     pub crates: Vec<Crate>,
-    /// One model alone of these.
+    /// The only model of these crates to explore.
     pub model: Option<String>,
     /// The methods.
     pub methods: Vec<Method>,
     /// Decides the cases.
     pub seed: u64,
-    /// Which of the cases.
+    /// The shard of the cases.
     pub shard: Shard,
-    /// One case alone.
+    /// The only case to run.
     pub only: Option<u64>,
-    /// For how long, about.
+    /// The approximate duration.
     pub budget: Duration,
-    /// After so long a case has hung.
+    /// The deadline of a case.
     pub deadline: Duration,
-    /// Where pictures and logs are put.
+    /// The folder for pictures and logs.
     pub folder: PathBuf,
-    /// Where it runs.
+    /// The machine it runs on.
     pub machine: Machine,
 }
 
-/// What is done at one time.
+/// A piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
-    /// The cases of a method over the channel at this place.
+    /// The cases of a method over the channel at this position.
     Cases(usize, Method),
     /// The script of a method.
     Models(Method),
-    /// The models of a method over the instrumented crate of the channel at this place.
+    /// The models of a method over the instrumented crate of the channel at this position.
     Instrumented(usize, Method),
-    /// Nothing, but to say so of the channel at this place.
+    /// Only a verdict for the channel at this position, without running anything.
     NotInstrumentable(usize, Method),
 }
 
 impl Verification {
-    /// What there is to do, in order.
+    /// The work, in order.
     fn work(&self) -> Vec<Work> {
         let asked = |method: &Method| self.methods.contains(method);
         let channels = 0..self.channels.len();
@@ -86,7 +90,7 @@ impl Verification {
         if asked(&Method::Conformance) {
             work.extend(channels.clone().map(|channel| Work::Cases(channel, Method::Conformance)));
         }
-        // Shuttle takes seconds; what it leaves of the models' part is loom's.
+        // Shuttle takes seconds; loom has the rest of the models' part.
         for method in [Method::Shuttle, Method::Loom].into_iter().filter(asked) {
             let (own, others): (Vec<_>, Vec<_>) =
                 channels.clone().partition(|&channel| self.has_models(channel));
@@ -109,32 +113,33 @@ impl Verification {
         self.crates.iter().find(|of| of.name() == self.channels[channel].0)
     }
 
-    /// What is said of a channel that has no models and is not instrumented.
+    /// The verdict for a channel that has no models and is not instrumented.
     fn not_instrumented(&self, channel: usize) -> Answer {
         let name = &self.channels[channel].0;
-        let is_own =
-            matches!(self.by, By::Own(_)) && adapters::registry().channels().any(|info| info.name == name);
+        let is_own = matches!(self.program, WorkerProgram::Own(_))
+            && adapters::registry().channels().any(|info| info.name == name);
         match is_own {
-            true => Answer::NotAvailable { reason: WHEN_ASKED.to_owned() },
+            true => Answer::NotAvailable { reason: ON_REQUEST.to_owned() },
             false => Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
         }
     }
 
     fn has_models(&self, channel: usize) -> bool {
-        matches!(self.by, By::Own(_)) && self.channels[channel].0 == BASELINE
+        matches!(self.program, WorkerProgram::Own(_)) && self.channels[channel].0 == BASELINE
     }
 
-    /// Does it, and tells of each answer when it is there. Returns the answers; fewer than asked for when `stop` was set.
+    /// Runs the verification. `verified` is called after each verdict. Returns the verdicts, and whether they are complete: a stop request
+    /// ends it early.
     ///
     /// # Errors
     ///
-    /// When an answer cannot be recorded.
+    /// When a verdict cannot be recorded.
     pub fn run(
         &self,
         recorder: &Recorder,
         stop: &AtomicBool,
         progress: &Progress,
-        tell: &mut dyn FnMut(&Verified),
+        report: &mut dyn FnMut(&Verified),
     ) -> Result<(Vec<Verified>, bool)> {
         let (work, began) = (self.work(), Instant::now());
         let mut all = Vec::new();
@@ -149,7 +154,7 @@ impl Verification {
                 recorder
                     .append(&Record::Verified(Box::new(verified.clone())))
                     .with_context(|| format!("cannot write {}", recorder.path().display()))?;
-                progress.above(|| tell(&verified));
+                progress.above(|| report(&verified));
                 all.push(verified);
             }
         }
@@ -157,7 +162,7 @@ impl Verification {
         Ok((all, true))
     }
 
-    /// One piece of work; `None` when somebody asked to stop.
+    /// Does one piece of work; `None` after a stop request.
     fn one(
         &self,
         work: Work,
@@ -204,7 +209,7 @@ impl Verification {
             Work::Cases(channel, method) => {
                 let name = &self.channels[channel].0;
                 let job = Job {
-                    by: &self.by,
+                    program: &self.program,
                     channel: name,
                     method,
                     task: self.task(share),
@@ -213,18 +218,18 @@ impl Verification {
                 };
                 show(&format!("{name} by {method}"));
                 let mut shown: Option<Instant> = None;
-                let looked = job.look(stop, &mut |case| {
-                    const OFTEN: Duration = Duration::from_millis(100);
-                    if shown.is_none_or(|shown| shown.elapsed() >= OFTEN) {
+                let report = job.run_cases(stop, &mut |case| {
+                    const SHOW_INTERVAL: Duration = Duration::from_millis(100);
+                    if shown.is_none_or(|shown| shown.elapsed() >= SHOW_INTERVAL) {
                         shown = Some(Instant::now());
                         let case = case.map_or_else(String::new, |case| format!(", case {case}"));
                         show(&format!("{name} by {method}{case}"));
                     }
                 })?;
-                let replay = matches!(looked.answer, Answer::Ran(Outcome::Failed(_)))
-                    .then(|| self.replay(name, method, &looked));
-                let verified = self.verified(channel, method, share, since, looked.answer);
-                Some(vec![Verified { remains: looked.remains, replay, ..verified }])
+                let replay = matches!(report.answer, Answer::Ran(Outcome::Failed(_)))
+                    .then(|| self.replay(name, method, &report));
+                let verified = self.verified(channel, method, share, since, report.answer);
+                Some(vec![Verified { remains: report.remains, replay, ..verified }])
             }
             Work::Models(method) => {
                 let task = self.task(share);
@@ -257,16 +262,16 @@ impl Verification {
         Task { seed: self.seed, shard: self.shard, only: self.only, budget: share }
     }
 
-    /// The command that shows a failure again.
-    fn replay(&self, channel: &str, method: Method, looked: &super::child::Looked) -> String {
+    /// The command that reproduces a failure.
+    fn replay(&self, channel: &str, method: Method, report: &CaseReport) -> String {
         let mut command = "chanlab verify".to_owned();
-        if let By::Command(words) = &self.by {
+        if let WorkerProgram::Command(words) = &self.program {
             command.push_str(&format!(" --by '{}'", words.join(" ")));
         }
         command.push_str(&format!(" --channel {channel} --method {method} --seed {}", self.seed));
-        let case = match &looked.answer {
-            Answer::Ran(Outcome::Failed(finding)) if looked.remains.is_none() => Some(finding.case),
-            _ => looked.last_case,
+        let case = match &report.answer {
+            Answer::Ran(Outcome::Failed(finding)) if report.remains.is_none() => Some(finding.case),
+            _ => report.last_case,
         };
         if let Some(case) = case {
             command.push_str(&format!(" --case {case}"));
@@ -303,7 +308,7 @@ impl Verification {
     }
 }
 
-/// Whether a method goes on as long as it may.
+/// Whether a method always has more cases.
 fn is_endless(method: Method) -> bool {
     match method {
         Method::Rounds | Method::Properties | Method::Linearizability => true,
@@ -311,7 +316,7 @@ fn is_endless(method: Method) -> bool {
     }
 }
 
-/// How long the first of the `work` may take, of what is `left` of the budget.
+/// The time of the first of the `work`, when `left` is the rest of the budget.
 fn share(left: Duration, budget: Duration, work: &[Work]) -> Duration {
     let endless = |work: &&Work| matches!(work, Work::Cases(_, method) if is_endless(*method));
     let models = |work: &&Work| matches!(work, Work::Models(_) | Work::Instrumented(..));
@@ -324,7 +329,7 @@ fn share(left: Duration, budget: Duration, work: &[Work]) -> Duration {
         Some(first) if models(&first) => left / count(&models),
         _ => left,
     };
-    share.max(LEAST_SHARE)
+    share.max(MIN_SHARE)
 }
 
 #[cfg(test)]
@@ -333,7 +338,7 @@ mod tests {
 
     fn verification(channels: &[&str], methods: &[Method]) -> Verification {
         Verification {
-            by: By::Own(None),
+            program: WorkerProgram::Own(None),
             channels: channels.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
             crates: Vec::new(),
             model: None,
@@ -362,11 +367,11 @@ mod tests {
         ];
         assert_eq!(asked.work(), expected);
         asked.channels.remove(0);
-        assert!(!asked.work().contains(&Work::Models(Loom)), "nobody asked for the baseline");
+        assert!(!asked.work().contains(&Work::Models(Loom)), "the baseline was not selected");
     }
 
     #[test]
-    fn the_budget_is_shared_out_among_what_goes_on_as_long_as_it_may() {
+    fn the_budget_is_divided_among_the_endless_methods() {
         let [left, budget] = [60, 100].map(Duration::from_secs);
         let [rounds, conformance] =
             [Method::Rounds, Method::Conformance].map(|method| Work::Cases(0, method));
@@ -374,10 +379,10 @@ mod tests {
         assert_eq!(share(left, budget, &[conformance, loom, rounds]), left);
         assert_eq!(share(budget, budget, &[shuttle, loom, rounds]), Duration::from_millis(47_500));
         assert_eq!(share(left, budget, &[loom, rounds, rounds]), Duration::from_secs(55));
-        assert_eq!(share(Duration::from_secs(4), budget, &[loom, rounds]), LEAST_SHARE);
+        assert_eq!(share(Duration::from_secs(4), budget, &[loom, rounds]), MIN_SHARE);
         assert_eq!(share(left, budget, &[shuttle, loom]), Duration::from_secs(30));
         assert_eq!(share(left, budget, &[shuttle]), left);
         assert_eq!(share(left, budget, &[rounds, rounds, rounds]), Duration::from_secs(20));
-        assert_eq!(share(Duration::ZERO, budget, &[rounds]), LEAST_SHARE);
+        assert_eq!(share(Duration::ZERO, budget, &[rounds]), MIN_SHARE);
     }
 }

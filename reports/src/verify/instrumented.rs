@@ -13,10 +13,9 @@ pub mod workspace;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -29,8 +28,8 @@ use harness::verify::{Method, Task};
 pub use self::adapters::Adapter;
 use super::evidence::outcome;
 use super::models::{NotExplored, SECONDS, SEED, SHARD, reports_file, request_id, tail};
-use crate::run::process::{kill, status_words, wait};
-use crate::versions::build::cargo;
+use crate::run::cargo::{Cargo, CargoError};
+use crate::run::supervisor::{self, Ending, Streams, Supervised, status_words};
 use crate::versions::source::Source;
 
 /// The folder of instrumented channels in the target directory.
@@ -115,9 +114,12 @@ pub fn explore(
     let mut log = Log::new(exploration.log).map_err(unavailable)?;
     log.say(&generated.report).map_err(unavailable)?;
 
-    let built = built(&folder, &generated.folder, exploration, &mut |line| shows(line.trim()));
-    let programs = built.map_err(|error| {
-        NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
+    let built = built(&folder, &generated.folder, exploration, stop, &mut |line| shows(line.trim()));
+    let programs = built.map_err(|error| match error {
+        CargoError::Stopped => NotExplored::Stopped,
+        error => {
+            NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
+        }
     })?;
     let build_seconds = began.elapsed().as_secs_f64();
     log.say(&format!("fetched, instrumented and built in {build_seconds:.1} s")).map_err(unavailable)?;
@@ -233,13 +235,19 @@ fn built(
     root: &Path,
     folder: &Path,
     exploration: &Exploration<'_>,
+    stop: &AtomicBool,
     say: &mut dyn FnMut(&str),
-) -> Result<Vec<PathBuf>> {
+) -> Result<Vec<PathBuf>, CargoError> {
     let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
     words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
     // A crate's own lints are for its authors; as in any dependency, they stop nothing here.
-    let flags = format!("--cfg {} --cap-lints warn", exploration.method);
-    cargo(folder, &words, &flags, &root.join("target"), &folder.join("build.log"), say)
+    let built = Cargo::new(folder)
+        .args(words)
+        .args([Path::new("--target-dir"), &root.join("target")])
+        .rustflags(&format!("--cfg {} --cap-lints warn", exploration.method))
+        .stop(stop)
+        .build(Some(&folder.join("build.log")), say)?;
+    Ok(built.into_iter().map(|program| program.executable).collect())
 }
 
 /// The test programs to build: for one model only the program that can have it. The models of `channel` are named after
@@ -254,11 +262,10 @@ fn tests(model: Option<&str>) -> &'static [&'static str] {
 
 /// The models of a program, by name.
 fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let output = Command::new(program)
-        .arg("--list")
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{} does not run", program.display()))?;
+    let mut command = Command::new(program);
+    command.arg("--list");
+    let output =
+        supervisor::output(command, None).with_context(|| format!("{} does not run", program.display()))?;
     let list = String::from_utf8_lossy(&output.stdout);
     // The format of `--list` is that of Rust's test programs.
     let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
@@ -274,42 +281,27 @@ fn run(
     stop: &AtomicBool,
     shows: &mut dyn FnMut(),
 ) -> Result<Option<ModelExit>> {
-    let since = Instant::now();
     let output = exploration.log.with_extension("model.log");
     let file = fs::File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
     let (reports, request) = (std::path::absolute(reports_file(exploration.log))?, request_id());
-    let mut process = Command::new(program);
+    let mut command = Command::new(program);
     if exploration.method == Method::Loom {
-        process.env(SECONDS, limit.max(MIN_TIME).as_secs_f64().to_string());
+        command.env(SECONDS, limit.max(MIN_TIME).as_secs_f64().to_string());
     }
-    let mut process = process
+    command
         .args([name, "--exact", "--nocapture"])
         .env(REPORTS_VARIABLE, &reports)
         .env(REQUEST_VARIABLE, &request)
         .env(SEED, exploration.task.seed.to_string())
         .env(SHARD, exploration.task.shard.to_string())
         // For the places in the crate where a failure happened.
-        .env("RUST_LIB_BACKTRACE", "1")
-        .stdin(Stdio::null())
-        .stderr(file.try_clone()?)
-        .stdout(file)
-        .process_group(0)
-        .spawn()
+        .env("RUST_LIB_BACKTRACE", "1");
+    let mut process = Supervised::start(command, Streams::File(file))
         .with_context(|| format!("{} does not run", program.display()))?;
-    let status = loop {
-        shows();
-        // Relaxed: a flag that a signal sets; nothing else is read because of it.
-        if stop.load(Ordering::Relaxed) {
-            kill(&mut process);
-            return Ok(None);
-        }
-        if let Some(status) = wait(&mut process, POLL_INTERVAL) {
-            break Some(status);
-        }
-        if since.elapsed() >= limit + EXIT_TIMEOUT {
-            kill(&mut process);
-            break None;
-        }
+    let status = match process.run_to_end(Some(limit + EXIT_TIMEOUT), Some(stop), shows) {
+        Ending::Exited(status) => Some(status),
+        Ending::TimedOut => None,
+        Ending::Stopped => return Ok(None),
     };
     let mut events =
         ModelEvent::read(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;

@@ -5,11 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use harness::machine::Machine;
 use harness::model_report::{
@@ -21,7 +19,7 @@ use harness::verify::{Finding, Method, Outcome, Shard, Task};
 
 use super::evidence::outcome;
 use crate::analyse::checks::BASELINE;
-use crate::run::process::{kill, status_words, wait};
+use crate::run::supervisor::{self, Ending, Streams, Supervised, status_words};
 use crate::versions::workspace::project;
 
 /// The argument of a script for small bounds.
@@ -33,9 +31,6 @@ pub(crate) const SHARD: &str = "CHANLAB_SHARD";
 
 /// The environment variable with loom's time limit for a model.
 pub(crate) const SECONDS: &str = "CHANLAB_LOOM_SECONDS";
-
-/// The interval at which the parent polls the script.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of lines in a tail of a log.
 const TAIL_LINES: usize = 8;
@@ -102,34 +97,19 @@ pub fn explore(
     }
     let output = File::create(log).map_err(cannot)?;
     let (reports, request) = (std::path::absolute(reports_file(log)).map_err(cannot)?, request_id());
-    let since = Instant::now();
-    let mut process = Command::new(&script)
+    let mut command = Command::new(&script);
+    command
         .arg(SMALL)
         .env("CARGO_TARGET_DIR", &target)
         .env(REPORTS_VARIABLE, &reports)
         .env(REQUEST_VARIABLE, &request)
         .env(SEED, task.seed.to_string())
-        .env(SHARD, task.shard.to_string())
-        .stdin(Stdio::null())
-        .stderr(output.try_clone().map_err(cannot)?)
-        .stdout(output)
-        .process_group(0)
-        .spawn()
-        .map_err(cannot)?;
-    let ended = loop {
-        waits();
-        // Relaxed: a flag that a signal sets; nothing else is read because of it.
-        if stop.load(Ordering::Relaxed) {
-            kill(&mut process);
-            return Err(NotExplored::Stopped);
-        }
-        if let Some(status) = wait(&mut process, POLL_INTERVAL) {
-            break Some(status);
-        }
-        if since.elapsed() >= task.budget {
-            kill(&mut process);
-            break None;
-        }
+        .env(SHARD, task.shard.to_string());
+    let mut process = Supervised::start(command, Streams::File(output)).map_err(cannot)?;
+    let ended = match process.run_to_end(Some(task.budget), Some(stop), waits) {
+        Ending::Exited(status) => Some(status),
+        Ending::TimedOut => None,
+        Ending::Stopped => return Err(NotExplored::Stopped),
     };
     let events = ModelEvent::read(&reports, &request).map_err(|error| {
         NotExplored::NotAvailable(format!(
@@ -168,10 +148,14 @@ fn script(method: Method) -> Result<PathBuf, String> {
     if !script.is_file() {
         return Err(format!("there is no {}", script.display()));
     }
-    let cargo = Command::new("cargo").arg("--version").stdin(Stdio::null()).output();
-    match cargo {
-        Ok(output) if output.status.success() => Ok(script),
-        Ok(output) => Err(format!("cargo does not run: {}", status_words(output.status))),
+    let mut cargo = Command::new("cargo");
+    cargo.arg("--version");
+    match supervisor::output(cargo, None) {
+        Ok(output) if output.is_success() => Ok(script),
+        Ok(output) => {
+            let how = output.status.map_or_else(String::new, status_words);
+            Err(format!("cargo does not run: {how}"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err("there is no cargo on the path, which builds the models".to_owned())
         }
@@ -296,6 +280,7 @@ fn settings(method: Method, task: &Task) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
+    use std::time::Duration;
 
     use harness::model_report::{Format, ModelFailure, ModelVerdict};
 

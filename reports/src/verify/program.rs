@@ -1,4 +1,4 @@
-//! The program that looks at cases: built when it is first asked for, since every channel is compiled in it for a dozen kinds of messages.
+//! The worker program. It is built when it is first needed: every channel is compiled in it for a dozen kinds of messages.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,43 +6,39 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use harness::record::target_dir;
 
-use crate::versions::build::cargo;
+use crate::run::cargo::Cargo;
 use crate::versions::workspace::project;
 
 /// Its name.
 pub const PROGRAM: &str = "chanlab-verify";
 
-/// The program, of the source that this one was built from; where that is gone, the one that lies beside this. Cargo's progress goes
-/// to `say`, line by line.
+/// The worker program, built from the source of this one; where that is gone, the one in this program's folder. Cargo's progress goes
+/// to `progress`, line by line.
 ///
 /// # Errors
 ///
 /// When it cannot be built, or there is none.
-pub fn program(say: impl FnMut(&str)) -> Result<PathBuf> {
-    let beside = env::current_exe().map(|own| own.with_file_name(PROGRAM)).ok().filter(|path| path.is_file());
-    match (project(), beside) {
+pub fn program(progress: impl FnMut(&str)) -> Result<PathBuf> {
+    let installed =
+        env::current_exe().map(|own| own.with_file_name(PROGRAM)).ok().filter(|path| path.is_file());
+    match (project(), installed) {
         (Ok(project), _) => {
             let target = std::path::absolute(target_dir()).context("there is no target folder")?;
             let log = target.join("chanlab").join("verify-build.log");
-            // Optimised, whatever this program is: as users build their channels. Beside this program's own package, so that cargo
-            // chooses the features that it chose for this one, and finds most of it built.
-            let words = [
-                "build",
-                "--release",
-                "--locked",
-                "--package",
-                "verify",
-                "--package",
-                "reports",
-                "--bin",
-                PROGRAM,
-            ];
-            let built = cargo(&project, &words, "", &target, &log, say);
+            // Optimised, whatever this program is: as users build their channels. Together with this program's own package, so that
+            // cargo chooses the same features, and finds most of it built.
+            let built = Cargo::new(&project)
+                .args(["build", "--release", "--locked", "--package", "verify", "--package", "reports"])
+                .args(["--bin", PROGRAM, "--target-dir"])
+                .args([&target])
+                .build(Some(&log), progress);
             built
+                .map_err(anyhow::Error::from)
                 .and_then(|mut programs| programs.pop().context("cargo names no program"))
-                .with_context(|| format!("{PROGRAM} cannot be built; all of it is in {}", log.display()))
+                .map(|program| program.executable)
+                .with_context(|| format!("{PROGRAM} cannot be built; the whole log is {}", log.display()))
         }
-        (Err(_), Some(beside)) => Ok(beside),
-        (Err(error), None) => Err(error.context(format!("there is no {PROGRAM} beside this program"))),
+        (Err(_), Some(installed)) => Ok(installed),
+        (Err(error), None) => Err(error.context(format!("there is no {PROGRAM} in this program's folder"))),
     }
 }

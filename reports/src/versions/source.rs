@@ -3,12 +3,13 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::Result;
 use toml_edit::DocumentMut;
 
 use crate::BadArguments;
+use crate::run::supervisor;
 
 /// What stands before the folder of a checkout.
 const PATH: &str = "path:";
@@ -118,15 +119,10 @@ pub fn package_name(folder: &Path) -> Option<String> {
 /// `commit 0123abc`, and whether the checkout differs from it.
 fn commit(folder: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(folder)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        let mut command = Command::new("git");
+        command.arg("-C").arg(folder).args(arguments);
+        let output = supervisor::output(command, None).ok()?;
+        output.is_success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let commit = git(&["rev-parse", "--short", "HEAD"])?;
     let changed = git(&["status", "--porcelain", "--", "."]).is_some_and(|changes| !changes.is_empty());

@@ -1,14 +1,15 @@
-//! Runners that do anything but what they should: each ends as a clear record, and the others go on.
+//! Faulty runners: each ends as a clear record, and the others go on.
 
 use std::fs;
 
-use reports::run::record::{Failure, Line};
+use reports::run::record::Line;
+use reports::run::supervisor::ProcessFailure;
 
 use crate::sandbox::{Sandbox, text};
 
 const EPOCHS: u32 = 2;
 
-/// Answers the plan as it should, whatever the cell is; then comes what the script does at a round.
+/// Replies to every plan, and calls `at_a_round` for every round.
 const PLANNED: &str = r#"
 while read -r request; do
     case "$request" in
@@ -19,7 +20,7 @@ while read -r request; do
 done"#;
 
 /// Runs the baseline beside a runner whose rounds do `body`; returns the runner's failure.
-fn failure(name: &str, body: &str) -> Failure {
+fn failure(name: &str, body: &str) -> ProcessFailure {
     let sandbox = Sandbox::new();
     let runner = sandbox.runner(name, &format!("at_a_round() {{ {body}; }}\n{PLANNED}"));
     let output = sandbox.run(&[
@@ -54,23 +55,23 @@ fn failure(name: &str, body: &str) -> Failure {
 }
 
 #[test]
-fn an_exit_tells_its_code_and_its_last_words() {
+fn an_exit_is_recorded_with_its_code_and_stderr_tail() {
     let failure = failure("exits", "echo 'out of luck' >&2; exit 3");
     assert_eq!(failure.what, "ended without a reply");
-    assert_eq!(failure.ended.as_deref(), Some("exit code 3"));
-    assert_eq!(failure.last_words, ["out of luck"]);
+    assert_eq!(failure.crash.ended.as_deref(), Some("exit code 3"));
+    assert_eq!(failure.crash.stderr_tail, ["out of luck"]);
 }
 
 #[test]
 fn a_signal_is_named() {
     let failure = failure("aborts", "kill -ABRT $$");
-    assert_eq!(failure.ended.as_deref(), Some("killed by signal 6 (SIGABRT)"));
+    assert_eq!(failure.crash.ended.as_deref(), Some("killed by signal 6 (SIGABRT)"));
 }
 
 #[test]
-fn what_is_no_reply_is_shown() {
+fn a_line_that_is_no_reply_is_shown() {
     let failure = failure("babbles", "echo 'panic: no such thing'");
-    assert!(failure.what.starts_with("wrote what is no reply ("), "{failure}");
+    assert!(failure.what.starts_with("wrote a line that is no reply ("), "{failure}");
     assert!(failure.what.ends_with("`panic: no such thing\\n`"), "{failure}");
 }
 
@@ -88,36 +89,36 @@ fn an_endless_line_is_not_read_to_its_end() {
 }
 
 #[test]
-fn an_answer_to_something_else_is_a_failure() {
+fn a_reply_to_another_request_is_a_failure() {
     let failure =
         failure("dreams", r#"echo '{"kind":"round","cell":77,"round":1,"messages":1,"wall_ns":1}'"#);
-    assert!(failure.what.starts_with("answered something else than what was asked"), "{failure}");
+    assert!(failure.what.starts_with("sent a reply to another request"), "{failure}");
 }
 
 #[test]
-fn a_round_without_messages_is_none() {
+fn a_round_without_messages_is_a_failure() {
     let failure = failure("idles", r#"sed 's/}$/,"messages":0,"wall_ns":0}/' <<<"$request""#);
-    assert!(failure.what.starts_with("answered something else than what was asked"), "{failure}");
+    assert!(failure.what.starts_with("sent a reply to another request"), "{failure}");
 }
 
-/// The runner never answers; the deadline is a second, and the grace beside it is waited for.
+/// The runner never replies: the run waits for the deadline of a second, and for the reply timeout.
 #[test]
-fn a_hang_ends_with_a_backtrace_or_with_why_there_is_none() {
+fn a_hang_has_a_backtrace_or_the_reason_why_not() {
     let failure = failure("hangs", "while :; do :; done");
     assert_eq!(failure.what, "hung: no reply within 11 s");
-    let backtrace = failure.backtrace.expect("it was asked for");
+    let backtrace = failure.crash.backtrace.expect("a hang has one");
     assert!(backtrace.contains("Thread ") || backtrace.starts_with("not available: "), "{backtrace}");
 }
 
-/// Before the run begins: nothing is measured, and the command line is to blame.
+/// Before the run begins: nothing is measured, and the exit code is that of a bad command line.
 #[test]
 fn a_runner_that_does_not_say_hello_is_refused_in_one_line() {
     let sandbox = Sandbox::new();
-    let other_version = r#"echo '{"kind":"hello","protocol":2,"runner":"r","language":"l","channels":[],"workloads":[]}'; read"#;
+    let other_version = r#"echo '{"kind":"hello","protocol":1,"runner":"r","language":"l","channels":[],"workloads":[]}'; read"#;
     for (name, body, says) in [
-        ("other-version", other_version, "speaks version 2 of the protocol, and this build version 1"),
+        ("other-version", other_version, "speaks version 1 of the protocol, and this build version 2"),
         ("silent-end", "exit 7", "ended without a reply; exit code 7"),
-        ("garbage", "echo hello", "wrote what is no reply"),
+        ("garbage", "echo hello", "wrote a line that is no reply"),
     ] {
         let runner = sandbox.script(name, body);
         let output = sandbox.run(&["ping_pong", "--runner", &runner]);

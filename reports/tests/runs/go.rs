@@ -84,7 +84,7 @@ fn the_articles_benchmark_needs_a_go_and_says_so_in_one_line() {
 #[test]
 fn the_page_has_what_a_runner_says_of_a_channel_that_this_build_does_not_know() {
     let sandbox = Sandbox::new();
-    let hello = r#"{"kind":"hello","protocol":1,"runner":"a script","language":"sh","workloads":["producer_consumer"],"channels":[{"name":"pigeon","version":"pigeon 3","about":"a bird with a letter","lacks":[{"capability":"length","reason":"nobody counts birds"}],"notes":["sleeps at night"]}]}"#;
+    let hello = r#"{"kind":"hello","protocol":2,"runner":"a script","language":"sh","workloads":["producer_consumer"],"channels":[{"name":"pigeon","version":"pigeon 3","about":"a bird with a letter","lacks":[{"capability":"length","reason":"nobody counts birds"}],"notes":["sleeps at night"]}]}"#;
     let runner = sandbox.script("pigeon", &format!("echo '{hello}'\nread -r _; exit 3"));
     let output = sandbox.run(&[&SMALL[..], &["--runner", &runner, "--channel", "pigeon"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -44,12 +44,16 @@ fn recorded(sandbox: &Sandbox, process: &mut Child, more: u64) -> bool {
     true
 }
 
-/// The processes that `parent` started.
-fn children(parent: u32) -> Vec<i32> {
+/// The runners that `parent` has started; the reaper of its children is a shell, and none of them.
+fn runners_of(parent: u32) -> Vec<i32> {
     let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let is_runner = |id: &i32| {
+        fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim_end() == "chanlab")
+    };
     lists
         .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+        .filter(is_runner)
         .collect()
 }
 
@@ -110,7 +114,7 @@ fn nothing_is_lost_or_counted_twice() {
         if full {
             disks += 1;
         } else if wanted && recorded(&sandbox, &mut process, random.random_range(1..4_000)) {
-            let own = children(process.id());
+            let own = runners_of(process.id());
             if runners < KILLS_OF_A_RUNNER && !own.is_empty() && random.random_ratio(1, 4) {
                 kill_dead(own[random.random_range(0..own.len())]);
                 runners += 1;

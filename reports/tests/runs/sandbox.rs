@@ -50,7 +50,7 @@ impl Sandbox {
     /// A runner that is a shell script: `body` goes on after a good hello, with one channel.
     pub(crate) fn runner(&self, channel: &str, body: &str) -> String {
         let hello = format!(
-            r#"{{"kind":"hello","protocol":1,"runner":"a script","language":"sh","channels":[{{"name":"{channel}","version":"1"}}],"workloads":["producer_consumer"]}}"#
+            r#"{{"kind":"hello","protocol":2,"runner":"a script","language":"sh","channels":[{{"name":"{channel}","version":"1"}}],"workloads":["producer_consumer"]}}"#
         );
         self.script(channel, &format!("echo '{hello}'\n{body}"))
     }

@@ -42,7 +42,7 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
         assert!(record(subject).remains.is_none());
     }
     let hang = record("mutant-hangs");
-    assert_eq!(finding(hang).happened, "hung: it has not ended after 2 s");
+    assert_eq!(finding(hang).happened, "hung: no end after 2 s");
     assert_eq!(finding(hang).case, FAULTY_FROM);
     let backtrace = hang.remains.as_ref().and_then(|remains| remains.backtrace.as_ref()).expect("asked for");
     assert!(backtrace.contains("Thread ") || backtrace.starts_with("not available: "), "{backtrace}");

@@ -1,4 +1,4 @@
-//! Programs that do anything but tell of cases: each ends as a clear record.
+//! Faulty worker programs: each ends as a clear record.
 
 use harness::record::{Answer, Verified};
 use harness::verify::Outcome;
@@ -8,7 +8,7 @@ use crate::bench::{Bench, text};
 const BEGINS: &str = r#"echo '{"kind":"begins","case":3}'"#;
 const PASSED: &str = r#"echo '{"kind":"ended","outcome":{"outcome":"passed","cases":1,"bounds":"b"}}'"#;
 
-/// What is recorded of a program that does `body`, and the exit code.
+/// The record of a program that runs `body`, and the exit code.
 fn recorded(name: &str, body: &str, arguments: &[&str]) -> (Verified, Option<i32>) {
     let bench = Bench::new();
     let by = bench.script(name, body);
@@ -19,7 +19,7 @@ fn recorded(name: &str, body: &str, arguments: &[&str]) -> (Verified, Option<i32
     (records.remove(0), output.status.code())
 }
 
-/// What happened, where it has to be a failure.
+/// The text of the failure of a program that runs `body`.
 fn happened(name: &str, body: &str) -> String {
     let (verified, code) = recorded(name, body, &[]);
     assert_eq!(code, Some(1));
@@ -30,17 +30,17 @@ fn happened(name: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_program_that_answers_passes() {
+fn a_program_that_reports_passes() {
     let (verified, code) = recorded("answers", &format!("{BEGINS}; {PASSED}"), &[]);
     assert_eq!(verified.answer, Answer::Ran(Outcome::Passed { cases: 1, bounds: "b".to_owned() }));
     assert_eq!((verified.replay, verified.remains, code), (None, None, Some(0)));
 }
 
 #[test]
-fn what_is_no_answer_is_shown() {
+fn a_line_that_is_no_event_is_shown() {
     assert_eq!(
         happened("babbles", &format!("{BEGINS}; echo 'debug: 7'; sleep 1000")),
-        "wrote what is no answer: `debug: 7\\n`"
+        "wrote a line that is no event: `debug: 7\\n`"
     );
     assert_eq!(
         happened("stutters", &format!("{BEGINS}; printf '{{\"kind\"'; exit 3")),
@@ -49,7 +49,7 @@ fn what_is_no_answer_is_shown() {
 }
 
 #[test]
-fn an_end_without_an_answer_tells_how() {
+fn an_end_without_a_report_is_described() {
     let (verified, _) = recorded("leaves", &format!("{BEGINS}; echo bye >&2; kill -SEGV $$"), &[]);
     let Answer::Ran(Outcome::Failed(finding)) = verified.answer else { panic!("{:?}", verified.answer) };
     assert_eq!(finding.happened, "its process ended; killed by signal 11 (SIGSEGV)");
@@ -63,25 +63,25 @@ fn an_end_without_an_answer_tells_how() {
     assert!(verified.replay.expect("a failure").ends_with("--seed 1"), "no case is to blame");
 }
 
-/// Memory that a case damaged may only be found out when the process ends.
+/// Memory that a case damaged may only show when the process ends.
 #[test]
-fn a_bad_end_after_an_answer_is_no_pass() {
+fn a_bad_end_after_a_report_is_no_pass() {
     assert_eq!(
         happened("ends-badly", &format!("{BEGINS}; {PASSED}; kill -ABRT $$")),
-        "its process answered, and then ended: killed by signal 6 (SIGABRT)"
+        "its process reported, and then ended: killed by signal 6 (SIGABRT)"
     );
 }
 
 #[test]
-fn a_case_that_does_not_end_is_a_hang_also_before_the_first() {
-    assert_eq!(happened("hangs", "sleep 1000"), "hung: it has not ended after 1 s");
+fn a_case_that_does_not_end_is_a_hang() {
+    assert_eq!(happened("hangs", "sleep 1000"), "hung: no end after 1 s");
     let again = format!("{BEGINS}; sleep 1000");
-    assert_eq!(happened("hangs-later", &again), "hung: it has not ended after 1 s");
+    assert_eq!(happened("hangs-later", &again), "hung: no end after 1 s");
 }
 
-/// Cases that go on after their time is over: nothing is known to be wrong, and nothing to be finished.
+/// Cases that go on after the budget: no violation is known, and not all cases were run.
 #[test]
-fn cases_without_end_run_out_of_time() {
+fn endless_cases_run_out_of_time() {
     let body = format!("while :; do {BEGINS}; done");
     let (verified, code) = recorded("goes-on", &body, &["--budget", "1"]);
     assert!(matches!(verified.answer, Answer::Ran(Outcome::OutOfTime { all: None, .. })), "{verified:?}");
@@ -89,13 +89,13 @@ fn cases_without_end_run_out_of_time() {
 }
 
 #[test]
-fn a_program_that_does_not_say_its_channels_is_refused_in_one_line() {
+fn a_program_that_does_not_name_its_channels_is_refused_in_one_line() {
     let bench = Bench::new();
     let silent = bench.program("silent", "exit 7");
     let output = bench.verify(&silent, &[]);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("ended without telling its channels; exit code 7"), "{stderr}");
+    assert!(stderr.contains("ended without naming its channels; exit code 7"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(!bench.record_file().exists(), "nothing was begun");
 }

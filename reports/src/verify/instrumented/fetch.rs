@@ -4,16 +4,14 @@
 //! fetches by the checksum that the registry's index has; nothing is downloaded by any other way. std's is the compiler's ([`standard`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use toml_edit::InlineTable;
 
 use super::standard::{self, STD, rustc};
-use crate::versions::build::first_error;
+use crate::run::cargo::Cargo;
 use crate::versions::manifest;
 use crate::versions::source::Source;
 use crate::versions::workspace::{LOCK, MANIFEST, project, read, write, write_lock};
@@ -152,19 +150,11 @@ pub fn source(root: &Path, package: &str, source: &Source) -> Result<Fetched> {
     write(&folder.join("src/lib.rs"), b"")?;
     let lock = lock(&read(&project()?, LOCK)?, package, source)?;
     write_lock(&folder, &lock, changed)?;
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let metadata = Cargo::new(&folder)
         .args(["metadata", "--format-version", "1", "--filter-platform", &host()?])
-        .current_dir(&folder)
-        .env("CARGO_TERM_COLOR", "never")
-        .stdin(Stdio::null())
         .output()
-        .context("there is no cargo that can be started, which fetches and builds the crate")?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<String> = said.lines().map(str::to_owned).collect();
-        bail!("cargo cannot have {package} {}: {}", source.name(), first_error(&lines));
-    }
-    Fetched::read(&output.stdout, package)
+        .with_context(|| format!("cargo cannot fetch {package} {}", source.name()))?;
+    Fetched::read(&metadata, package)
 }
 
 /// What the compiler calls this kind of machine.

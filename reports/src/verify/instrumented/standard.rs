@@ -6,10 +6,11 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::run::supervisor;
 use crate::versions::source::Source;
 use crate::versions::workspace::{MANIFEST, copy, write};
 
@@ -83,11 +84,9 @@ fn installed(version: &str) -> Result<PathBuf> {
 ///
 /// When there is none.
 pub(super) fn rustc(word: &str) -> Result<String> {
-    let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
-        .arg(word)
-        .stdin(Stdio::null())
-        .output()
-        .context("there is no rustc that can be started")?;
+    let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    command.arg(word);
+    let output = supervisor::output(command, None).context("cannot start rustc")?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

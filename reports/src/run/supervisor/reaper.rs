@@ -1,0 +1,127 @@
+//! Kills the children's process groups when this process is gone, however it ended.
+//!
+//! The reaper is a shell that holds the read end of a pipe. Only this process has the write end, which is close-on-exec, so the pipe
+//! ends exactly when this process does, after `kill -9` as well. The reaper then kills every group that is still registered, and exits.
+//! `PR_SET_PDEATHSIG` would not do: it reaches a direct child alone, not the compilers and tests that cargo started, and only Linux
+//! has it.
+//!
+//! A child registers its own group between `fork` and `exec`, so there is no moment at which it runs unregistered.
+
+use std::collections::BTreeMap;
+use std::io::{self, PipeWriter, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{self, Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Reads `+TOKEN:GROUP` and `-TOKEN`, a line each; at the end of its input it kills the groups that are left.
+const SCRIPT: &str = r#"
+trap '' HUP INT TERM
+groups=' '
+while IFS= read -r line; do
+    case $line in
+        +*) groups="$groups${line#+} " ;;
+        -*)
+            rest=${groups#* ${line#-}:}
+            if [ "$rest" != "$groups" ]; then groups="${groups%% ${line#-}:*} ${rest#* }"; fi ;;
+    esac
+done
+for group in $groups; do kill -KILL "-${group#*:}"; done
+"#;
+
+/// Room for a line: two numbers of at most 20 digits.
+const MAX_LINE_LEN: usize = 48;
+
+static REAPER: Mutex<Reaper> = Mutex::new(Reaper { running: None, groups: BTreeMap::new(), next_token: 0 });
+
+struct Reaper {
+    /// The shell, and the pipe that it reads; started with the first child.
+    running: Option<(Child, Arc<PipeWriter>)>,
+    /// The live groups by token, for a reaper that replaces a killed one.
+    groups: BTreeMap<u64, u32>,
+    next_token: u64,
+}
+
+impl Reaper {
+    /// The pipe to a reaper that runs.
+    fn pipe(&mut self) -> io::Result<Arc<PipeWriter>> {
+        if let Some((shell, pipe)) = &mut self.running
+            && matches!(shell.try_wait(), Ok(None))
+        {
+            return Ok(Arc::clone(pipe));
+        }
+        let (reader, writer) = io::pipe()?;
+        let shell = Command::new("/bin/sh")
+            .args(["-c", SCRIPT])
+            .current_dir("/")
+            .stdin(reader)
+            // Whoever waits for the end of this process's output does not wait for the reaper's.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C in a terminal goes to the foreground group, which the reaper has to survive.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!("cannot start the reaper of child processes (/bin/sh): {error}"),
+                )
+            })?;
+        let writer = Arc::new(writer);
+        for (token, group) in &self.groups {
+            send(&writer, format_args!("+{token}:{group}\n"))?;
+        }
+        self.running = Some((shell, Arc::clone(&writer)));
+        Ok(writer)
+    }
+}
+
+/// A process group that the reaper knows. Dropping this makes the reaper forget it.
+#[derive(Debug)]
+pub(super) struct Registration {
+    token: u64,
+}
+
+impl Registration {
+    /// Makes `command` start as the leader of a process group of its own, which registers itself with the reaper.
+    pub(super) fn prepare(command: &mut Command) -> io::Result<Self> {
+        let mut reaper = lock();
+        let pipe = reaper.pipe()?;
+        let token = reaper.next_token;
+        reaper.next_token += 1;
+        let register = move || send(&pipe, format_args!("+{token}:{}\n", process::id()));
+        command.process_group(0);
+        // SAFETY: between `fork` and `exec` the closure only formats two integers on the stack and calls `getpid` and `write`, which
+        // are async-signal-safe; it does not allocate, and takes no lock.
+        unsafe { command.pre_exec(register) };
+        Ok(Registration { token })
+    }
+
+    /// Keeps the group's number, for a reaper that replaces a killed one.
+    pub(super) fn started(&self, group: u32) {
+        lock().groups.insert(self.token, group);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut reaper = lock();
+        reaper.groups.remove(&self.token);
+        if let Some((_, pipe)) = &reaper.running {
+            // A reaper that is gone kills nothing, and its successor is not told of this group.
+            let _ = send(pipe, format_args!("-{}\n", self.token));
+        }
+    }
+}
+
+/// One write of less than `PIPE_BUF` bytes, so that lines of several processes do not mix.
+fn send(mut pipe: &PipeWriter, line: std::fmt::Arguments<'_>) -> io::Result<()> {
+    let mut buffer = [0; MAX_LINE_LEN];
+    let mut rest = &mut buffer[..];
+    rest.write_fmt(line)?;
+    let len = MAX_LINE_LEN - rest.len();
+    pipe.write_all(&buffer[..len])
+}
+
+fn lock() -> MutexGuard<'static, Reaper> {
+    REAPER.lock().unwrap_or_else(PoisonError::into_inner)
+}
