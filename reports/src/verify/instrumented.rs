@@ -35,8 +35,6 @@ use crate::versions::source::Source;
 /// The folder of instrumented channels in the target directory.
 const FOLDER: &str = "chanlab/instrumented";
 
-/// The interval at which the parent polls a model process.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The minimum time for a model by loom, which needs some.
 const MIN_TIME: Duration = Duration::from_millis(10);
