@@ -1,7 +1,7 @@
-//! Messages that tell what became of them: how often each was made and dropped.
+//! Messages that count how many times each was made and dropped.
 //!
-//! The counts are plain, not modelled: nothing may be decided by them while the model runs, so nobody need explore the order
-//! in which they change, and a payload may be dropped while a job's panic unwinds.
+//! The counts are plain, not modelled. A scenario decides nothing by them while it runs, so the order in which they change
+//! need not be explored, and a payload may be dropped while the panic of a job unwinds.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -11,7 +11,8 @@ use sut::REPLAY;
 
 use self::written::Written;
 
-/// Who sent a message, and as which of its own: sortable, so that order for each producer is order of the pair.
+/// The producer of a message, and its number among that producer's messages. Per producer, messages are in the order of
+/// these pairs.
 pub type Id = (usize, usize);
 
 /// Makes the payloads of one execution.
@@ -27,25 +28,25 @@ struct Count {
 /// A message.
 #[derive(Debug)]
 pub struct Payload {
-    /// [`WHOLE`] as long as it is one.
+    /// [`WHOLE`] while the payload exists.
     mark: u64,
     id: Id,
     written: Written,
     payloads: Payloads,
 }
 
-/// What a payload is marked with. Memory that was freed, or never written, holds something else.
+/// The mark of a payload. Memory that was freed or never written holds something else.
 const WHOLE: u64 = 0x5EED_0FA1_1E55_A6E5;
 
-/// So many second drops find the counts alive.
+/// The number of second drops that find the counts alive.
 const SECOND_DROPS: usize = 16;
 
 impl Payloads {
-    /// No payload yet.
+    /// No payloads.
     pub fn new() -> Self {
         let payloads = Payloads::default();
         if REPLAY.is_some() {
-            // A channel that drops a message twice takes from these, which live as long as the process.
+            // Each second drop of a message takes one of these references, which live as long as the process.
             (0..SECOND_DROPS).for_each(|_| mem::forget(payloads.clone()));
         }
         payloads
@@ -63,14 +64,14 @@ impl Payloads {
         self.counts().values().map(|count| count.made.saturating_sub(count.dropped)).sum()
     }
 
-    /// Checks that every payload is gone, and went once.
+    /// Checks that every payload was dropped exactly once.
     ///
     /// # Panics
     ///
     /// When one leaked or was dropped twice.
     pub fn assert_each_dropped_once(&self) {
         for (id, count) in &*self.counts() {
-            assert_eq!(count.dropped, count.made, "payload {id:?} was made and dropped so often");
+            assert_eq!(count.dropped, count.made, "payload {id:?}: times dropped, and times made");
         }
     }
 
@@ -80,11 +81,11 @@ impl Payloads {
 }
 
 impl Payload {
-    /// Which message it is.
+    /// The identity of the message.
     ///
     /// # Panics
     ///
-    /// Under loom, when nothing orders its making before this: it might be read before it is written.
+    /// Under loom, when nothing orders the write of the message before this read.
     pub fn id(&self) -> Id {
         self.written.is_read();
         self.id
@@ -94,14 +95,14 @@ impl Payload {
 impl Drop for Payload {
     fn drop(&mut self) {
         if self.mark != WHOLE {
-            // What it holds is no longer its own: nothing of it can be dropped.
-            panic!("a payload is dropped where none is: its mark is {:#x}", self.mark);
+            // The fields are not a payload's, so none of them can be used.
+            panic!("dropped memory that is no payload: its mark is {:#x}", self.mark);
         }
         self.payloads.counts().entry(self.id).or_default().dropped += 1;
     }
 }
 
-/// That a message was written, as loom sees it: a channel moves messages as plain memory, of which loom knows nothing.
+/// The write of a message, as loom sees it: a channel moves messages as plain memory, which loom does not watch.
 mod written {
     #[cfg(loom)]
     #[derive(Debug)]
@@ -132,11 +133,11 @@ mod written {
     }
 }
 
-/// Checks that every message of `producers`, each of which sent so many, was received once.
+/// Checks that every message was received exactly once; `producers` has the number that each producer sent.
 ///
 /// # Panics
 ///
-/// When one is missing, there twice, or was never sent.
+/// When a message is missing, was received twice, or was never sent.
 pub fn assert_each_once(received: impl IntoIterator<Item = Id>, producers: &[usize]) {
     let mut received: Vec<Id> = received.into_iter().collect();
     received.sort_unstable();
@@ -148,7 +149,7 @@ pub fn assert_each_once(received: impl IntoIterator<Item = Id>, producers: &[usi
     assert_eq!(received, sent, "each message arrives exactly once");
 }
 
-/// Checks that what one receiver got of each producer is in the order in which it was sent.
+/// Checks that one receiver got the messages of each producer in the order in which they were sent.
 ///
 /// # Panics
 ///
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leak_is_found() {
+    fn a_leak_fails_the_check() {
         let payloads = Payloads::new();
         drop(payloads.make(0, 0));
         payloads.assert_each_dropped_once();
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_missed_doubled_and_reordered() {
+    fn missing_doubled_and_reordered_messages_fail_the_checks() {
         assert_each_once([(1, 0), (0, 0), (0, 1)], &[2, 1]);
         catch_unwind(|| assert_each_once([(0, 1)], &[2])).expect_err("(0, 0) is missing");
         catch_unwind(|| assert_each_once([(0, 0), (0, 0)], &[1])).expect_err("(0, 0) is there twice");

@@ -1,6 +1,6 @@
-//! How far loom says that it came when its time is bounded: from few preemptions to more.
+//! The coverage that loom reports under a time limit, within which it goes from few preemptions to more.
 //!
-//! Only a build with `--cfg loom` has it (`scripts/loom`).
+//! Only a build with `--cfg loom` has these tests (`scripts/loom`).
 
 #![cfg(loom)]
 
@@ -11,7 +11,7 @@ use harness::sync::{Arc, AtomicUsize, ExplorationPlan, Ordering, Reached, explor
 use models::bounds::{EVERY_SCHEDULE, at_most};
 use models::joined;
 
-/// Threads that each add to a count so often.
+/// Threads that each add to a count `times` times.
 fn adding(threads: usize, times: usize) -> impl Fn() + Sync + Send + 'static {
     move || {
         let count = Arc::new(AtomicUsize::new(0));
@@ -36,22 +36,22 @@ fn plan(time: Option<Duration>) -> ExplorationPlan {
 }
 
 #[test]
-fn time_that_is_enough_changes_nothing_but_the_order() {
+fn enough_time_changes_only_the_order() {
     let whole = explore(&plan(None), adding(2, 2));
     assert!(whole.exhausted && reached() == Reached::Plan);
     let deeper = explore(&plan(Some(Duration::MAX)), adding(2, 2));
     assert!(deeper.exhausted && reached() == Reached::Plan);
     assert!(
         deeper.executions > whole.executions,
-        "those of few preemptions are explored before: {deeper:?} {whole:?}"
+        "schedules of few preemptions are explored first, and again later: {deeper:?} {whole:?}"
     );
     let bounded = explore(&ExplorationPlan { bounds: at_most(2), ..plan(Some(Duration::MAX)) }, adding(2, 2));
     assert!(!bounded.exhausted && reached() == Reached::Plan);
 }
 
-/// Nobody could wait for all of these.
+/// A complete exploration would take years.
 #[test]
-fn time_that_is_over_is_told() {
+fn a_time_limit_leaves_the_coverage_partial() {
     let cut = explore(&plan(Some(Duration::from_millis(1))), adding(4, 20));
     assert!(!cut.exhausted && cut.executions > 0);
     assert!(matches!(reached(), Reached::Part | Reached::Preemptions(_)), "{:?}", reached());

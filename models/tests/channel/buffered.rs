@@ -11,7 +11,7 @@ use super::{
     send_all, two_consumers, two_producers,
 };
 
-/// Both sides have two threads, so that a notification can reach a thread that finds nothing left to do.
+/// Both sides have two threads, so a notification can reach a thread that finds nothing left to do.
 fn two_producers_and_two_consumers_at_capacity_1(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -39,13 +39,13 @@ fn it_never_holds_more_than_its_capacity(capacity: Capacity) {
     assert!(receiver.len().expect("the channel tells its length") <= 1);
     let attempts = attempts.map(joined);
     let sent = attempts.iter().filter(|attempt| attempt.is_ok()).count();
-    assert_eq!(sent, 1, "one message fits, and nobody took it: {attempts:?}");
+    assert_eq!(sent, 1, "one message fits, and none was received: {attempts:?}");
     assert_eq!(receiver.len(), Ok(1));
     drop((attempts, receiver));
     payloads.assert_each_dropped_once();
 }
 
-/// What `try_send` and `try_recv` say agrees with what happens, at each moment of the other's operation.
+/// The results of `try_send` and `try_recv` agree with each other at every interleaving.
 fn try_send_against_try_recv(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -107,8 +107,8 @@ fn try_send_against_recv(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two receivers wait and each wants one message: the second message wakes the second receiver, though the first is still there. The sender
-/// stays until both have one, so that no disconnect makes good for a notification that was lost.
+/// Two receivers wait for one message each: the second message wakes the second receiver while the first is still queued.
+/// The sender stays until both have one, so that no disconnect covers up a lost notification.
 fn two_waiting_receivers_get_a_message_each(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -123,7 +123,7 @@ fn two_waiting_receivers_get_a_message_each(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two senders wait in a full channel: one place lets one of them in, and the other looks again and waits on.
+/// Two senders wait for room in a full channel: one free slot lets one of them in, and the other checks again and waits on.
 fn a_woken_sender_looks_for_room_again(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -145,7 +145,7 @@ fn a_woken_sender_looks_for_room_again(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// The ring wraps around, and the order stays.
+/// The ring buffer wraps around and keeps the order.
 fn order_at_the_wrap_around(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

@@ -1,4 +1,4 @@
-//! One side goes while the other is there: whoever waits is woken, and no message is lost or dropped twice.
+//! One side disconnects while the other is open: every waiter is woken, and no message is lost or dropped twice.
 
 use harness::channel::{Capacity, Receiver, RecvError, Sender, TryRecvError};
 use harness::sync::thread;
@@ -18,7 +18,7 @@ fn last_sender_goes_while_a_receiver_waits(capacity: Capacity) {
     assert_eq!(joined(consumer), Err(RecvError));
 }
 
-/// Two senders go at once, one of them after a message: the receiver gets it and then the disconnect.
+/// Two senders are dropped at once, one of them after a message: the receiver gets the message, then the disconnect.
 fn two_senders_go(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -34,7 +34,7 @@ fn two_senders_go(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Every receiver that waits is woken by the disconnect, not only one.
+/// The disconnect wakes every receiver that waits, not only one.
 fn last_sender_goes_while_two_receivers_wait(capacity: Capacity) {
     let (sender, receiver) = open(capacity);
     let other = receiver.try_clone().expect("the channel has several consumers");
@@ -44,7 +44,7 @@ fn last_sender_goes_while_two_receivers_wait(capacity: Capacity) {
     assert_eq!(consumers.map(joined), [Err(RecvError), Err(RecvError)]);
 }
 
-/// A sender that waits in a full channel gets its message back when the last receiver goes.
+/// A sender that waits for room gets its message back when the last receiver is dropped.
 fn last_receiver_goes_while_a_sender_waits(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -54,13 +54,13 @@ fn last_receiver_goes_while_a_sender_waits(capacity: Capacity) {
         thread::spawn(move || sender.send(payload))
     };
     drop(receiver);
-    let returned = joined(blocked).expect_err("nobody received").message;
+    let returned = joined(blocked).expect_err("no message was received").message;
     assert_returned(returned, (0, 1));
     assert_eq!(payloads.alive(), 0, "the queued message went with the receiver");
     payloads.assert_each_dropped_once();
 }
 
-/// All of them do.
+/// Both senders that wait get their messages back when the last receiver is dropped.
 fn last_receiver_goes_while_two_senders_wait(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -73,13 +73,13 @@ fn last_receiver_goes_while_two_senders_wait(capacity: Capacity) {
     });
     drop(receiver);
     for (producer, sending) in blocked.into_iter().enumerate() {
-        let returned = joined(sending).expect_err("nobody received").message;
+        let returned = joined(sending).expect_err("no message was received").message;
         assert_returned(returned, (producer, 0));
     }
     payloads.assert_each_dropped_once();
 }
 
-/// Both ends go at once: what was sent and not received is dropped once, what was refused comes back.
+/// Both ends are dropped at once: a message that was sent and not received is dropped once, a refused one is returned.
 fn both_ends_go(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -94,8 +94,8 @@ fn both_ends_go(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// The last receiver goes while two senders send the first messages that the channel ever has: what is made for them on first use is
-/// made once, and goes once.
+/// The last receiver is dropped while two senders send the first messages of the channel: memory that is allocated on first
+/// use is allocated once and freed once.
 fn the_receiver_goes_while_two_send(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -109,7 +109,7 @@ fn the_receiver_goes_while_two_send(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// What is queued outlives the sender, and a clone keeps the channel connected.
+/// A queued message outlives its sender, and a clone keeps the channel connected.
 fn a_clone_sends_after_its_original_is_gone(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -127,7 +127,7 @@ fn a_clone_sends_after_its_original_is_gone(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// One of two receivers goes: the other goes on.
+/// One of two receivers is dropped, and the other goes on.
 fn a_receiver_goes_while_another_stays(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -146,7 +146,7 @@ fn a_receiver_goes_while_another_stays(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A receiver looks once while the sender sends a message and goes: it is not told of the disconnect before it has the message.
+/// A receiver tries once while the sender sends a message and is dropped: it sees the message before the disconnect.
 fn a_look_while_the_sender_goes(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

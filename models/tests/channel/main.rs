@@ -1,5 +1,5 @@
-//! Models of a channel, the [`Adapter`]: each message arrives exactly once and in its producer's order, whoever waits, gives
-//! up or goes.
+//! Models of a channel, the [`Adapter`]: each message arrives exactly once and in its producer's order, while threads wait,
+//! time out and disconnect.
 //!
 //! Each file ends in its table: scenario, needs, bounds, and the capacities that it is explored with. The model of a row
 //! is called `FILE::SCENARIO` and the suffix of its capacity. In every scenario the main thread takes part, since loom

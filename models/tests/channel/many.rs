@@ -1,4 +1,4 @@
-//! Many threads and messages: sizes that loom cannot finish are shuttle's part, and loom has the same models in small.
+//! Many threads and messages. Shuttle has sizes that loom could not finish; loom has the same models, smaller.
 
 use harness::channel::{Capacity, Receiver, Sender, receivers};
 use harness::sync::thread;
@@ -12,7 +12,7 @@ use super::{
     receive_all, send_all,
 };
 
-/// Producers send all their messages, consumers receive until the disconnect, which wakes all that wait.
+/// Producers send all their messages; consumers receive until the disconnect, which wakes all that wait.
 fn many_to_many(capacity: Capacity) {
     let (producers, consumers, each) = (sized(1, 4), sized(2, 4), sized(2, 6));
     let payloads = Payloads::new();
@@ -37,7 +37,8 @@ fn many_to_many(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Everybody gives up now and then: what was not sent comes back, what was sent arrives, though its receiver gave up once.
+/// All threads time out now and then: a message that was not sent is returned, and one that was sent arrives, although its
+/// receiver had timed out once.
 fn many_that_give_up(capacity: Capacity) {
     let (producers, each) = (sized(1, 3), sized(1, 3));
     let payloads = Payloads::new();
@@ -65,7 +66,7 @@ fn many_that_give_up(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Every sender that waits gets its message back when the last receiver goes.
+/// Every sender that waits gets its message back when the last receiver is dropped.
 fn many_senders_lose_their_receiver(capacity: Capacity) {
     let producers = sized(2, 6);
     let payloads = Payloads::new();

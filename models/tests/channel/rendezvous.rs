@@ -1,4 +1,4 @@
-//! Messages through the rendezvous flavour: a send and a receive that meet.
+//! Messages through the rendezvous flavour, in which a send and a receive meet.
 
 use harness::channel::{Capacity, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 use harness::sync::{Arc, AtomicBool, Ordering, thread};
@@ -12,7 +12,7 @@ use super::{
     send_all, two_consumers, two_producers,
 };
 
-/// A send returns only once a receive has begun that may take the message.
+/// A send returns only after a receive has begun that may take the message.
 fn a_send_does_not_return_before_a_receive_begins(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -26,14 +26,14 @@ fn a_send_does_not_return_before_a_receive_begins(capacity: Capacity) {
         })
     };
     sender.send(payloads.make(0, 0)).expect("the receiver is there");
-    assert!(begun.load(Ordering::Acquire), "nobody was there to take the message");
+    assert!(begun.load(Ordering::Acquire), "no receiver was there to take the message");
     assert_eq!(joined(consumer), (0, 0));
     drop(sender);
     payloads.assert_each_dropped_once();
 }
 
-/// A receive that begins when the send has returned does not get its message, though the receiver that the send met may be
-/// about to give up.
+/// A receive that begins after a send has returned does not get its message, although the receiver that the send met may be
+/// about to time out.
 fn a_receive_that_begins_after_a_send_does_not_get_its_message(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -65,7 +65,7 @@ fn a_receive_that_begins_after_a_send_does_not_get_its_message(capacity: Capacit
     payloads.assert_each_dropped_once();
 }
 
-/// Against a receiver that looks once and goes, a message is either delivered or returned.
+/// A receiver tries once and is dropped: the message is either delivered or returned.
 fn a_send_against_a_receiver_that_goes(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -85,7 +85,7 @@ fn a_send_against_a_receiver_that_goes(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// As above, with a receiver that waits a while and a sender that is not the only one.
+/// As above, with a receiver that waits for a message and two senders.
 fn two_sends_against_a_receiver_that_takes_one_and_goes(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -150,7 +150,8 @@ fn send_against_try_recv(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A receiver that gives up at the moment at which a message is bound to it: it has the message, or nobody was met.
+/// A receiver times out at the moment at which a message is assigned to it: either it has the message, or the send met no
+/// receiver.
 fn try_send_against_a_receive_that_gives_up(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

@@ -1,8 +1,8 @@
-//! Select over several receivers, against all that may happen to them meanwhile: messages, disconnects, and others who receive.
+//! Select over several receivers, against messages, disconnects, and other receivers of the same channels.
 //!
-//! A selector is registered with every input while it waits, so most mistakes are about what it leaves behind: a notification that it was
-//! given and does not need, a message that is meant for it and comes too late, an input whose end it is no longer told of. In each model a
-//! select that is never woken is a deadlock, and so a failure.
+//! A selector is registered with every input while it waits, so most mistakes concern what it leaves behind: a notification that
+//! it received and does not need, a message that is assigned to it and comes too late, an input whose disconnect it no longer
+//! sees. In each scenario a select that is never woken is a deadlock, and so a failure.
 
 use harness::channel::{Capacity, Channel, Receiver, RecvError, Selector, Sender};
 use harness::sync::thread;
@@ -18,10 +18,10 @@ use super::{
 type Senders = Vec<<Adapter as Channel>::Sender<Payload>>;
 type Receivers = Vec<<Adapter as Channel>::Receiver<Payload>>;
 
-/// Inputs of a select: two, as few as there can be.
+/// The number of inputs of a select: the minimum.
 const INPUTS: usize = 2;
 
-/// Both ends of the inputs. Here the handles have their own type, which a selector asks for.
+/// Both ends of the inputs. The handles have the adapter's own types, which its selector needs.
 fn inputs(capacity: Capacity) -> (Senders, Receivers) {
     (0..INPUTS).map(|_| Adapter::open(capacity).expect("the model says what it needs")).unzip()
 }
@@ -33,7 +33,7 @@ fn clones(receivers: &Receivers) -> Receivers {
         .collect()
 }
 
-/// A thread for each input, which sends so many messages into it and goes.
+/// A thread for each input, which sends `each` messages into it and ends.
 fn producers(senders: Senders, payloads: &Payloads, each: usize) -> Vec<thread::JoinHandle<()>> {
     let started = senders.into_iter().enumerate().map(|(input, sender)| {
         let payloads = payloads.clone();
@@ -42,7 +42,7 @@ fn producers(senders: Senders, payloads: &Payloads, each: usize) -> Vec<thread::
     started.collect()
 }
 
-/// Selects until every input has ended, and then once more: the end stays one.
+/// Selects until every input has disconnected, and then once more: the disconnect is permanent.
 fn select_all(receivers: &Receivers) -> Vec<Id> {
     let mut selector = selector(receivers);
     let received = std::iter::from_fn(|| next(&mut selector).ok()).collect();
@@ -55,7 +55,7 @@ fn select_one(receivers: &Receivers) -> Result<Id, RecvError> {
     next(&mut selector(receivers))
 }
 
-/// Of its type nothing is to be known: that of a channel without select has no values, and the compiler would see that nothing here ever runs.
+/// An opaque type: the selector of a channel without select has no values, and the compiler would warn of unreachable code.
 fn selector(receivers: &Receivers) -> impl Selector<Payload> {
     Adapter::selector(receivers).expect("the channel has a select")
 }
@@ -64,7 +64,7 @@ fn next(selector: &mut impl Selector<Payload>) -> Result<Id, RecvError> {
     selector.recv().map(|payload| payload.id())
 }
 
-/// Each input has a producer, and the main thread selects until both have gone.
+/// Each input has a producer; the main thread selects until both are gone.
 fn messages_of_either(capacity: Capacity) {
     let each = sized(1, 3);
     let payloads = Payloads::new();
@@ -78,7 +78,8 @@ fn messages_of_either(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// One input ends without a message while the select waits: it goes on with the other, whose message comes, and ends with that.
+/// One input disconnects without a message while the select waits: the select goes on with the other input, receives its
+/// message, and ends with it.
 fn an_input_ends_during_a_select(capacity: Capacity) {
     let payloads = Payloads::new();
     let (mut senders, receivers) = inputs(capacity);
@@ -95,7 +96,7 @@ fn an_input_ends_during_a_select(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Both inputs end at once, and nothing was sent.
+/// Both inputs disconnect at once without a message.
 fn both_inputs_end_during_a_select(capacity: Capacity) {
     let (senders, receivers) = inputs(capacity);
     let going: Vec<_> = senders.into_iter().map(|sender| thread::spawn(move || drop(sender))).collect();
@@ -103,7 +104,7 @@ fn both_inputs_end_during_a_select(capacity: Capacity) {
     going.into_iter().for_each(joined);
 }
 
-/// One channel is there twice, as a receiver and its clone: each message comes once, in the order in which it was sent.
+/// The inputs are a receiver and its clone: each message arrives once, in the order in which it was sent.
 fn a_receiver_and_its_clone(capacity: Capacity) {
     let count = sized(2, 4);
     let payloads = Payloads::new();
@@ -122,7 +123,8 @@ fn a_receiver_and_its_clone(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two threads select over the same inputs until those have ended: together they get everything once, and either of them each input in order.
+/// Two threads select over the same inputs until those disconnect: together they get each message once, and each of them gets
+/// each input in order.
 fn in_two_threads(capacity: Capacity) {
     let each = sized(1, 3);
     let payloads = Payloads::new();
@@ -138,8 +140,8 @@ fn in_two_threads(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two threads select and want one message each. Nobody goes before both have one, so no disconnect makes good for a notification that
-/// was lost: one that reaches a select which takes another message has to be passed on.
+/// Two threads select for one message each. No end is dropped before both have one, so no disconnect covers up a lost
+/// notification: a notification that reaches a select which takes another message has to be passed on.
 fn two_selects_get_a_message_each(capacity: Capacity) {
     let payloads = Payloads::new();
     let (senders, receivers) = inputs(capacity);
@@ -153,7 +155,8 @@ fn two_selects_get_a_message_each(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A thread selects, and another receives from one of the inputs: together they get everything once, and either of them each input in order.
+/// A thread selects, and another receives from one of the inputs: together they get each message once, and each of them gets
+/// each input in order.
 fn beside_a_receiver(capacity: Capacity) {
     let each = sized(1, 3);
     let payloads = Payloads::new();
@@ -169,7 +172,7 @@ fn beside_a_receiver(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// What a select leaves behind takes nothing from those who come after it: when it has one message and is gone, the receivers get all others.
+/// A select that is gone takes no message from later receives: after it has received one, the receivers get all others.
 fn receivers_are_as_they_were(capacity: Capacity) {
     let each = sized(1, 2);
     let payloads = Payloads::new();
@@ -184,7 +187,8 @@ fn receivers_are_as_they_were(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// The receivers go after one select while both producers still send: who waits is told, and every message is dropped once.
+/// The receivers are dropped after one select while both producers still send: senders that wait are woken, and every message
+/// is dropped once.
 fn receivers_go_after_a_select(capacity: Capacity) {
     let payloads = Payloads::new();
     let (senders, receivers) = inputs(capacity);

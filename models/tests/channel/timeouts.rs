@@ -1,4 +1,4 @@
-//! Waits that end at a deadline, against whatever else may end them.
+//! Waits that end at a deadline, against everything else that may end them.
 //!
 //! Under loom a deadline passes at any moment after the wait has begun, so "timed out" and "in time" both occur in each
 //! model; a deadline is a thread and counts as one of loom's five.
@@ -16,10 +16,10 @@ use super::{
     SEND_TIMEOUT, alone, assert_returned, bounded, open, receive_all,
 };
 
-/// A timeout: any moment under loom, and short where it is real.
+/// A timeout: it passes at any moment under loom, and soon on a real clock.
 pub(crate) const SOON: Duration = Duration::from_millis(1);
 
-/// The message is received, or it is still there when the receiver has given up.
+/// The message is received, or it is still queued when the receiver has timed out.
 fn recv_timeout_against_send_buffered(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -41,7 +41,7 @@ fn recv_timeout_against_send_buffered(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// The message is received, or it comes back because the receiver has given up and gone.
+/// The message is received, or it is returned because the receiver has timed out and is gone.
 fn recv_timeout_against_send_rendezvous(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -71,7 +71,7 @@ fn recv_timeout_against_disconnect(capacity: Capacity) {
     assert_eq!(error, RecvTimeoutError::Disconnected);
 }
 
-/// A message that timed out comes back and is not delivered; one that did not is delivered.
+/// A message whose send timed out is returned and not delivered; any other is delivered.
 fn send_timeout_against_recv(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -96,7 +96,7 @@ fn send_timeout_against_recv(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// However the wait ends, the message comes back.
+/// The message is returned, whatever ends the wait.
 fn send_timeout_against_disconnect(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -112,12 +112,12 @@ fn send_timeout_against_disconnect(capacity: Capacity) {
         Err(SendTimeoutError::Timeout(payload) | SendTimeoutError::Disconnected(payload)) => {
             assert_eq!(payload.id(), (0, 0));
         }
-        other => panic!("nobody received: {other:?}"),
+        other => panic!("no message was received: {other:?}"),
     }
     payloads.assert_each_dropped_once();
 }
 
-/// Both ends give up after a while: they have met, or neither has anything.
+/// Both ends have a timeout: either they meet, or neither has a result.
 fn send_timeout_against_recv_timeout(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -136,8 +136,8 @@ fn send_timeout_against_recv_timeout(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A receiver that gives up takes no notification away from one that waits on: the message is received before anything is
-/// disconnected. The deadline wakes both, so this is also a wait that ends without cause.
+/// A receiver that times out takes no notification from one that waits on: the message is received before the disconnect. The
+/// deadline wakes both, so the other wait also ends spuriously.
 fn a_receiver_gives_up_beside_one_that_waits(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -161,7 +161,7 @@ fn a_receiver_gives_up_beside_one_that_waits(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// The same for senders: the one that waits on gets the place.
+/// The same for senders: the one that waits on gets the free slot.
 fn a_sender_gives_up_beside_one_that_waits(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

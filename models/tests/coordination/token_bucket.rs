@@ -1,4 +1,4 @@
-//! Models of `token_bucket`'s refill: never more tokens than the bucket holds, each of them taken or dropped once.
+//! Models of `token_bucket`'s refill: never more tokens than the bucket holds, and each token taken or dropped once.
 //!
 //! The main thread is the ticker and calls the real [`refill`] or runs the real loop, [`tick`]; other threads take tokens.
 
@@ -24,7 +24,7 @@ fn take(bucket: &DequeReceiver<Payload>) -> Vec<Id> {
     bucket.try_recv().map(|token| token.id()).into_iter().collect()
 }
 
-/// A bucket of `capacity`, `ticks` ticks, and takers that each look once.
+/// A bucket of `capacity`, `ticks` ticks, and takers that each try once.
 fn refill_against_takers(capacity: usize, ticks: usize, takers: usize) {
     let payloads = Payloads::new();
     let (sender, receiver) = bucket(capacity);
@@ -39,7 +39,7 @@ fn refill_against_takers(capacity: usize, ticks: usize, takers: usize) {
         match refill(&sender, payloads.make(0, seq)) {
             Refill::Added => added.push((0, seq)),
             Refill::Full => {}
-            Refill::Abandoned => panic!("somebody takes tokens"),
+            Refill::Abandoned => panic!("a taker is left"),
         }
         let held = receiver.len().expect("the baseline tells its length");
         assert!(held <= capacity, "{held} tokens in a bucket of {capacity}");
@@ -59,7 +59,7 @@ fn refill_against_takers(capacity: usize, ticks: usize, takers: usize) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two callers wait at an empty bucket: each tick lets one of them go.
+/// Two callers wait at an empty bucket: each tick releases one of them.
 fn two_waiting_takers_get_a_token_each() {
     let payloads = Payloads::new();
     let (sender, receiver) = bucket(1);
@@ -84,7 +84,7 @@ fn two_waiting_takers_get_a_token_each() {
     payloads.assert_each_dropped_once();
 }
 
-/// When nobody takes tokens any more, the ticker is told at its next tick, and what is left goes with the bucket.
+/// When the last taker is gone, the next tick ends the ticker, and the tokens that are left are dropped with the bucket.
 fn an_abandoned_bucket_ends_the_ticker() {
     let payloads = Payloads::new();
     let (sender, receiver) = bucket(1);
@@ -118,7 +118,7 @@ fn a_rendezvous_bucket_adds_only_for_a_waiting_taker() {
     };
     let first = refill(&sender, payloads.make(0, 0));
     if first == Refill::Added {
-        assert!(waiting.load(Ordering::Acquire), "added, and nobody waited");
+        assert!(waiting.load(Ordering::Acquire), "added although no taker waited");
     } else {
         assert_eq!(first, Refill::Full);
     }
@@ -127,7 +127,7 @@ fn a_rendezvous_bucket_adds_only_for_a_waiting_taker() {
     payloads.assert_each_dropped_once();
 }
 
-/// A taker that only looks is not one that waits.
+/// A taker that tries once does not wait.
 fn a_rendezvous_bucket_has_nothing_for_who_only_looks() {
     let payloads = Payloads::new();
     let (sender, receiver) = bucket(0);
@@ -139,8 +139,7 @@ fn a_rendezvous_bucket_has_nothing_for_who_only_looks() {
     payloads.assert_each_dropped_once();
 }
 
-/// The rate: a tick adds one token at most, whatever the ticks before it found, and the ticker ends when nobody takes tokens any
-/// more.
+/// The rate: a tick adds at most one token, whatever the previous ticks found, and the ticker ends when the last taker is gone.
 fn no_tick_adds_more_than_one_token() {
     let takers = sized(1, 3);
     let payloads = Payloads::new();

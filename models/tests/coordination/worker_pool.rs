@@ -1,8 +1,8 @@
-//! Models of `worker_pool`'s coordination: a pool that is told to quit, at any moment, loses no result and ends.
+//! Models of `worker_pool`'s coordination: a pool that quits at any moment loses no result and ends.
 //!
-//! The threads are the workload's: a submitter and workers that run the real [`submit`] and [`serve`], and a collector, which is the main
-//! thread and raises [`Quit`]. Loom explores every moment of that: while a worker runs a job, waits for one, or waits in the
-//! full results channel, and while the submitter waits in the full jobs channel.
+//! The threads are the workload's: a submitter and workers that run the real [`submit`] and [`serve`], and a collector, which
+//! is the main thread and raises [`Quit`]. Loom explores every moment for that: while a worker runs a job, waits for one, or
+//! waits for room in the results channel, and while the submitter waits for room in the jobs channel.
 
 use std::panic::resume_unwind;
 
@@ -21,10 +21,10 @@ fn model(name: &str, bounds: Bounds, scenario: fn()) -> Model {
     Model::of_workload(name, WorkerPool::INFO.name, Needs::NOTHING, bounds, scenario)
 }
 
-/// What a worker delivers: the job and what became of it.
+/// The delivery of a worker: the job and its outcome.
 type Delivery = (Payload, JobOutcome<usize>);
 
-/// A pool, and how much work it gets.
+/// A pool, and the number of its jobs.
 #[derive(Clone, Copy, Debug)]
 struct Pool {
     workers: usize,
@@ -35,14 +35,14 @@ struct Pool {
     submitted: usize,
 }
 
-/// The threads of a pool, and the end of it that the main thread holds.
+/// The threads of a pool, and the handles of the main thread.
 struct Running {
     payloads: Payloads,
     quit: Quit,
     results: DequeReceiver<Delivery>,
-    /// Returns how many jobs were accepted.
+    /// Returns the number of accepted jobs.
     submitter: JoinHandle<usize>,
-    /// Each returns the jobs that it took, and why it stopped.
+    /// Each returns the jobs that it took, and the reason why it stopped.
     workers: Vec<JoinHandle<(Vec<Id>, Stopped)>>,
 }
 
@@ -80,7 +80,7 @@ impl Pool {
     }
 }
 
-/// The first job is done, the second fails and the third panics.
+/// The first job succeeds, the second fails and the third panics.
 fn run((_, seq): Id) -> Result<usize, String> {
     match expected(seq) {
         JobOutcome::Done(value) => Ok(value),
@@ -98,7 +98,7 @@ fn expected(seq: usize) -> JobOutcome<usize> {
     }
 }
 
-/// The collector raises quit after so many results, and takes the others until every worker is gone; `None`: never.
+/// The collector raises quit after `quit_after` results, or never, and takes the other results until every worker is gone.
 fn collect(pool: Pool, quit_after: Option<usize>) {
     let running = pool.start();
     let mut results = Vec::new();
@@ -138,23 +138,23 @@ const ONE_WORKER: Pool = Pool {
 
 const TWO_WORKERS: Pool = Pool { workers: 2, submitted: 2, ..ONE_WORKER };
 
-/// The same with channels that hold nothing.
+/// The same with rendezvous channels.
 const HAND_TO_HAND: Pool = Pool { jobs: Capacity::Rendezvous, results: Capacity::Rendezvous, ..ONE_WORKER };
 
-/// Nobody takes results any more, and nobody says so: worker and submitter end all the same.
+/// The collector drops its end of the results without raising quit: worker and submitter end all the same.
 fn the_collector_goes_without_quit() {
     let running = ONE_WORKER.start();
     running.results.recv().expect("the first job has a result");
     drop(running.results);
     joined(running.submitter);
     for (_, stopped) in running.workers.into_iter().map(joined) {
-        assert_ne!(stopped, Stopped::Quit, "nobody said quit");
+        assert_ne!(stopped, Stopped::Quit, "quit was not raised");
     }
     running.payloads.assert_each_dropped_once();
 }
 
-/// A job that was accepted is done or was never taken: a worker that hears quit does not forget the one it has. The models above
-/// cannot tell, since a job that nobody took is dropped with its channel; here what is left can be looked at.
+/// An accepted job is done or was never taken: a worker that quits does not forget the job that it has. The other models cannot
+/// show that, since a job that was never taken is dropped with its channel; here the rest of the channel is received.
 fn a_job_is_done_or_never_taken() {
     let open = "the baseline has every capacity";
     let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
@@ -176,7 +176,7 @@ fn a_job_is_done_or_never_taken() {
     payloads.assert_each_dropped_once();
 }
 
-/// Whoever sees the flag sees what was done before it was raised.
+/// A thread that sees the flag sees everything that happened before it was raised.
 fn quit_publishes_what_was_done_before() {
     let quit = Quit::new();
     let done = Arc::new(AtomicBool::new(false));

@@ -121,7 +121,7 @@ pub fn explore(
     Ok(Explored { events, ended, tail: tail(log) })
 }
 
-/// Appends the reports to the record of models, as a script that nobody asked does, so that the page has them.
+/// Appends the reports to the record of models that the page reads, as models do when no parent asks for their reports.
 fn keep(events: &[ModelEvent], record: &Path) -> io::Result<()> {
     let (recorder, machine) = (Recorder::new(record), Machine::current(&adapters::registry()));
     for event in events {

@@ -196,7 +196,11 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
         let found = rows.iter().find(|row| row.contains(&format!("{channel} {channel} 1.2.3")));
         found.unwrap_or_else(|| panic!("no {channel} in {rows:?}"))
     };
-    assert!(row("mutex-deque").ends_with("✓ loom: 1 model passed: all schedules of at most 2 preemptions, 2000 branches at most"));
+    assert!(
+        row("mutex-deque").ends_with(
+            "✓ loom: 1 model passed: all schedules of at most 2 preemptions, 2000 branches at most"
+        )
+    );
     assert!(row("crossbeam").contains("✓ 120 rounds verified, none failed"));
     let explores = |channel| {
         format!("not run (chanlab verify --method shuttle --channel {channel} explores its own source)")
