@@ -84,7 +84,11 @@ fn a_new_channel_takes_one_file_and_one_line() {
     write(&checkout.join(manifest), text.as_bytes());
 
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["run", "--offline", "--package", "adapters", "--example", "channels", "--target-dir"])
+        .args(["run", "--offline", "--package", "adapters", "--example", "channels"])
+        // Half of the time of this test would go into optimised rounds that nobody runs.
+        .args(["--config", "profile.dev.package.adapters.opt-level=0"])
+        .args(["--config", "profile.dev.package.harness.opt-level=0"])
+        .arg("--target-dir")
         .arg(target)
         .current_dir(&checkout)
         .output()
