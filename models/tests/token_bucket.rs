@@ -14,7 +14,7 @@ use models::{joined, model};
 const SUBJECT: &str = TokenBucket::INFO.name;
 
 fn bucket(capacity: usize) -> (DequeSender<Payload>, DequeReceiver<Payload>) {
-    MutexDeque::open(Capacity::of(capacity)).expect("the baseline has every capacity")
+    MutexDeque::open(Capacity::from_slots(capacity)).expect("the baseline has every capacity")
 }
 
 fn take(bucket: &DequeReceiver<Payload>) -> Vec<Id> {

@@ -205,8 +205,8 @@ fn the_collector_goes_without_quit() {
 fn a_job_is_done_or_never_taken() {
     model("a_job_is_done_or_never_taken", SUBJECT, EVERY_SCHEDULE, || {
         let open = "the baseline has every capacity";
-        let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
-        let (result_sender, results) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
+        let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::from_slots(1)).expect(open);
+        let (result_sender, results) = MutexDeque::open::<Payload>(Capacity::from_slots(1)).expect(open);
         let (payloads, quit) = (Payloads::new(), Quit::new());
         let left = job_receiver.try_clone().expect("the baseline has several consumers");
         let worker = {

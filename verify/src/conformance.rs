@@ -122,12 +122,10 @@ impl Case {
     fn all(scenarios: &[Scenario]) -> Vec<Case> {
         let mut cases = Vec::new();
         for (scenario, played) in scenarios.iter().enumerate() {
-            cases.extend(
-                played.capacities.iter().map(|slots| Case {
-                    scenario,
-                    capacity: slots.map_or(Capacity::Unbounded, Capacity::of),
-                }),
-            );
+            cases.extend(played.capacities.iter().map(|slots| Case {
+                scenario,
+                capacity: slots.map_or(Capacity::Unbounded, Capacity::from_slots),
+            }));
         }
         cases
     }

@@ -79,7 +79,7 @@ impl<C: Channel> Kinds<C> {
             info: const { &C::INFO },
             effective_capacity: C::effective_capacity,
             selects: || {
-                let handles = C::open::<u64>(Capacity::of(1));
+                let handles = C::open::<u64>(Capacity::from_slots(1));
                 handles.is_ok_and(|(_, receiver)| C::selector([&receiver]).is_ok())
             },
             kinds: self.0,

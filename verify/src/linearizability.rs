@@ -76,8 +76,13 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
 
 /// Verifies the channel of this thread.
 fn verify_chosen(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
-    let wanted =
-        [Capacity::Rendezvous, Capacity::of(1), Capacity::of(2), Capacity::of(3), Capacity::Unbounded];
+    let wanted = [
+        Capacity::Rendezvous,
+        Capacity::from_slots(1),
+        Capacity::from_slots(2),
+        Capacity::from_slots(3),
+        Capacity::Unbounded,
+    ];
     let capacities: Vec<Capacity> =
         wanted.into_iter().filter(|&capacity| Erased::open::<u64>(capacity).is_ok()).collect();
     if capacities.is_empty() {

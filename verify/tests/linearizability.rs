@@ -273,19 +273,19 @@ mistakes! {
     Right: {}
     Roomier: { fn open(capacity: Capacity) -> Capacity {
         match capacity {
-            Capacity::Bounded(slots) => Capacity::of(slots.get() + 1),
+            Capacity::Bounded(slots) => Capacity::from_slots(slots.get() + 1),
             other => other,
         }
     } }
     Narrower: { fn open(capacity: Capacity) -> Capacity {
         match capacity {
-            Capacity::Bounded(slots) if slots.get() > 1 => Capacity::of(slots.get() - 1),
+            Capacity::Bounded(slots) if slots.get() > 1 => Capacity::from_slots(slots.get() - 1),
             other => other,
         }
     } }
     Buffered: { fn open(capacity: Capacity) -> Capacity {
         match capacity {
-            Capacity::Rendezvous => Capacity::of(1),
+            Capacity::Rendezvous => Capacity::from_slots(1),
             other => other,
         }
     } }
@@ -460,7 +460,8 @@ fn beside_what_is_known_nothing_is_found_in_kanal() {
 /// That what is known is still so; if this fails, take it out of [`is_known`].
 #[test]
 fn kanal_still_tells_a_timeout_for_a_disconnect() {
-    let (sender, receiver) = adapters::kanal::Adapter::open::<u64>(Capacity::of(1)).expect("a channel");
+    let (sender, receiver) =
+        adapters::kanal::Adapter::open::<u64>(Capacity::from_slots(1)).expect("a channel");
     drop(sender);
     let told = (0..1_000).map(|_| Receiver::recv_timeout(&receiver, Duration::ZERO));
     assert!(told.into_iter().any(|told| told == Err(RecvTimeoutError::Timeout)));

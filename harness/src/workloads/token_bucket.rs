@@ -158,7 +158,7 @@ impl Workload for TokenBucket {
         let callers = params.threads("callers");
         let burst = params.number("burst");
         let period = period(params);
-        let capacity = Capacity::of(burst as usize - 1);
+        let capacity = Capacity::from_slots(burst as usize - 1);
         let held = C::effective_capacity(capacity).slots().expect("a bounded channel stays bounded") as u64;
         let quotas = shares(size.messages, callers);
         let granted: u64 = quotas.iter().sum();

@@ -421,9 +421,9 @@ mod tests {
 
     #[test]
     fn a_quit_that_is_not_heard_is_a_fault() {
-        assert_eq!(quit_was_heard(66, Capacity::of(64), 1), Ok(()));
+        assert_eq!(quit_was_heard(66, Capacity::from_slots(64), 1), Ok(()));
         assert_eq!(
-            quit_was_heard(67, Capacity::of(64), 1),
+            quit_was_heard(67, Capacity::from_slots(64), 1),
             Err(Fault::QuitIgnored { results: 67, limit: 66 })
         );
         assert_eq!(quit_was_heard(1_000, Capacity::Unbounded, 1), Ok(()));

@@ -10,12 +10,12 @@ use super::{model, open, receive_all, send_all, two_consumers, two_producers};
 
 #[test]
 fn two_producers_at_capacity_1() {
-    two_producers("buffered::two_producers_at_capacity_1", Capacity::of(1), DEFAULT);
+    two_producers("buffered::two_producers_at_capacity_1", Capacity::from_slots(1), DEFAULT);
 }
 
 #[test]
 fn two_producers_at_capacity_2() {
-    two_producers("buffered::two_producers_at_capacity_2", Capacity::of(2), at_most(4));
+    two_producers("buffered::two_producers_at_capacity_2", Capacity::from_slots(2), at_most(4));
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn two_producers_unbounded() {
 
 #[test]
 fn two_consumers_at_capacity_1() {
-    two_consumers("buffered::two_consumers_at_capacity_1", Capacity::of(1), DEFAULT);
+    two_consumers("buffered::two_consumers_at_capacity_1", Capacity::from_slots(1), DEFAULT);
 }
 
 #[test]
@@ -37,9 +37,9 @@ fn two_consumers_unbounded() {
 #[test]
 fn two_producers_and_two_consumers_at_capacity_1() {
     const NAME: &str = "buffered::two_producers_and_two_consumers_at_capacity_1";
-    model(NAME, Capacity::of(1), &[Capability::MultiConsumer], at_most(2), || {
+    model(NAME, Capacity::from_slots(1), &[Capability::MultiConsumer], at_most(2), || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         let other = receiver.try_clone().expect("the channel has several consumers");
         let producer = {
             let (sender, payloads) = (sender.clone(), payloads.clone());
@@ -59,12 +59,12 @@ fn two_producers_and_two_consumers_at_capacity_1() {
 fn it_never_holds_more_than_its_capacity() {
     model(
         "buffered::it_never_holds_more_than_its_capacity",
-        Capacity::of(1),
+        Capacity::from_slots(1),
         &[Capability::Len],
         EVERY_SCHEDULE,
         || {
             let payloads = Payloads::new();
-            let (sender, receiver) = open(Capacity::of(1));
+            let (sender, receiver) = open(Capacity::from_slots(1));
             let attempts = [(0, sender.clone()), (1, sender)].map(|(producer, sender)| {
                 let payload = payloads.make(producer, 0);
                 thread::spawn(move || sender.try_send(payload))
@@ -83,9 +83,9 @@ fn it_never_holds_more_than_its_capacity() {
 /// What `try_send` and `try_recv` say agrees with what happens, at each moment of the other's operation.
 #[test]
 fn try_send_against_try_recv() {
-    model("buffered::try_send_against_try_recv", Capacity::of(1), &[], EVERY_SCHEDULE, || {
+    model("buffered::try_send_against_try_recv", Capacity::from_slots(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         let sending = {
             let payloads = payloads.clone();
             thread::spawn(move || {
@@ -117,9 +117,9 @@ fn try_send_against_try_recv() {
 
 #[test]
 fn send_against_try_recv() {
-    model("buffered::send_against_try_recv", Capacity::of(1), &[], EVERY_SCHEDULE, || {
+    model("buffered::send_against_try_recv", Capacity::from_slots(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         let producer = {
             let payloads = payloads.clone();
             thread::spawn(move || send_all(sender, &payloads, 0, 2))
@@ -136,9 +136,9 @@ fn send_against_try_recv() {
 
 #[test]
 fn try_send_against_recv() {
-    model("buffered::try_send_against_recv", Capacity::of(1), &[], EVERY_SCHEDULE, || {
+    model("buffered::try_send_against_recv", Capacity::from_slots(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         let consumer = thread::spawn(move || receive_all(&receiver));
         let attempts = [0, 1].map(|seq| sender.try_send(payloads.make(0, seq)));
         drop(sender);
@@ -171,7 +171,7 @@ fn two_waiting_receivers(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn two_waiting_receivers_get_a_message_each() {
-    two_waiting_receivers("buffered::two_waiting_receivers_get_a_message_each", Capacity::of(2));
+    two_waiting_receivers("buffered::two_waiting_receivers_get_a_message_each", Capacity::from_slots(2));
 }
 
 #[test]
@@ -187,12 +187,12 @@ fn two_waiting_receivers_get_a_message_each_unbounded() {
 fn a_woken_sender_looks_for_room_again() {
     model(
         "buffered::a_woken_sender_looks_for_room_again",
-        Capacity::of(1),
+        Capacity::from_slots(1),
         &[Capability::Len],
         DEFAULT,
         || {
             let payloads = Payloads::new();
-            let (sender, receiver) = open(Capacity::of(1));
+            let (sender, receiver) = open(Capacity::from_slots(1));
             sender.send(payloads.make(0, 0)).expect("the channel has room");
             let producers = [(1, sender.clone()), (2, sender)].map(|(producer, sender)| {
                 let payload = payloads.make(producer, 0);
@@ -216,9 +216,9 @@ fn a_woken_sender_looks_for_room_again() {
 /// The ring wraps around, and the order stays.
 #[test]
 fn order_at_the_wrap_around() {
-    model("buffered::order_at_the_wrap_around", Capacity::of(2), &[], EVERY_SCHEDULE, || {
+    model("buffered::order_at_the_wrap_around", Capacity::from_slots(2), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(2));
+        let (sender, receiver) = open(Capacity::from_slots(2));
         let producer = {
             let payloads = payloads.clone();
             thread::spawn(move || send_all(sender, &payloads, 0, 4))

@@ -21,7 +21,7 @@ fn last_sender_goes_while_a_receiver_waits(name: &'static str, capacity: Capacit
 fn last_sender_goes_while_a_receiver_waits_buffered() {
     last_sender_goes_while_a_receiver_waits(
         "disconnect::last_sender_goes_while_a_receiver_waits_buffered",
-        Capacity::of(1),
+        Capacity::from_slots(1),
     );
 }
 
@@ -53,7 +53,7 @@ fn two_senders_go(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn two_senders_go_buffered() {
-    two_senders_go("disconnect::two_senders_go_buffered", Capacity::of(1));
+    two_senders_go("disconnect::two_senders_go_buffered", Capacity::from_slots(1));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn last_sender_goes_while_two_receivers_wait(name: &'static str, capacity: Capac
 fn last_sender_goes_while_two_receivers_wait_buffered() {
     last_sender_goes_while_two_receivers_wait(
         "disconnect::last_sender_goes_while_two_receivers_wait_buffered",
-        Capacity::of(1),
+        Capacity::from_slots(1),
     );
 }
 
@@ -93,9 +93,9 @@ fn last_sender_goes_while_two_receivers_wait_rendezvous() {
 #[test]
 fn last_receiver_goes_while_a_sender_waits() {
     const NAME: &str = "disconnect::last_receiver_goes_while_a_sender_waits";
-    model(NAME, Capacity::of(1), &[], EVERY_SCHEDULE, || {
+    model(NAME, Capacity::from_slots(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         sender.send(payloads.make(0, 0)).expect("the channel has room");
         let blocked = {
             let payload = payloads.make(0, 1);
@@ -134,7 +134,7 @@ fn last_receiver_goes_while_two_senders_wait(name: &'static str, capacity: Capac
 fn last_receiver_goes_while_two_senders_wait_buffered() {
     last_receiver_goes_while_two_senders_wait(
         "disconnect::last_receiver_goes_while_two_senders_wait_buffered",
-        Capacity::of(1),
+        Capacity::from_slots(1),
     );
 }
 
@@ -165,7 +165,7 @@ fn both_ends_go(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn both_ends_go_at_capacity_1() {
-    both_ends_go("disconnect::both_ends_go_at_capacity_1", Capacity::of(1));
+    both_ends_go("disconnect::both_ends_go_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn the_receiver_goes_while_two_send(name: &'static str, capacity: Capacity) {
 fn the_receiver_goes_while_two_send_at_capacity_2() {
     the_receiver_goes_while_two_send(
         "disconnect::the_receiver_goes_while_two_send_at_capacity_2",
-        Capacity::of(2),
+        Capacity::from_slots(2),
     );
 }
 
@@ -210,9 +210,9 @@ fn the_receiver_goes_while_two_send_unbounded() {
 #[test]
 fn a_clone_sends_after_its_original_is_gone() {
     const NAME: &str = "disconnect::a_clone_sends_after_its_original_is_gone";
-    model(NAME, Capacity::of(1), &[], EVERY_SCHEDULE, || {
+    model(NAME, Capacity::from_slots(1), &[], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         let producer = {
             let payloads = payloads.clone();
             thread::spawn(move || {
@@ -232,9 +232,9 @@ fn a_clone_sends_after_its_original_is_gone() {
 #[test]
 fn a_receiver_goes_while_another_stays() {
     const NAME: &str = "disconnect::a_receiver_goes_while_another_stays";
-    model(NAME, Capacity::of(1), &[Capability::MultiConsumer], at_most(4), || {
+    model(NAME, Capacity::from_slots(1), &[Capability::MultiConsumer], at_most(4), || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         let other = receiver.try_clone().expect("the channel has several consumers");
         let going = thread::spawn(move || {
             other.try_recv().map(|payload| payload.id()).into_iter().collect::<Vec<_>>()
@@ -276,7 +276,10 @@ fn a_look_while_the_sender_goes(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn a_look_while_the_sender_goes_buffered() {
-    a_look_while_the_sender_goes("disconnect::a_look_while_the_sender_goes_buffered", Capacity::of(1));
+    a_look_while_the_sender_goes(
+        "disconnect::a_look_while_the_sender_goes_buffered",
+        Capacity::from_slots(1),
+    );
 }
 
 #[test]

@@ -38,12 +38,12 @@ fn many_to_many(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn many_to_many_at_capacity_1() {
-    many_to_many("many::many_to_many_at_capacity_1", Capacity::of(1));
+    many_to_many("many::many_to_many_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]
 fn many_to_many_at_capacity_3() {
-    many_to_many("many::many_to_many_at_capacity_3", Capacity::of(3));
+    many_to_many("many::many_to_many_at_capacity_3", Capacity::from_slots(3));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn many_that_give_up(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn many_that_give_up_at_capacity_1() {
-    many_that_give_up("many::many_that_give_up_at_capacity_1", Capacity::of(1));
+    many_that_give_up("many::many_that_give_up_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]
@@ -119,7 +119,10 @@ fn many_senders_lose_their_receiver(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn many_senders_lose_their_receiver_at_capacity_1() {
-    many_senders_lose_their_receiver("many::many_senders_lose_their_receiver_at_capacity_1", Capacity::of(1));
+    many_senders_lose_their_receiver(
+        "many::many_senders_lose_their_receiver_at_capacity_1",
+        Capacity::from_slots(1),
+    );
 }
 
 #[test]

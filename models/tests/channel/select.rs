@@ -83,7 +83,7 @@ fn messages_of_either(name: &'static str, capacity: Capacity, bounds: Bounds) {
 
 #[test]
 fn messages_of_either_at_capacity_1() {
-    messages_of_either("select::messages_of_either_at_capacity_1", Capacity::of(1), at_most(3));
+    messages_of_either("select::messages_of_either_at_capacity_1", Capacity::from_slots(1), at_most(3));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn an_input_ends_during_a_select(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn an_input_ends_during_a_select_buffered() {
-    an_input_ends_during_a_select("select::an_input_ends_during_a_select_buffered", Capacity::of(1));
+    an_input_ends_during_a_select("select::an_input_ends_during_a_select_buffered", Capacity::from_slots(1));
 }
 
 #[test]
@@ -137,7 +137,10 @@ fn both_inputs_end_during_a_select(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn both_inputs_end_during_a_select_buffered() {
-    both_inputs_end_during_a_select("select::both_inputs_end_during_a_select_buffered", Capacity::of(1));
+    both_inputs_end_during_a_select(
+        "select::both_inputs_end_during_a_select_buffered",
+        Capacity::from_slots(1),
+    );
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn a_receiver_and_its_clone(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn a_receiver_and_its_clone_at_capacity_1() {
-    a_receiver_and_its_clone("select::a_receiver_and_its_clone_at_capacity_1", Capacity::of(1));
+    a_receiver_and_its_clone("select::a_receiver_and_its_clone_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]
@@ -204,7 +207,7 @@ fn in_two_threads(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn in_two_threads_at_capacity_1() {
-    in_two_threads("select::in_two_threads_at_capacity_1", Capacity::of(1));
+    in_two_threads("select::in_two_threads_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]
@@ -236,7 +239,10 @@ fn two_selects_get_a_message_each(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn two_selects_get_a_message_each_at_capacity_1() {
-    two_selects_get_a_message_each("select::two_selects_get_a_message_each_at_capacity_1", Capacity::of(1));
+    two_selects_get_a_message_each(
+        "select::two_selects_get_a_message_each_at_capacity_1",
+        Capacity::from_slots(1),
+    );
 }
 
 #[test]
@@ -269,7 +275,7 @@ fn beside_a_receiver(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn beside_a_receiver_at_capacity_1() {
-    beside_a_receiver("select::beside_a_receiver_at_capacity_1", Capacity::of(1));
+    beside_a_receiver("select::beside_a_receiver_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]
@@ -301,7 +307,7 @@ fn receivers_are_as_they_were(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn receivers_are_as_they_were_at_capacity_1() {
-    receivers_are_as_they_were("select::receivers_are_as_they_were_at_capacity_1", Capacity::of(1));
+    receivers_are_as_they_were("select::receivers_are_as_they_were_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]
@@ -339,7 +345,7 @@ fn receivers_go_after_a_select(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn receivers_go_after_a_select_at_capacity_1() {
-    receivers_go_after_a_select("select::receivers_go_after_a_select_at_capacity_1", Capacity::of(1));
+    receivers_go_after_a_select("select::receivers_go_after_a_select_at_capacity_1", Capacity::from_slots(1));
 }
 
 #[test]

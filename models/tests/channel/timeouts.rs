@@ -20,9 +20,9 @@ pub(crate) const SOON: Duration = Duration::from_millis(1);
 #[test]
 fn recv_timeout_against_send_buffered() {
     const NAME: &str = "timeouts::recv_timeout_against_send_buffered";
-    model(NAME, Capacity::of(1), &[Capability::RecvTimeout, Capability::Len], EVERY_SCHEDULE, || {
+    model(NAME, Capacity::from_slots(1), &[Capability::RecvTimeout, Capability::Len], EVERY_SCHEDULE, || {
         let payloads = Payloads::new();
-        let (sender, receiver) = open(Capacity::of(1));
+        let (sender, receiver) = open(Capacity::from_slots(1));
         let producer = {
             let payload = payloads.make(0, 0);
             let sender = sender.clone();
@@ -80,7 +80,10 @@ fn recv_timeout_against_disconnect(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn recv_timeout_against_disconnect_buffered() {
-    recv_timeout_against_disconnect("timeouts::recv_timeout_against_disconnect_buffered", Capacity::of(1));
+    recv_timeout_against_disconnect(
+        "timeouts::recv_timeout_against_disconnect_buffered",
+        Capacity::from_slots(1),
+    );
 }
 
 #[test]
@@ -120,7 +123,7 @@ fn send_timeout_against_recv(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn send_timeout_against_recv_buffered() {
-    send_timeout_against_recv("timeouts::send_timeout_against_recv_buffered", Capacity::of(1));
+    send_timeout_against_recv("timeouts::send_timeout_against_recv_buffered", Capacity::from_slots(1));
 }
 
 #[test]
@@ -153,7 +156,10 @@ fn send_timeout_against_disconnect(name: &'static str, capacity: Capacity) {
 
 #[test]
 fn send_timeout_against_disconnect_buffered() {
-    send_timeout_against_disconnect("timeouts::send_timeout_against_disconnect_buffered", Capacity::of(1));
+    send_timeout_against_disconnect(
+        "timeouts::send_timeout_against_disconnect_buffered",
+        Capacity::from_slots(1),
+    );
 }
 
 #[test]
@@ -224,7 +230,7 @@ fn a_receiver_gives_up_beside_one_that_waits(name: &'static str, capacity: Capac
 fn a_receiver_gives_up_beside_one_that_waits_buffered() {
     a_receiver_gives_up_beside_one_that_waits(
         "timeouts::a_receiver_gives_up_beside_one_that_waits_buffered",
-        Capacity::of(1),
+        Capacity::from_slots(1),
     );
 }
 
@@ -276,7 +282,7 @@ fn a_sender_gives_up_beside_one_that_waits(name: &'static str, capacity: Capacit
 fn a_sender_gives_up_beside_one_that_waits_buffered() {
     a_sender_gives_up_beside_one_that_waits(
         "timeouts::a_sender_gives_up_beside_one_that_waits_buffered",
-        Capacity::of(1),
+        Capacity::from_slots(1),
     );
 }
 

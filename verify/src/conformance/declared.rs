@@ -30,7 +30,7 @@ pub(super) fn scenarios<C: Channel>() -> Vec<Scenario> {
 
 /// Whether a channel really does it.
 fn has<C: Channel>(capability: Capability) -> Checked<bool> {
-    let (sender, receiver) = open::<C, u64>(Capacity::of(4))?;
+    let (sender, receiver) = open::<C, u64>(Capacity::from_slots(4))?;
     Ok(match capability {
         Capability::MultiConsumer => receiver.try_clone().is_ok(),
         Capability::Rendezvous => {

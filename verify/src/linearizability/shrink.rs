@@ -203,7 +203,7 @@ mod tests {
     /// illegal before.) Over histories with every answer there is.
     #[test]
     fn no_group_makes_a_legal_history_illegal() {
-        let capacities = [0, 1, 2].map(Capacity::of).into_iter().chain([Capacity::Unbounded]);
+        let capacities = [0, 1, 2].map(Capacity::from_slots).into_iter().chain([Capacity::Unbounded]);
         let capacities: Vec<Capacity> = capacities.collect();
         let mut seen = HashSet::new();
         for seed in 0..400 {
