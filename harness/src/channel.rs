@@ -23,7 +23,7 @@ pub enum Capacity {
 
 impl Capacity {
     /// The capacity for `slots` messages; 0 is [`Capacity::Rendezvous`].
-    pub fn of(slots: usize) -> Self {
+    pub fn from_slots(slots: usize) -> Self {
         NonZeroUsize::new(slots).map_or(Capacity::Rendezvous, Capacity::Bounded)
     }
 

@@ -88,7 +88,7 @@ impl ParamSpec {
                     .parse()
                     .ok()
                     .filter(|slots| *slots <= MAX_SLOTS)
-                    .map(|slots| Value::Capacity(Capacity::of(slots))),
+                    .map(|slots| Value::Capacity(Capacity::from_slots(slots))),
             },
         };
         value.ok_or_else(|| ParamError::BadValue {

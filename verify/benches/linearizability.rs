@@ -145,7 +145,7 @@ fn tester(history: &History) -> LinearizabilityTester<usize, Spec> {
 
 /// Histories of the method's own scenarios. Spoiled ones are illegal, so that a search must try everything.
 fn small(spoiled: bool) -> Vec<History> {
-    let capacities = [Capacity::of(1), Capacity::of(2), Capacity::Unbounded];
+    let capacities = [Capacity::from_slots(1), Capacity::from_slots(2), Capacity::Unbounded];
     let mut histories = Vec::new();
     for seed in 0.. {
         let mut dice = Dice::new(seed);

@@ -124,7 +124,7 @@ impl Case {
             cases.extend(
                 played.capacities.iter().map(|slots| Case {
                     scenario,
-                    capacity: slots.map_or(Capacity::Unbounded, Capacity::of),
+                    capacity: slots.map_or(Capacity::Unbounded, Capacity::from_slots),
                 }),
             );
         }

@@ -66,7 +66,7 @@ fn verify_channel(
     begins: &mut dyn FnMut(u64),
 ) -> Outcome {
     let wanted =
-        [Capacity::Rendezvous, Capacity::of(1), Capacity::of(2), Capacity::of(3), Capacity::Unbounded];
+        [Capacity::Rendezvous, Capacity::from_slots(1), Capacity::from_slots(2), Capacity::from_slots(3), Capacity::Unbounded];
     let capacities: Vec<Capacity> =
         wanted.into_iter().filter(|&capacity| channel.open::<u64>(capacity).is_ok()).collect();
     if capacities.is_empty() {

@@ -99,7 +99,7 @@ fn sequence(info: &Info) -> impl Strategy<Value = Sequence> {
     let least = usize::from(info.require(Capability::Rendezvous).is_err());
     let unbounded = u32::from(info.require(Capability::Unbounded).is_ok());
     let capacity = prop_oneof![
-        4 => (least..=MAX_SLOTS).prop_map(Capacity::of),
+        4 => (least..=MAX_SLOTS).prop_map(Capacity::from_slots),
         unbounded => Just(Capacity::Unbounded),
     ];
     (capacity, prop::collection::vec(operation(), 0..MAX_LEN))

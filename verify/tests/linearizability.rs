@@ -186,7 +186,7 @@ fn kanal_has_no_other_defect() {
 #[test]
 #[cfg(feature = "adapters")]
 fn kanal_still_reports_a_timeout_instead_of_a_disconnect() {
-    let (sender, receiver) = adapters::kanal::Adapter::open::<u64>(Capacity::of(1)).expect("a channel");
+    let (sender, receiver) = adapters::kanal::Adapter::open::<u64>(Capacity::from_slots(1)).expect("a channel");
     drop(sender);
     let results = (0..1_000).map(|_| Receiver::recv_timeout(&receiver, Duration::ZERO));
     assert!(results.into_iter().any(|result| result == Err(RecvTimeoutError::Timeout)));

@@ -53,7 +53,7 @@ impl Channel for Adapter {
 
     fn effective_capacity(requested: Capacity) -> Capacity {
         match requested {
-            Capacity::Rendezvous => Capacity::of(1),
+            Capacity::Rendezvous => Capacity::from_slots(1),
             other => other,
         }
     }

@@ -41,9 +41,9 @@ impl<M: Mutation> Channel for Wrapped<M> {
 
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
         let real = match (M::MISTAKE, capacity) {
-            (Mistake::Roomier, Capacity::Bounded(slots)) => Capacity::of(slots.get() + 1),
-            (Mistake::Narrower, Capacity::Bounded(slots)) => Capacity::of((slots.get() - 1).max(1)),
-            (Mistake::BuffersARendezvous, Capacity::Rendezvous) => Capacity::of(1),
+            (Mistake::Roomier, Capacity::Bounded(slots)) => Capacity::from_slots(slots.get() + 1),
+            (Mistake::Narrower, Capacity::Bounded(slots)) => Capacity::from_slots((slots.get() - 1).max(1)),
+            (Mistake::BuffersARendezvous, Capacity::Rendezvous) => Capacity::from_slots(1),
             // A message that is held back makes room, which would be a second mistake.
             (Mistake::FetchesTwo, Capacity::Bounded(_) | Capacity::Rendezvous) => {
                 let reason = "this mutant is unbounded";

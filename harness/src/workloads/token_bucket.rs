@@ -155,7 +155,7 @@ impl Workload for TokenBucket {
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
         let callers = params.threads("callers");
         let period = period(params);
-        let capacity = Capacity::of(params.number("burst") as usize - 1);
+        let capacity = Capacity::from_slots(params.number("burst") as usize - 1);
         let held = C::effective_capacity(capacity).slots().expect("a bounded channel stays bounded") as u64;
         let quotas = shares(size.messages, callers);
         let granted: u64 = quotas.iter().sum();

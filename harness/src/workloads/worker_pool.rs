@@ -531,9 +531,9 @@ mod tests {
 
     #[test]
     fn too_many_results_after_quit_are_a_violation() {
-        assert_eq!(check_quit(66, Capacity::of(64), 1), Ok(()));
+        assert_eq!(check_quit(66, Capacity::from_slots(64), 1), Ok(()));
         assert_eq!(
-            check_quit(67, Capacity::of(64), 1),
+            check_quit(67, Capacity::from_slots(64), 1),
             Err(DeliveryViolation::QuitIgnored { results: 67, limit: 66 })
         );
         assert_eq!(check_quit(1_000, Capacity::Unbounded, 1), Ok(()));

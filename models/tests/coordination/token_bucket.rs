@@ -17,7 +17,7 @@ fn model(name: &str, bounds: Bounds, scenario: fn()) -> Model {
 }
 
 fn bucket(capacity: usize) -> (DequeSender<Payload>, DequeReceiver<Payload>) {
-    MutexDeque::open(Capacity::of(capacity)).expect("the baseline has every capacity")
+    MutexDeque::open(Capacity::from_slots(capacity)).expect("the baseline has every capacity")
 }
 
 fn take(bucket: &DequeReceiver<Payload>) -> Vec<Id> {

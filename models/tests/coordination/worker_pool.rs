@@ -157,8 +157,8 @@ fn the_collector_goes_without_quit() {
 /// show that, since a job that was never taken is dropped with its channel; here the rest of the channel is received.
 fn a_job_is_done_or_never_taken() {
     let open = "the baseline has every capacity";
-    let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
-    let (result_sender, results) = MutexDeque::open::<Payload>(Capacity::of(1)).expect(open);
+    let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::from_slots(1)).expect(open);
+    let (result_sender, results) = MutexDeque::open::<Payload>(Capacity::from_slots(1)).expect(open);
     let (payloads, quit) = (Payloads::new(), Quit::new());
     let left = job_receiver.try_clone().expect("the baseline has several consumers");
     let worker = {

@@ -30,7 +30,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 /// Whether the channel really has a capability.
 fn has(setup: Setup, capability: Capability) -> Checked<bool> {
     let channel = setup.channel;
-    let (sender, receiver) = channel.open::<u64>(Capacity::of(4)).map_err(refused)?;
+    let (sender, receiver) = channel.open::<u64>(Capacity::from_slots(4)).map_err(refused)?;
     Ok(match capability {
         Capability::MultiConsumer => receiver.try_clone().is_ok(),
         Capability::Rendezvous => {
@@ -46,7 +46,7 @@ fn has(setup: Setup, capability: Capability) -> Checked<bool> {
         }
         Capability::Len => receiver.len().is_ok(),
         Capability::Select => {
-            let inputs = channel.open_inputs(Capacity::of(1), 1);
+            let inputs = channel.open_inputs(Capacity::from_slots(1), 1);
             inputs.is_ok_and(|(_, inputs)| inputs.selector().is_ok())
         }
         Capability::MessageReturned => {

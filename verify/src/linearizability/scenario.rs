@@ -204,7 +204,7 @@ mod tests {
     use harness::channels::mutex_deque::MutexDeque;
 
     fn random(info: &Info, seed: u64) -> Scenario {
-        Scenario::random(info, &[Capacity::Rendezvous, Capacity::of(2)], &mut Dice::new(seed))
+        Scenario::random(info, &[Capacity::Rendezvous, Capacity::from_slots(2)], &mut Dice::new(seed))
     }
 
     #[test]

@@ -201,7 +201,7 @@ mod tests {
     /// The promise of the module, over histories with every kind of answer. It implies that a small illegal history was illegal before.
     #[test]
     fn removing_a_group_keeps_a_legal_history_legal() {
-        let capacities = [0, 1, 2].map(Capacity::of).into_iter().chain([Capacity::Unbounded]);
+        let capacities = [0, 1, 2].map(Capacity::from_slots).into_iter().chain([Capacity::Unbounded]);
         let capacities: Vec<Capacity> = capacities.collect();
         let mut seen = HashSet::new();
         for seed in 0..400 {

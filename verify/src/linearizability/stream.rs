@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_wrong_length_is_found_in_a_stream() {
         let limit = Duration::from_secs(60);
-        let capacity = Capacity::of(2);
+        let capacity = Capacity::from_slots(2);
         let stream = Stream {
             capacity,
             producers: 2,
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_stream_is_recorded_whole_and_is_legal() {
         let limit = Duration::from_secs(60);
-        for capacity in [Capacity::Rendezvous, Capacity::of(3), Capacity::Unbounded] {
+        for capacity in [Capacity::Rendezvous, Capacity::from_slots(3), Capacity::Unbounded] {
             let (producers, consumers, messages) = (2, 2, 500);
             let stream = Stream {
                 capacity,
