@@ -124,7 +124,7 @@ pub(crate) fn verdict(explored: Explored, reached: Reached) -> ModelVerdict {
 /// # Panics
 ///
 /// When a setting in the environment is no bound.
-pub(crate) fn asked(own: Bounds) -> ExplorationPlan {
+pub(crate) fn plan(own: Bounds) -> ExplorationPlan {
     replaced(own, variable).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 

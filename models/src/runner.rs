@@ -114,7 +114,7 @@ impl Model {
     ///
     /// When the model fails, when the environment asks for impossible bounds, or when the report cannot be written.
     pub fn explore(self) -> Option<ModelVerdict> {
-        let plan = bounds::asked(self.bounds);
+        let plan = bounds::plan(self.bounds);
         let sink = Sink::from_environment();
         if !bounds::is_in_shard(&plan, &self.name) {
             say(&format!("{:<75} is not in shard {}", self.name, plan.shard));

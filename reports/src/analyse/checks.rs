@@ -2,7 +2,7 @@
 
 use harness::channel::{Channel, Info};
 use harness::channels::mutex_deque::MutexDeque;
-use harness::model_report::{ModelReport, words};
+use harness::model_report::{ModelReport, ModelVerdict, words};
 use harness::record::{ModelRecord, Overhead};
 
 use super::cells::Outcome;
@@ -120,8 +120,11 @@ pub fn workload_models(workload: &str, models: &[ModelRecord]) -> Option<Verdict
     })
 }
 
+/// The reports on a subject. Models of capabilities that it declares to lack say nothing of it.
 fn of_subject<'a>(subject: &str, models: &'a [ModelRecord]) -> Vec<&'a ModelReport> {
-    models.iter().map(|model| &model.report).filter(|report| report.subject_name() == subject).collect()
+    let is_unsupported = |report: &ModelReport| matches!(report.verdict, ModelVerdict::Unsupported { .. });
+    let reports = models.iter().map(|model| &model.report);
+    reports.filter(|report| report.subject_name() == subject && !is_unsupported(report)).collect()
 }
 
 /// The models' verdict, by explorer: one of them says nothing of the schedules of another.
@@ -156,7 +159,6 @@ fn of_explorer(models: &[&ModelReport]) -> String {
     for (names, what) in [
         (named(&|model| model.failure().is_some()), "failed"),
         (named(&|model| model.cut_by().is_some()), "cut short"),
-        (named(&|model| !model.has_passed()), "unsupported"),
     ] {
         if !names.is_empty() {
             return format!("{} of {count} {what}: {}", names.len(), names.join(", "));
@@ -179,9 +181,7 @@ fn explored(model: &ModelReport) -> String {
 #[cfg(test)]
 mod tests {
     use harness::machine::Machine;
-    use harness::model_report::{
-        Coverage, ExplorationBounds, ExplorationLimit, Format, ModelSubject, ModelVerdict,
-    };
+    use harness::model_report::{Coverage, ExplorationBounds, ExplorationLimit, Format, ModelSubject};
     use harness::shard::Shard;
 
     use super::*;
@@ -244,7 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_was_cut_short_is_no_pass() {
+    fn a_model_that_was_cut_short_is_no_pass_and_an_unsupported_one_no_hindrance() {
+        let mut lacking = model("select", BASELINE, true);
+        let (what, reason) = ("select".to_owned(), "none".to_owned());
+        lacking.report.verdict = ModelVerdict::Unsupported { what, reason };
+        let verdict = channel_models(BASELINE, None, &[model("queue", BASELINE, true), lacking]);
+        assert_eq!(verdict.kind, VerdictKind::Passed, "{}", verdict.words);
         let mut cut = model("spins", BASELINE, true);
         let limit = ExplorationLimit::Branches;
         cut.report.verdict = ModelVerdict::Cut { limit, coverage: Coverage::Partial };
