@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-/// The prefix of the panic message when an execution reaches a limit. [`limit_reached`] says the same in a type.
+/// The prefix of the panic message when an execution reaches a limit. [`limit_reached`] says the same in a
+/// type.
 pub const TOO_LARGE: &str = "too large for what explores it";
 
 /// A limit of the shim.
@@ -32,7 +33,8 @@ pub(crate) fn begin() {
     REACHED.set(None);
 }
 
-/// The limit that ended the current execution of this thread; `None` if its panic, if any, is a failure of the model.
+/// The limit that ended the current execution of this thread; `None` if its panic, if any, is a failure of
+/// the model.
 ///
 /// A panic hook may call it: all threads of a model run on the thread that explores it.
 pub fn limit_reached() -> Option<Limit> {
