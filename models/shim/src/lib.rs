@@ -1,11 +1,11 @@
 //! The std shim: it replaces `std`, `core` and `alloc` in an instrumented channel crate, so that loom or
 //! shuttle schedules everything by which threads communicate.
 //!
-//! `models/instrument` ends the root of a crate with `extern crate chanlab_shim as std;` (and `as core`, `as
-//! alloc`). A glob re-exports the real `std`; the modules `sync`, `thread`, `cell`, `time` and `hint` shadow
-//! its own and list each name that they offer. A name that is missing is a compile error in the crate's own
-//! line, not a silent hole in the model. Only the workspaces that chanlab generates for instrumented channels
-//! depend on this crate.
+//! `models/instrument` ends the root of a crate with `extern crate chanlab_shim as std;` (and the same for
+//! `core` and `alloc`). A glob re-exports the real `std`; the modules `sync`, `thread`, `cell`, `time` and
+//! `hint` shadow its own and list each name that they offer. A name that is missing is a compile error in the
+//! crate's own line, not a silent hole in the model. Only the workspaces that chanlab generates for
+//! instrumented channels depend on this crate.
 //!
 //! There are two layers, and calls go down only: `facade` has the interface of `std`, and `exec` below it
 //! runs an execution (explorer, tasks, clock, quarantine). `run` is the interface for the program that
@@ -39,7 +39,7 @@
 //! - `Arc`, `OnceLock`, `Cell` and `RefCell` are the real ones: each operation is one step. Loom sees neither
 //!   the ordering that an `Arc` provides nor both orders of two drops of one. A lazily initialised `static`
 //!   is initialised once, and not once per execution.
-//! - A spin loop yields once per look at the shared state, however often it spins; one that spins without a
+//! - A spin loop yields once per read of shared state, however often it spins; one that spins without a
 //!   hint yields after some hundred steps (`exec/trace.rs`), as a system's scheduler preempts it sooner or
 //!   later. `available_parallelism` is two.
 //! - Under loom, a thread that yields lets another take a step before it goes on. A channel that yields many
