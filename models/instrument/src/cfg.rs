@@ -1,14 +1,16 @@
 //! The rule `cfg`: conditions whose value is known, whatever is built, are decided.
 //!
-//! This project passes the flags `loom` and `shuttle` to everything that it builds. A crate's code for them belongs to
-//! its own models, on the explorers' primitives and not on the shim's: it is never built. A crate's code for `miri`
-//! avoids what an interpreter cannot observe, which no model checker can either: it is always built.
+//! This project passes the flags `loom` and `shuttle` to everything that it builds. A crate's code for them
+//! belongs to its own models, on the explorers' primitives and not on the shim's: it is never built. A
+//! crate's code for `miri` avoids what an interpreter cannot observe, which no model checker can either: it
+//! is always built.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::tokens::{attribute, is_punct};
 
-/// A name, its replacement, and the report. No two replacements are equal, so two keys of a manifest stay two.
+/// A name, its replacement, and the report. No two replacements are equal, so two keys of a manifest stay
+/// two.
 const DECIDED: [(&str, &str, &str); 3] = [
     ("loom", "any()", "cfg(loom) is never true"),
     ("shuttle", "not(all())", "cfg(shuttle) is never true"),
@@ -22,8 +24,8 @@ pub(crate) struct Decided {
     pub(crate) what: &'static str,
 }
 
-/// The names with a known value in the condition that begins at `tokens`: in `cfg(…)`, `cfg_attr(…, …)`, `cfg!(…)` or
-/// `cfg_select! { … }`.
+/// The names with a known value in the condition that begins at `tokens`: in `cfg(…)`, `cfg_attr(…, …)`,
+/// `cfg!(…)` or `cfg_select! { … }`.
 pub(crate) fn decided(tokens: &[TokenTree]) -> Vec<Decided> {
     let mut found = Vec::new();
     let (name, condition) = match tokens {
@@ -44,7 +46,8 @@ pub(crate) fn decided(tokens: &[TokenTree]) -> Vec<Decided> {
     found
 }
 
-/// The new text of a condition, as in a manifest's `[target.'cfg(…)']`, and the reports; `None` if nothing is known.
+/// The new text of a condition, as in a manifest's `[target.'cfg(…)']`, and the reports; `None` if nothing is
+/// known.
 pub(crate) fn decided_text(text: &str) -> Option<(String, Vec<&'static str>)> {
     let tokens: Vec<TokenTree> = text.parse::<TokenStream>().ok()?.into_iter().collect();
     let found = decided(&tokens);
@@ -55,8 +58,8 @@ pub(crate) fn decided_text(text: &str) -> Option<(String, Vec<&'static str>)> {
     (!found.is_empty()).then(|| (new, found.iter().map(|decided| decided.what).collect()))
 }
 
-/// The number of tokens that are never built, if an attribute at the start of `tokens` says so: up to the first block,
-/// `;` or `,` after it. Code of an item that goes on after that is taken for built.
+/// The number of tokens that are never built, if an attribute at the start of `tokens` says so: up to the
+/// first block, `;` or `,` after it. Code of an item that goes on after that is taken for built.
 pub(crate) fn never_built(tokens: &[TokenTree]) -> Option<usize> {
     let brackets: Vec<TokenTree> = attribute(tokens)?.stream().into_iter().collect();
     let [TokenTree::Ident(name), TokenTree::Group(condition)] = brackets.as_slice() else { return None };

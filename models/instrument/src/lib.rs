@@ -1,15 +1,16 @@
 //! Rewrites a copy of a channel crate's published source, so that a model checker observes its primitives.
 //!
-//! No source is edited by hand. A few mechanical [rules](Rule) change a copy; they hold across versions and crates, and
-//! each application of one is reported ([`Applied`]). Code that a model checker could not observe (inline assembly,
-//! foreign functions, the C library) is an error that names the file and the line.
+//! No source is edited by hand. A few mechanical [rules](Rule) change a copy; they hold across versions and
+//! crates, and each application of one is reported ([`Applied`]). Code that a model checker could not observe
+//! (inline assembly, foreign functions, the C library) is an error that names the file and the line.
 //!
 //! # The rules
 //!
 //! ## `std`
 //!
-//! The root of the crate gets `extern crate chanlab_shim as std;` (and `as core`, `as alloc`), so that each path that
-//! begins with one of them leads to `models/shim`. An `extern crate` for one of them becomes the shim.
+//! The root of the crate gets `extern crate chanlab_shim as std;` (and `as core`, `as alloc`), so that each
+//! path that begins with one of them leads to `models/shim`. An `extern crate` for one of them becomes the
+//! shim.
 //!
 //! ```
 //! # let file = std::path::Path::new("src/lib.rs");
@@ -21,8 +22,8 @@
 //!
 //! ## `wrapper`
 //!
-//! A dependency with primitives of its own is replaced by its wrapper in `models/shim/wrappers`. Only `Cargo.toml`
-//! changes ([`manifest`]). A dependency that is on no list is an error.
+//! A dependency with primitives of its own is replaced by its wrapper in `models/shim/wrappers`. Only
+//! `Cargo.toml` changes ([`manifest`]). A dependency that is on no list is an error.
 //!
 //! ```
 //! # use instrument::{Folders, manifest::Manifest};
@@ -35,8 +36,8 @@
 //!
 //! ## `dependency`
 //!
-//! A dependency whose primitives are those of `std` and `core` is instrumented too. `Cargo.toml` leads to its copy,
-//! which the caller has to make ([`Instrumented::dependencies`]).
+//! A dependency whose primitives are those of `std` and `core` is instrumented too. `Cargo.toml` leads to its
+//! copy, which the caller has to make ([`Instrumented::dependencies`]).
 //!
 //! ```
 //! # use instrument::{Folders, manifest::Manifest};
@@ -49,7 +50,8 @@
 //!
 //! ## `cfg`
 //!
-//! A crate's code for `cfg(loom)` and `cfg(shuttle)` is never built, its code for `cfg(miri)` always is ([`mod@cfg`]).
+//! A crate's code for `cfg(loom)` and `cfg(shuttle)` is never built, its code for `cfg(miri)` always is
+//! ([`mod@cfg`]).
 //!
 //! ```
 //! # let file = std::path::Path::new("src/queue.rs");
@@ -60,8 +62,8 @@
 //!
 //! ## `spin`
 //!
-//! A loop that spins or yields a fixed number of times does so twice ([`source`]). Each iteration is a step of the
-//! model, and the exploration has to reach the code after the loop.
+//! A loop that spins or yields a fixed number of times does so twice ([`source`]). Each iteration is a step
+//! of the model, and the exploration has to reach the code after the loop.
 //!
 //! ```
 //! # let file = std::path::Path::new("src/queue.rs");
@@ -72,8 +74,8 @@
 //!
 //! ## `library`
 //!
-//! Code that only the standard library may contain, such as stability attributes and negative impls, is removed
-//! ([`library`]), so that its channels can be instrumented too.
+//! Code that only the standard library may contain, such as stability attributes and negative impls, is
+//! removed ([`library`]), so that its channels can be instrumented too.
 //!
 //! ```
 //! # let file = std::path::Path::new("src/mpsc.rs");
@@ -116,13 +118,13 @@ pub struct Instrumented {
     pub dependencies: Vec<String>,
 }
 
-/// Copies the package in the folder `from` to the folder `to`, which it replaces, and instruments the copy. `used` are
-/// the packages that the crate is built with: its other dependencies are ignored.
+/// Copies the package in the folder `from` to the folder `to`, which it replaces, and instruments the copy.
+/// `used` are the packages that the crate is built with: its other dependencies are ignored.
 ///
 /// # Errors
 ///
-/// When `from` holds no package, a file cannot be read or written, or the crate cannot be instrumented: the message
-/// names the package, its version, the file and the line.
+/// When `from` holds no package, a file cannot be read or written, or the crate cannot be instrumented: the
+/// message names the package, its version, the file and the line.
 pub fn instrument(
     from: &Path,
     to: &Path,

@@ -1,5 +1,5 @@
-//! The rule `library`: code that only the standard library may contain is removed. Its channels are instrumented as a
-//! package like any other, in which the compiler rejects such code.
+//! The rule `library`: code that only the standard library may contain is removed. Its channels are
+//! instrumented as a package like any other, in which the compiler rejects such code.
 
 use proc_macro2::{Delimiter, TokenTree};
 
@@ -29,7 +29,8 @@ fn attribute(tokens: &[TokenTree]) -> Option<(usize, &'static str)> {
     Some((length, what))
 }
 
-/// Whether the content of an attribute, or the first attribute after its condition, is for the compiler alone.
+/// Whether the content of an attribute, or the first attribute after its condition, is for the compiler
+/// alone.
 fn is_for_compiler(content: &[TokenTree]) -> bool {
     match content {
         [TokenTree::Ident(name), TokenTree::Group(group)] if name == "cfg_attr" => {

@@ -1,4 +1,5 @@
-//! The rules for the manifest: the shim becomes a dependency, and others are replaced by wrappers or instrumented copies.
+//! The rules for the manifest: the shim becomes a dependency, and others are replaced by wrappers or
+//! instrumented copies.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,7 +13,8 @@ use crate::rule::{Applied, Rule};
 /// Dependencies with primitives of their own, which have a wrapper in `models/shim/wrappers`.
 const WRAPPERS: [&str; 5] = ["crossbeam-utils", "fastrand", "nanorand", "parking_lot", "spin"];
 
-/// Dependencies whose primitives are those of `std` and `core`, or of another in this list: they are instrumented too.
+/// Dependencies whose primitives are those of `std` and `core`, or of another in this list: they are
+/// instrumented too.
 const INSTRUMENTED: [&str; 6] = [
     "concurrent-queue",
     "crossfire-utils",

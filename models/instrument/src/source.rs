@@ -1,5 +1,5 @@
-//! The rules for source files. They work on tokens, so comments and string literals stay as they are; so does all code
-//! that no rule names.
+//! The rules for source files. They work on tokens, so comments and string literals stay as they are; so does
+//! all code that no rule names.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,8 @@ enum Level {
 }
 
 impl File {
-    /// Applies the rules to tokens, and then to those in their groups. Code that is never built may contain anything.
+    /// Applies the rules to tokens, and then to those in their groups. Code that is never built may contain
+    /// anything.
     fn rewrite(&mut self, tokens: TokenStream, level: Level, is_built: bool) -> Result<()> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut unbuilt_until = 0;

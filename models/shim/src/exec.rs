@@ -1,9 +1,11 @@
-//! One execution of a model: explorer, tasks, clock, quarantine. The modules form layers; each uses lower ones only.
+//! One execution of a model: explorer, tasks, clock, quarantine. The modules form layers; each uses lower
+//! ones only.
 //!
 //! 1. `quarantine` (the allocator), `trace` (the last steps), `limit` (limits of the shim)
 //! 2. `explorer`: loom or shuttle behind one interface
 //! 3. `lifecycle` and then `leaks`: which primitives may be used, and which were left behind
-//! 4. `steps`, `tasks`, `clock`, `deadline_polls`, `waits`, `parker`: how threads run and wait, each on those before it
+//! 4. `steps`, `tasks`, `clock`, `deadline_polls`, `waits`, `parker`: how threads run and wait, each on those
+//!    before it
 //! 5. `execution`: begins and ends all of them
 
 pub(crate) mod clock;

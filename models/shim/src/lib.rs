@@ -1,13 +1,15 @@
-//! The std shim: it replaces `std`, `core` and `alloc` in an instrumented channel crate, so that loom or shuttle
-//! schedules everything by which threads communicate.
+//! The std shim: it replaces `std`, `core` and `alloc` in an instrumented channel crate, so that loom or
+//! shuttle schedules everything by which threads communicate.
 //!
-//! `models/instrument` ends the root of a crate with `extern crate chanlab_shim as std;` (and `as core`, `as alloc`).
-//! A glob re-exports the real `std`; the modules `sync`, `thread`, `cell`, `time` and `hint` shadow its own and list
-//! each name that they offer. A name that is missing is a compile error in the crate's own line, not a silent hole in
-//! the model. Only the workspaces that chanlab generates for instrumented channels depend on this crate.
+//! `models/instrument` ends the root of a crate with `extern crate chanlab_shim as std;` (and the same for
+//! `core` and `alloc`). A glob re-exports the real `std`; the modules `sync`, `thread`, `cell`, `time` and
+//! `hint` shadow its own and list each name that they offer. A name that is missing is a compile error in the
+//! crate's own line, not a silent hole in the model. Only the workspaces that chanlab generates for
+//! instrumented channels depend on this crate.
 //!
-//! There are two layers, and calls go down only: `facade` has the interface of `std`, and `exec` below it runs an
-//! execution (explorer, tasks, clock, quarantine). `run` is the interface for the program that explores.
+//! There are two layers, and calls go down only: `facade` has the interface of `std`, and `exec` below it
+//! runs an execution (explorer, tasks, clock, quarantine). `run` is the interface for the program that
+//! explores.
 //!
 //! # What is faithful
 //!
@@ -15,31 +17,34 @@
 //!   condition variable or a parker; under shuttle also before each access of a `cell::UnsafeCell`.
 //! - **Orderings**, under loom: a load returns any value that its ordering allows, within loom's memory model
 //!   (`exec/explorer/exhaustive.rs`).
-//! - **Waiting.** A waiting thread runs again only when it is woken; `park` keeps its token; a notification wakes any
-//!   one waiter.
-//! - **Time** is virtual (`exec/clock.rs`). A deadline passes at *any* step after it was set. When it passes is a
-//!   choice of the scheduler like all others, so the race between a timeout and a message is explored and replayed.
+//! - **Waiting.** A waiting thread runs again only when it is woken; `park` keeps its token; a notification
+//!   wakes any one waiter.
+//! - **Time** is virtual (`exec/clock.rs`). A deadline passes at *any* step after it was set. When it passes
+//!   is a choice of the scheduler like all others, so the race between a timeout and a message is explored
+//!   and replayed.
 //! - **Lifecycles.** Using or dropping an atomic, a lock or a cell after its end fails the model
-//!   (`exec/lifecycle.rs`), and so does, under shuttle, leaking one. The memory that an execution frees stays in
-//!   quarantine until the execution ends (`exec/quarantine.rs`), so these checks do not depend on luck.
-//! - **Each execution starts afresh**: an atomic in a `static` has its initial value again, and so has the clock.
+//!   (`exec/lifecycle.rs`), and so does, under shuttle, leaking one. The memory that an execution frees stays
+//!   in quarantine until the execution ends (`exec/quarantine.rs`), so these checks do not depend on luck.
+//! - **Each execution starts afresh**: an atomic in a `static` has its initial value again, and so has the
+//!   clock.
 //!
 //! # What is not
 //!
-//! - **Orderings**, under shuttle: everything is sequentially consistent. Under loom, a `SeqCst` access differs from
-//!   weaker ones in that it sees the newest value, and `SeqCst` fences are not ordered with `SeqCst` accesses.
-//! - **Plain memory**: a write through a pointer is visible to all threads at once. The models detect a missing
-//!   happens-before edge for messages alone, whose payload is a cell that loom checks.
+//! - **Orderings**, under shuttle: everything is sequentially consistent. Under loom, a `SeqCst` access
+//!   differs from weaker ones in that it sees the newest value, and `SeqCst` fences are not ordered with
+//!   `SeqCst` accesses.
+//! - **Plain memory**: a write through a pointer is visible to all threads at once. The models detect a
+//!   missing happens-before edge for messages alone, whose payload is a cell that loom checks.
 //! - A `compare_exchange_weak` never fails spuriously, and no wait ends spuriously.
-//! - `Arc`, `OnceLock`, `Cell` and `RefCell` are the real ones: each operation is one step. Loom sees neither the
-//!   ordering that an `Arc` provides nor both orders of two drops of one. A lazily initialised `static` is initialised
-//!   once, and not once per execution.
-//! - A spin loop yields once per look at the shared state, however often it spins; one that spins without a hint
-//!   yields after some hundred steps (`exec/trace.rs`), as a system's scheduler preempts it sooner or later.
-//!   `available_parallelism` is two.
-//! - Under loom, a thread that yields lets another take a step before it goes on. A channel that yields many times
-//!   before it waits (crossfire) therefore waits only when the other threads have finished or wait as well; the count
-//!   of its waits with a deadline shows that. Shuttle also has schedules without such turns.
+//! - `Arc`, `OnceLock`, `Cell` and `RefCell` are the real ones: each operation is one step. Loom sees neither
+//!   the ordering that an `Arc` provides nor both orders of two drops of one. A lazily initialised `static`
+//!   is initialised once, and not once per execution.
+//! - A spin loop yields once per read of shared state, however often it spins; one that spins without a
+//!   hint yields after some hundred steps (`exec/trace.rs`), as a system's scheduler preempts it sooner or
+//!   later. `available_parallelism` is two.
+//! - Under loom, a thread that yields lets another take a step before it goes on. A channel that yields many
+//!   times before it waits (crossfire) therefore waits only when the other threads have finished or wait as
+//!   well; the count of its waits with a deadline shows that. Shuttle also has schedules without such turns.
 
 #[cfg(any(loom, shuttle))]
 mod exec;

@@ -43,8 +43,8 @@ fn in_two_threads<A: Send + 'static, B>(
     (thread.join().expect("the thread does not panic"), seen)
 }
 
-/// A message and a flag, both initially 5. A thread that sees the flag is sure to see the message only if the flag is
-/// released and acquired.
+/// A message and a flag, both initially 5. A thread that sees the flag is sure to see the message only if the
+/// flag is released and acquired.
 fn message_passing(publish: Ordering, look: Ordering) -> Vec<(usize, usize)> {
     outcomes(move || {
         let write = move |shared: &Pair| {
@@ -81,8 +81,8 @@ fn message_passing_works_through_read_modify_write_operations() {
     assert_eq!(seen(Relaxed), [(5, 5), (5, 7), (8, 5), (8, 7)]);
 }
 
-/// Each thread writes its own atomic and reads the other's. Only sequential consistency, of the accesses or of fences,
-/// forbids that both miss the other's write.
+/// Each thread writes its own atomic and reads the other's. Only sequential consistency, of the accesses or
+/// of fences, forbids that both miss the other's write.
 #[test]
 fn store_buffering_needs_sequential_consistency() {
     let missed = |write: Ordering, read: Ordering, fenced: bool| {

@@ -206,8 +206,8 @@ fn a_deadline_in_system_time_passes() {
     });
 }
 
-/// A thread that polls the clock until a deadline or a change by another thread waits; one poll for another purpose is
-/// no wait.
+/// A thread that polls the clock until a deadline or a change by another thread waits; one poll for another
+/// purpose is no wait.
 #[cfg(shuttle)]
 #[test]
 fn a_wait_that_polls_the_clock_is_counted() {
@@ -378,8 +378,8 @@ fn leaked_memory_fails_if_it_holds_a_primitive_or_was_published() {
     });
 }
 
-/// The word of a forgotten primitive is by now padding of another type: any number may be read there. The first byte is
-/// not padding and rules out each number that the executions have, so no leak is found.
+/// The word of a forgotten primitive is by now padding of another type: any number may be read there. The
+/// first byte is not padding and rules out each number that the executions have, so no leak is found.
 #[cfg(shuttle)]
 #[test]
 fn a_forgotten_primitive_that_was_written_over_is_no_leak() {
@@ -390,8 +390,8 @@ fn a_forgotten_primitive_that_was_written_over_is_no_leak() {
     explore_by(shuttle::scheduler::RandomScheduler::new_from_seed(7, 10), || {
         let place: &mut MaybeUninit<[u64; 4]> = Box::leak(Box::new(MaybeUninit::uninit()));
         let place = place.as_mut_ptr();
-        // SAFETY: the place has to be valid for writes, aligned and large enough, for either type: it is 32 bytes,
-        // aligned to 8, and leaked, so no other owner is left.
+        // SAFETY: the place has to be valid for writes, aligned and large enough, for either type: it is 32
+        // bytes, aligned to 8, and leaked, so no other owner is left.
         unsafe {
             place.cast::<AtomicUsize>().write(AtomicUsize::new(0));
             (*place.cast::<AtomicUsize>()).store(1, Ordering::SeqCst);
@@ -438,7 +438,8 @@ fn a_spin_loop_lets_others_run() {
     });
 }
 
-/// Two spinning threads do not starve a third, though each keeps changing an atomic that none of them observes.
+/// Two spinning threads do not starve a third, though each keeps changing an atomic that none of them
+/// observes.
 #[test]
 fn a_third_thread_ends_the_spinning_of_two() {
     explore(|| {

@@ -1,10 +1,10 @@
 //! The clock of a model, which only the scheduler moves.
 //!
-//! The clock stands still by itself. A deadline in the future is a *moment*: a task that, when the scheduler chooses
-//! it, sets the clock past the deadline and wakes those who wait for it. A deadline therefore passes at any step after
-//! it was set: early, late, or when everything else is done. A loop that polls the clock ends, because the moment
-//! comes; and a replay of the same choices sees the same times. Two moments may pass in either order, as the threads
-//! that wait for them may run in either order on a real machine.
+//! The clock stands still by itself. A deadline in the future is a *moment*: a task that, when the scheduler
+//! chooses it, sets the clock past the deadline and wakes those who wait for it. A deadline therefore passes
+//! at any step after it was set: early, late, or when everything else is done. A loop that polls the clock
+//! ends, because the moment comes; and a replay of the same choices sees the same times. Two moments may pass
+//! in either order, as the threads that wait for them may run in either order on a real machine.
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;

@@ -1,8 +1,8 @@
 //! Waits that poll the clock: a crate that spins until its deadline waits too, though no thread wakes it.
 //!
-//! A crate sets a deadline when it adds to the present time. A task that then polls the clock before its deadline is
-//! waiting for it. The wait has expired when the task sees the deadline to have passed; otherwise another thread
-//! ended it. A task that parks until its deadline is counted where it parks.
+//! A crate sets a deadline when it adds to the present time. A task that then polls the clock before its
+//! deadline is waiting for it. The wait has expired when the task sees the deadline to have passed; otherwise
+//! another thread ended it. A task that parks until its deadline is counted where it parks.
 
 use std::cell::RefCell;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! One execution of a model, from a fresh start to the check for leaks.
 //!
-//! All threads of a model run on the thread of the system that explores it, so all state is thread-local and plain.
+//! All threads of a model run on the thread of the system that explores it, so all state is thread-local and
+//! plain.
 
 use std::sync::Arc;
 
@@ -8,14 +9,14 @@ use super::{clock, deadline_polls, explorer, leaks, lifecycle, parker, quarantin
 
 /// Runs one execution of `model`, under shuttle on a thread of its own, and checks what it left in memory.
 ///
-/// The model's first thread calls it, once per execution. Under shuttle, thread-locals are destroyed when their
-/// threads end, so the model runs on a thread that is joined before the check. Loom has too few threads for that: it
-/// finds no leaks.
+/// The model's first thread calls it, once per execution. Under shuttle, thread-locals are destroyed when
+/// their threads end, so the model runs on a thread that is joined before the check. Loom has too few threads
+/// for that: it finds no leaks.
 ///
 /// # Panics
 ///
-/// When the model panics, when it freed memory twice, or when it leaked memory that holds a primitive or that was
-/// stored in an atomic pointer.
+/// When the model panics, when it freed memory twice, or when it leaked memory that holds a primitive or that
+/// was stored in an atomic pointer.
 pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     lifecycle::begin();
     trace::begin();

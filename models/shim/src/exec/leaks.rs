@@ -1,4 +1,5 @@
-//! Leaks: memory that an execution allocated and did not free, if it holds a primitive or was published to others.
+//! Leaks: memory that an execution allocated and did not free, if it holds a primitive or was published to
+//! others.
 
 use std::cell::RefCell;
 

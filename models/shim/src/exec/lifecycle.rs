@@ -27,8 +27,8 @@ pub(crate) fn begin() {
     FIRST_USES.with_borrow_mut(Vec::clear);
 }
 
-/// The number of the execution in which a primitive was last used; 0 before its first use, so zeroed memory holds a
-/// new primitive.
+/// The number of the execution in which a primitive was last used; 0 before its first use, so zeroed memory
+/// holds a new primitive.
 #[derive(Debug)]
 pub(crate) struct Lifecycle(Cell<u64>);
 
@@ -37,7 +37,8 @@ impl Lifecycle {
         Lifecycle(Cell::new(0))
     }
 
-    /// Notes a use of the primitive. True if it was last used in an earlier execution, and so has to start afresh.
+    /// Notes a use of the primitive. True if it was last used in an earlier execution, and so has to start
+    /// afresh.
     ///
     /// # Panics
     ///
@@ -70,7 +71,8 @@ impl Lifecycle {
             assert!(last != DROPPED, "{what} is dropped twice");
             assert!(last != FREED, "{what} is dropped after its memory was freed");
         }
-        // Volatile: only a defect of the crate reads the word again, so the compiler would leave the store out.
+        // Volatile: only a defect of the crate reads the word again, so the compiler would leave the store
+        // out.
         // SAFETY: `write_volatile` needs a pointer that
         // 1. is valid for writes: it is that of this very cell;
         // 2. is aligned: it is a `Cell<u64>`'s.

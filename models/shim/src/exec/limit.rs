@@ -19,3 +19,4 @@ impl fmt::Display for Limit {
         }
     }
 }
+

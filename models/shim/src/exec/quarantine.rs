@@ -1,9 +1,9 @@
-//! The allocator of a program that explores. It keeps the memory that an execution frees in quarantine until the
-//! execution ends, filled with a byte that no primitive holds.
+//! The allocator of a program that explores. It keeps the memory that an execution frees in quarantine until
+//! the execution ends, filled with a byte that no primitive holds.
 //!
-//! A use after the free therefore reads that byte ([`super::lifecycle`]), a double free is detected before it corrupts
-//! the heap, and the blocks that are live at the end are those that were never freed. Only the thread that explores is
-//! watched, and only during an execution.
+//! A use after the free therefore reads that byte ([`super::lifecycle`]), a double free is detected before it
+//! corrupts the heap, and the blocks that are live at the end are those that were never freed. Only the
+//! thread that explores is watched, and only during an execution.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::arch::asm;
@@ -62,8 +62,8 @@ fn outer(size: usize, align: usize) -> Option<(Layout, usize)> {
 }
 
 // SAFETY: an allocator has to
-// 1. return memory that no other owner has, of the layout asked for: it is the system's, past a header whose size is a
-//    multiple of every alignment up to its own, and past `align` bytes for a larger one;
+// 1. return memory that no other owner has, of the layout asked for: it is the system's, past a header whose
+//    size is a multiple of every alignment up to its own, and past `align` bytes for a larger one;
 // 2. not unwind: nothing below panics.
 unsafe impl GlobalAlloc for Quarantine {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -77,8 +77,8 @@ unsafe impl GlobalAlloc for Quarantine {
         let block = unsafe { start.add(offset) };
         let header = header_of(block);
         let owner = WATCH.with(|watch| if watch.on.get() { ptr::from_ref(watch).addr() } else { 0 });
-        // SAFETY: the header ends where the block begins, which is `offset` bytes or more past the start; and it is
-        // aligned, since both are.
+        // SAFETY: the header ends where the block begins, which is `offset` bytes or more past the start; and
+        // it is aligned, since both are.
         unsafe {
             header.cast_mut().write(Header {
                 state: Cell::new(LIVE),
@@ -98,8 +98,8 @@ unsafe impl GlobalAlloc for Quarantine {
 
     unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
         let pointer = header_of(block);
-        // SAFETY: the caller passes a block of this allocator. If it was freed before and was watched, it is in
-        // quarantine, and its header is still there.
+        // SAFETY: the caller passes a block of this allocator. If it was freed before and was watched, it is
+        // in quarantine, and its header is still there.
         let header = unsafe { &*pointer };
         if header.state.get() == FREED {
             return WATCH.with(|watch| watch.freed_twice.set(true));
@@ -241,8 +241,8 @@ impl LiveBlocks {
         self.find(address).is_some()
     }
 
-    /// The eight bytes at `address`, if they lie in one of the blocks. Any value, if they were never written or are
-    /// the padding of what was written there last.
+    /// The eight bytes at `address`, if they lie in one of the blocks. Any value, if they were never written
+    /// or are the padding of what was written there last.
     pub(crate) fn word_at(&self, address: usize) -> Option<u64> {
         let block = self.find(address)?;
         let offset = address - block.start.addr();
@@ -251,19 +251,21 @@ impl LiveBlocks {
         }
         // SAFETY: `read_unaligned` needs
         // 1. a pointer that is valid for reads of eight bytes: they lie in the block, which is live, as
-        //    `live_blocks` ran after the execution's threads had ended and its caller frees nothing before it is done;
-        //    and the pointer is the allocator's own, so it may reach the whole block, and no reference is made to
-        //    memory that may by now be of another type;
+        //    `live_blocks` ran after the execution's threads had ended and its caller frees nothing before it
+        //    is done; and the pointer is the allocator's own, so it may reach the whole block, and no
+        //    reference is made to memory that may by now be of another type;
         // 2. no concurrent write: threads of a model run on this thread of the system, and have ended;
         // 3. an initialised value of the type that is read: `MaybeUninit<u64>` has no invalid one.
         // It needs no alignment.
         let word = unsafe { block.start.add(offset).cast::<MaybeUninit<u64>>().read_unaligned() };
         let value: u64;
-        // `MaybeUninit::assume_init` would be undefined behaviour for padding. A register always holds some number,
-        // and assembly that the compiler cannot look into returns it: this is how one freezes a value in Rust today.
+        // `MaybeUninit::assume_init` would be undefined behaviour for padding. A register always holds some
+        // number, and assembly that the compiler cannot look into returns it: this is how one freezes a value
+        // in Rust today.
         // SAFETY: the instructions have to
         // 1. keep to the registers that are declared, and to the options: there are none, only a comment;
-        // 2. leave a valid `u64` in `value`: it is the register that `word` was passed in, and each number is valid.
+        // 2. leave a valid `u64` in `value`: it is the register that `word` was passed in, and each number is
+        //    valid.
         unsafe {
             asm!("/* {0} */", inlateout(reg) word => value, options(pure, nomem, nostack, preserves_flags));
         }

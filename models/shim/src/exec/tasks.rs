@@ -1,7 +1,7 @@
 //! Tasks, the explorer's threads: how one blocks until another ends its wait.
 //!
-//! Shuttle's own parking may end spuriously, and loom's ends whenever anything wakes the thread. A task that waits
-//! here therefore parks again until its wait is over.
+//! Shuttle's own parking may end spuriously, and loom's ends whenever anything wakes the thread. A task that
+//! waits here therefore parks again until its wait is over.
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;

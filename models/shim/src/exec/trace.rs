@@ -9,8 +9,9 @@ pub type CallSite = &'static Location<'static>;
 /// The number of last steps that the trace keeps.
 const MAX_STEPS: usize = 400;
 
-/// The number of steps that a thread may take while no other takes one; then it has to yield. Some loops wait without
-/// a hint, and a system's scheduler starves no thread for ever. No thread of the models reaches this without waiting.
+/// The number of steps that a thread may take while no other takes one; then it has to yield. Some loops wait
+/// without a hint, and a system's scheduler starves no thread for ever. No thread of the models reaches this
+/// without waiting.
 const MAX_STEPS_ALONE: usize = 200;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,7 +33,8 @@ thread_local! {
     static STEPS: RefCell<(Vec<Step>, usize)> = const { RefCell::new((Vec::new(), 0)) };
 }
 
-/// Starts the trace of a new execution. Called before the quarantine is on: the trace is not the model's memory.
+/// Starts the trace of a new execution. Called before the quarantine is on: the trace is not the model's
+/// memory.
 pub(crate) fn begin() {
     STEPS.with_borrow_mut(|(steps, taken)| {
         steps.clear();
@@ -66,8 +68,8 @@ pub(crate) fn turns() -> usize {
     TURNS.get().turns
 }
 
-/// Whether the running thread has taken [`MAX_STEPS_ALONE`] steps alone and has to yield. The count then starts again.
-/// `me` is called only if the count is reached: under loom it is expensive.
+/// Whether the running thread has taken [`MAX_STEPS_ALONE`] steps alone and has to yield. The count then
+/// starts again. `me` is called only if the count is reached: under loom it is expensive.
 pub(crate) fn has_to_yield(me: impl FnOnce() -> usize) -> bool {
     let turns = TURNS.get();
     let yields = turns.alone >= MAX_STEPS_ALONE && turns.last == me();
@@ -77,8 +79,8 @@ pub(crate) fn has_to_yield(me: impl FnOnce() -> usize) -> bool {
     yields
 }
 
-/// A number below `count`, for a crate that draws random numbers. It depends on the scheduler's choices alone, so a
-/// replay draws the same.
+/// A number below `count`, for a crate that draws random numbers. It depends on the scheduler's choices
+/// alone, so a replay draws the same.
 ///
 /// # Panics
 ///

@@ -10,8 +10,9 @@ use crate::exec::explorer::Common;
 use crate::exec::lifecycle::Lifecycle;
 use crate::exec::steps;
 
-/// As std's. Under shuttle other threads may run before each [`UnsafeCell::get`]; what the crate does with the pointer
-/// is not observed, and is one step. Under loom it is no step: the shim cannot tell a read from a write.
+/// As std's. Under shuttle other threads may run before each [`UnsafeCell::get`]; what the crate does with
+/// the pointer is not observed, and is one step. Under loom it is no step: the shim cannot tell a read from a
+/// write.
 #[repr(C)]
 pub struct UnsafeCell<T: ?Sized> {
     lifecycle: Lifecycle,

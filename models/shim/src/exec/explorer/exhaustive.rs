@@ -1,20 +1,21 @@
 //! Loom: every order of steps that depend on each other, and every value that a load may return.
 //!
-//! A primitive has one loom atomic for the length of an execution: an atomic of the crate for its value, any other
-//! primitive for the steps that are made of it. Loom's atomics cannot be created where the crate creates the
-//! primitive. That may be a `const`, or zeroed memory; and loom takes the creation of an atomic to happen before each
-//! of its uses, which would be a false alarm or a false order. Therefore [`begin`] creates all of them before the
-//! first thread starts, and a primitive claims one at its first use. The loom atomic holds the difference between the
-//! value and the primitive's initial value. It starts at 0 whatever that is, and every thread may see that.
+//! A primitive has one loom atomic for the length of an execution: an atomic of the crate for its value, any
+//! other primitive for the steps that are made of it. Loom's atomics cannot be created where the crate
+//! creates the primitive. That may be a `const`, or zeroed memory; and loom takes the creation of an atomic
+//! to happen before each of its uses, which would be a false alarm or a false order. Therefore [`begin`]
+//! creates all of them before the first thread starts, and a primitive claims one at its first use. The loom
+//! atomic holds the difference between the value and the primitive's initial value. It starts at 0 whatever
+//! that is, and every thread may see that.
 //!
 //! # Orderings
 //!
-//! They are passed on as given, except for `SeqCst`, which loom treats as `AcqRel`: correct programs would fail. Here
-//! a `SeqCst` load is a load of the newest value, and a `SeqCst` store is an exchange. Both are what sequential
-//! consistency means among accesses that are all `SeqCst`. A `SeqCst` load never returns an older value that a weaker
-//! store wrote, which a real one might. Fences are loom's: a `SeqCst` fence is ordered with other such fences, and not
-//! with `SeqCst` accesses. A correct crate that relies on both together may fail (crossfire's array queue would, if
-//! its receivers did not spin before they wait).
+//! They are passed on as given, except for `SeqCst`, which loom treats as `AcqRel`: correct programs would
+//! fail. Here a `SeqCst` load is a load of the newest value, and a `SeqCst` store is an exchange. Both are
+//! what sequential consistency means among accesses that are all `SeqCst`. A `SeqCst` load never returns an
+//! older value that a weaker store wrote, which a real one might. Fences are loom's: a `SeqCst` fence is
+//! ordered with other such fences, and not with `SeqCst` accesses. A correct crate that relies on both
+//! together may fail (crossfire's array queue would, if its receivers did not spin before they wait).
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -30,27 +31,27 @@ use super::operations::{Common, Native, Value};
 use crate::exec::limit::Limit;
 use crate::exec::{quarantine, trace};
 
-/// Whether leaks can be found at the end of an execution. The model runs on loom's first thread, whose thread-locals
-/// outlive the model.
+/// Whether leaks can be found at the end of an execution. The model runs on loom's first thread, whose
+/// thread-locals outlive the model.
 pub(crate) const SEES_LEAKS: bool = false;
 
-/// The number of loom atomics in an execution: those of [`Common`], and 128 for primitives. Each costs time in each
-/// execution.
+/// The number of loom atomics in an execution: those of [`Common`], and 128 for primitives. Each costs time
+/// in each execution.
 const ATOMICS: usize = FIRST_FREE + 128;
 
-/// The index that means "no atomic claimed", as in zeroed memory. It is the index of the clock, which no primitive
-/// has.
+/// The index that means "no atomic claimed", as in zeroed memory. It is the index of the clock, which no
+/// primitive has.
 const NONE: usize = 0;
 
 /// The first index that a primitive may claim.
 const FIRST_FREE: usize = 1 + 2 * MAX_THREADS;
 
-/// The number of rounds without a change after which a spinning thread has seen the newest values: what a load returns
-/// may be old, and each round returns something newer.
+/// The number of rounds without a change after which a spinning thread has seen the newest values: what a
+/// load returns may be old, and each round returns something newer.
 const MAX_LAPS: usize = 7;
 
-/// A difference far from all values of a primitive. Comparing with it reveals the newest value; if it should be the
-/// value, the exchange changes nothing.
+/// A difference far from all values of a primitive. Comparing with it reveals the newest value; if it should
+/// be the value, the exchange changes nothing.
 const NO_VALUE: u64 = 0x5EED_0FF5_E7AB_5E1F;
 
 thread_local! {
@@ -61,7 +62,8 @@ thread_local! {
     static NUMBERS: RefCell<Vec<(ThreadId, usize)>> = const { RefCell::new(Vec::new()) };
     /// The number of changes, by index of the atomic.
     static CHANGES: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
-    /// Whether exploration is paused: a spinning thread yielded, and which thread runs now is no choice to explore.
+    /// Whether exploration is paused: a spinning thread yielded, and which thread runs now is no choice to
+    /// explore.
     static PAUSES: Cell<bool> = const { Cell::new(false) };
     /// By thread.
     static SPINNING: RefCell<[Spinning; MAX_THREADS]> = RefCell::default();
@@ -136,7 +138,8 @@ fn with<R>(index: usize, then: impl FnOnce(&AtomicU64) -> R) -> R {
     then(&atomics[index])
 }
 
-/// A step that may come before or after every other at the same location, and that synchronises with later ones.
+/// A step that may come before or after every other at the same location, and that synchronises with later
+/// ones.
 pub(crate) fn step(location: Location) {
     depends(location, Ordering::AcqRel);
 }
@@ -151,8 +154,8 @@ pub(crate) fn depends(location: Location, ordering: Ordering) {
     observed(location);
 }
 
-/// A poll of the clock. A thread that polls again while no other has taken a step yields: it may be waiting for the
-/// moment.
+/// A poll of the clock. A thread that polls again while no other has taken a step yields: it may be waiting
+/// for the moment.
 pub(crate) fn poll_clock() {
     let now = (me(), trace::turns());
     if LAST_POLL.replace(now) == now {
@@ -173,10 +176,10 @@ struct Spinning {
 
 /// Lets others run.
 ///
-/// Two spinning threads could yield to each other for ever while a third waits that would end their loops, and loom
-/// tries that. Therefore the thread that runs next is not a choice to explore when this thread has yielded before and
-/// nothing that it observes has changed since: it is the thread that has yielded least. After [`MAX_LAPS`] such yields
-/// a thread goes on only after a change.
+/// Two spinning threads could yield to each other for ever while a third waits that would end their loops,
+/// and loom tries that. Therefore the thread that runs next is not a choice to explore when this thread has
+/// yielded before and nothing that it observes has changed since: it is the thread that has yielded least.
+/// After [`MAX_LAPS`] such yields a thread goes on only after a change.
 pub(crate) fn spin() {
     let me = me();
     let has_changed = || {
@@ -296,8 +299,8 @@ impl<T: Value> Stored<T> {
         self.index.set(NONE);
     }
 
-    /// Runs `then` on the loom atomic; it returns a result, and whether it changed the value. Other threads run before
-    /// it and may drop the primitive, so the primitive is read before and not after.
+    /// Runs `then` on the loom atomic; it returns a result, and whether it changed the value. Other threads
+    /// run before it and may drop the primitive, so the primitive is read before and not after.
     fn access<R>(&self, then: impl FnOnce(&AtomicU64, Coding) -> (R, bool)) -> R {
         let (index, coding) = (claim(&self.index), Coding { first: self.first.get().bits() });
         let (result, has_changed) = with(index, |atomic| then(atomic, coding));
@@ -348,8 +351,8 @@ impl<T: Value> Stored<T> {
         })
     }
 
-    /// Loom has single operations for some changes; the bitwise ones need the value itself, not a difference. All
-    /// others are loops.
+    /// Loom has single operations for some changes; the bitwise ones need the value itself, not a difference.
+    /// All others are loops.
     pub(crate) fn change(&self, native: Native, to: impl Fn(T) -> T, ordering: Ordering) -> T {
         let ordering = without_seq_cst(ordering);
         self.access(|atomic, coding| {
@@ -383,7 +386,8 @@ impl<T: Value> Stored<T> {
         self.access(|atomic, coding| (coding.value(newest(atomic, ordering)), false))
     }
 
-    /// The value. The atomic starts afresh with what the caller makes of it: no other thread can have seen another.
+    /// The value. The atomic starts afresh with what the caller makes of it: no other thread can have seen
+    /// another.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         if self.index.get() != NONE {
             self.first.set(self.newest());

@@ -1,5 +1,5 @@
-//! `std::sync::atomic`: other threads may run before each access. Under shuttle it is sequentially consistent, whatever
-//! its ordering; under loom a load returns any value that its ordering allows.
+//! `std::sync::atomic`: other threads may run before each access. Under shuttle it is sequentially
+//! consistent, whatever its ordering; under loom a load returns any value that its ordering allows.
 
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe};
@@ -24,8 +24,8 @@ pub type AtomicBool = Atomic<bool>;
 /// As std's.
 pub type AtomicPtr<T> = Atomic<*mut T>;
 
-// SAFETY: the threads of a model run one at a time, on one thread of the system, and none runs inside of an access.
-// (std's `AtomicPtr`, too, is `Send` and `Sync` for every type.)
+// SAFETY: the threads of a model run one at a time, on one thread of the system, and none runs inside of an
+// access. (std's `AtomicPtr`, too, is `Send` and `Sync` for every type.)
 unsafe impl<T: Value> Send for Atomic<T> {}
 // SAFETY: as above.
 unsafe impl<T: Value> Sync for Atomic<T> {}
@@ -50,7 +50,8 @@ impl<T: Value> Atomic<T> {
         Atomic { lifecycle: Lifecycle::new(), stored: Stored::new(value) }
     }
 
-    /// Runs an access. Other threads may run and drop the atomic, so its lifecycle is checked before and after.
+    /// Runs an access. Other threads may run and drop the atomic, so its lifecycle is checked before and
+    /// after.
     fn access<R>(&self, what: &'static str, site: CallSite, then: impl FnOnce(&Stored<T>) -> R) -> R {
         quarantine::assert_sound();
         explorer::before_access();

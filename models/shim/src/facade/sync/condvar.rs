@@ -26,7 +26,8 @@ pub struct Condvar {
 struct State {
     /// The tasks that wait.
     waiting: Vec<Waiter>,
-    /// The notifications that no task has taken, each with the tasks that waited when it came: one of them takes it.
+    /// The notifications that no task has taken, each with the tasks that waited when it came: one of them
+    /// takes it.
     notified: Vec<Vec<usize>>,
 }
 

@@ -25,8 +25,8 @@ pub struct Mutex<T: ?Sized> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: as std's: one thread at a time reaches the value, and not always the same one. All else is plain, since the
-// threads of a model run one at a time, on one thread of the system.
+// SAFETY: as std's: one thread at a time reaches the value, and not always the same one. All else is plain,
+// since the threads of a model run one at a time, on one thread of the system.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: as above.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}

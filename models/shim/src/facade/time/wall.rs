@@ -1,4 +1,5 @@
-//! `std::time::SystemTime`, by which some crates time their waits: the model's clock, as [`Instant`] reads it.
+//! `std::time::SystemTime`, by which some crates time their waits: the model's clock, as [`Instant`] reads
+//! it.
 
 use std::ops::Add;
 use std::time::Duration;

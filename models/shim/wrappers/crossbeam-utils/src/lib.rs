@@ -1,7 +1,7 @@
 //! The wrapper of `crossbeam-utils`: the part that crossbeam-channel uses.
 //!
-//! A `Backoff` lets other threads run at each of its steps and is completed after one. A few steps therefore reach both
-//! what a channel does while it spins and what it does when it has spun enough.
+//! A `Backoff` lets other threads run at each of its steps and is completed after one. A few steps therefore
+//! reach both what a channel does while it spins and what it does when it has spun enough.
 
 #![cfg(any(loom, shuttle))]
 
