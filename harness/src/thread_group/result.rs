@@ -57,8 +57,7 @@ pub struct GroupTotals {
     pub dropped: Tally,
     /// The usage from the start barrier to the end of each thread; `None` where the system does not report it.
     pub usage: Option<ThreadUsage>,
-    /// What the threads allocated from the start barrier to their end; `None` while allocations are not
-    /// counted.
+    /// The allocations from the start barrier to the end of each thread; `None` while they are not counted.
     pub allocations: Option<Allocations>,
 }
 
