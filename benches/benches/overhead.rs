@@ -1,23 +1,30 @@
-//! What the harness costs: its `producer_consumer` beside a loop written by hand on the crate's own calls.
+//! The cost of the harness: its `producer_consumer` compared with hand-written loops on the crate's own
+//! calls.
 //!
-//! Four loops are compared with:
+//! There are four hand-written loops:
 //!
-//! - `one thread`: fills the channel and empties it, in turns, with the same messages and ledger. Nothing is contended, so
-//!   the difference is what the compiler made of the contract, and nothing else.
-//! - `same checks, work`: the same threads, messages and ledger, on the crate's own calls, where the consumer has some work
-//!   with each message, as consumers have. The difference is the contract under two threads.
-//! - `same checks`: the same without any work. The difference is mostly how the contention between two threads happens to
-//!   settle: a nanosecond more or less between two calls, on either side, moves it by a tenth in either direction.
-//! - `plain numbers`: sends `u64`s and adds them up, as a benchmark by hand would. The difference is all that the harness
-//!   does: contract, numbered messages, ledger, counted drops, threads with a deadline.
+//! - `one thread`: fills the channel and empties it, in turns, with the same messages and ledger. There is no
+//!   contention, so
+//!   the difference is only what the compiler made of the contract.
+//! - `same checks, work`: the same threads, messages and ledger, on the crate's own calls; the consumer does
+//!   some work for
+//!   each message, as real consumers do. The difference is the contract under two threads.
+//! - `same checks`: the same without any work. The difference is mostly the state into which the contention
+//!   between the two
+//!   threads settles: a nanosecond more or less between two calls, on either side, moves it by a tenth in either direction.
+//! - `plain numbers`: sends `u64`s and adds them up, as a hand-written benchmark would. The difference is
+//!   everything that the
+//!   harness does: contract, numbered messages, ledger, counted drops, threads with a deadline.
 //!
-//! Rounds are interleaved in pairs, and the pairs spread over several processes: where a process happens to have its memory
-//! decides how the two threads of a round get along, and one process would show that, to three digits, as overhead. A
-//! ratio is therefore the median over the processes of each one's median over its pairs.
+//! Rounds are interleaved in pairs, and the pairs are spread over several processes. The addresses of a
+//! process's memory influence how the two threads of a round interact, and a single process would show that,
+//! to three digits, as overhead. A ratio is therefore the median over the processes of each process's median
+//! over its pairs.
 //!
-//! The workload is instantiated here, over a type of this crate ([`Here`]), so that both sides run the same machine code of the
-//! channel: `rustc` compiles a generic channel anew in each crate that uses it, and two such copies of crossbeam's `recv` have
-//! been seen to differ by a fifth, of flume's by a twelfth, which is nobody's overhead.
+//! The workload is instantiated here, over a type of this crate ([`Here`]), so that both sides run the same
+//! machine code of the channel. `rustc` compiles a generic channel anew in each crate that uses it, and two
+//! such copies were seen to differ by a fifth for crossbeam's `recv` and by a twelfth for flume's, which is
+//! not the harness's overhead.
 
 use std::env;
 use std::hint::black_box;
@@ -46,23 +53,23 @@ use suite::{Arguments, Error, Mode, Settings, ended, list, words};
 
 const CAPACITY: usize = 1024;
 
-/// Messages of a round: some milliseconds.
+/// Messages of a round, which takes some milliseconds.
 const MESSAGES: u64 = 100_000;
 
-/// Steps of the work that a consumer has with a message: about a tenth of a microsecond. Less of it, and the comparison
-/// swings as it does without any; much more, and no cost of the channel would be seen.
+/// Steps of work per message, about a tenth of a microsecond. With less the comparison varies as it does
+/// without any; with much more the cost of the channel would not show.
 const WORK: u64 = 64;
 
-/// Messages of a round with work: some milliseconds, too.
+/// Messages of a round with work, which takes some milliseconds too.
 const WORKED: u64 = MESSAGES / 2;
 
-/// A round; returns its timed region.
+/// Runs a round and returns the length of its timed region.
 type Loop = fn() -> Duration;
 
-/// Two loops that are compared.
+/// A comparison of two loops.
 struct Compared {
     channel: &'static str,
-    /// What the hand-written loop does.
+    /// The name of the hand-written loop.
     against: &'static str,
     harness: Loop,
     by_hand: Loop,
@@ -157,14 +164,14 @@ fn main() -> ExitCode {
     ended(run())
 }
 
-/// Set in the processes that this one starts: the comparison that the process makes, whose ratio it prints.
+/// The environment variable that names the comparison of a child process, which prints its ratio.
 const COMPARISON: &str = "CHANLAB_OVERHEAD_COMPARISON";
 
-/// Pairs of rounds in one process.
+/// The pairs of rounds of one process.
 const PAIRS: usize = 20;
 
-/// What a process takes, about.
-const PROCESS: Duration = Duration::from_millis(250);
+/// The approximate run time of one process.
+const PROCESS_TIME: Duration = Duration::from_millis(250);
 
 fn run() -> Result<(), Error> {
     if let Ok(name) = env::var(COMPARISON) {
@@ -193,13 +200,13 @@ fn run() -> Result<(), Error> {
         println!(
             "overhead: {} comparisons, {processes} processes of {PAIRS} pairs each, about {}\n",
             selected.len(),
-            words(PROCESS * (processes * selected.len()) as u32)
+            words(PROCESS_TIME * (processes * selected.len()) as u32)
         );
     }
     let machine = Machine::current(&adapters::registry());
     let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
     for compared in selected {
-        let ratios: Result<Vec<f64>, Error> = (0..processes).map(|_| in_a_process(compared)).collect();
+        let ratios: Result<Vec<f64>, Error> = (0..processes).map(|_| compare_in_process(compared)).collect();
         let Ratio { median, interval } = summary(ratios?);
         let overhead = Overhead {
             at: now(),
@@ -214,7 +221,7 @@ fn run() -> Result<(), Error> {
         let verdict = match overhead.meets_target() {
             Some(true) => "within the target",
             Some(false) => "over the target",
-            None => "not told apart from the target",
+            None => "not distinguishable from the target",
         };
         let ([low, high], target) = (interval, Overhead::TARGET);
         println!("{}: {median:.3} [{low:.3}, {high:.3}] (target {target}: {verdict})", compared.name());
@@ -227,35 +234,36 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a comparison in a process of its own; returns its ratio.
-fn in_a_process(compared: &Compared) -> Result<f64, Error> {
+/// Makes a comparison in a child process; returns its ratio.
+fn compare_in_process(compared: &Compared) -> Result<f64, Error> {
     let name = compared.name();
     let failed = |what: String| Error::Failed(format!("{name}: {what}"));
-    let program = env::current_exe().map_err(|error| failed(format!("this program's own path: {error}")))?;
+    let program =
+        env::current_exe().map_err(|error| failed(format!("could not find this program: {error}")))?;
     let output = Command::new(program)
         .env(COMPARISON, &name)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| failed(format!("could not be started: {error}")))?;
+        .map_err(|error| failed(format!("could not start: {error}")))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().map_err(|_| failed(format!("ended with {} and without a ratio", output.status)))
+    text.trim().parse().map_err(|_| failed(format!("ended with {} and printed no ratio", output.status)))
 }
 
-/// Median ratio of the harness's time to the time by hand, in this process.
+/// The median ratio of the harness's time to the hand-written loop's, in this process.
 fn compare(compared: &Compared) -> f64 {
-    // A first round of each warms both up.
+    // The first round of each warms it up.
     (compared.harness)();
     (compared.by_hand)();
     let ratios = ratios(PAIRS, compared.harness, compared.by_hand);
     summary(ratios).median
 }
 
-/// The channel `C`, as a type that no other crate knows.
+/// The channel `C`, as a type of this crate.
 ///
-/// `std` starts a thread through a generic function that is never inlined, and of such a function `rustc` takes the copy that
-/// another crate has, if there is one. The registry's threads are the same closures over the same types, so without this the
-/// workload's threads would be the harness's, and call the harness's copy of the channel.
+/// `std` starts a thread through a generic function that is never inlined, and `rustc` reuses another crate's
+/// copy of such a function. The registry's threads are the same closures over the same types, so without this
+/// type the workload's threads would be the harness's, and call the harness's copy of the channel.
 struct Here<C>(PhantomData<C>);
 
 impl<C: Channel> Channel for Here<C> {
@@ -283,7 +291,7 @@ fn workload<C: Channel>(messages: u64, steps: u64) -> Duration {
     ProducerConsumer::round::<Here<C>>(&params, size).expect("a sound round").elapsed
 }
 
-/// Fills a channel and empties it, until [`MESSAGES`] messages have gone through.
+/// Fills a channel and empties it, until [`MESSAGES`] messages have started through it.
 fn in_turns(send: impl Fn(Message), recv: impl Fn() -> Option<Message>) -> Duration {
     let mut ledger = Ledger::new(&[MESSAGES]);
     let began = Instant::now();
@@ -324,8 +332,8 @@ fn kanal_in_turns() -> Duration {
     in_turns(|message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
 }
 
-/// A round with the harness's threads, checks, work and questions (which producer, how much work) on the calls that the closures
-/// make.
+/// A round with the harness's threads and checks, with the producer's index and the steps of work unknown to
+/// the compiler, on the calls of the closures.
 fn checked(
     messages: u64,
     steps: u64,
@@ -333,25 +341,26 @@ fn checked(
     recv: impl Fn() -> Option<Message> + Send + 'static,
 ) -> Duration {
     let (index, steps) = black_box((0, steps));
-    let mut group = ThreadGroup::new(2, Size::with_messages(messages)).expect("threads of any place");
+    let mut group =
+        ThreadGroup::new(2, Size::with_messages(messages)).expect("the system places the threads");
     let producer = group.spawn("producer", move |barrier| {
-        let passed = barrier.wait();
+        let started = barrier.wait();
         for seq in 0..messages {
             if !send(Message::new(MessageId { producer: index, seq })) {
                 return Err("a receiver is gone");
             }
         }
-        Ok(passed)
+        Ok(started)
     });
     let consumer = group.spawn("consumer", move |barrier| {
         let mut ledger = Ledger::among(&[messages], LastDelivery::new(1));
-        let passed = barrier.wait();
+        let started = barrier.wait();
         while let Some(message) = recv() {
             ledger.record_among(&message);
             message.acknowledge();
             work(steps);
         }
-        (passed, ledger)
+        (started, ledger)
     });
     let (producer, consumer) = (producer.expect("a thread"), consumer.expect("a thread"));
     let ended = group.join().expect("both end");
@@ -376,8 +385,8 @@ fn kanal_checked(messages: u64, steps: u64) -> Duration {
     checked(messages, steps, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
-/// A round without anything of the harness: one producer and one consumer, started together; from the barrier to the end of
-/// the last receive.
+/// A round without the harness: one producer and one consumer, started together; timed from the barrier to
+/// the end of the last receive.
 fn plain(send: impl FnOnce() + Send, receive: impl FnOnce() + Send) -> Duration {
     let barrier = Barrier::new(2);
     let (opened, closed) = thread::scope(|scope| {
@@ -400,7 +409,7 @@ fn plain(send: impl FnOnce() + Send, receive: impl FnOnce() + Send) -> Duration 
     closed - opened
 }
 
-/// The sum that proves that plain numbers arrived.
+/// The sum of the plain numbers, which proves that they arrived.
 const SUM: u64 = MESSAGES * (MESSAGES - 1) / 2;
 
 fn crossbeam_plain() -> Duration {

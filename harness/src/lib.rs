@@ -1,4 +1,4 @@
-//! What chanlab compares, and on what work.
+//! The channels that chanlab compares, and the workloads on which it compares them.
 //!
 //! - [`channel`] is the contract; [`channels`] holds the baseline. The other channels are in the package `adapters`.
 //! - [`workload`] is the contract of a workload; [`workloads`] holds one file for each.

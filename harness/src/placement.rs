@@ -37,7 +37,7 @@ impl Placement {
     ///
     /// # Errors
     ///
-    /// What this machine lacks, in words.
+    /// The reason why this machine cannot do it, in words.
     pub(crate) fn cores(self) -> Result<Vec<Core>, String> {
         match self {
             Placement::Any => Ok(Vec::new()),

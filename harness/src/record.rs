@@ -321,9 +321,9 @@ pub fn criterion_dir() -> PathBuf {
 mod tests {
     use super::*;
 
-    /// Also where somebody made the directory before cargo did, which then has no tag.
+    /// Must also hold for a directory that existed before cargo used it, which has no tag file.
     #[test]
-    fn this_test_was_built_into_a_target_directory() {
+    fn the_target_directory_of_this_test_is_found() {
         assert!(target_dir().is_absolute(), "{}", target_dir().display());
     }
 }

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_is_read_as_it_is_written() {
+    fn a_shard_parses_back() {
         assert_eq!("2/5".parse(), Ok(Shard { index: 2, of: 5 }));
         assert_eq!(Shard { index: 2, of: 5 }.to_string(), "2/5");
         for wrong in ["", "2", "0/5", "6/5", "1/0", "a/b", "-1/2"] {

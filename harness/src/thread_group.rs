@@ -83,7 +83,7 @@ impl StartBarrier {
     }
 }
 
-/// What a thread has used and allocated.
+/// The usage and allocations of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Account {
     usage: Option<ThreadUsage>,

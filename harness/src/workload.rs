@@ -38,9 +38,9 @@ impl RankedBy {
 pub struct WorkloadInfo {
     /// Its name on the command line, in benchmarks and on the page.
     pub name: &'static str,
-    /// What it does and what it shows.
+    /// Its topology, and what its time shows.
     pub about: &'static str,
-    /// What it does not show.
+    /// The limits of what it shows.
     pub caveat: &'static str,
     /// The metric by which its channels are ranked.
     pub ranked_by: RankedBy,
@@ -97,9 +97,9 @@ pub struct Round {
     pub messages: u64,
     /// Wall time of the timed region.
     pub elapsed: Duration,
-    /// What its threads used in the timed region; `None` where the system does not report it.
+    /// The usage of its threads in the timed region; `None` where the system does not report it.
     pub usage: Option<ThreadUsage>,
-    /// What its threads allocated in the timed region; `None` while allocations are not counted.
+    /// The allocations of its threads in the timed region; `None` while they are not counted.
     pub allocations: Option<Allocations>,
     /// Further results of the workload.
     pub figures: Vec<Figure>,

@@ -55,10 +55,9 @@ pub struct GroupTotals {
     /// The messages dropped by these threads, and by the caller since
     /// [`ThreadGroup::new`](super::ThreadGroup::new).
     pub dropped: Tally,
-    /// What the threads used from the start barrier to their end; `None` where the system does not report it.
+    /// The usage from the start barrier to the end of each thread; `None` where the system does not report it.
     pub usage: Option<ThreadUsage>,
-    /// What the threads allocated from the start barrier to their end; `None` while allocations are not
-    /// counted.
+    /// The allocations from the start barrier to the end of each thread; `None` while they are not counted.
     pub allocations: Option<Allocations>,
 }
 

@@ -175,7 +175,7 @@ impl Workload for OpenLoop {
     }
 }
 
-/// What a producer did.
+/// The result of a producer.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     /// The start of the schedule: the timed region opens with it, for all threads at the same moment.
@@ -185,7 +185,7 @@ struct Sent {
     oversleep: Duration,
 }
 
-/// What a consumer saw.
+/// The result of a consumer.
 #[derive(Debug)]
 struct TimedReceived {
     received: Received,

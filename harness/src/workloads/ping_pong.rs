@@ -94,14 +94,14 @@ impl Workload for PingPong {
     }
 }
 
-/// What the thread that starts each trip saw.
+/// The result of the thread that starts each trip.
 #[derive(Debug)]
 struct Ping {
     /// The moment at which it left the start barrier.
     started: Instant,
     /// The messages it created.
     created: u64,
-    /// What came back.
+    /// The messages that came back.
     pongs: Ledger,
     /// The check of a disconnect that ended it early; `Ok` when all trips were made.
     disconnect: Result<(), DeliveryViolation>,

@@ -67,14 +67,14 @@ pub(super) fn send_share<P: Payload>(
     Ok(())
 }
 
-/// What a thread at the receiving end of a round saw.
+/// The result of a thread at the receiving end of a round.
 #[derive(Debug)]
 pub(super) struct Received {
     /// The moment at which it left the start barrier.
     pub(super) started: Instant,
     /// The check of the disconnect that the channel reported to it.
     pub(super) disconnect: Result<(), DeliveryViolation>,
-    /// What arrived.
+    /// The messages that arrived.
     pub(super) ledger: Ledger,
 }
 

@@ -204,7 +204,7 @@ fn fill(bucket: &impl Sender<Token>, held: u64) -> Result<(), DeliveryViolation>
     Ok(())
 }
 
-/// What the ticker did.
+/// The result of the ticker.
 #[derive(Clone, Debug)]
 struct Ticked {
     /// The moment at which it left the start barrier.
@@ -232,7 +232,7 @@ fn run_ticker(
     Ticked { started, added, refused, disconnect: taking.check_disconnect("ticker") }
 }
 
-/// What a caller that got its quota did.
+/// The result of a caller that got its quota.
 #[derive(Debug)]
 struct Called {
     /// The moment at which it left the start barrier.
@@ -274,7 +274,7 @@ fn run_caller(
     Ok(Called { started, finished: Instant::now(), ledger, grants })
 }
 
-/// What a round has to keep to.
+/// The numbers that a round is checked against.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     /// Tokens that the bucket holds.

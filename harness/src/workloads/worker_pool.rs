@@ -259,7 +259,7 @@ impl Workload for WorkerPool {
         })?;
         let collector = group.spawn("collector", {
             let quit = quit.clone();
-            move |barrier| pool.collect(barrier, &result_receiver, &quit, &collected, &delivering)
+            move |barrier| pool.collect(barrier, &result_receiver, &collected, &quit, &delivering)
         })?;
 
         let totals = group.join()?;
@@ -269,7 +269,7 @@ impl Workload for WorkerPool {
     }
 }
 
-/// What one round's threads have to do.
+/// The settings of one round.
 #[derive(Clone, Copy, Debug)]
 struct Pool {
     workers: usize,
@@ -285,7 +285,7 @@ struct Pool {
     quit_after: Option<u64>,
 }
 
-/// What a worker saw.
+/// The result of a worker.
 #[derive(Debug)]
 struct Worker {
     /// The moment at which it left the start barrier.
@@ -298,7 +298,7 @@ struct Worker {
     done: Ledger,
 }
 
-/// What the submitter saw.
+/// The result of the submitter.
 #[derive(Debug)]
 struct Submitter {
     /// The moment at which it left the start barrier.
@@ -311,7 +311,7 @@ struct Submitter {
     jam: Option<DeliveryViolation>,
 }
 
-/// What the collector saw.
+/// The result of the collector.
 #[derive(Debug)]
 struct Collector {
     received: Received,
@@ -408,8 +408,8 @@ impl Pool {
         self,
         barrier: &StartBarrier,
         results: &impl Receiver<Delivery>,
-        quit: &Quit,
         collected: &AtomicU64,
+        quit: &Quit,
         delivering: &EndpointCount,
     ) -> Collector {
         let quit_after = self.quit_after;
