@@ -40,21 +40,33 @@ const DOCUMENT: &str = "docs/mutants.md";
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let outcome = table::mutants().and_then(|mutants| match arguments[..] {
+    let mutants = match table::mutants() {
+        Ok(mutants) => mutants,
+        Err(error) => return failure(1, &[format!("{error:#}")]),
+    };
+    let done = match arguments[..] {
         ["--check"] => check(&mutants),
         ref names => match names.iter().find(|name| !is_known(name, &mutants)) {
             None => record(names, &mutants),
             Some(name) => {
-                eprintln!("error: unknown mutant `{name}`: give --check or names from {DOCUMENT}");
-                std::process::exit(2);
+                let error = format!("unknown mutant `{name}`: give --check or names from {DOCUMENT}");
+                return failure(2, &[error]);
             }
         },
-    });
-    let errors = outcome.unwrap_or_else(|error| vec![format!("{error:#}")]);
-    for error in &errors {
+    };
+    match done {
+        Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
+        Ok(faults) => failure(1, &faults),
+        Err(error) => failure(1, &[format!("{error:#}")]),
+    }
+}
+
+/// Prints the errors and returns the exit code: 2 for bad arguments, otherwise 1.
+fn failure(code: u8, errors: &[String]) -> ExitCode {
+    for error in errors {
         eprintln!("error: {error}");
     }
-    if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ExitCode::from(code)
 }
 
 fn is_known(name: &str, mutants: &[Mutant]) -> bool {
