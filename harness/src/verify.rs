@@ -114,7 +114,7 @@ impl Task {
 /// What a method found out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum MethodOutcome {
     /// No case failed.
     Passed {
         /// Cases looked at.
@@ -173,7 +173,7 @@ pub struct ThreadSteps {
 }
 
 /// A method over one channel. It calls the second argument with the number of each case before it begins.
-pub type Verify = fn(&Task, &mut dyn FnMut(u64)) -> Outcome;
+pub type Verify = fn(&Task, &mut dyn FnMut(u64)) -> MethodOutcome;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Outcome, Task, Verify};
+use super::{Method, MethodOutcome, Task, Verify};
 
 /// What the process is asked: its only argument, as JSON. Without an argument it tells its channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub enum Told {
     /// The last line.
     Ended {
         /// What was found out.
-        outcome: Outcome,
+        outcome: MethodOutcome,
     },
 }
 
@@ -113,9 +113,9 @@ mod tests {
 
     #[test]
     fn cases_are_told_before_they_begin_and_the_outcome_at_last() {
-        fn verify(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+        fn verify(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
             task.cases(Some(4)).for_each(begins);
-            Outcome::Unsupported { reason: "a test".to_owned() }
+            MethodOutcome::Unsupported { reason: "a test".to_owned() }
         }
         let shard = Shard { index: 2, of: 2 };
         let task = Task { seed: 0, shard, only: None, budget: Duration::from_secs(3_600) };
@@ -123,7 +123,7 @@ mod tests {
         look(verify, &task, &mut output).expect("memory does not fail");
         let text = String::from_utf8(output).expect("JSON is UTF-8");
         let told: Vec<Told> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-        let outcome = Outcome::Unsupported { reason: "a test".to_owned() };
+        let outcome = MethodOutcome::Unsupported { reason: "a test".to_owned() };
         assert_eq!(told, [Told::Begins { case: 1 }, Told::Begins { case: 3 }, Told::Ended { outcome }]);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness::record::{Answer, Verified};
 use harness::registry::Registry;
-use harness::verify::{Method, Outcome};
+use harness::verify::{Method, MethodOutcome};
 
 use crate::numbers;
 
@@ -233,7 +233,7 @@ fn cell(
     let missing = missing(of, &there);
     let parts: Vec<&Verified> = parts.into_values().collect();
 
-    let failed = |record: &&Verified| matches!(record.answer, Answer::Ran(Outcome::Failed(_)));
+    let failed = |record: &&Verified| matches!(record.answer, Answer::Ran(MethodOutcome::Failed(_)));
     let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
     let counts = |record: &&Verified| parts.iter().any(|part| std::ptr::eq(*part, *record));
     let earlier: Vec<&Verified> = own
@@ -314,14 +314,14 @@ fn weight(standing: Standing) -> u8 {
 /// A record in a word, and its bounds or its reason.
 fn said(record: &Verified) -> (Standing, String) {
     match &record.answer {
-        Answer::Ran(Outcome::Passed { bounds, .. }) => (Standing::Passed, bounds.clone()),
-        Answer::Ran(Outcome::Failed(finding)) => {
+        Answer::Ran(MethodOutcome::Passed { bounds, .. }) => (Standing::Passed, bounds.clone()),
+        Answer::Ran(MethodOutcome::Failed(finding)) => {
             let happened = finding.happened.lines().next().unwrap_or_default();
             (Standing::Failed, format!("{}: {happened}", finding.scenario))
         }
-        Answer::Ran(Outcome::Unsupported { reason }) => (Standing::Unsupported, reason.clone()),
-        Answer::Ran(Outcome::Unknown { reason, .. }) => (Standing::Unknown, reason.clone()),
-        Answer::Ran(Outcome::OutOfTime { all, .. }) => {
+        Answer::Ran(MethodOutcome::Unsupported { reason }) => (Standing::Unsupported, reason.clone()),
+        Answer::Ran(MethodOutcome::Unknown { reason, .. }) => (Standing::Unknown, reason.clone()),
+        Answer::Ran(MethodOutcome::OutOfTime { all, .. }) => {
             let of = match all {
                 Some(all) if record.shard.of == 1 => {
                     format!(", of {} that there are", numbers::separated(*all))
@@ -330,7 +330,7 @@ fn said(record: &Verified) -> (Standing, String) {
             };
             let seconds = record.seconds;
             let detail = match record.answer {
-                Answer::Ran(Outcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
+                Answer::Ran(MethodOutcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
                     format!(
                         "within {seconds:.0} s no model had ended; they are built first, which a second time has done"
                     )
@@ -348,7 +348,9 @@ fn said(record: &Verified) -> (Standing, String) {
 fn cases(parts: &[&Verified]) -> Option<u64> {
     let counted = parts.iter().filter_map(|record| match record.answer {
         Answer::Ran(
-            Outcome::Passed { cases, .. } | Outcome::Unknown { cases, .. } | Outcome::OutOfTime { cases, .. },
+            MethodOutcome::Passed { cases, .. }
+            | MethodOutcome::Unknown { cases, .. }
+            | MethodOutcome::OutOfTime { cases, .. },
         ) => Some(cases),
         _ => None,
     });
@@ -362,7 +364,7 @@ mod tests {
 
     use super::*;
 
-    fn record(subject: &str, shard: &str, at: u32, outcome: Outcome) -> Verified {
+    fn record(subject: &str, shard: &str, at: u32, outcome: MethodOutcome) -> Verified {
         Verified {
             at: format!("2026-01-02T03:04:{at:02}Z"),
             command: "chanlab verify".to_owned(),
@@ -381,13 +383,13 @@ mod tests {
         }
     }
 
-    fn passed(cases: u64) -> Outcome {
-        Outcome::Passed { cases, bounds: "up to 20 operations".to_owned() }
+    fn passed(cases: u64) -> MethodOutcome {
+        MethodOutcome::Passed { cases, bounds: "up to 20 operations".to_owned() }
     }
 
-    fn failed() -> Outcome {
+    fn failed() -> MethodOutcome {
         let happened = "lost 1\nmessage".to_owned();
-        Outcome::Failed(Box::new(Finding { scenario: "s".to_owned(), happened, ..Finding::default() }))
+        MethodOutcome::Failed(Box::new(Finding { scenario: "s".to_owned(), happened, ..Finding::default() }))
     }
 
     fn of(records: &[Verified], scope: Scope) -> (Cell, Vec<bool>) {
@@ -433,9 +435,10 @@ mod tests {
             let parts = [record("flume", "1/2", 1, passed(10)), record("flume", "2/2", 2, outcome)];
             of(&parts, Scope::AllShards)
         };
-        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.standing, Standing::OutOfTime);
-        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
-        let unknown = || Outcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
+        assert_eq!(with(MethodOutcome::OutOfTime { cases: 5, all: None }).0.standing, Standing::OutOfTime);
+        assert_eq!(with(MethodOutcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
+        let unknown =
+            || MethodOutcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
         let cell = with(unknown()).0;
         assert_eq!((cell.standing, cell.cases), (Standing::Unknown, Some(15)));
         assert_eq!(cell.detail, "all 2 shards; 2 histories exceeded the budget");
@@ -443,7 +446,7 @@ mod tests {
         let (cell, earlier) = with(failed());
         assert_eq!((cell.standing, &earlier[..]), (Standing::Failed, &[false][..]));
         assert_eq!(cell.detail, "all 2 shards; s: lost 1");
-        assert_eq!(with(Outcome::Unsupported { reason: String::new() }).0.standing, Standing::Passed);
+        assert_eq!(with(MethodOutcome::Unsupported { reason: String::new() }).0.standing, Standing::Passed);
     }
 
     #[test]

@@ -104,7 +104,7 @@ mod tests {
     use harness::machine::Machine;
     use harness::record::{Answer, Recorder};
     use harness::registry::Registry;
-    use harness::verify::{Method, Outcome, Shard};
+    use harness::verify::{Method, MethodOutcome, Shard};
 
     use super::*;
 
@@ -120,7 +120,7 @@ mod tests {
             only: None,
             budget_seconds: 1.0,
             seconds: 1.0,
-            answer: Answer::Ran(Outcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
+            answer: Answer::Ran(MethodOutcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
             remains: None,
             replay: None,
             machine: Machine::current(&Registry::new()),

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use harness::record::{Answer, Remains};
-use harness::verify::{Finding, Method, Outcome, Task};
+use harness::verify::{Finding, Method, MethodOutcome, Task};
 
 use crate::run::process::{NoLine, Reading, Watched, beginning, command_of, status_words};
 use crate::run::record::Failure;
@@ -134,7 +134,7 @@ impl Job<'_> {
                         at(last_case);
                         if began.elapsed() >= self.limit {
                             // The case that has just begun is not looked at.
-                            let outcome = Outcome::OutOfTime { cases: cases - 1, all: None };
+                            let outcome = MethodOutcome::OutOfTime { cases: cases - 1, all: None };
                             return Some(Looked { answer: Answer::Ran(outcome), last_case, remains: None });
                         }
                     }
@@ -160,9 +160,9 @@ impl Job<'_> {
 }
 
 /// The process has answered, and has to end well: memory that was damaged in a case may only be found out at the end.
-fn ended(mut process: Watched, outcome: Outcome, last_case: Option<u64>) -> Looked {
+fn ended(mut process: Watched, outcome: MethodOutcome, last_case: Option<u64>) -> Looked {
     match process.close().filter(|status| !status.success()) {
-        Some(status) if !matches!(outcome, Outcome::Failed(_)) => {
+        Some(status) if !matches!(outcome, MethodOutcome::Failed(_)) => {
             let what = format!("its process answered, and then ended: {}", status_words(status));
             failed(process.fail(what), last_case, None)
         }
@@ -188,7 +188,7 @@ fn failed(failure: Failure, last_case: Option<u64>, backtrace: Option<String>) -
         ..Finding::default()
     };
     Looked {
-        answer: Answer::Ran(Outcome::Failed(Box::new(finding))),
+        answer: Answer::Ran(MethodOutcome::Failed(Box::new(finding))),
         last_case,
         remains: Some(Remains { ended: failure.ended, last_words: failure.last_words, backtrace }),
     }

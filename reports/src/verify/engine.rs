@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use harness::machine::Machine;
 use harness::record::{Answer, Record, Recorder, Verified, now};
 use harness::registry::Registry;
-use harness::verify::{Method, Outcome, Shard, Task};
+use harness::verify::{Method, MethodOutcome, Shard, Task};
 
 use super::child::{By, Job};
 use super::instrumented::{self, Crate, Exploration};
@@ -192,7 +192,7 @@ impl Verification {
                     Err(NotExplored::NotAvailable(reason)) => Answer::NotAvailable { reason },
                     Err(NotExplored::NotInstrumentable(reason)) => Answer::NotInstrumentable { reason },
                 };
-                let replay = matches!(answer, Answer::Ran(Outcome::Failed(_)))
+                let replay = matches!(answer, Answer::Ran(MethodOutcome::Failed(_)))
                     .then(|| format!("chanlab verify {} --method {method} --seed {}", of.asked(), self.seed));
                 Some(vec![Verified { replay, ..self.verified(channel, method, share, since, answer) }])
             }
@@ -216,7 +216,7 @@ impl Verification {
                         show(&format!("{name} by {method}{case}"));
                     }
                 })?;
-                let replay = matches!(looked.answer, Answer::Ran(Outcome::Failed(_)))
+                let replay = matches!(looked.answer, Answer::Ran(MethodOutcome::Failed(_)))
                     .then(|| self.replay(name, method, &looked));
                 let verified = self.verified(channel, method, share, since, looked.answer);
                 Some(vec![Verified { remains: looked.remains, replay, ..verified }])
@@ -257,7 +257,7 @@ impl Verification {
         }
         command.push_str(&format!(" --channel {channel} --method {method} --seed {}", self.seed));
         let case = match &looked.answer {
-            Answer::Ran(Outcome::Failed(finding)) if looked.remains.is_none() => Some(finding.case),
+            Answer::Ran(MethodOutcome::Failed(finding)) if looked.remains.is_none() => Some(finding.case),
             _ => looked.last_case,
         };
         if let Some(case) = case {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use harness::record::{Answer, MODELS_FILE, Model, now, target_dir};
-use harness::verify::{Finding, Method, Outcome, Shard, Task};
+use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
 use crate::analyse::checks::{BASELINE, exhausted, newest_models};
 use crate::collect::records::Records;
@@ -171,17 +171,18 @@ fn answer(
         (Some(model), _) => {
             let replay =
                 format!("{}scripts/{method} {SMALL} {} -- --exact", settings(method, task), model.model);
-            (Answer::Ran(Outcome::Failed(Box::new(finding(model, &explored.said)))), Some(replay))
+            (Answer::Ran(MethodOutcome::Failed(Box::new(finding(model, &explored.said)))), Some(replay))
         }
-        (None, None) => (Answer::Ran(Outcome::OutOfTime { cases: schedules, all: None }), None),
+        (None, None) => (Answer::Ran(MethodOutcome::OutOfTime { cases: schedules, all: None }), None),
         // Another subject's model failed, and is the reason for the script's end.
         (None, Some(status)) if (status.success() || failed) && !own.is_empty() => {
-            (Answer::Ran(Outcome::Passed { cases: schedules, bounds: bounds(&own) }), None)
+            (Answer::Ran(MethodOutcome::Passed { cases: schedules, bounds: bounds(&own) }), None)
         }
         // A part may hold models of others only.
-        (None, Some(status)) if status.success() && task.shard != Shard::WHOLE => {
-            (Answer::Ran(Outcome::Passed { cases: 0, bounds: "no model in this part".to_owned() }), None)
-        }
+        (None, Some(status)) if status.success() && task.shard != Shard::WHOLE => (
+            Answer::Ran(MethodOutcome::Passed { cases: 0, bounds: "no model in this part".to_owned() }),
+            None,
+        ),
         (None, Some(status)) => {
             let how = format!("scripts/{method} ended with {}", status_words(status));
             let words = telling(&explored.said);
@@ -197,7 +198,7 @@ fn answer(
                     ..Finding::default()
                 };
                 let replay = format!("{}scripts/{method} {SMALL}", settings(method, task));
-                (Answer::Ran(Outcome::Failed(Box::new(finding))), Some(replay))
+                (Answer::Ran(MethodOutcome::Failed(Box::new(finding))), Some(replay))
             } else {
                 let reason = format!("{how}, and did not record whose fault it is: see {BASELINE}");
                 (Answer::NotAvailable { reason }, None)
@@ -313,8 +314,8 @@ mod tests {
         };
         assert_eq!((baseline.as_str(), pool.as_str()), (BASELINE, "worker_pool"));
         let bounds = "2 models: every schedule".to_owned();
-        assert_eq!(*passed, Answer::Ran(Outcome::Passed { cases: 2_000, bounds }));
-        let Answer::Ran(Outcome::Failed(finding)) = failed else { panic!("{failed:?}") };
+        assert_eq!(*passed, Answer::Ran(MethodOutcome::Passed { cases: 2_000, bounds }));
+        let Answer::Ran(MethodOutcome::Failed(finding)) = failed else { panic!("{failed:?}") };
         assert!(finding.happened.starts_with("model quit of worker_pool failed in execution 7"));
         assert!(finding.happened.ends_with("to replay:\n  scripts/loom quit"), "{}", finding.happened);
         assert_eq!(replay, "scripts/loom --small quit -- --exact");
@@ -330,13 +331,16 @@ mod tests {
         let models = vec![exhausted("queue"), exhausted("hand_off"), bounded];
         let answers = answers(Method::Loom, &TASK, &explored(models, Some(0), ""));
         let bounds = "3 models, 2 of them exhausted (every schedule): all schedules of at most 2 preemptions; or every schedule";
-        assert_eq!(answers[0].1, Answer::Ran(Outcome::Passed { cases: 3_000, bounds: bounds.to_owned() }));
+        assert_eq!(
+            answers[0].1,
+            Answer::Ran(MethodOutcome::Passed { cases: 3_000, bounds: bounds.to_owned() })
+        );
     }
 
     #[test]
     fn a_script_that_was_ended_exhausts_nothing() {
         let answers = answers(Method::Loom, &TASK, &explored(vec![model("queue", BASELINE, true)], None, ""));
-        assert_eq!(answers[0].1, Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
+        assert_eq!(answers[0].1, Answer::Ran(MethodOutcome::OutOfTime { cases: 1_000, all: None }));
     }
 
     #[test]
@@ -359,8 +363,10 @@ mod tests {
         let passed = || vec![model("queue", BASELINE, true), model("quit", "worker_pool", true)];
         let said = "running 3 tests\ntest quit_twice ... FAILED\nnoise\nerror: 1 target failed:\n";
         let all = answers(Method::Loom, &TASK, &explored(passed(), Some(FAILED), said));
-        let [(_, Answer::Ran(Outcome::Failed(finding)), Some(_)), (_, Answer::NotAvailable { reason }, None)] =
-            &all[..]
+        let [
+            (_, Answer::Ran(MethodOutcome::Failed(finding)), Some(_)),
+            (_, Answer::NotAvailable { reason }, None),
+        ] = &all[..]
         else {
             panic!("{all:?}")
         };
@@ -376,10 +382,10 @@ mod tests {
     fn no_model_of_the_baseline_is_no_pass_of_it_unless_it_is_a_part() {
         let others = explored(vec![model("quit", "worker_pool", true)], Some(0), "");
         let all = answers(Method::Loom, &TASK, &others);
-        assert!(!matches!(all[0].1, Answer::Ran(Outcome::Passed { .. })), "{all:?}");
+        assert!(!matches!(all[0].1, Answer::Ran(MethodOutcome::Passed { .. })), "{all:?}");
         let part = Task { shard: Shard { index: 1, of: 9 }, ..TASK };
         let bounds = "no model in this part".to_owned();
         let all = answers(Method::Loom, &part, &others);
-        assert_eq!(all[0].1, Answer::Ran(Outcome::Passed { cases: 0, bounds }));
+        assert_eq!(all[0].1, Answer::Ran(MethodOutcome::Passed { cases: 0, bounds }));
     }
 }

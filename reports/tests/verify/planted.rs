@@ -10,7 +10,7 @@ use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::mutex_deque::MutexDeque;
 use harness::testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
 use harness::verify::cases::{Asked, Told, end_with_the_input, look};
-use harness::verify::{Finding, Outcome, Task, ThreadSteps, Verify};
+use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps, Verify};
 
 use crate::bench::Bench;
 
@@ -65,7 +65,7 @@ fn looks_at_cases() {
 }
 
 /// Each case sends numbers through a channel, more of them the higher it is: planted faults are at the eleventh.
-fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     let mut cases = 0;
     for case in task.cases(Some(CASES)) {
         begins(case);
@@ -80,11 +80,11 @@ fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
             received.push(number);
         }
         if received != sent {
-            return Outcome::Failed(Box::new(finding(case, &sent, &received)));
+            return MethodOutcome::Failed(Box::new(finding(case, &sent, &received)));
         }
         cases += 1;
     }
-    Outcome::Passed { cases, bounds: "up to 16 numbers on one thread".to_owned() }
+    MethodOutcome::Passed { cases, bounds: "up to 16 numbers on one thread".to_owned() }
 }
 
 fn finding(case: u64, sent: &[u64], received: &[u64]) -> Finding {
@@ -105,7 +105,7 @@ fn finding(case: u64, sent: &[u64], received: &[u64]) -> Finding {
     }
 }
 
-fn aborts(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn aborts(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     for case in task.cases(Some(CASES)) {
         begins(case);
         if case == FAULTY_FROM {
@@ -113,17 +113,17 @@ fn aborts(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
             process::abort();
         }
     }
-    Outcome::Passed { cases: CASES, bounds: String::new() }
+    MethodOutcome::Passed { cases: CASES, bounds: String::new() }
 }
 
-fn panics(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn panics(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     for case in task.cases(Some(CASES)) {
         begins(case);
         assert!(case < FAULTY_FROM, "the queue is poisoned");
     }
-    Outcome::Passed { cases: CASES, bounds: String::new() }
+    MethodOutcome::Passed { cases: CASES, bounds: String::new() }
 }
 
-fn lacks(_: &Task, _: &mut dyn FnMut(u64)) -> Outcome {
-    Outcome::Unsupported { reason: "unsupported: several consumers (it has one)".to_owned() }
+fn lacks(_: &Task, _: &mut dyn FnMut(u64)) -> MethodOutcome {
+    MethodOutcome::Unsupported { reason: "unsupported: several consumers (it has one)".to_owned() }
 }

@@ -9,7 +9,7 @@ use harness::channel::Channel;
 use harness::channels::mutex_deque::MutexDeque;
 use harness::mutants::{Mutant, VARIABLE};
 use harness::verify::cases::{Asked, Told};
-use harness::verify::{Outcome, Shard, Task};
+use harness::verify::{MethodOutcome, Shard, Task};
 use models::bounds::{PREEMPTIONS, SCHEDULES};
 use models::table::Verdict;
 
@@ -150,12 +150,12 @@ pub(crate) fn method(builds: &Builds, name: &str, mutant: Option<Mutant>) -> io:
         None => caught("it hung", begun),
         Some(status) if !status.success() => caught(&format!("it ended with {status}"), begun),
         Some(_) => match outcome {
-            Some(Outcome::Failed(finding)) => caught(&finding.scenario, begun),
-            Some(Outcome::Unsupported { reason }) => Verdict::Unsupported { reason },
+            Some(MethodOutcome::Failed(finding)) => caught(&finding.scenario, begun),
+            Some(MethodOutcome::Unsupported { reason }) => Verdict::Unsupported { reason },
             Some(
-                Outcome::Passed { cases, .. }
-                | Outcome::Unknown { cases, .. }
-                | Outcome::OutOfTime { cases, .. },
+                MethodOutcome::Passed { cases, .. }
+                | MethodOutcome::Unknown { cases, .. }
+                | MethodOutcome::OutOfTime { cases, .. },
             ) => Verdict::Passed { looked_at: cases, seconds },
             None => return Err(io::Error::other(format!("{name} answered `{}`", ended.output))),
         },

@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 
 use harness::record::{Answer, Model, TimedWaits};
-use harness::verify::{Finding, Outcome, ThreadSteps};
+use harness::verify::{Finding, MethodOutcome, ThreadSteps};
 
 use super::workspace::DEPENDENCIES;
 use crate::numbers;
@@ -54,10 +54,10 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
     let executions = ran.iter().map(Ran::executions).sum();
     let failed: Vec<&Ran> = ran.iter().filter(|ran| ran.failed()).collect();
     if let Some((first, others)) = failed.split_first() {
-        return Answer::Ran(Outcome::Failed(Box::new(finding(first, others))));
+        return Answer::Ran(MethodOutcome::Failed(Box::new(finding(first, others))));
     }
     if ran.len() < count || ran.iter().any(|ran| ran.ended.is_none()) {
-        return Answer::Ran(Outcome::OutOfTime { cases: executions, all: None });
+        return Answer::Ran(MethodOutcome::OutOfTime { cases: executions, all: None });
     }
     let explored: Vec<&Model> = ran.iter().filter_map(|ran| ran.record.as_ref()).collect();
     let seconds: f64 = explored.iter().map(|model| model.seconds).sum();
@@ -88,8 +88,8 @@ pub(super) fn answer(ran: &[Ran], count: usize, applied: usize) -> Answer {
         words += &format!("; {unsupported} unsupported: {}", reasons.join("; "));
     }
     match explored.is_empty() {
-        true => Answer::Ran(Outcome::Unsupported { reason: reasons.join("; ") }),
-        false => Answer::Ran(Outcome::Passed { cases: executions, bounds: words }),
+        true => Answer::Ran(MethodOutcome::Unsupported { reason: reasons.join("; ") }),
+        false => Answer::Ran(MethodOutcome::Passed { cases: executions, bounds: words }),
     }
 }
 
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_with_places_in_the_crate_and_a_column_for_each_thread() {
-        let Answer::Ran(Outcome::Failed(finding)) = answer(&[ran(SAID, 101, Some(false))], 1, 5) else {
+        let Answer::Ran(MethodOutcome::Failed(finding)) = answer(&[ran(SAID, 101, Some(false))], 1, 5) else {
             panic!()
         };
         assert_eq!(finding.scenario, "model d::go");
@@ -327,20 +327,25 @@ mod tests {
 
     #[test]
     fn a_process_that_ends_without_a_word_is_a_failure() {
-        let Answer::Ran(Outcome::Failed(finding)) = answer(&[ran("last", 134, None)], 1, 5) else { panic!() };
+        let Answer::Ran(MethodOutcome::Failed(finding)) = answer(&[ran("last", 134, None)], 1, 5) else {
+            panic!()
+        };
         assert_eq!(finding.happened, "its process ended with exit code 134, and no model told of it\nlast");
     }
 
     #[test]
     fn a_model_that_was_not_reached_is_no_pass() {
         let passed = || ran("", 0, Some(true));
-        assert_eq!(answer(&[passed()], 2, 5), Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
+        assert_eq!(
+            answer(&[passed()], 2, 5),
+            Answer::Ran(MethodOutcome::OutOfTime { cases: 1_000, all: None })
+        );
         let bounds = "1 model of its instrumented source (5 changes): 10 schedules; 500 a second; timed waits: 1,200 woken, 7 expired; 1 model unsupported: select (none)";
         let unsupported = || ran("d::go   unsupported: select (none)\n", 0, None);
-        let expected = Outcome::Passed { cases: 1_000, bounds: bounds.to_owned() };
+        let expected = MethodOutcome::Passed { cases: 1_000, bounds: bounds.to_owned() };
         assert_eq!(answer(&[passed(), unsupported()], 2, 5), Answer::Ran(expected));
         let reason = "select (none)".to_owned();
-        assert_eq!(answer(&[unsupported()], 1, 5), Answer::Ran(Outcome::Unsupported { reason }));
+        assert_eq!(answer(&[unsupported()], 1, 5), Answer::Ran(MethodOutcome::Unsupported { reason }));
     }
 
     #[test]
@@ -349,7 +354,7 @@ mod tests {
         let record = timeouts.record.as_mut().expect("one");
         record.model = "timeouts::recv_timeout_against_send_buffered".to_owned();
         record.timed_waits = Some(TimedWaits { woken: 0, expired: 3 });
-        let Answer::Ran(Outcome::Passed { bounds, .. }) = answer(&[timeouts], 1, 5) else { panic!() };
+        let Answer::Ran(MethodOutcome::Passed { bounds, .. }) = answer(&[timeouts], 1, 5) else { panic!() };
         let end = "timed waits: 0 woken, 3 expired, so nothing is said of such as are 0";
         assert!(bounds.ends_with(end), "{bounds}");
     }
