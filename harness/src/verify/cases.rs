@@ -12,7 +12,7 @@ use super::{Method, MethodOutcome, Task, Verify};
 
 /// What the process is asked: its only argument, as JSON. Without an argument it tells its channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct WorkerRequest {
     /// The channel.
     pub channel: String,
     /// The method.
@@ -21,7 +21,7 @@ pub struct Asked {
     pub task: Task,
 }
 
-impl Asked {
+impl WorkerRequest {
     /// As the argument of a command.
     ///
     /// # Panics
@@ -35,7 +35,7 @@ impl Asked {
 /// A line: one JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Told {
+pub enum WorkerEvent {
     /// The channels, where nothing was asked.
     Hello {
         /// Each with its version.
@@ -53,7 +53,7 @@ pub enum Told {
     },
 }
 
-impl Told {
+impl WorkerEvent {
     /// One write: a line is whole or not there.
     ///
     /// # Errors
@@ -72,19 +72,19 @@ impl Told {
 /// # Errors
 ///
 /// When nobody reads the lines.
-pub fn look(verify: Verify, task: &Task, mut output: impl Write) -> io::Result<()> {
+pub fn run_cases(verify: Verify, task: &Task, mut output: impl Write) -> io::Result<()> {
     let mut written = Ok(());
     let outcome = verify(task, &mut |case| {
         if written.is_ok() {
-            written = Told::Begins { case }.write(&mut output);
+            written = WorkerEvent::Begins { case }.write(&mut output);
         }
     });
     written?;
-    Told::Ended { outcome }.write(output)
+    WorkerEvent::Ended { outcome }.write(output)
 }
 
 /// Ends this process when its standard input ends: whoever asked is gone then, and a case that hangs would stay for ever.
-pub fn end_with_the_input() {
+pub fn exit_with_stdin() {
     thread::spawn(|| {
         // What is written there is of no matter.
         let _ = io::stdin().lock().read_to_end(&mut Vec::new());
@@ -107,8 +107,8 @@ mod tests {
             only: Some(77),
             budget: Duration::from_micros(1_500_001),
         };
-        let asked = Asked { channel: "flume".to_owned(), method: Method::Linearizability, task };
-        assert_eq!(serde_json::from_str::<Asked>(&asked.word()).expect("a question"), asked);
+        let asked = WorkerRequest { channel: "flume".to_owned(), method: Method::Linearizability, task };
+        assert_eq!(serde_json::from_str::<WorkerRequest>(&asked.word()).expect("a question"), asked);
     }
 
     #[test]
@@ -120,10 +120,18 @@ mod tests {
         let shard = Shard { index: 2, of: 2 };
         let task = Task { seed: 0, shard, only: None, budget: Duration::from_secs(3_600) };
         let mut output = Vec::new();
-        look(verify, &task, &mut output).expect("memory does not fail");
+        run_cases(verify, &task, &mut output).expect("memory does not fail");
         let text = String::from_utf8(output).expect("JSON is UTF-8");
-        let told: Vec<Told> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let told: Vec<WorkerEvent> =
+            text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
         let outcome = MethodOutcome::Unsupported { reason: "a test".to_owned() };
-        assert_eq!(told, [Told::Begins { case: 1 }, Told::Begins { case: 3 }, Told::Ended { outcome }]);
+        assert_eq!(
+            told,
+            [
+                WorkerEvent::Begins { case: 1 },
+                WorkerEvent::Begins { case: 3 },
+                WorkerEvent::Ended { outcome }
+            ]
+        );
     }
 }

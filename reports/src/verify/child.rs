@@ -14,7 +14,7 @@ use harness::verify::{Finding, Method, MethodOutcome, Task};
 
 use crate::run::process::{NoLine, Reading, Watched, beginning, command_of, status_words};
 use crate::run::record::Failure;
-use harness::verify::cases::{Asked, Told};
+use harness::verify::cases::{WorkerEvent, WorkerRequest};
 
 /// A picture of a history may be some megabytes; and cases are told faster than one by one.
 const READING: Reading = Reading { longest_line: 64 << 20, ahead: 256 };
@@ -35,7 +35,7 @@ pub enum By {
 }
 
 impl By {
-    fn command(&self, asked: Option<&Asked>) -> io::Result<Command> {
+    fn command(&self, asked: Option<&WorkerRequest>) -> io::Result<Command> {
         let mut command = match self {
             By::Own(program) => {
                 Command::new(program.as_ref().ok_or_else(|| io::Error::other("nothing was built for cases"))?)
@@ -43,7 +43,7 @@ impl By {
             By::Command(words) => command_of(words)?,
         };
         // A panic's own words are its last then, and not a page of frames.
-        command.args(asked.map(Asked::word)).env("RUST_BACKTRACE", "0");
+        command.args(asked.map(WorkerRequest::word)).env("RUST_BACKTRACE", "0");
         Ok(command)
     }
 
@@ -56,7 +56,7 @@ impl By {
         let mut process =
             self.command(None).and_then(|command| Watched::start(command, READING)).map_err(not_started)?;
         match process.line(HELLO_LIMIT).map(|line| serde_json::from_slice(&line)) {
-            Ok(Ok(Told::Hello { channels })) => Ok(channels),
+            Ok(Ok(WorkerEvent::Hello { channels })) => Ok(channels),
             Ok(_) => Err(process.fail("did not tell its channels".to_owned())),
             Err(NoLine::Silent) => {
                 Err(process.fail(format!("did not tell its channels within {} s", HELLO_LIMIT.as_secs())))
@@ -102,7 +102,7 @@ pub struct Looked {
 impl Job<'_> {
     /// Does it. `at` is told of each case, and of the same one again while it goes on; `None` when `stop` was set meanwhile.
     pub fn look(&self, stop: &AtomicBool, at: &mut dyn FnMut(Option<u64>)) -> Option<Looked> {
-        let asked = Asked { channel: self.channel.to_owned(), method: self.method, task: self.task };
+        let asked = WorkerRequest { channel: self.channel.to_owned(), method: self.method, task: self.task };
         let started = self.by.command(Some(&asked)).and_then(|command| Watched::start(command, READING));
         let mut process = match started {
             Ok(process) => process,
@@ -125,7 +125,7 @@ impl Job<'_> {
             let left = self.deadline.saturating_sub(case_began.elapsed());
             match process.line(left.min(LOOK)) {
                 Ok(line) => match serde_json::from_slice(&line) {
-                    Ok(Told::Begins { case }) => {
+                    Ok(WorkerEvent::Begins { case }) => {
                         if last_case != Some(case) {
                             cases += 1;
                         }
@@ -138,8 +138,8 @@ impl Job<'_> {
                             return Some(Looked { answer: Answer::Ran(outcome), last_case, remains: None });
                         }
                     }
-                    Ok(Told::Ended { outcome }) => return Some(ended(process, outcome, last_case)),
-                    Ok(Told::Hello { .. }) | Err(_) => {
+                    Ok(WorkerEvent::Ended { outcome }) => return Some(ended(process, outcome, last_case)),
+                    Ok(WorkerEvent::Hello { .. }) | Err(_) => {
                         let what = format!("wrote what is no answer: {}", beginning(&line));
                         return Some(failed(process.fail(what), last_case, None));
                     }

@@ -9,7 +9,7 @@ use std::{env, process};
 use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::mutex_deque::MutexDeque;
 use harness::testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
-use harness::verify::cases::{Asked, Told, end_with_the_input, look};
+use harness::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
 use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps, Verify};
 
 use crate::bench::Bench;
@@ -51,15 +51,15 @@ pub(crate) fn program(bench: &Bench) -> String {
 #[ignore = "a part of other tests, which start it"]
 fn looks_at_cases() {
     let Ok(asked) = env::var(ASKED) else { return };
-    end_with_the_input();
+    exit_with_stdin();
     let output = || OpenOptions::new().write(true).open("/dev/fd/3").expect("the script opened it");
     if asked.is_empty() {
         let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));
-        Told::Hello { channels: channels.collect() }.write(output()).expect("somebody reads");
+        WorkerEvent::Hello { channels: channels.collect() }.write(output()).expect("somebody reads");
     } else {
-        let asked: Asked = serde_json::from_str(&asked).expect("a question");
+        let asked: WorkerRequest = serde_json::from_str(&asked).expect("a question");
         let (_, verify) = CHANNELS.iter().find(|(known, _)| *known == asked.channel).expect("a channel");
-        look(*verify, &asked.task, output()).expect("somebody reads");
+        run_cases(*verify, &asked.task, output()).expect("somebody reads");
     }
     process::exit(0);
 }

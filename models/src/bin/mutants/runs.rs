@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use harness::channel::Channel;
 use harness::channels::mutex_deque::MutexDeque;
 use harness::mutants::{Mutant, VARIABLE};
-use harness::verify::cases::{Asked, Told};
+use harness::verify::cases::{WorkerEvent, WorkerRequest};
 use harness::verify::{MethodOutcome, Shard, Task};
 use models::bounds::{PREEMPTIONS, SCHEDULES};
 use models::table::Verdict;
@@ -131,7 +131,7 @@ pub(crate) fn models(
 pub(crate) fn method(builds: &Builds, name: &str, mutant: Option<Mutant>) -> io::Result<Verdict> {
     let method = name.parse().map_err(io::Error::other)?;
     let task = Task { seed: SEED, shard: Shard::WHOLE, only: None, budget: BUDGET };
-    let asked = Asked { channel: MutexDeque::INFO.name.to_owned(), method, task };
+    let asked = WorkerRequest { channel: MutexDeque::INFO.name.to_owned(), method, task };
     let mut command = Command::new(&builds.method);
     let ended = run(command.arg(asked.word()), mutant, BUDGET + GRACE)?;
     let seconds = ended.seconds;
@@ -140,9 +140,9 @@ pub(crate) fn method(builds: &Builds, name: &str, mutant: Option<Mutant>) -> io:
     let (mut begun, mut outcome) = (0, None);
     for told in told {
         match told {
-            Told::Begins { .. } => begun += 1,
-            Told::Ended { outcome: told } => outcome = Some(told),
-            Told::Hello { .. } => {}
+            WorkerEvent::Begins { .. } => begun += 1,
+            WorkerEvent::Ended { outcome: told } => outcome = Some(told),
+            WorkerEvent::Hello { .. } => {}
         }
     }
     let caught = |by: &str, after| Verdict::Caught { by: by.to_owned(), after, seconds };
