@@ -58,7 +58,7 @@ mod tests {
 
     fn refusal(channel: &str, method: Method) -> String {
         let task = Task { seed: 0, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
-        let request = WorkerRequest { channel: channel.to_owned(), method, task }.word();
+        let request = WorkerRequest { channel: channel.to_owned(), method, task }.to_argument();
         answer(Some(&request), Vec::new()).expect_err("it is refused").to_string()
     }
 

@@ -43,7 +43,7 @@ impl By {
             By::Command(words) => command_of(words)?,
         };
         // A panic's own words are its last then, and not a page of frames.
-        command.args(asked.map(WorkerRequest::word)).env("RUST_BACKTRACE", "0");
+        command.args(asked.map(WorkerRequest::to_argument)).env("RUST_BACKTRACE", "0");
         Ok(command)
     }
 

@@ -133,7 +133,7 @@ pub(crate) fn method(builds: &Builds, name: &str, mutant: Option<Mutant>) -> io:
     let task = Task { seed: SEED, shard: Shard::WHOLE, only: None, budget: BUDGET };
     let asked = WorkerRequest { channel: MutexDeque::INFO.name.to_owned(), method, task };
     let mut command = Command::new(&builds.method);
-    let ended = run(command.arg(asked.word()), mutant, BUDGET + GRACE)?;
+    let ended = run(command.arg(asked.to_argument()), mutant, BUDGET + GRACE)?;
     let seconds = ended.seconds;
     // A process that was killed may leave half a line.
     let told = ended.output.lines().filter_map(|line| serde_json::from_str(line).ok());
