@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::model_report::{ExploredModels, ModelReport};
 use crate::params::{Kind, Params};
-use crate::verify::{Method, Outcome, Shard};
+use crate::verify::{Method, MethodOutcome, Shard};
 use crate::workload::WorkloadInfo;
 
 /// The file of a benchmark run, inside criterion's directory.
@@ -232,7 +232,7 @@ pub struct Verified {
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// It ran.
-    Ran(Outcome),
+    Ran(MethodOutcome),
     /// The channel's code is not written on what the method watches.
     NotInstrumentable {
         /// Why.

@@ -1,11 +1,11 @@
-//! Verification of a channel, harder than the rounds of a benchmark: which methods there are, what each is asked, what it answers.
+//! Verification of a channel, harder than the rounds of a benchmark: the methods, their tasks and their outcomes.
 //!
-//! A method looks at numbered *cases*, and a case is made of the task's seed and its number alone. So cases can be split
-//! among machines ([`Shard`]) and a single one can be looked at again ([`Task::only`]). The methods that look at a channel's own
-//! code are in the crate `verify`; loom and shuttle are in `models/`.
+//! A method runs numbered *cases*. A case is made from the task's seed and its number alone, so cases can be split among machines
+//! ([`Shard`]) and a single one can be repeated ([`Task::only`]). The methods that run a channel's own code are in the crate `verify`;
+//! loom and shuttle are in `models/`.
 //!
-//! A channel under verification may hang, abort or write where it must not: whoever calls a method does so in a process of its own
-//! ([`cases`]), with a deadline, and is told of each case before it begins, so that the last one told is the one to blame.
+//! A channel under verification may hang, abort or corrupt memory. A method therefore runs in a worker process ([`cases`]) with a
+//! deadline, and announces each case before it begins, so that the last announced case is to blame.
 
 pub mod cases;
 
@@ -28,7 +28,7 @@ pub enum Method {
     Rounds,
     /// Scenarios that any channel must pass.
     Conformance,
-    /// Random operation sequences on one thread beside a model.
+    /// Random operation sequences on one thread, in lockstep with a model.
     Properties,
     /// Concurrent histories that must have a legal order.
     Linearizability,
@@ -68,34 +68,34 @@ impl fmt::Display for Method {
     }
 }
 
-/// What is no method.
+/// The name is not that of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected one of {}", Method::ALL.map(Method::name).join(", "))]
-pub struct NoMethod;
+pub struct UnknownMethod;
 
 impl FromStr for Method {
-    type Err = NoMethod;
+    type Err = UnknownMethod;
 
-    fn from_str(name: &str) -> Result<Self, NoMethod> {
-        Method::ALL.into_iter().find(|method| method.name() == name).ok_or(NoMethod)
+    fn from_str(name: &str) -> Result<Self, UnknownMethod> {
+        Method::ALL.into_iter().find(|method| method.name() == name).ok_or(UnknownMethod)
     }
 }
 
-/// What a method is asked.
+/// The task of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// Decides every case, together with its number.
+    /// The seed that, with its number, decides a case.
     pub seed: u64,
-    /// Which cases.
+    /// The shard of the cases to run.
     pub shard: Shard,
-    /// One case alone, to look at it again; the shard is of no matter then.
+    /// A single case to repeat; the shard is then ignored.
     pub only: Option<u64>,
-    /// No case begins after so long.
+    /// The time after which no case begins.
     pub budget: Duration,
 }
 
 impl Task {
-    /// The cases of this task, of `all` that there are (`None`: as many as there is time for), until the budget is spent.
+    /// The cases of this task, until the budget is spent. `all` is their fixed number, or `None` if only time limits them.
     pub fn cases(&self, all: Option<u64>) -> impl Iterator<Item = u64> + use<> {
         let (task, began) = (*self, Instant::now());
         let end = match (task.only, all) {
@@ -113,22 +113,22 @@ impl Task {
     }
 }
 
-/// What a method found out.
+/// The outcome of a method over a channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum MethodOutcome {
     /// No case failed.
     Passed {
-        /// Cases looked at.
+        /// The number of cases that were run.
         cases: u64,
-        /// How far that goes, in words: sizes, threads, operations.
+        /// The extent in words: sizes, threads, operations.
         bounds: String,
     },
     /// A case failed.
     Failed(Box<Finding>),
-    /// The channel lacks what every case of the method needs.
+    /// The channel lacks a capability that every case needs.
     Unsupported {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The method could not decide: its own search exceeded a limit. Neither a pass nor a failure.
@@ -140,9 +140,9 @@ pub enum Outcome {
     },
     /// The time was over before a case had ended, or before all of a fixed number had.
     OutOfTime {
-        /// Cases looked at.
+        /// The number of cases that were run.
         cases: u64,
-        /// Of so many; `None` where there is no fixed number.
+        /// The fixed number of cases; `None` if there is none.
         all: Option<u64>,
     },
     /// No model failed, and some explorations ended at a limit: not everything was explored.
@@ -158,35 +158,35 @@ pub enum Outcome {
     },
 }
 
-/// A failure: what is needed to believe it, and to see it again.
+/// The evidence of a failed case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The case.
     pub case: u64,
-    /// The scenario's name, or what the case does, in one line.
+    /// The name of the scenario, or a description of the case in one line.
     pub scenario: String,
-    /// What was expected.
+    /// The expected behaviour.
     pub expected: String,
-    /// What happened.
+    /// The observed behaviour.
     pub happened: String,
-    /// The smallest scenario found: what each thread did.
+    /// The steps of each thread in the smallest scenario found.
     pub threads: Vec<ThreadSteps>,
-    /// The history as a picture, where the method draws one (a whole SVG document).
+    /// The history as an SVG document, if the method draws one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
 }
 
-/// What a thread did.
+/// The steps of a thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadSteps {
     /// The thread's name.
     pub thread: String,
-    /// Its steps, in order. The numbers order the steps of all threads in time.
+    /// The steps in order. The numbers order the steps of all threads in time.
     pub steps: Vec<(u64, String)>,
 }
 
-/// A method over one channel. It calls the second argument with the number of each case before it begins.
-pub type Verify = fn(&Task, &mut dyn FnMut(u64)) -> Outcome;
+/// A method over one channel. It passes the number of each case to the second argument before the case begins.
+pub type Verify = fn(&Task, &mut dyn FnMut(u64)) -> MethodOutcome;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use harness::protocol::{Measured, NamedFigure};
 use harness::record::{
     Answer, CellRecord, ModelRecord, Overhead, ParamsRecord, Record, Remains, Run, Status, Verified,
 };
-use harness::verify::{Finding, Method, Outcome, Shard, ThreadSteps};
+use harness::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
 use proptest::option;
@@ -225,13 +225,13 @@ fn finding() -> impl Strategy<Value = Finding> {
 
 fn answer() -> impl Strategy<Value = Answer> {
     let ran = prop_oneof![
-        (count(), text()).prop_map(|(cases, bounds)| Outcome::Passed { cases, bounds }),
-        finding().prop_map(|finding| Outcome::Failed(Box::new(finding))),
-        text().prop_map(|reason| Outcome::Unsupported { reason }),
-        (count(), text()).prop_map(|(cases, reason)| Outcome::Unknown { cases, reason }),
-        (count(), option::of(count())).prop_map(|(cases, all)| Outcome::OutOfTime { cases, all }),
+        (count(), text()).prop_map(|(cases, bounds)| MethodOutcome::Passed { cases, bounds }),
+        finding().prop_map(|finding| MethodOutcome::Failed(Box::new(finding))),
+        text().prop_map(|reason| MethodOutcome::Unsupported { reason }),
+        (count(), text()).prop_map(|(cases, reason)| MethodOutcome::Unknown { cases, reason }),
+        (count(), option::of(count())).prop_map(|(cases, all)| MethodOutcome::OutOfTime { cases, all }),
         (count(), btree_map(limit(), 1..9_u64, 1..3), count(), text())
-            .prop_map(|(cases, cuts, models, bounds)| Outcome::Cut { cases, cuts, models, bounds }),
+            .prop_map(|(cases, cuts, models, bounds)| MethodOutcome::Cut { cases, cuts, models, bounds }),
     ];
     prop_oneof![
         ran.prop_map(Answer::Ran),

@@ -31,7 +31,7 @@ pub(crate) use self::{
 use crate::dyn_channel::{DynChannel, DynHandles, DynSender, Factory, Open};
 use crate::violation::Violation;
 use harness::channel::{Capability, Capacity, Channel, Sender, Unsupported};
-use harness::verify::{Finding, Outcome, Task};
+use harness::verify::{Finding, MethodOutcome, Task};
 
 /// Every kind of capacity; `None` is unbounded.
 const ANY: &[Option<usize>] = &[Some(0), Some(1), Some(3), None];
@@ -152,11 +152,11 @@ pub fn names() -> Vec<String> {
 }
 
 /// Verifies the channel `C`.
-pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     verify_channel(DynChannel::new::<C>(), task, begins)
 }
 
-fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     let scenarios = scenarios();
     let cases = Case::all(&scenarios);
     let all = cases.len() as u64;
@@ -168,7 +168,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
     let mut lacking: BTreeMap<&'static str, u64> = BTreeMap::new();
     for number in task.cases(Some(all)) {
         let Some(case) = usize::try_from(number).ok().and_then(|number| cases.get(number)) else {
-            return Outcome::Unsupported {
+            return MethodOutcome::Unsupported {
                 reason: format!("no case {number}: the cases are 0 to {}", all.saturating_sub(1)),
             };
         };
@@ -182,7 +182,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         let (run, capacity) = (scenario.run, case.capacity);
         let setup = Setup { channel, capacity };
         if let Err((violation, threads)) = play(TIMEOUT, move || run(setup)) {
-            return Outcome::Failed(Box::new(Finding {
+            return MethodOutcome::Failed(Box::new(Finding {
                 case: number,
                 scenario: format!("{} at capacity {capacity}: {}", scenario.name, scenario.says),
                 expected: violation.expected,
@@ -194,7 +194,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         played += 1;
     }
     if started < own {
-        return Outcome::OutOfTime { cases: started, all: Some(own) };
+        return MethodOutcome::OutOfTime { cases: started, all: Some(own) };
     }
     let mut bounds = match task.only {
         Some(_) => format!("{played} case"),
@@ -207,9 +207,9 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         bounds = format!("{bounds}, {unsupported} unsupported: {}", words.join(", "));
     }
     if played == 0 {
-        return Outcome::Unsupported { reason: bounds };
+        return MethodOutcome::Unsupported { reason: bounds };
     }
-    Outcome::Passed { cases: played, bounds }
+    MethodOutcome::Passed { cases: played, bounds }
 }
 
 #[cfg(test)]
@@ -239,13 +239,13 @@ mod tests {
     fn a_case_played_alone_is_announced() {
         let mut begun = Vec::new();
         let outcome = verify::<MutexDeque>(&task(Some(3), Duration::ZERO), &mut |case| begun.push(case));
-        assert_eq!(outcome, Outcome::Passed { cases: 1, bounds: "1 case".to_owned() });
+        assert_eq!(outcome, MethodOutcome::Passed { cases: 1, bounds: "1 case".to_owned() });
         assert_eq!(begun, [3]);
     }
 
     #[test]
     fn a_budget_of_zero_is_out_of_time() {
         let outcome = verify::<MutexDeque>(&task(None, Duration::ZERO), &mut |_| {});
-        assert!(matches!(outcome, Outcome::OutOfTime { cases: 0, all: Some(100..) }), "{outcome:?}");
+        assert!(matches!(outcome, MethodOutcome::OutOfTime { cases: 0, all: Some(100..) }), "{outcome:?}");
     }
 }

@@ -12,7 +12,7 @@
 //! ([`Task::only`]) is therefore repeated until it fails or the budget is spent.
 //!
 //! The search for a legal order is exponential in the worst case. A history on which it exceeds its budget is neither legal nor
-//! illegal, and the method then answers [`Outcome::Unknown`].
+//! illegal, and the method then answers [`MethodOutcome::Unknown`].
 
 pub mod dice;
 pub mod history;
@@ -36,7 +36,7 @@ use self::wgl::{Legality, MAX_CONFIGURATIONS};
 use crate::dyn_channel::DynChannel;
 use harness::channel::{Capacity, Channel};
 use harness::thread_group::ThreadGroupError;
-use harness::verify::{Finding, Outcome, Task};
+use harness::verify::{Finding, MethodOutcome, Task};
 
 /// The runs of a scenario in one case. All runs share their threads, so that most begin with every thread already running.
 const REPETITIONS: usize = 24;
@@ -54,7 +54,7 @@ const MAX_DRAWN: usize = 40;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Verifies the channel `C`.
-pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     verify_channel(DynChannel::new::<C>(), MAX_CONFIGURATIONS, task, begins)
 }
 
@@ -64,14 +64,14 @@ fn verify_channel(
     max_configurations: usize,
     task: &Task,
     begins: &mut dyn FnMut(u64),
-) -> Outcome {
+) -> MethodOutcome {
     let wanted =
         [Capacity::Rendezvous, Capacity::from_slots(1), Capacity::from_slots(2), Capacity::from_slots(3), Capacity::Unbounded];
     let capacities: Vec<Capacity> =
         wanted.into_iter().filter(|&capacity| channel.open::<u64>(capacity).is_ok()).collect();
     if capacities.is_empty() {
         let name = channel.info().name;
-        return Outcome::Unsupported {
+        return MethodOutcome::Unsupported {
             reason: format!("{name} opens with none of the capacities that are tried"),
         };
     }
@@ -83,8 +83,8 @@ fn verify_channel(
         loop {
             match verification.run_case(task, case) {
                 Ok(()) => {}
-                Err(Stop::Found(finding)) => return Outcome::Failed(finding),
-                Err(Stop::NotRun(reason)) => return Outcome::Unsupported { reason },
+                Err(Stop::Found(finding)) => return MethodOutcome::Failed(finding),
+                Err(Stop::NotRun(reason)) => return MethodOutcome::Unsupported { reason },
             }
             // Each run has another schedule.
             if task.only.is_none() || began.elapsed() >= task.budget {
@@ -182,11 +182,11 @@ impl Verification {
     }
 
     /// The outcome when no case failed.
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> MethodOutcome {
         let Counts { cases, unknown, .. } = self.counts;
         match (cases, unknown) {
-            (0, _) => Outcome::OutOfTime { cases: 0, all: None },
-            (_, 0) => Outcome::Passed { cases, bounds: self.bounds() },
+            (0, _) => MethodOutcome::OutOfTime { cases: 0, all: None },
+            (_, 0) => MethodOutcome::Passed { cases, bounds: self.bounds() },
             _ => {
                 let reason = format!(
                     "{} histories exceeded the search budget ({} configurations each), of {}",
@@ -194,7 +194,7 @@ impl Verification {
                     grouped(self.max_configurations as u64),
                     self.bounds()
                 );
-                Outcome::Unknown { cases, reason }
+                MethodOutcome::Unknown { cases, reason }
             }
         }
     }
@@ -367,10 +367,10 @@ mod tests {
         let task = Task { seed: 4, shard: Shard::WHOLE, only: Some(3), budget: Duration::ZERO };
         let channel = DynChannel::new::<MutexDeque>();
         let outcome = |budget| verify_channel(channel, budget, &task, &mut |_| {});
-        let Outcome::Unknown { cases: 1, reason } = outcome(1) else { panic!("{:?}", outcome(1)) };
+        let MethodOutcome::Unknown { cases: 1, reason } = outcome(1) else { panic!("{:?}", outcome(1)) };
         let expected = "24 histories exceeded the search budget (1 configurations each), of 24 histories";
         assert!(reason.starts_with(expected), "{reason}");
-        assert!(matches!(outcome(MAX_CONFIGURATIONS), Outcome::Passed { cases: 1, .. }));
+        assert!(matches!(outcome(MAX_CONFIGURATIONS), MethodOutcome::Passed { cases: 1, .. }));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use harness::machine::Machine;
 use harness::registry::UsageError;
-use harness::verify::cases::{Asked, Told, end_with_the_input, look};
+use harness::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
 
 fn main() -> ExitCode {
-    end_with_the_input();
+    exit_with_stdin();
     match answer(env::args().nth(1).as_deref(), io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -25,7 +25,7 @@ fn answer(request: Option<&str>, output: impl Write) -> Result<()> {
     let Some(request) = request else {
         return Ok(hello().write(output)?);
     };
-    let Asked { channel, method, task } = serde_json::from_str(request).with_context(|| {
+    let WorkerRequest { channel, method, task } = serde_json::from_str(request).with_context(|| {
         format!("`{request}` is not a request: use `chanlab verify`, which starts this program")
     })?;
     let channels = verify::channels();
@@ -36,14 +36,14 @@ fn answer(request: Option<&str>, output: impl Write) -> Result<()> {
     let verify = found
         .method(method)
         .ok_or_else(|| anyhow!("{method} explores models and does not run a channel's own code"))?;
-    Ok(look(verify, &task, output)?)
+    Ok(run_cases(verify, &task, output)?)
 }
 
-fn hello() -> Told {
+fn hello() -> WorkerEvent {
     let registry = verify::registry();
     let versions = Machine::current(&registry).channels;
     let version = |name: &str| versions.get(name).cloned().unwrap_or_default();
-    Told::Hello {
+    WorkerEvent::Hello {
         channels: registry.channels().map(|info| (info.name.to_owned(), version(info.name))).collect(),
     }
 }
@@ -58,7 +58,7 @@ mod tests {
 
     fn refusal(channel: &str, method: Method) -> String {
         let task = Task { seed: 0, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
-        let request = Asked { channel: channel.to_owned(), method, task }.word();
+        let request = WorkerRequest { channel: channel.to_owned(), method, task }.to_argument();
         answer(Some(&request), Vec::new()).expect_err("it is refused").to_string()
     }
 
@@ -77,7 +77,9 @@ mod tests {
     fn the_hello_line_lists_the_channels_with_their_versions() {
         let mut output = Vec::new();
         answer(None, &mut output).expect("memory does not fail");
-        let Ok(Told::Hello { channels }) = serde_json::from_slice(&output) else { panic!("{output:?}") };
+        let Ok(WorkerEvent::Hello { channels }) = serde_json::from_slice(&output) else {
+            panic!("{output:?}")
+        };
         assert_eq!(channels.len(), verify::channels().len());
         assert!(channels.iter().all(|(_, version)| !version.is_empty()), "{channels:?}");
     }

@@ -22,7 +22,7 @@ use self::model::run;
 use crate::dyn_channel::DynChannel;
 use crate::violation::Violation;
 use harness::channel::{Capability, Capacity, Channel, Info};
-use harness::verify::{Finding, Outcome, Task, ThreadSteps};
+use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps};
 
 /// An operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,11 +173,11 @@ fn run_seed(channel: DynChannel, seed: u64, steps: &CurrentStep) -> Result<(), V
 }
 
 /// Verifies the channel `C`.
-pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     verify_channel(DynChannel::new::<C>(), task, begins)
 }
 
-fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     let steps = CurrentStep::default();
     let (ask, asked) = mpsc::channel();
     let (answer, answers) = mpsc::channel();
@@ -190,7 +190,9 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         }
     });
     if let Err(error) = spawned {
-        return Outcome::Unsupported { reason: format!("cannot start a thread on this machine: {error}") };
+        return MethodOutcome::Unsupported {
+            reason: format!("cannot start a thread on this machine: {error}"),
+        };
     }
     let mut cases = 0;
     for case in task.cases(None) {
@@ -199,7 +201,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         let _ = ask.send(task.seed_of(case));
         match answers.recv_timeout(TIMEOUT) {
             Ok(Ok(())) => cases += 1,
-            Ok(Err(violation)) => return Outcome::Failed(steps.finding(case, violation)),
+            Ok(Err(violation)) => return MethodOutcome::Failed(steps.finding(case, violation)),
             Err(error) => {
                 let happened = match error {
                     mpsc::RecvTimeoutError::Timeout => {
@@ -208,18 +210,18 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
                     mpsc::RecvTimeoutError::Disconnected => "the last step panicked".to_owned(),
                 };
                 let expected = "every operation ends".to_owned();
-                return Outcome::Failed(steps.finding(case, Violation { expected, happened }));
+                return MethodOutcome::Failed(steps.finding(case, Violation { expected, happened }));
             }
         }
     }
     if cases == 0 {
-        return Outcome::OutOfTime { cases, all: None };
+        return MethodOutcome::OutOfTime { cases, all: None };
     }
     let bounds = format!(
         "{cases} sequences of up to {} operations on one thread, up to {MAX_SLOTS} slots or unbounded",
         MAX_LEN - 1
     );
-    Outcome::Passed { cases, bounds }
+    MethodOutcome::Passed { cases, bounds }
 }
 
 #[cfg(test)]
@@ -245,7 +247,7 @@ mod tests {
         let task = Task { seed: 5, shard: Shard::WHOLE, only: Some(9), budget: Duration::ZERO };
         let mut begun = Vec::new();
         let outcome = verify::<MutexDeque>(&task, &mut |case| begun.push(case));
-        assert!(matches!(outcome, Outcome::Passed { cases: 1, .. }), "{outcome:?}");
+        assert!(matches!(outcome, MethodOutcome::Passed { cases: 1, .. }), "{outcome:?}");
         assert_eq!(begun, [9]);
     }
 }

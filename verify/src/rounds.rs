@@ -12,7 +12,7 @@ use harness::params::Params;
 use harness::profile::Profile;
 use harness::registry::{Cell, ChannelEntry, DEADLINE, Registry};
 use harness::thread_group::ThreadGroupError;
-use harness::verify::{Finding, Outcome, Task, ThreadSteps};
+use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps};
 use harness::workload::RoundError;
 
 /// The number of messages of a round, unless the capacity needs more: enough to fill and drain the channel often.
@@ -50,7 +50,7 @@ fn cell(registry: &Registry, channel: &str, workload: &str, params: Params) -> O
 }
 
 /// Verifies the channel `C`.
-pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     let registry = Registry::with_channels(vec![ChannelEntry::new::<C>()]);
     let cells = cells(&registry, C::INFO.name);
     let all = cells.len() as u64;
@@ -65,7 +65,7 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
         match cell.round().map_err(|error| error.error) {
             Ok(_) => rounds += 1,
             Err(error) if error.is_failure() => {
-                return Outcome::Failed(Box::new(finding(case, cell, &error)));
+                return MethodOutcome::Failed(Box::new(finding(case, cell, &error)));
             }
             Err(error) => {
                 let reason = match error {
@@ -81,7 +81,7 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
     }
     let own = (0..all).filter(|&case| task.shard.has(case)).count() as u64;
     if task.only.is_none() && started < own {
-        return Outcome::OutOfTime { cases: started, all: Some(own) };
+        return MethodOutcome::OutOfTime { cases: started, all: Some(own) };
     }
     let mut bounds = format!(
         "{rounds} rounds of about {MESSAGES} messages, over {all} cells of {} workloads",
@@ -94,9 +94,9 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
         bounds = format!("{bounds}, {unsupported} unsupported: {}", words.join(", "));
     }
     if rounds == 0 {
-        return Outcome::Unsupported { reason: bounds };
+        return MethodOutcome::Unsupported { reason: bounds };
     }
-    Outcome::Passed { cases: rounds, bounds }
+    MethodOutcome::Passed { cases: rounds, bounds }
 }
 
 fn finding(case: u64, cell: &Cell, error: &RoundError) -> Finding {
@@ -147,8 +147,8 @@ mod tests {
     fn a_budget_of_zero_is_out_of_time() {
         let task = Task { seed: 1, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
         let outcome = verify::<MutexDeque>(&task, &mut |_| {});
-        assert!(matches!(outcome, Outcome::OutOfTime { cases: 0, all: Some(7..) }), "{outcome:?}");
+        assert!(matches!(outcome, MethodOutcome::OutOfTime { cases: 0, all: Some(7..) }), "{outcome:?}");
         let outcome = verify::<MutexDeque>(&Task { only: Some(0), ..task }, &mut |_| {});
-        assert!(matches!(outcome, Outcome::Passed { cases: 1, .. }), "{outcome:?}");
+        assert!(matches!(outcome, MethodOutcome::Passed { cases: 1, .. }), "{outcome:?}");
     }
 }

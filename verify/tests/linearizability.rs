@@ -11,7 +11,7 @@ use harness::channel::{
 use harness::channels;
 use harness::channels::mutex_deque::MutexDeque;
 use harness::testing::{self, Mutant};
-use harness::verify::{Finding, Method, Outcome, Shard, Task};
+use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
 use verify::linearizability::verify;
 
 fn task(seconds: u64) -> Task {
@@ -22,7 +22,7 @@ fn task(seconds: u64) -> Task {
 fn found<C: Channel>(task: &Task) -> Finding {
     let mut last = None;
     let outcome = verify::<C>(task, &mut |case| last = Some(case));
-    let Outcome::Failed(finding) = outcome else { panic!("{}: not caught: {outcome:?}", C::INFO.name) };
+    let MethodOutcome::Failed(finding) = outcome else { panic!("{}: not caught: {outcome:?}", C::INFO.name) };
     assert_eq!(last, Some(finding.case), "a case is announced before it begins");
     println!("{}: {finding:#?}", C::INFO.name);
     *finding
@@ -64,7 +64,7 @@ fn catches<C: Channel>(mutant: &Mutant, words: &str) {
 /// Checks that the method passes a mutant.
 fn passes<C: Channel>(_: &Mutant, _: &str) {
     let outcome = verify::<C>(&task(2), &mut |_| ());
-    assert!(matches!(outcome, Outcome::Passed { .. }), "{outcome:#?}");
+    assert!(matches!(outcome, MethodOutcome::Passed { .. }), "{outcome:#?}");
 }
 
 /// The mutants that the method must catch or pass, with their checks and the words of their findings.
@@ -130,8 +130,10 @@ fn nothing_new_is_found_in_the_registered_channels() {
     impl Visitor for Registered {
         fn visit<C: Channel>(&mut self) {
             match verify::<C>(&Task { budget: self.0, ..task(0) }, &mut |_| ()) {
-                Outcome::Passed { cases, bounds } => println!("{}: {cases} cases: {bounds}", C::INFO.name),
-                Outcome::Failed(finding) if is_known(C::INFO.name, &finding) => {
+                MethodOutcome::Passed { cases, bounds } => {
+                    println!("{}: {cases} cases: {bounds}", C::INFO.name)
+                }
+                MethodOutcome::Failed(finding) if is_known(C::INFO.name, &finding) => {
                     println!("{}: known: {}", C::INFO.name, finding.happened);
                 }
                 other => panic!("{}: {other:#?}", C::INFO.name),
@@ -178,7 +180,7 @@ impl Channel for KanalWithoutRecvTimeout {
 #[cfg(feature = "adapters")]
 fn kanal_has_no_other_defect() {
     let outcome = verify::<KanalWithoutRecvTimeout>(&task(seconds()), &mut |_| ());
-    let Outcome::Passed { cases, bounds } = outcome else { panic!("{outcome:#?}") };
+    let MethodOutcome::Passed { cases, bounds } = outcome else { panic!("{outcome:#?}") };
     println!("{cases} cases: {bounds}");
 }
 
@@ -196,5 +198,5 @@ fn kanal_still_reports_a_timeout_instead_of_a_disconnect() {
 #[test]
 fn a_budget_of_zero_is_out_of_time() {
     let outcome = verify::<MutexDeque>(&task(0), &mut |_| ());
-    assert_eq!(outcome, Outcome::OutOfTime { cases: 0, all: None });
+    assert_eq!(outcome, MethodOutcome::OutOfTime { cases: 0, all: None });
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use harness::channel::Channel;
 use harness::testing::{self, HoldsOneMore, Mutant, Plain, Visitor};
-use harness::verify::{Method, Outcome, Shard, Task, Verify};
+use harness::verify::{Method, MethodOutcome, Shard, Task, Verify};
 use verify::{conformance, properties, rounds};
 
 /// The budget of a method that must catch a mutant.
@@ -63,14 +63,14 @@ fn difference(method: Method, (mutant, verify): Run) -> Option<String> {
     let outcome = verify(&task, &mut |_| {});
     println!("{method}, {}: {outcome:?}", mutant.name);
     let is_as_expected = match (&outcome, expected) {
-        (Outcome::Failed(finding), Some(words)) => {
+        (MethodOutcome::Failed(finding), Some(words)) => {
             assert!(!finding.expected.is_empty() && !finding.happened.is_empty(), "{finding:?}");
             match method {
                 Method::Conformance => words.split('|').any(|name| finding.scenario.starts_with(name)),
                 _ => finding.happened.contains(words),
             }
         }
-        (Outcome::Passed { .. }, None) => true,
+        (MethodOutcome::Passed { .. }, None) => true,
         _ => false,
     };
     (!is_as_expected).then(|| format!("{}: expected {expected:?}, {outcome:?}", mutant.name))
@@ -140,8 +140,9 @@ fn a_case_alone_reproduces_its_finding() {
         [conformance::verify::<Plain<HoldsOneMore>> as Verify, properties::verify::<Plain<HoldsOneMore>>]
     {
         let task = Task { seed: 7, shard: Shard::WHOLE, only: None, budget: BUDGET };
-        let Outcome::Failed(first) = verify(&task, &mut |_| {}) else { panic!("it is caught") };
-        let Outcome::Failed(again) = verify(&Task { only: Some(first.case), ..task }, &mut |_| {}) else {
+        let MethodOutcome::Failed(first) = verify(&task, &mut |_| {}) else { panic!("it is caught") };
+        let MethodOutcome::Failed(again) = verify(&Task { only: Some(first.case), ..task }, &mut |_| {})
+        else {
             panic!("it is caught again")
         };
         assert_eq!(first, again);
@@ -152,7 +153,7 @@ fn a_case_alone_reproduces_its_finding() {
 #[test]
 fn a_sequence_is_shrunk_to_the_smallest() {
     let task = Task { seed: 7, shard: Shard::WHOLE, only: None, budget: BUDGET };
-    let Outcome::Failed(finding) = properties::verify::<Plain<HoldsOneMore>>(&task, &mut |_| {}) else {
+    let MethodOutcome::Failed(finding) = properties::verify::<Plain<HoldsOneMore>>(&task, &mut |_| {}) else {
         panic!("it is caught")
     };
     assert_eq!(finding.scenario, "a channel of capacity 1");

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use harness::channel::Channel;
 use harness::channels::mutex_deque::MutexDeque;
 use harness::record::Record;
-use harness::verify::cases::{Asked, Told};
-use harness::verify::{Method, Outcome, Shard, Task};
+use harness::verify::cases::{WorkerRequest, WorkerEvent};
+use harness::verify::{Method, MethodOutcome, Shard, Task};
 use serde_json::from_str;
 
 use crate::builds::{Builds, Model};
@@ -157,7 +157,7 @@ fn failed_after(records: &Path) -> Result<Option<u64>> {
 /// When the worker ends without an outcome.
 pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant>) -> Result<Detection> {
     let task = Task { seed: SEED, shard: Shard::WHOLE, only: None, budget: BUDGET };
-    let request = Asked { channel: MutexDeque::INFO.name.to_owned(), method, task };
+    let request = WorkerRequest { channel: MutexDeque::INFO.name.to_owned(), method, task };
     let mut command = Command::new(&builds.worker);
     let ended = run(command.arg(request.word()), mutant, BUDGET + METHOD_TIMEOUT)?;
     let seconds = ended.seconds;
@@ -165,9 +165,9 @@ pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant
     // A process that was killed may leave half a line.
     for event in ended.output.lines().filter_map(|line| from_str(line).ok()) {
         match event {
-            Told::Begins { .. } => begun += 1,
-            Told::Ended { outcome: reported } => outcome = Some(reported),
-            Told::Hello { .. } => {}
+            WorkerEvent::Begins { .. } => begun += 1,
+            WorkerEvent::Ended { outcome: reported } => outcome = Some(reported),
+            WorkerEvent::Hello { .. } => {}
         }
     }
     let caught = |by: &str| Detection::Caught { by: by.to_owned(), after: begun, seconds };
@@ -175,9 +175,9 @@ pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant
         None => caught("it hung"),
         Some(status) if !status.success() => caught(&format!("it ended with {status}")),
         Some(_) => match outcome {
-            Some(Outcome::Failed(finding)) => caught(&finding.scenario),
-            Some(Outcome::Unsupported { reason }) => Detection::Unsupported { reason },
-            Some(Outcome::Passed { cases, .. } | Outcome::OutOfTime { cases, .. }) => {
+            Some(MethodOutcome::Failed(finding)) => caught(&finding.scenario),
+            Some(MethodOutcome::Unsupported { reason }) => Detection::Unsupported { reason },
+            Some(MethodOutcome::Passed { cases, .. } | MethodOutcome::OutOfTime { cases, .. }) => {
                 Detection::Passed { tried: cases, seconds }
             }
             None => bail!("{method} ended without an outcome: `{}`", ended.output),

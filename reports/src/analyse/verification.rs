@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use harness::model_report::words;
 use harness::record::{Answer, Verified};
 use harness::registry::Registry;
-use harness::verify::{Method, Outcome};
+use harness::verify::{Method, MethodOutcome};
 
 use crate::numbers;
 
@@ -237,7 +237,7 @@ fn cell(
     let missing = missing(of, &there);
     let parts: Vec<&Verified> = parts.into_values().collect();
 
-    let failed = |record: &&Verified| matches!(record.answer, Answer::Ran(Outcome::Failed(_)));
+    let failed = |record: &&Verified| matches!(record.answer, Answer::Ran(MethodOutcome::Failed(_)));
     let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
     let counts = |record: &&Verified| parts.iter().any(|part| std::ptr::eq(*part, *record));
     let earlier: Vec<&Verified> = own
@@ -322,14 +322,14 @@ fn weight(status: CellStatus) -> u8 {
 /// A record in a word, and its bounds or its reason.
 fn said(record: &Verified) -> (CellStatus, String) {
     match &record.answer {
-        Answer::Ran(Outcome::Passed { bounds, .. }) => (CellStatus::Passed, bounds.clone()),
-        Answer::Ran(Outcome::Failed(finding)) => {
+        Answer::Ran(MethodOutcome::Passed { bounds, .. }) => (CellStatus::Passed, bounds.clone()),
+        Answer::Ran(MethodOutcome::Failed(finding)) => {
             let happened = finding.happened.lines().next().unwrap_or_default();
             (CellStatus::Failed, format!("{}: {happened}", finding.scenario))
         }
-        Answer::Ran(Outcome::Unsupported { reason }) => (CellStatus::Unsupported, reason.clone()),
-        Answer::Ran(Outcome::Unknown { reason, .. }) => (CellStatus::Unknown, reason.clone()),
-        Answer::Ran(Outcome::OutOfTime { all, .. }) => {
+        Answer::Ran(MethodOutcome::Unsupported { reason }) => (CellStatus::Unsupported, reason.clone()),
+        Answer::Ran(MethodOutcome::Unknown { reason, .. }) => (CellStatus::Unknown, reason.clone()),
+        Answer::Ran(MethodOutcome::OutOfTime { all, .. }) => {
             let of = match all {
                 Some(all) if record.shard.of == 1 => {
                     format!(", of {} that there are", numbers::separated(*all))
@@ -338,7 +338,7 @@ fn said(record: &Verified) -> (CellStatus, String) {
             };
             let seconds = record.seconds;
             let detail = match record.answer {
-                Answer::Ran(Outcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
+                Answer::Ran(MethodOutcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
                     format!(
                         "within {seconds:.0} s no model had ended; they are built first, which a second time has done"
                     )
@@ -347,7 +347,7 @@ fn said(record: &Verified) -> (CellStatus, String) {
             };
             (CellStatus::OutOfTime, detail)
         }
-        Answer::Ran(Outcome::Cut { cuts, models, bounds, .. }) => {
+        Answer::Ran(MethodOutcome::Cut { cuts, models, bounds, .. }) => {
             (CellStatus::Cut, format!("{}; {bounds}", words::cuts(cuts, *models)))
         }
         Answer::NotInstrumentable { reason } => (CellStatus::NotInstrumentable, reason.clone()),
@@ -359,10 +359,10 @@ fn said(record: &Verified) -> (CellStatus, String) {
 fn cases(parts: &[&Verified]) -> Option<u64> {
     let counted = parts.iter().filter_map(|record| match record.answer {
         Answer::Ran(
-            Outcome::Passed { cases, .. }
-            | Outcome::Unknown { cases, .. }
-            | Outcome::OutOfTime { cases, .. }
-            | Outcome::Cut { cases, .. },
+            MethodOutcome::Passed { cases, .. }
+            | MethodOutcome::Unknown { cases, .. }
+            | MethodOutcome::OutOfTime { cases, .. }
+            | MethodOutcome::Cut { cases, .. },
         ) => Some(cases),
         _ => None,
     });
@@ -377,7 +377,7 @@ mod tests {
 
     use super::*;
 
-    fn record(subject: &str, shard: &str, at: u32, outcome: Outcome) -> Verified {
+    fn record(subject: &str, shard: &str, at: u32, outcome: MethodOutcome) -> Verified {
         Verified {
             at: format!("2026-01-02T03:04:{at:02}Z"),
             command: "chanlab verify".to_owned(),
@@ -397,13 +397,13 @@ mod tests {
         }
     }
 
-    fn passed(cases: u64) -> Outcome {
-        Outcome::Passed { cases, bounds: "up to 20 operations".to_owned() }
+    fn passed(cases: u64) -> MethodOutcome {
+        MethodOutcome::Passed { cases, bounds: "up to 20 operations".to_owned() }
     }
 
-    fn failed() -> Outcome {
+    fn failed() -> MethodOutcome {
         let happened = "lost 1\nmessage".to_owned();
-        Outcome::Failed(Box::new(Finding { scenario: "s".to_owned(), happened, ..Finding::default() }))
+        MethodOutcome::Failed(Box::new(Finding { scenario: "s".to_owned(), happened, ..Finding::default() }))
     }
 
     fn of(records: &[Verified], scope: Scope) -> (MatrixCell, Vec<bool>) {
@@ -449,21 +449,21 @@ mod tests {
             let parts = [record("flume", "1/2", 1, passed(10)), record("flume", "2/2", 2, outcome)];
             of(&parts, Scope::AllShards)
         };
-        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.status, CellStatus::OutOfTime);
-        assert_eq!(with(Outcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
-        let unknown = || Outcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
+        assert_eq!(with(MethodOutcome::OutOfTime { cases: 5, all: None }).0.status, CellStatus::OutOfTime);
+        assert_eq!(with(MethodOutcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
+        let unknown = || MethodOutcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
         let cell = with(unknown()).0;
         assert_eq!((cell.status, cell.cases), (CellStatus::Unknown, Some(15)));
         assert_eq!(cell.detail, "all 2 shards; 2 histories exceeded the budget");
         assert_eq!(cell.status.words(), "cannot tell");
         let cuts = [(ExplorationLimit::Branches, 2)].into();
-        let cut = with(Outcome::Cut { cases: 5, cuts, models: 7, bounds: "b".to_owned() }).0;
+        let cut = with(MethodOutcome::Cut { cases: 5, cuts, models: 7, bounds: "b".to_owned() }).0;
         assert_eq!((cut.status, cut.cases), (CellStatus::Cut, Some(15)));
         assert_eq!(cut.detail, "all 2 shards; 2 of 7 models cut short, by the limit of branches; b");
         let (cell, earlier) = with(failed());
         assert_eq!((cell.status, &earlier[..]), (CellStatus::Failed, &[false][..]));
         assert_eq!(cell.detail, "all 2 shards; s: lost 1");
-        assert_eq!(with(Outcome::Unsupported { reason: String::new() }).0.status, CellStatus::Passed);
+        assert_eq!(with(MethodOutcome::Unsupported { reason: String::new() }).0.status, CellStatus::Passed);
     }
 
     #[test]

@@ -103,7 +103,7 @@ mod tests {
 
     use harness::machine::Machine;
     use harness::record::{Answer, Recorder};
-    use harness::verify::{Method, Outcome, Shard};
+    use harness::verify::{Method, MethodOutcome, Shard};
 
     use super::*;
 
@@ -119,7 +119,7 @@ mod tests {
             only: None,
             budget_seconds: 1.0,
             seconds: 1.0,
-            answer: Answer::Ran(Outcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
+            answer: Answer::Ran(MethodOutcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
             remains: None,
             replay: None,
             models: None,

@@ -5,12 +5,12 @@ pub mod steps;
 pub mod terminal;
 
 use harness::record::{Answer, Verified};
-use harness::verify::{Finding, Outcome};
+use harness::verify::{Finding, MethodOutcome};
 
 /// What a record found wrong.
 pub fn finding(verified: &Verified) -> Option<&Finding> {
     match &verified.answer {
-        Answer::Ran(Outcome::Failed(finding)) => Some(finding),
+        Answer::Ran(MethodOutcome::Failed(finding)) => Some(finding),
         _ => None,
     }
 }

@@ -14,7 +14,7 @@ use harness::channel::Channel;
 use harness::channels::mutex_deque::MutexDeque;
 use harness::machine::Machine;
 use harness::record::{Answer, Record, Recorder, Verified, now};
-use harness::verify::{Method, Outcome, Shard, Task};
+use harness::verify::{Method, MethodOutcome, Shard, Task};
 
 use super::instrumented::{self, Crate, Exploration};
 use super::models::{self, NotExplored};
@@ -198,7 +198,7 @@ impl Verification {
                         (Answer::NotInstrumentable { reason }, None)
                     }
                 };
-                let replay = matches!(answer, Answer::Ran(Outcome::Failed(_)))
+                let replay = matches!(answer, Answer::Ran(MethodOutcome::Failed(_)))
                     .then(|| format!("chanlab verify {} --method {method} --seed {}", of.asked(), self.seed));
                 Some(vec![Verified {
                     replay,
@@ -226,7 +226,7 @@ impl Verification {
                         show(&format!("{name} by {method}{case}"));
                     }
                 })?;
-                let replay = matches!(report.answer, Answer::Ran(Outcome::Failed(_)))
+                let replay = matches!(report.answer, Answer::Ran(MethodOutcome::Failed(_)))
                     .then(|| self.replay(name, method, &report));
                 let verified = self.verified(channel, method, share, since, report.answer);
                 Some(vec![Verified { remains: report.remains, replay, ..verified }])
@@ -270,7 +270,7 @@ impl Verification {
         }
         command.push_str(&format!(" --channel {channel} --method {method} --seed {}", self.seed));
         let case = match &report.answer {
-            Answer::Ran(Outcome::Failed(finding)) if report.remains.is_none() => Some(finding.case),
+            Answer::Ran(MethodOutcome::Failed(finding)) if report.remains.is_none() => Some(finding.case),
             _ => report.last_case,
         };
         if let Some(case) = case {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use harness::model_report::{
     ExplorationBounds, ExploredModels, ModelFailure, ModelReport, ModelVerdict, TimedWaits, words,
 };
-use harness::verify::{Finding, Outcome, ThreadSteps};
+use harness::verify::{Finding, MethodOutcome, ThreadSteps};
 
 use super::instrumented::workspace::{COPY, DEPENDENCIES};
 use crate::numbers;
@@ -18,24 +18,24 @@ const MAX_STEPS: usize = 60;
 
 /// The outcome of `models`. `is_over` says that the time was over before all of them had ended, and `crash` what is known
 /// of a model whose process ended without a report.
-pub(super) fn outcome(models: &ExploredModels, is_over: bool, crash: &dyn Fn(&str) -> String) -> Outcome {
+pub(super) fn outcome(models: &ExploredModels, is_over: bool, crash: &dyn Fn(&str) -> String) -> MethodOutcome {
     let names: Vec<&str> = models.failed().collect();
     if let Some((first, others)) = names.split_first() {
         let report = models.reports.iter().find(|report| report.model == *first);
-        return Outcome::Failed(Box::new(finding(first, others, report, crash)));
+        return MethodOutcome::Failed(Box::new(finding(first, others, report, crash)));
     }
     if is_over {
-        return Outcome::OutOfTime { cases: models.executions(), all: None };
+        return MethodOutcome::OutOfTime { cases: models.executions(), all: None };
     }
     let explored: Vec<&ModelReport> =
         models.reports.iter().filter(|report| report.coverage().is_some()).collect();
     if explored.is_empty() && !models.reports.is_empty() {
-        return Outcome::Unsupported { reason: reasons(models).join("; ") };
+        return MethodOutcome::Unsupported { reason: reasons(models).join("; ") };
     }
     let (cases, bounds, cuts) = (models.executions(), bounds(models, &explored), models.cuts());
     match cuts.is_empty() {
-        true => Outcome::Passed { cases, bounds },
-        false => Outcome::Cut { cases, cuts, models: explored.len() as u64, bounds },
+        true => MethodOutcome::Passed { cases, bounds },
+        false => MethodOutcome::Cut { cases, cuts, models: explored.len() as u64, bounds },
     }
 }
 
@@ -261,7 +261,7 @@ pub(super) mod tests {
         };
         let failed = report("d::go", ModelVerdict::Failed(Box::new(failure)));
         let other = report("d::come", ModelVerdict::Failed(Box::default()));
-        let Outcome::Failed(finding) = outcome(&of(vec![failed, other]), false, &no_crash) else { panic!() };
+        let MethodOutcome::Failed(finding) = outcome(&of(vec![failed, other]), false, &no_crash) else { panic!() };
         assert_eq!(finding.scenario, "model d::go (and 1 more: d::come)");
         assert_eq!(
             finding.happened,
@@ -286,7 +286,7 @@ pub(super) mod tests {
         let passed = || by_loom(Some(2), PASSED);
         let branches = ExplorationLimit::Branches;
         let one = of(vec![passed(), cut(branches), passed()]);
-        let Outcome::Cut { cases, cuts, models, bounds } = outcome(&one, false, &no_crash) else { panic!() };
+        let MethodOutcome::Cut { cases, cuts, models, bounds } = outcome(&one, false, &no_crash) else { panic!() };
         assert_eq!((cases, models, cuts.clone()), (3_000, 3, [(branches, 1)].into()));
         assert_eq!(
             bounds,
@@ -302,8 +302,8 @@ pub(super) mod tests {
         );
         // A failure weighs more, and so does what was not explored at all.
         let failed = by_loom(None, ModelVerdict::Failed(Box::default()));
-        assert!(matches!(outcome(&of(vec![cut(branches), failed]), false, &no_crash), Outcome::Failed(_)));
-        assert!(matches!(outcome(&one, true, &no_crash), Outcome::OutOfTime { cases: 3_000, all: None }));
+        assert!(matches!(outcome(&of(vec![cut(branches), failed]), false, &no_crash), MethodOutcome::Failed(_)));
+        assert!(matches!(outcome(&one, true, &no_crash), MethodOutcome::OutOfTime { cases: 3_000, all: None }));
     }
 
     #[test]
@@ -311,7 +311,7 @@ pub(super) mod tests {
         let exhausted = || by_loom(None, ModelVerdict::Passed { coverage: Coverage::Exhausted });
         let models =
             ExploredModels { changes: None, ..of(vec![exhausted(), exhausted(), by_loom(Some(2), PASSED)]) };
-        let Outcome::Passed { bounds, .. } = outcome(&models, false, &no_crash) else { panic!() };
+        let MethodOutcome::Passed { bounds, .. } = outcome(&models, false, &no_crash) else { panic!() };
         assert_eq!(
             bounds,
             "3 models, 2 of them exhausted (every schedule): 2 every schedule; \
@@ -339,7 +339,7 @@ pub(super) mod tests {
         let crashed = BTreeSet::from(["d::go".to_owned()]);
         let models = ExploredModels { crashed, ..of(vec![report("m", PASSED)]) };
         let crash = |model: &str| format!("{model} is gone");
-        let Outcome::Failed(finding) = outcome(&models, false, &crash) else { panic!() };
+        let MethodOutcome::Failed(finding) = outcome(&models, false, &crash) else { panic!() };
         assert_eq!((finding.scenario.as_str(), finding.happened.as_str()), ("model d::go", "d::go is gone"));
     }
 
@@ -354,14 +354,14 @@ pub(super) mod tests {
                       500 a second; timed waits: 1,200 woken, 7 expired; 1 model unsupported: select (none)";
         assert_eq!(
             outcome(&of(vec![report("m", PASSED), unsupported()]), false, &no_crash),
-            Outcome::Passed { cases: 1_000, bounds: bounds.to_owned() }
+            MethodOutcome::Passed { cases: 1_000, bounds: bounds.to_owned() }
         );
         let reason = "select (none)".to_owned();
         assert_eq!(
             outcome(&of(vec![unsupported(), unsupported()]), false, &no_crash),
-            Outcome::Unsupported { reason }
+            MethodOutcome::Unsupported { reason }
         );
-        let none = Outcome::Passed { cases: 0, bounds: "no model in this shard".to_owned() };
+        let none = MethodOutcome::Passed { cases: 0, bounds: "no model in this shard".to_owned() };
         assert_eq!(outcome(&of(vec![]), false, &no_crash), none);
     }
 
@@ -369,7 +369,7 @@ pub(super) mod tests {
     fn a_kind_of_timed_wait_that_was_not_explored_is_named() {
         let timed_waits = Some(TimedWaits { woken: 0, expired: 3 });
         let timeouts = ModelReport { has_timeouts: true, timed_waits, ..report("t", PASSED) };
-        let Outcome::Passed { bounds, .. } = outcome(&of(vec![timeouts]), false, &no_crash) else { panic!() };
+        let MethodOutcome::Passed { bounds, .. } = outcome(&of(vec![timeouts]), false, &no_crash) else { panic!() };
         let end = "timed waits: 0 woken, 3 expired, so the kind that is 0 was not explored";
         assert!(bounds.ends_with(end), "{bounds}");
     }

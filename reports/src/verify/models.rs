@@ -15,7 +15,7 @@ use harness::model_report::{
 };
 use harness::record::{Answer, MODELS_FILE, ModelRecord, Record, Recorder, run_name, target_dir};
 use harness::registry::Registry;
-use harness::verify::{Finding, Method, Outcome, Shard, Task};
+use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
 use super::evidence::outcome;
 use crate::analyse::checks::BASELINE;
@@ -260,7 +260,7 @@ fn verdict(
                     happened: format!("{how}, and no model failed\n{}", explored.tail.join("\n")),
                     ..Finding::default()
                 };
-                (Answer::Ran(Outcome::Failed(Box::new(finding))), Some(script("")))
+                (Answer::Ran(MethodOutcome::Failed(Box::new(finding))), Some(script("")))
             } else {
                 let reason = format!("{how}, and no model accounts for it: see {BASELINE}");
                 (Answer::NotAvailable { reason }, None)
@@ -341,8 +341,8 @@ mod tests {
         let verdicts = verdicts(Method::Loom, &TASK, &explored(events, Some(FAILED), &[]));
         let [baseline, pool] = &verdicts[..] else { panic!("{verdicts:#?}") };
         assert_eq!((baseline.subject.as_str(), pool.subject.as_str()), (BASELINE, "worker_pool"));
-        assert!(matches!(baseline.answer, Answer::Ran(Outcome::Passed { cases: 2_000, .. })), "{baseline:?}");
-        let Answer::Ran(Outcome::Failed(finding)) = &pool.answer else { panic!("{pool:?}") };
+        assert!(matches!(baseline.answer, Answer::Ran(MethodOutcome::Passed { cases: 2_000, .. })), "{baseline:?}");
+        let Answer::Ran(MethodOutcome::Failed(finding)) = &pool.answer else { panic!("{pool:?}") };
         assert!(
             finding.happened.starts_with("model quit of worker_pool failed in execution 7"),
             "{finding:?}"
@@ -355,7 +355,7 @@ mod tests {
     fn a_killed_script_is_out_of_time() {
         let events = vec![model("queue", BASELINE, PASSED), started("hand_off", BASELINE)];
         let verdicts = verdicts(Method::Loom, &TASK, &explored(events, None, &[]));
-        assert_eq!(verdicts[0].answer, Answer::Ran(Outcome::OutOfTime { cases: 1_000, all: None }));
+        assert_eq!(verdicts[0].answer, Answer::Ran(MethodOutcome::OutOfTime { cases: 1_000, all: None }));
     }
 
     #[test]
@@ -374,8 +374,8 @@ mod tests {
     fn a_model_that_takes_its_process_down_has_failed() {
         let events = vec![model("queue", BASELINE, PASSED), started("quit", "worker_pool")];
         let verdicts = verdicts(Method::Loom, &TASK, &explored(events, Some(FAILED), &["signal: 11"]));
-        assert!(matches!(verdicts[0].answer, Answer::Ran(Outcome::Passed { .. })), "{verdicts:#?}");
-        let Answer::Ran(Outcome::Failed(finding)) = &verdicts[1].answer else { panic!("{verdicts:#?}") };
+        assert!(matches!(verdicts[0].answer, Answer::Ran(MethodOutcome::Passed { .. })), "{verdicts:#?}");
+        let Answer::Ran(MethodOutcome::Failed(finding)) = &verdicts[1].answer else { panic!("{verdicts:#?}") };
         assert_eq!(
             finding.happened,
             "scripts/loom ended with exit code 1 before the model reported\nsignal: 11"
@@ -389,7 +389,7 @@ mod tests {
         let tail = ["test bounds ... FAILED", "error: 1 target failed:"];
         let all = verdicts(Method::Loom, &TASK, &explored(passed, Some(FAILED), &tail));
         let [baseline, pool] = &all[..] else { panic!("{all:#?}") };
-        let Answer::Ran(Outcome::Failed(finding)) = &baseline.answer else { panic!("{all:#?}") };
+        let Answer::Ran(MethodOutcome::Failed(finding)) = &baseline.answer else { panic!("{all:#?}") };
         assert_eq!(
             finding.happened,
             "scripts/loom ended with exit code 1, and no model failed\n\
@@ -403,10 +403,10 @@ mod tests {
     fn no_model_of_the_baseline_is_no_pass_of_it_unless_it_is_a_shard() {
         let others = explored(vec![model("quit", "worker_pool", PASSED)], Some(0), &[]);
         let all = verdicts(Method::Loom, &TASK, &others);
-        assert!(!matches!(all[0].answer, Answer::Ran(Outcome::Passed { .. })), "{all:?}");
+        assert!(!matches!(all[0].answer, Answer::Ran(MethodOutcome::Passed { .. })), "{all:?}");
         let shard = Task { shard: Shard { index: 1, of: 9 }, ..TASK };
         let bounds = "no model in this shard".to_owned();
         let all = verdicts(Method::Loom, &shard, &others);
-        assert_eq!(all[0].answer, Answer::Ran(Outcome::Passed { cases: 0, bounds }));
+        assert_eq!(all[0].answer, Answer::Ran(MethodOutcome::Passed { cases: 0, bounds }));
     }
 }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use harness::record::{Answer, Remains};
-use harness::verify::cases::{Asked, Told};
-use harness::verify::{Finding, Method, Outcome, Task};
+use harness::verify::cases::{WorkerRequest, WorkerEvent};
+use harness::verify::{Finding, Method, MethodOutcome, Task};
 
 use crate::run::supervisor::{
     LineLimits, NoLine, ProcessFailure, Streams, Supervised, command_from_words, excerpt, status_words,
@@ -36,7 +36,7 @@ pub enum WorkerProgram {
 }
 
 impl WorkerProgram {
-    fn start(&self, request: Option<&Asked>) -> io::Result<Supervised> {
+    fn start(&self, request: Option<&WorkerRequest>) -> io::Result<Supervised> {
         let mut command = match self {
             WorkerProgram::Own(program) => {
                 Command::new(program.as_ref().ok_or_else(|| io::Error::other("no worker program was built"))?)
@@ -44,7 +44,7 @@ impl WorkerProgram {
             WorkerProgram::Command(words) => command_from_words(words)?,
         };
         // Without it the end of the standard error is a panic's message, and not a page of frames.
-        command.args(request.map(Asked::word)).env("RUST_BACKTRACE", "0");
+        command.args(request.map(WorkerRequest::word)).env("RUST_BACKTRACE", "0");
         Supervised::start(command, STREAMS)
     }
 
@@ -56,7 +56,7 @@ impl WorkerProgram {
     pub fn channels(&self) -> Result<Vec<(String, String)>, ProcessFailure> {
         let mut process = self.start(None).map_err(not_started)?;
         match process.line(HELLO_TIMEOUT).map(|line| serde_json::from_slice(&line)) {
-            Ok(Ok(Told::Hello { channels })) => Ok(channels),
+            Ok(Ok(WorkerEvent::Hello { channels })) => Ok(channels),
             Ok(_) => Err(process.fail("did not name its channels".to_owned())),
             Err(NoLine::Silent) => {
                 Err(process.fail(format!("did not name its channels within {} s", HELLO_TIMEOUT.as_secs())))
@@ -102,7 +102,7 @@ pub struct CaseReport {
 impl Job<'_> {
     /// Runs the cases. `polled` is called for each case, and again while it goes on; `None` after a stop request.
     pub fn run_cases(&self, stop: &AtomicBool, polled: &mut dyn FnMut(Option<u64>)) -> Option<CaseReport> {
-        let request = Asked { channel: self.channel.to_owned(), method: self.method, task: self.task };
+        let request = WorkerRequest { channel: self.channel.to_owned(), method: self.method, task: self.task };
         let mut process = match self.program.start(Some(&request)) {
             Ok(process) => process,
             Err(error) => {
@@ -120,7 +120,7 @@ impl Job<'_> {
             let left = self.deadline.saturating_sub(case_began.elapsed());
             match process.line(left.min(POLL_INTERVAL)) {
                 Ok(line) => match serde_json::from_slice(&line) {
-                    Ok(Told::Begins { case }) => {
+                    Ok(WorkerEvent::Begins { case }) => {
                         if last_case != Some(case) {
                             cases += 1;
                         }
@@ -129,7 +129,7 @@ impl Job<'_> {
                         polled(last_case);
                         if began.elapsed() >= self.limit {
                             // The case that has just begun does not count.
-                            let outcome = Outcome::OutOfTime { cases: cases - 1, all: None };
+                            let outcome = MethodOutcome::OutOfTime { cases: cases - 1, all: None };
                             return Some(CaseReport {
                                 answer: Answer::Ran(outcome),
                                 last_case,
@@ -137,8 +137,8 @@ impl Job<'_> {
                             });
                         }
                     }
-                    Ok(Told::Ended { outcome }) => return Some(ended(process, outcome, last_case)),
-                    Ok(Told::Hello { .. }) | Err(_) => {
+                    Ok(WorkerEvent::Ended { outcome }) => return Some(ended(process, outcome, last_case)),
+                    Ok(WorkerEvent::Hello { .. }) | Err(_) => {
                         let what = format!("wrote a line that is no event: {}", excerpt(&line));
                         return Some(failed(process.fail(what), last_case));
                     }
@@ -159,9 +159,9 @@ impl Job<'_> {
 }
 
 /// The process has reported, and has to end well: damaged memory may only show at the end.
-fn ended(mut process: Supervised, outcome: Outcome, last_case: Option<u64>) -> CaseReport {
+fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>) -> CaseReport {
     match process.close().filter(|status| !status.success()) {
-        Some(status) if !matches!(outcome, Outcome::Failed(_)) => {
+        Some(status) if !matches!(outcome, MethodOutcome::Failed(_)) => {
             let what = format!("its process reported, and then ended: {}", status_words(status));
             failed(process.fail(what), last_case)
         }
@@ -187,7 +187,7 @@ fn failed(failure: ProcessFailure, last_case: Option<u64>) -> CaseReport {
         ..Finding::default()
     };
     CaseReport {
-        answer: Answer::Ran(Outcome::Failed(Box::new(finding))),
+        answer: Answer::Ran(MethodOutcome::Failed(Box::new(finding))),
         last_case,
         remains: Some(Remains {
             ended: crash.ended,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use harness::record::{Answer, Verified};
-use harness::verify::{Finding, Outcome};
+use harness::verify::{Finding, MethodOutcome};
 
 use crate::bench::{Bench, text};
 use crate::planted::{self, CASES, FAULTY_FROM};
@@ -12,7 +12,7 @@ const ASKED: [&str; 6] = ["--method", "properties", "--seed", "7", "--deadline",
 
 fn finding(verified: &Verified) -> &Finding {
     match &verified.answer {
-        Answer::Ran(Outcome::Failed(finding)) => finding,
+        Answer::Ran(MethodOutcome::Failed(finding)) => finding,
         other => panic!("{}: {other:?}", verified.subject),
     }
 }
@@ -32,8 +32,8 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
     };
     assert_eq!(records.len(), 8, "one of each channel");
     let bounds = "up to 16 numbers on one thread".to_owned();
-    assert_eq!(record("sound").answer, Answer::Ran(Outcome::Passed { cases: CASES, bounds }));
-    assert!(matches!(record("lacking").answer, Answer::Ran(Outcome::Unsupported { .. })));
+    assert_eq!(record("sound").answer, Answer::Ran(MethodOutcome::Passed { cases: CASES, bounds }));
+    assert!(matches!(record("lacking").answer, Answer::Ran(MethodOutcome::Unsupported { .. })));
 
     for subject in ["mutant-drops-one", "mutant-delivers-twice", "mutant-reorders"] {
         let finding = finding(record(subject));
@@ -57,7 +57,7 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
 
     // In the terminal each has all that is needed to see it again.
     for record in &records {
-        if matches!(record.answer, Answer::Ran(Outcome::Failed(_))) {
+        if matches!(record.answer, Answer::Ran(MethodOutcome::Failed(_))) {
             let replay = format!(
                 "chanlab verify --by '{by}' --channel {} --method properties --seed 7 --case {FAULTY_FROM}",
                 record.subject

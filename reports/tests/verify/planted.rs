@@ -9,8 +9,8 @@ use std::{env, process};
 use harness::channel::{Capacity, Channel, Receiver, Sender};
 use harness::channels::mutex_deque::MutexDeque;
 use harness::testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
-use harness::verify::cases::{Asked, Told, end_with_the_input, look};
-use harness::verify::{Finding, Outcome, Task, ThreadSteps, Verify};
+use harness::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
+use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps, Verify};
 
 use crate::bench::Bench;
 
@@ -51,21 +51,21 @@ pub(crate) fn program(bench: &Bench) -> String {
 #[ignore = "a part of other tests, which start it"]
 fn looks_at_cases() {
     let Ok(asked) = env::var(ASKED) else { return };
-    end_with_the_input();
+    exit_with_stdin();
     let output = || OpenOptions::new().write(true).open("/dev/fd/3").expect("the script opened it");
     if asked.is_empty() {
         let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));
-        Told::Hello { channels: channels.collect() }.write(output()).expect("somebody reads");
+        WorkerEvent::Hello { channels: channels.collect() }.write(output()).expect("somebody reads");
     } else {
-        let asked: Asked = serde_json::from_str(&asked).expect("a question");
+        let asked: WorkerRequest = serde_json::from_str(&asked).expect("a question");
         let (_, verify) = CHANNELS.iter().find(|(known, _)| *known == asked.channel).expect("a channel");
-        look(*verify, &asked.task, output()).expect("somebody reads");
+        run_cases(*verify, &asked.task, output()).expect("somebody reads");
     }
     process::exit(0);
 }
 
 /// Each case sends numbers through a channel, more of them the higher it is: planted faults are at the eleventh.
-fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     let mut cases = 0;
     for case in task.cases(Some(CASES)) {
         begins(case);
@@ -80,11 +80,11 @@ fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
             received.push(number);
         }
         if received != sent {
-            return Outcome::Failed(Box::new(finding(case, &sent, &received)));
+            return MethodOutcome::Failed(Box::new(finding(case, &sent, &received)));
         }
         cases += 1;
     }
-    Outcome::Passed { cases, bounds: "up to 16 numbers on one thread".to_owned() }
+    MethodOutcome::Passed { cases, bounds: "up to 16 numbers on one thread".to_owned() }
 }
 
 fn finding(case: u64, sent: &[u64], received: &[u64]) -> Finding {
@@ -105,7 +105,7 @@ fn finding(case: u64, sent: &[u64], received: &[u64]) -> Finding {
     }
 }
 
-fn aborts(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn aborts(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     for case in task.cases(Some(CASES)) {
         begins(case);
         if case == FAULTY_FROM {
@@ -113,17 +113,17 @@ fn aborts(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
             process::abort();
         }
     }
-    Outcome::Passed { cases: CASES, bounds: String::new() }
+    MethodOutcome::Passed { cases: CASES, bounds: String::new() }
 }
 
-fn panics(task: &Task, begins: &mut dyn FnMut(u64)) -> Outcome {
+fn panics(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     for case in task.cases(Some(CASES)) {
         begins(case);
         assert!(case < FAULTY_FROM, "the queue is poisoned");
     }
-    Outcome::Passed { cases: CASES, bounds: String::new() }
+    MethodOutcome::Passed { cases: CASES, bounds: String::new() }
 }
 
-fn lacks(_: &Task, _: &mut dyn FnMut(u64)) -> Outcome {
-    Outcome::Unsupported { reason: "unsupported: several consumers (it has one)".to_owned() }
+fn lacks(_: &Task, _: &mut dyn FnMut(u64)) -> MethodOutcome {
+    MethodOutcome::Unsupported { reason: "unsupported: several consumers (it has one)".to_owned() }
 }

@@ -1,7 +1,7 @@
 //! Faulty worker programs: each ends as a clear record.
 
 use harness::record::{Answer, Verified};
-use harness::verify::Outcome;
+use harness::verify::MethodOutcome;
 
 use crate::bench::{Bench, text};
 
@@ -24,7 +24,7 @@ fn happened(name: &str, body: &str) -> String {
     let (verified, code) = recorded(name, body, &[]);
     assert_eq!(code, Some(1));
     match verified.answer {
-        Answer::Ran(Outcome::Failed(finding)) => finding.happened,
+        Answer::Ran(MethodOutcome::Failed(finding)) => finding.happened,
         other => panic!("{other:?}"),
     }
 }
@@ -32,7 +32,7 @@ fn happened(name: &str, body: &str) -> String {
 #[test]
 fn a_program_that_reports_passes() {
     let (verified, code) = recorded("answers", &format!("{BEGINS}; {PASSED}"), &[]);
-    assert_eq!(verified.answer, Answer::Ran(Outcome::Passed { cases: 1, bounds: "b".to_owned() }));
+    assert_eq!(verified.answer, Answer::Ran(MethodOutcome::Passed { cases: 1, bounds: "b".to_owned() }));
     assert_eq!((verified.replay, verified.remains, code), (None, None, Some(0)));
 }
 
@@ -51,14 +51,18 @@ fn a_line_that_is_no_event_is_shown() {
 #[test]
 fn an_end_without_a_report_is_described() {
     let (verified, _) = recorded("leaves", &format!("{BEGINS}; echo bye >&2; kill -SEGV $$"), &[]);
-    let Answer::Ran(Outcome::Failed(finding)) = verified.answer else { panic!("{:?}", verified.answer) };
+    let Answer::Ran(MethodOutcome::Failed(finding)) = verified.answer else {
+        panic!("{:?}", verified.answer)
+    };
     assert_eq!(finding.happened, "its process ended; killed by signal 11 (SIGSEGV)");
     assert_eq!((finding.case, finding.scenario.as_str()), (3, "case 3"));
     assert_eq!(verified.remains.expect("of a process").last_words, ["bye"]);
     assert!(verified.replay.expect("a failure").ends_with("--seed 1 --case 3"));
 
     let (verified, _) = recorded("never-begins", "exit 0", &[]);
-    let Answer::Ran(Outcome::Failed(finding)) = verified.answer else { panic!("{:?}", verified.answer) };
+    let Answer::Ran(MethodOutcome::Failed(finding)) = verified.answer else {
+        panic!("{:?}", verified.answer)
+    };
     assert_eq!(finding.scenario, "before the first case");
     assert!(verified.replay.expect("a failure").ends_with("--seed 1"), "no case is to blame");
 }
@@ -84,7 +88,10 @@ fn a_case_that_does_not_end_is_a_hang() {
 fn endless_cases_run_out_of_time() {
     let body = format!("while :; do {BEGINS}; done");
     let (verified, code) = recorded("goes-on", &body, &["--budget", "1"]);
-    assert!(matches!(verified.answer, Answer::Ran(Outcome::OutOfTime { all: None, .. })), "{verified:?}");
+    assert!(
+        matches!(verified.answer, Answer::Ran(MethodOutcome::OutOfTime { all: None, .. })),
+        "{verified:?}"
+    );
     assert_eq!(code, Some(0));
 }
 

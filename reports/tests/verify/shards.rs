@@ -3,7 +3,7 @@
 use std::fs;
 
 use harness::record::{Answer, VERIFIED_FILE};
-use harness::verify::Outcome;
+use harness::verify::MethodOutcome;
 
 use crate::bench::{Bench, text};
 use crate::planted::{self, CASES};
@@ -19,7 +19,7 @@ fn part(bench: &Bench, by: &str, shard: &str) -> u64 {
     let name = format!("{}-{VERIFIED_FILE}", shard.replace('/', "-of-"));
     fs::rename(bench.record_file(), bench.path().join(name)).expect("moved");
     match record.answer {
-        Answer::Ran(Outcome::Passed { cases, .. }) => cases,
+        Answer::Ran(MethodOutcome::Passed { cases, .. }) => cases,
         other => panic!("{other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use harness::machine::Machine;
 use harness::record::{Answer, Remains, Verified};
-use harness::verify::{Finding, Method, Outcome, Shard, ThreadSteps};
+use harness::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
 use reports::analyse::verification::{Scope, Verification};
 use reports::render::verification::terminal::{failure, matrix};
 
@@ -29,11 +29,11 @@ fn verified(subject: &str, method: Method, answer: Answer) -> Verified {
 }
 
 fn passed(cases: u64, bounds: &str) -> Answer {
-    Answer::Ran(Outcome::Passed { cases, bounds: bounds.to_owned() })
+    Answer::Ran(MethodOutcome::Passed { cases, bounds: bounds.to_owned() })
 }
 
 fn failed(finding: Finding) -> Answer {
-    Answer::Ran(Outcome::Failed(Box::new(finding)))
+    Answer::Ran(MethodOutcome::Failed(Box::new(finding)))
 }
 
 fn lost() -> Finding {
@@ -62,13 +62,13 @@ fn a_matrix_with_a_cell_of_every_kind() {
     let records = [
         verified("mutex-deque", Conformance, passed(84, "all scenarios")),
         verified("flume", Conformance, failed(lost())),
-        verified("std", Conformance, Answer::Ran(Outcome::OutOfTime { cases: 12, all: Some(84) })),
+        verified("std", Conformance, Answer::Ran(MethodOutcome::OutOfTime { cases: 12, all: Some(84) })),
         verified("mutex-deque", Properties, passed(12_345, operations)),
         verified("flume", Properties, passed(11_111, operations)),
         verified(
             "std",
             Linearizability,
-            Answer::Ran(Outcome::Unsupported { reason: "no try_send".to_owned() }),
+            Answer::Ran(MethodOutcome::Unsupported { reason: "no try_send".to_owned() }),
         ),
         verified("mutex-deque", Loom, passed(98_765, "9 models: all schedules of at most 2 preemptions")),
         verified("worker_pool", Loom, passed(4_321, "3 models: all schedules of at most 2 preemptions")),
@@ -143,7 +143,7 @@ fn its_own_channels_are_looked_at_in_processes_of_its_own() {
     let records = bench.records();
     assert_eq!(records.len(), 1);
     assert!(matches!(records[0].answer, Answer::Ran(_)), "{records:?}");
-    let is_whole = !matches!(records[0].answer, Answer::Ran(Outcome::OutOfTime { .. }));
+    let is_whole = !matches!(records[0].answer, Answer::Ran(MethodOutcome::OutOfTime { .. }));
     assert_eq!(!text(&output.stdout).contains("not everything was explored"), is_whole);
     assert!(records[0].version.starts_with("chanlab "), "{}", records[0].version);
 }

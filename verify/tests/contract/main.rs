@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::verify::{Finding, Method, Outcome, Shard, Task};
+use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
 use verify::conformance;
 
 /// The cases that fail on published channels: the channel, and the beginning of the scenario's name. These tests skip them so that any
@@ -60,13 +60,13 @@ fn every_channel_passes(method: Method, budget: Duration) {
         let began = Instant::now();
         let task = Task { seed: 1, shard: Shard::WHOLE, only: None, budget };
         match verify(&task, &mut |_| {}) {
-            Outcome::Passed { bounds, .. } => {
+            MethodOutcome::Passed { bounds, .. } => {
                 println!("{}, {method}: {bounds}; {:.1?}", channel.name, began.elapsed());
             }
-            Outcome::Failed(finding) if is_known(channel.name, &finding) => {
+            MethodOutcome::Failed(finding) if is_known(channel.name, &finding) => {
                 println!("{}, {method}: known: {}", channel.name, finding.happened);
             }
-            Outcome::Failed(finding) => {
+            MethodOutcome::Failed(finding) => {
                 failures += &format!("{}, {method}: {}", channel.name, format_finding(&finding))
             }
             other => failures += &format!("{}, {method}: {other:?}\n", channel.name),
@@ -89,9 +89,9 @@ fn every_channel_passes_conformance() {
             }
             let task = Task { seed: 1, shard: Shard::WHOLE, only: Some(case), budget: Duration::ZERO };
             match verify(&task, &mut |_| {}) {
-                Outcome::Passed { .. } => played += 1,
-                Outcome::Unsupported { .. } => unsupported += 1,
-                Outcome::Failed(finding) => {
+                MethodOutcome::Passed { .. } => played += 1,
+                MethodOutcome::Unsupported { .. } => unsupported += 1,
+                MethodOutcome::Failed(finding) => {
                     failures += &format!("{}, {}", channel.name, format_finding(&finding))
                 }
                 other => failures += &format!("{}, {name}: {other:?}\n", channel.name),
