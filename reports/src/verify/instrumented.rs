@@ -27,7 +27,7 @@ use super::models::{NotExplored, SECONDS, SEED, SHARD};
 use crate::collect::records::Records;
 use crate::run::cargo::{Cargo, CargoError};
 use crate::run::supervisor::{self, Ending, Streams, Supervised};
-use crate::versions::source::Source;
+use crate::versions::source::CrateSource;
 
 /// What the instrumented channels have in the target directory.
 const FOLDER: &str = "chanlab/instrumented";
@@ -43,7 +43,7 @@ pub struct Crate {
     /// The crate's.
     pub package: String,
     /// Which version of it.
-    pub source: Source,
+    pub source: CrateSource,
     /// Whether the version was named.
     pub is_named: bool,
     /// What makes a channel of it.
@@ -62,7 +62,7 @@ impl Crate {
     /// The words that ask for it on the command line.
     pub fn asked(&self) -> String {
         match (&self.adapter, &self.source) {
-            (Adapter::Given(adapter), Source::Checkout { folder, .. }) => {
+            (Adapter::Given(adapter), CrateSource::Checkout { folder, .. }) => {
                 format!("--path {} --adapter {}", folder.display(), adapter.display())
             }
             _ => format!("--channel {}", self.name()),

@@ -67,7 +67,7 @@ mod tests {
     use harness::registry::Registry;
 
     use super::*;
-    use crate::versions::source::Source;
+    use crate::versions::source::CrateSource;
 
     #[test]
     fn every_listed_channel_has_its_file_and_every_file_is_listed() {
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn what_is_listed_has_a_version_and_is_in_no_registry() {
         for (channel, version) in LISTED {
-            Source::parse(channel, version).expect("a version");
+            CrateSource::parse(channel, version).expect("a version");
             assert!(
                 Registry::new().channels().all(|info| info.name != channel && info.package != Some(channel))
             );

@@ -16,7 +16,7 @@ use super::fetch::{Fetched, Package};
 use super::standard::PACKAGE;
 use super::{Adapter, Crate};
 use crate::versions::manifest;
-use crate::versions::source::Source;
+use crate::versions::source::CrateSource;
 use crate::versions::workspace::{
     HARNESS_MANIFEST, LEFT_OUT, LOCK, MANIFEST, copy, project, read, write, write_lock,
 };
@@ -64,7 +64,7 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     let folder = root.join(format!("{}-{}", of.package, of.source.slug()));
     let instrumented = copies(&folder, fetched)?;
 
-    let copied = Source::Checkout { typed: COPY.to_owned(), folder: COPY.into(), commit: None };
+    let copied = CrateSource::Checkout { typed: COPY.to_owned(), folder: COPY.into(), commit: None };
     let manifest = manifest::root(&read(&project, MANIFEST)?, &MEMBERS)
         .and_then(|root| match of.adapter.file() {
             Some(_) => Ok(root),
