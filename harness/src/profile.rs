@@ -1,4 +1,4 @@
-//! How much of each workload's grid is measured, and for how long.
+//! Profiles: the part of each workload's grid that is measured, and the duration.
 
 use std::env;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// The environment variable that chooses the profile.
 pub const PROFILE_VARIABLE: &str = "CHANLAB_PROFILE";
 
-/// A profile: each has all that the one before it has.
+/// A profile. Each has all cells of the one before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Profile {
     /// A first look: minutes.
@@ -23,7 +23,7 @@ impl Profile {
     /// Every profile, the shortest first.
     pub const ALL: [Profile; 3] = [Profile::Quick, Profile::Standard, Profile::Full];
 
-    /// The profile that the environment asks for; [`Profile::Standard`] when it does not.
+    /// The profile that the environment names; [`Profile::Standard`] when it names none.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl FromStr for Profile {
     }
 }
 
-/// The profile that was asked for does not exist.
+/// The environment names no profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{PROFILE_VARIABLE}={0}: expected quick, standard or full")]
 pub struct UnknownProfile(String);

@@ -1,16 +1,16 @@
-//! The cases of a verification: a part of them, so that many machines share one, and the seed of each.
+//! Shards of the cases of a verification, for several machines, and the seed of each case.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One part of the cases: every `of`-th, so that the parts do not overlap and are together all.
+/// One of `of` disjoint parts of the cases: every `of`-th case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
-    /// Which part, from 1.
+    /// The number of the shard, from 1.
     pub index: u32,
-    /// Of so many.
+    /// The number of shards.
     pub of: u32,
 }
 
@@ -18,7 +18,7 @@ impl Shard {
     /// All cases.
     pub const WHOLE: Shard = Shard { index: 1, of: 1 };
 
-    /// Whether the case is in this part.
+    /// Whether the case is in this shard.
     pub fn has(self, case: u64) -> bool {
         case % u64::from(self.of) == u64::from(self.index - 1)
     }
@@ -30,7 +30,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// What is no shard.
+/// A text that is no shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no shard: expected I/N with I from 1 to N, as in 2/5")]
 pub struct NoShard(String);

@@ -11,6 +11,7 @@ use clap::Parser;
 use harness::meters::allocations::CountingAllocator;
 use harness::registry::UsageError;
 use reports::BadArguments;
+use reports::versions::source::SourceError;
 
 use crate::commands::{
     Command, ab, article, choose, compare, honesty, list, report, round, run, runner, verify,
@@ -67,7 +68,8 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&format!("{error:#}"));
-            let usage = error.is::<UsageError>() || error.is::<BadArguments>();
+            let usage =
+                error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>();
             ExitCode::from(if usage { USAGE } else { FAILED })
         }
     }

@@ -20,17 +20,17 @@ use reports::run::plan::{Entry, Launch, Plan};
 use reports::run::record::EndReason;
 use reports::run::runner::Runner;
 use reports::versions::build;
-use reports::versions::source::Source;
+use reports::versions::source::CrateSource;
 
 use super::changes::{facts, tell};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
-/// So many epochs at the most: two entries on a few groups have time for many, and the budget ends them all the same.
-const MOST_EPOCHS: u32 = 120;
+/// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them in any case.
+const MAX_EPOCHS: u32 = 120;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The crate, of which a channel is compared (chanlab list names them)
+    /// The crate of the compared channel (chanlab list names them)
     #[arg(long = "crate", value_name = "CRATE", required_unless_present = "resume")]
     package: Option<String>,
     /// The old version: a published one, such as 0.5.14, or path:FOLDER for a checkout of the crate
@@ -44,16 +44,16 @@ pub(crate) struct Arguments {
     /// Which channel of the crate, where it has several
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
-    /// Another channel to measure beside them, of this build or of another runner
+    /// Another channel to measure in the same run, of this build or of another runner
     #[arg(long, value_name = "CHANNEL")]
     beside: Vec<String>,
-    /// Fail when a group is slower by more than so many per cent: significantly, and with the whole interval of the ratio beyond it
+    /// Fail when a group is slower by more than this many per cent: significantly, and with the whole interval of the ratio beyond it
     #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = percent)]
     threshold: f64,
-    /// Write what changed as Markdown, for a pull request; - prints that instead of the table
+    /// Write the changes as Markdown, for a pull request; - prints them instead of the table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Go on with a comparison that was stopped or killed
+    /// Resume a comparison that was stopped or killed
     #[arg(long, value_name = "DIR", conflicts_with_all = ["package", "old", "output"])]
     resume: Option<PathBuf>,
 }
@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     judge(&folder, arguments.threshold / 100.0, arguments.markdown.as_deref())
 }
 
-/// Says what changed; an error when it got worse.
+/// Prints the changes; an error when something got worse.
 fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
     let run = RunData::read(folder)?;
     let changes = Changes::of_versions(&run).context("the run's plan names no versions")?;
@@ -106,7 +106,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
     }
 }
 
-/// What got worse, in one line: slower beyond the threshold, or failing; `None` when nothing did.
+/// The regressions in one line: slower beyond the threshold, or failing; `None` when there is none.
 fn worse(changes: &Changes, threshold: f64) -> Option<String> {
     let failed: Vec<String> = changes.of(ChangeKind::FailedInNew).map(|change| change.name.clone()).collect();
     let named = |change: &Change| format!("{} {}", change.name, ratio(change));
@@ -128,10 +128,10 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let package = arguments.package.as_deref().unwrap_or_default();
     let info = channel(&registry, package, arguments.channel.as_deref())?;
     let sources = [&arguments.old, &arguments.new]
-        .map(|version| Source::parse(package, version.as_deref().unwrap_or_default()));
+        .map(|version| CrateSource::parse(package, version.as_deref().unwrap_or_default()));
     let [old, new] = sources;
     let sources = [old?, new?];
-    // Whatever can be refused is refused before anything is built.
+    // A bad command line is refused before anything is built.
     let machine = Machine::current(&registry);
     let mut others = arguments.measuring.entries(&registry, &machine)?;
     let mut not_available = Vec::new();
@@ -143,21 +143,21 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
 
     plan.entries = versions(package, info, &sources, &plan.machine)?;
     plan.versions = Some([0, 1]);
-    // The channel of this build is not in the run, unless it is named; the versions are.
+    // The run has the two versions, and this build's channel only when it is named.
     plan.machine.channels.remove(info.name);
     plan.entries.extend(others);
     let told = plan.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone()));
     plan.machine.channels.extend(told);
     plan.fewest_epochs = plan.fewest_epochs.max(fewest_epochs(plan.groups.len()));
     if !arguments.measuring.names_epochs() {
-        plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs).max(MOST_EPOCHS);
+        plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs).max(MAX_EPOCHS);
     }
-    // Building took its time.
+    // The run begins after the builds.
     plan.began = now();
     Ok(plan)
 }
 
-/// The channel that comes from a crate.
+/// The channel of a crate.
 fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&'static Info> {
     let of_it: Vec<&Info> = registry.channels().filter(|info| info.package == Some(package)).collect();
     let names = |infos: &[&'static Info]| infos.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
@@ -189,8 +189,8 @@ fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&
     }
 }
 
-/// Builds both versions and asks their runners who they are.
-fn versions(package: &str, info: &Info, sources: &[Source; 2], machine: &Machine) -> Result<Vec<Entry>> {
+/// Builds both versions and starts their runners once, for their descriptions.
+fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Machine) -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     for source in sources {
         let mut name = format!("{package} {}", source.name());
@@ -205,7 +205,7 @@ fn versions(package: &str, info: &Info, sources: &[Source; 2], machine: &Machine
             Runner::start(&launch).map_err(|failure| anyhow::anyhow!("the runner of {name}: {failure}"))?;
         let hello = runner.hello.channels.iter().find(|channel| channel.name == info.name);
         let told = hello.map(|channel| channel.version.clone()).unwrap_or_default();
-        if let Source::Published(version) = source
+        if let CrateSource::Published(version) = source
             && told.split('+').next() != format!("{package} {version}").split('+').next()
         {
             bail!("the runner of {name} says that its version is `{told}`");

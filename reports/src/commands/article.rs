@@ -12,7 +12,7 @@ use harness::machine::Machine;
 use harness::record::{now, target_dir};
 use reports::analyse::article::Article;
 use reports::render::article::{document, verdict};
-use reports::run::article::{Extent, Lack, MOST_MESSAGES, measure};
+use reports::run::article::{Extent, Lack, MAX_MESSAGES, measure};
 use reports::run::progress::Progress;
 
 use super::measure::seed;
@@ -20,17 +20,17 @@ use super::measure::seed;
 /// The document's place in the checkout that this program was built from.
 const DOCUMENT: [&str; 2] = ["docs", "article.md"];
 
-/// Fewer epochs could not tell fifteen variants from the channel: the least p-value of 12 is 2^-11, and Holm's adjustment for
-/// 14 comparisons asks for 0.01 / 14.
-const FEWEST_EPOCHS: i64 = 12;
+/// The least epochs that can tell fifteen variants from the channel: the smallest p-value of 12 is 2^-11, and Holm's adjustment for
+/// 14 comparisons requires 0.01 / 14.
+const MIN_EPOCHS: i64 = 12;
 
-/// Four times the capacity: with fewer the channel may never fill, and runners refuse them.
-const FEWEST_MESSAGES: u64 = 4_096;
+/// Four times the capacity: with fewer messages the channel may never fill, and runners refuse them.
+const MIN_MESSAGES: u64 = 4_096;
 
-/// Blocks of an epoch that count.
+/// Blocks of an epoch, without the warm-up block.
 const BLOCKS: u32 = 2;
 
-/// What the bar begins with; the first rounds tell better.
+/// The progress bar's first estimate.
 const ABOUT: Duration = Duration::from_secs(180);
 
 #[derive(Args)]
@@ -38,11 +38,11 @@ pub(crate) struct Arguments {
     /// The document to write [default: docs/article.md in the checkout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Epochs, in each of which every process is started anew
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(FEWEST_EPOCHS..=1_000))]
+    /// Epochs; every process is restarted for each
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(MIN_EPOCHS..=1_000))]
     epochs: u32,
     /// Messages of a round
-    #[arg(long, value_name = "N", default_value_t = MOST_MESSAGES, value_parser = value_parser!(u64).range(FEWEST_MESSAGES..=MOST_MESSAGES))]
+    #[arg(long, value_name = "N", default_value_t = MAX_MESSAGES, value_parser = value_parser!(u64).range(MIN_MESSAGES..=MAX_MESSAGES))]
     messages: u64,
 }
 

@@ -1,4 +1,4 @@
-//! `chanlab choose`: measures the one cell that a user describes, and says which channel to take and why.
+//! `chanlab choose`: measures one cell that the user describes, and recommends a channel with the reason.
 
 use std::io::{self, Write};
 
@@ -15,10 +15,10 @@ use reports::run::journal::Metric;
 
 use super::measure::{Measuring, carry_out};
 
-/// So many epochs at the most: a cell alone has time for many.
-const MOST_EPOCHS: u32 = 120;
+/// The maximum number of epochs: a single cell has time for many.
+const MAX_EPOCHS: u32 = 120;
 
-/// Half width of a ratio's interval that is enough to choose by, as a percentage.
+/// The half width of a ratio's interval that is enough to choose by, in per cent.
 const PRECISION: f64 = 2.0;
 
 #[derive(Args)]
@@ -29,19 +29,19 @@ pub(crate) struct Arguments {
     /// Receiving threads
     #[arg(long, value_name = "N", default_value = "1")]
     consumers: String,
-    /// Messages that the channel holds; 0 is a rendezvous, and unbounded is what it says
+    /// Messages that the channel holds; 0 for a rendezvous, or unbounded
     #[arg(long, value_name = "N", default_value = "64")]
     capacity: String,
     /// Size of a message in bytes: 8, 64, 256, 1024, or box256 for a pointer to 256 bytes [default: 8]
     #[arg(long, value_name = "BYTES", conflicts_with = "rate")]
     payload: Option<String>,
-    /// Messages a second that come whether or not the channel keeps up, instead of as many as it can take; of 8 bytes
+    /// Messages of 8 bytes a second, whether or not the channel keeps up, instead of as many as it can take
     #[arg(long, value_name = "PER SECOND")]
     rate: Option<String>,
-    /// What counts [default: latency with a rate, else throughput]
+    /// The metric to choose by [default: latency with a rate, else throughput]
     #[arg(long, value_name = "COST")]
     by: Option<ByArgument>,
-    /// Seconds to measure at the most
+    /// The maximum of seconds to measure
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
     budget: u64,
 }
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let registry = adapters::registry();
     let machine = Machine::current(&registry);
-    let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MOST_EPOCHS, PRECISION);
+    let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MAX_EPOCHS, PRECISION);
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
     let folder = measuring.folder(&plan, "choices");

@@ -1,4 +1,4 @@
-//! `chanlab round`: runs verified rounds of one cell. It is also the command that records name for running a cell again.
+//! `chanlab round`: runs verified rounds of one cell. Records name it as the command that runs a cell again.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use harness::workload::Round;
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::numbers;
 
-/// Up to this many rounds are printed one by one.
-const PRINTED_ROUNDS: usize = 20;
+/// The number of rounds up to which each is printed.
+const MAX_PRINTED_ROUNDS: usize = 20;
 
 /// An unbounded channel may hold nearly all of a round's messages, and one of them may take a kilobyte.
-const MOST_MESSAGES: u64 = 10_000_000;
+const MAX_MESSAGES: u64 = 10_000_000;
 
-/// A round that takes a day has hung.
-const MOST_SECONDS: u64 = 86_400;
+/// The longest deadline of a round: a day.
+const MAX_SECONDS: u64 = 86_400;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -26,17 +26,17 @@ pub(crate) struct Arguments {
     channel: String,
     /// The workload (chanlab list names them)
     workload: String,
-    /// The workload's params, apart or joined by commas; the others keep their defaults
+    /// The workload's params, separated by spaces or commas; the others keep their defaults
     #[arg(value_name = "PARAM=VALUE")]
     params: Vec<String>,
     /// Rounds to run
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..=1_000_000))]
     rounds: u64,
     /// Messages in each round [default: the workload's]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MOST_MESSAGES))]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=MAX_MESSAGES))]
     messages: Option<u64>,
-    /// After so long a round has hung [default: 30, and more for rounds that are asked to be long]
-    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    /// The deadline of a round [default: 30, and more for large rounds]
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MAX_SECONDS))]
     deadline: Option<u64>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Runs the rounds; the first that is none ends them, with its number.
+/// Runs the rounds up to the first that fails, which is returned with its number.
 fn rounds(cell: &Cell, count: u64) -> Result<Vec<Round>, (u64, CellError)> {
     // Hidden where the standard error is no terminal.
     let bar = ProgressBar::new(count).with_style(
@@ -98,7 +98,7 @@ fn print(cell: &Cell, rounds: &[Round]) -> io::Result<()> {
         numbers::count(rounds.len() as u64, "round"),
         sizes(rounds.iter().map(|round| round.messages))
     )?;
-    if rounds.len() <= PRINTED_ROUNDS {
+    if rounds.len() <= MAX_PRINTED_ROUNDS {
         for (index, round) in rounds.iter().enumerate() {
             let time = numbers::measured(round.ns_per_op());
             writeln!(terminal, "round {:>2}  {time:>9} ns/op", index + 1)?;
@@ -121,7 +121,7 @@ fn print(cell: &Cell, rounds: &[Round]) -> io::Result<()> {
     Ok(())
 }
 
-/// How many messages each round delivered: a pool that is told to quit delivers another number each time.
+/// The number of messages of each round: a pool that quits early delivers another number each time.
 fn sizes(messages: impl Iterator<Item = u64> + Clone) -> String {
     let (least, most) = (messages.clone().min().unwrap_or(0), messages.max().unwrap_or(0));
     if least == most {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_of_different_sizes_are_not_given_the_first_ones() {
+    fn the_sizes_of_different_rounds_are_a_range() {
         assert_eq!(sizes([2_000, 2_000].into_iter()), "2,000 messages");
         assert_eq!(sizes([5_123, 5_120, 5_184].into_iter()), "5,120 to 5,184 messages");
     }

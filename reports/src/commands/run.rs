@@ -1,4 +1,4 @@
-//! `chanlab run`: measures, in interleaved blocks, and keeps every round.
+//! `chanlab run`: measures in interleaved blocks, and keeps every round.
 
 use std::path::PathBuf;
 
@@ -24,10 +24,10 @@ pub(crate) struct Arguments {
     /// Only these channels
     #[arg(long = "channel", value_name = "CHANNEL")]
     channels: Vec<String>,
-    /// Leave Go's channels out, which are measured as well where there is a Go
+    /// Leave out Go's channels, which are measured where there is a Go
     #[arg(long)]
     no_go: bool,
-    /// Go on with a run that was stopped or killed
+    /// Resume a run that was stopped or killed
     #[arg(long, value_name = "DIR", exclusive = true)]
     resume: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let machine = Machine::current(&registry);
     let mut entries = arguments.measuring.entries(&registry, &machine)?;
     let mut not_available = Vec::new();
-    // Who names only channels that are there already needs no Go.
+    // Go is not needed when only other channels are named.
     let there = |name: &String| entries.iter().any(|entry| entry.name == *name);
     let wants_others = arguments.channels.is_empty() || !arguments.channels.iter().all(there);
     if wants_others && !arguments.no_go {

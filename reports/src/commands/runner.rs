@@ -1,4 +1,4 @@
-//! `chanlab runner`: chanlab's own runner, and the check of anybody's.
+//! `chanlab runner`: chanlab's own runner, and the check of any other.
 
 use std::io::{self, Write};
 
@@ -18,13 +18,13 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the runner protocol on the standard input and output: what a run starts for each channel
+    /// Serve the runner protocol on the standard input and output; a run starts this for each channel
     Serve {
-        /// Serve one channel with a planted slowdown: so many steps of work for each message received
+        /// Serve one channel with a planted slowdown: this many steps of work for each received message
         #[arg(long, value_name = "STEPS", hide = true)]
         slowed: Option<u64>,
     },
-    /// Check that a program is a runner, by the protocol's document (harness/PROTOCOL.md)
+    /// Check that a program does what the runner protocol requires (harness/PROTOCOL.md)
     Check {
         /// The command, with its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]

@@ -23,16 +23,16 @@ use reports::verify::instrumented::{Adapter, Crate};
 use reports::verify::models::has_models;
 use reports::verify::program as worker;
 use reports::verify::worker::WorkerProgram;
-use reports::versions::source::{Source, package_name};
+use reports::versions::source::{CrateSource, package_name};
 use reports::{BadArguments, numbers};
 
 use super::measure::{seed, stop_request};
 
-/// This part of the budget is there for the cases however long compiling has taken.
-const LEAST_LEFT: f64 = 0.2;
+/// The part of the budget that remains for the cases, however long compiling takes.
+const MIN_LEFT: f64 = 0.2;
 
 /// The longest budget, in seconds: a week.
-const MOST_SECONDS: u64 = 7 * 86_400;
+const MAX_SECONDS: u64 = 7 * 86_400;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -41,16 +41,16 @@ pub(crate) struct Arguments {
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<Method>,
-    /// Seconds to verify, about, compiling included: what has a fixed number of cases takes what it needs
-    #[arg(long, value_name = "SECONDS", default_value_t = 285, value_parser = value_parser!(u64).range(1..=MOST_SECONDS))]
+    /// Approximate seconds, with compiling; methods with a fixed number of cases take the time they need
+    #[arg(long, value_name = "SECONDS", default_value_t = 285, value_parser = value_parser!(u64).range(1..=MAX_SECONDS))]
     budget: u64,
-    /// Decides the cases [default: another one each time]
+    /// The seed of the cases [default: another each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// One part of the cases, to share a verification out among N machines; all have the same --seed
+    /// One of N disjoint parts of the cases, to divide a verification among N machines with the same --seed
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, requires = "seed")]
     shard: Shard,
-    /// Look at one case again, of one channel and one method
+    /// Run one case again, of one channel and one method
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
     case: Option<u64>,
     /// The folder of a crate that is no channel of chanlab, for loom and shuttle alone
@@ -62,13 +62,13 @@ pub(crate) struct Arguments {
     /// Only this model, of instrumented crates
     #[arg(long, value_name = "MODEL", requires = "methods")]
     model: Option<String>,
-    /// After so many seconds a case has hung
+    /// The deadline of a case, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = value_parser!(u64).range(1..=86_400))]
     deadline: u64,
-    /// The record to append to; pictures are put beside it [default: a new one in chanlab/verify in the target directory]
+    /// The record to append to; pictures go into its folder [default: a new one in chanlab/verify in the target directory]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Another program that looks at the cases of its own channels, with its arguments apart by spaces
+    /// Another worker program, which runs the cases of its own channels: a command and its arguments, separated by spaces
     #[arg(long, value_name = "COMMAND", hide = true)]
     by: Option<String>,
 }
@@ -170,7 +170,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         seed: arguments.seed.unwrap_or_else(seed),
         shard: arguments.shard,
         only: arguments.case,
-        budget: budget.saturating_sub(began.elapsed()).max(budget.mul_f64(LEAST_LEFT)),
+        budget: budget.saturating_sub(began.elapsed()).max(budget.mul_f64(MIN_LEFT)),
         deadline: Duration::from_secs(arguments.deadline),
         folder: record.parent().unwrap_or(Path::new("")).to_owned(),
         machine,
@@ -220,9 +220,9 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         }
         let locked = machine.channels.get(name).and_then(|known| known.split(' ').nth(1));
         let source = match (version, listed.as_deref().or(locked)) {
-            (Some(version), _) => Source::parse(package, version)?,
+            (Some(version), _) => CrateSource::parse(package, version)?,
             (None, Some(usual)) if arguments.methods.iter().any(|method| has_models(*method)) => {
-                Source::Published(usual.to_owned())
+                CrateSource::Published(usual.to_owned())
             }
             (None, _) => continue,
         };
@@ -242,7 +242,7 @@ fn local(path: &Path, adapter: &Path) -> Result<Crate> {
     let text = fs::read_to_string(&adapter)
         .map_err(|error| BadArguments(format!("{}: cannot be read ({error})", adapter.display())))?;
     check_shape(&adapter, &text).map_err(|error| BadArguments(error.to_string()))?;
-    let source = Source::parse(&package, &format!("path:{}", path.display()))?;
+    let source = CrateSource::parse(&package, &format!("path:{}", path.display()))?;
     Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Adapter::Given(adapter) })
 }
 

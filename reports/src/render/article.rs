@@ -7,7 +7,7 @@ use crate::analyse::article::{
 };
 use crate::analyse::paired_test;
 use crate::numbers;
-use crate::run::article::{CAPACITY, MOST_MESSAGES, WORKLOAD};
+use crate::run::article::{CAPACITY, MAX_MESSAGES, WORKLOAD};
 
 /// The most that `go test -bench` makes of N.
 const MOST_OF_GO_TEST: u64 = 1_000_000_000;
@@ -186,7 +186,7 @@ fn published_mutex(article: &Article) -> String {
             numbers::measured(round_ns / article.extent.messages as f64),
             numbers::separated(MOST_OF_GO_TEST),
             MOST_OF_GO_TEST * 8 / 1_000_000_000,
-            numbers::separated(MOST_MESSAGES),
+            numbers::separated(MAX_MESSAGES),
         ),
         Some(ArticleResult::Sound { .. }) => format!(
             "`{MUTEX}` happened to consume all {n} items in every round here. {stops} So nothing promises that it does, and another \

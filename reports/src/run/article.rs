@@ -1,8 +1,8 @@
-//! The article's benchmark: its Go functions, Go's and Rust's channels on the same work, all in one interleaved order.
+//! The article's benchmark: its Go functions, and the channels of Go and Rust on the same work, interleaved.
 //!
-//! Each variant has a process of its own in each epoch, and each epoch a block that warms up and some that count, in random order:
-//! as in a run. The article's functions are no runner of the protocol, since one of them delivers nothing; what they are asked and
-//! answer is in harness/runners/go/article/main.go.
+//! As in a run, each variant has a process of its own in each epoch, and each epoch has a warm-up block and some that count, in random
+//! order. The article's functions are no runner of the protocol, since one of them delivers nothing; harness/runners/go/article/main.go
+//! documents their protocol.
 
 use std::fmt;
 use std::fs::File;
@@ -32,38 +32,38 @@ pub const CAPACITY: &str = "1024";
 pub const WORKLOAD: &str = "producer_consumer";
 
 /// The most messages of a round: the article's mutex version keeps all of them in memory.
-pub const MOST_MESSAGES: u64 = 1_000_000;
+pub const MAX_MESSAGES: u64 = 1_000_000;
 
-/// A round takes no longer, or it hangs.
-const LIMIT: Duration = Duration::from_secs(60);
+/// The deadline of a round.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How much is measured.
+/// The size of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// Epochs.
     pub epochs: u32,
-    /// Blocks of an epoch, beside the one that warms up.
+    /// Blocks of an epoch, without the warm-up block.
     pub blocks: u32,
     /// Messages of a round: N.
     pub messages: u64,
-    /// Decides the orders.
+    /// The seed of the orders.
     pub seed: u64,
 }
 
-/// One of those that are compared.
+/// A compared function or channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// Its name.
     pub name: String,
     /// The language.
     pub language: &'static str,
-    /// What it is.
+    /// Its description.
     pub about: String,
-    /// Where its rounds come from.
+    /// The origin of its rounds.
     pub origin: Origin,
 }
 
-/// Where rounds come from.
+/// The origin of rounds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
     /// A function of the article, or a corrected one.
@@ -79,35 +79,35 @@ pub struct Round {
     pub variant: String,
     /// The epoch.
     pub epoch: u32,
-    /// The block in the epoch; `None` warms up.
+    /// The block in the epoch; `None` for a warm-up round.
     pub block: Option<u32>,
-    /// Messages that were to be delivered.
+    /// Messages to deliver.
     pub n: u64,
-    /// Messages that were delivered.
+    /// Delivered messages.
     pub consumed: u64,
-    /// How long it took.
+    /// Its duration, in nanoseconds.
     pub ns: u64,
 }
 
-/// What was measured.
+/// The result of the measurement.
 #[derive(Clone, Debug)]
 pub struct Rounds {
     /// The version of Go.
     pub go: String,
-    /// Who was measured, the article's first.
+    /// The variants, the article's first.
     pub variants: Vec<Variant>,
     /// Every round.
     pub rounds: Vec<Round>,
-    /// Who has no time, and why.
+    /// The variants without a time, and why.
     pub without: Vec<(String, Lack)>,
 }
 
 /// Why a variant has no time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// It cannot do it: no failure.
+    /// It cannot do it, which is no failure.
     Unsupported(String),
-    /// A round was wrong or hung, or the runner failed.
+    /// A round failed, or the runner did.
     Failed(String),
 }
 
@@ -120,7 +120,7 @@ impl fmt::Display for Lack {
     }
 }
 
-/// What a process of the article's program says first.
+/// The first line of a process of the article's program.
 #[derive(Deserialize)]
 struct Greeting {
     go: String,
@@ -133,7 +133,7 @@ struct About {
     about: String,
 }
 
-/// What it says of a round.
+/// Its line for a round.
 #[derive(Deserialize)]
 struct Answer {
     n: u64,
@@ -141,11 +141,11 @@ struct Answer {
     ns: u64,
 }
 
-/// Builds what is in Go, and measures everybody. Every round is also written to `record`.
+/// Builds the programs in Go, and measures all variants. Every round is also written to `record`.
 ///
 /// # Errors
 ///
-/// Without a Go; when a function of the article, corrected or not, fails; or when a round cannot be recorded.
+/// When there is no Go; when a function of the article, corrected or not, fails; or when a round cannot be recorded.
 pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rounds> {
     let not_available = |why: GoError| anyhow!("{}: not available: {why}", go::NAME);
     let article = go::article().map_err(not_available)?;
@@ -174,7 +174,7 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
     let mut random = Xoshiro256PlusPlus::seed_from_u64(extent.seed);
     let (began, mut done) = (Instant::now(), 0);
     for epoch in 0..extent.epochs {
-        let mut sources: Vec<Option<Source>> = found.variants.iter().map(|_| None).collect();
+        let mut sources: Vec<Option<RoundSource>> = found.variants.iter().map(|_| None).collect();
         for block in std::iter::once(None).chain((0..extent.blocks).map(Some)) {
             let mut order: Vec<usize> = (0..found.variants.len()).collect();
             order.shuffle(&mut random);
@@ -189,7 +189,7 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
                 let source = &mut sources[index];
                 let asked = match source {
                     Some(source) => source.round(variant, extent.messages, done),
-                    None => Source::start(variant, &article, extent.messages)?
+                    None => RoundSource::start(variant, &article, extent.messages)?
                         .and_then(|started| source.insert(started).round(variant, extent.messages, done)),
                 };
                 match asked {
@@ -214,17 +214,17 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
     Ok(found)
 }
 
-/// A process that answers with rounds.
-enum Source {
+/// A process that runs rounds.
+enum RoundSource {
     Functions(Functions),
     Runner(Runner),
 }
 
-impl Source {
-    /// Starts it; what keeps only this variant from having a time is the inner error.
+impl RoundSource {
+    /// Starts the process. The inner error concerns this variant only.
     fn start(variant: &Variant, article: &Path, messages: u64) -> Result<Result<Self, Lack>> {
         let Origin::Runner(launch) = &variant.origin else {
-            return Ok(Ok(Source::Functions(Functions::start(article)?.0)));
+            return Ok(Ok(RoundSource::Functions(Functions::start(article)?.0)));
         };
         let registry = adapters::registry();
         let params = registry.params(WORKLOAD, &format!("capacity={CAPACITY}"))?;
@@ -234,12 +234,12 @@ impl Source {
             workload: WORKLOAD.to_owned(),
             params: ParamsRecord::of(registry.workload(WORKLOAD)?, &params).values,
             messages: Some(messages),
-            deadline_ns: Some(LIMIT.as_nanos() as u64),
+            deadline_ns: Some(ROUND_TIMEOUT.as_nanos() as u64),
             placement: "any".to_owned(),
             allocations: false,
         });
         let planned = Runner::start(launch).map_err(Box::new).and_then(|mut runner| {
-            let reply = runner.request(&request, LIMIT)?;
+            let reply = runner.request(&request, ROUND_TIMEOUT)?;
             Ok((runner, reply))
         });
         Ok(match planned {
@@ -247,7 +247,7 @@ impl Source {
                 Some(other) if other != CAPACITY => {
                     Err(Lack::Unsupported(format!("has capacity {other}, not {CAPACITY}")))
                 }
-                _ => Ok(Source::Runner(runner)),
+                _ => Ok(RoundSource::Runner(runner)),
             },
             Ok((_, other)) => Err(lack(other)),
             Err(failure) => Err(Lack::Failed(failure.to_string())),
@@ -256,15 +256,15 @@ impl Source {
 
     fn round(&mut self, variant: &Variant, messages: u64, number: u64) -> Result<Answer, Lack> {
         let runner = match self {
-            Source::Functions(functions) => {
+            RoundSource::Functions(functions) => {
                 return functions
                     .round(&variant.name, messages)
                     .map_err(|failure| Lack::Failed(failure.to_string()));
             }
-            Source::Runner(runner) => runner,
+            RoundSource::Runner(runner) => runner,
         };
-        match runner.request(&Request::Round { cell: 0, round: number }, LIMIT * 2) {
-            // What a runner tells of is verified: all of it was delivered.
+        match runner.request(&Request::Round { cell: 0, round: number }, ROUND_TIMEOUT * 2) {
+            // A runner's rounds are verified: all messages were delivered.
             Ok(Reply::Round(measured)) if measured.round == number && measured.messages > 0 => {
                 Ok(Answer { n: measured.messages, consumed: measured.messages, ns: measured.wall_ns })
             }
@@ -274,7 +274,7 @@ impl Source {
     }
 }
 
-/// What a reply says that is not the one hoped for.
+/// The reason in a reply that has no round.
 fn lack(reply: Reply) -> Lack {
     match reply {
         Reply::Unsupported { reason, .. } => Lack::Unsupported(reason),
@@ -306,7 +306,7 @@ impl Functions {
     }
 
     fn reply<T: for<'text> Deserialize<'text>>(&mut self) -> Result<T, ProcessFailure> {
-        let what = match self.process.line(LIMIT * 2) {
+        let what = match self.process.line(ROUND_TIMEOUT * 2) {
             Ok(line) => match serde_json::from_slice(&line) {
                 Ok(reply) => return Ok(reply),
                 Err(error) => format!("wrote a line that is no reply ({error}): {}", excerpt(&line)),

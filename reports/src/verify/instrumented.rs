@@ -30,7 +30,7 @@ use super::evidence::outcome;
 use super::models::{NotExplored, SECONDS, SEED, SHARD, reports_file, request_id, tail};
 use crate::run::cargo::{Cargo, CargoError};
 use crate::run::supervisor::{self, Ending, Streams, Supervised, status_words};
-use crate::versions::source::Source;
+use crate::versions::source::CrateSource;
 
 /// The folder of instrumented channels in the target directory.
 const FOLDER: &str = "chanlab/instrumented";
@@ -50,7 +50,7 @@ pub struct Crate {
     /// The crate's name.
     pub package: String,
     /// The version.
-    pub source: Source,
+    pub source: CrateSource,
     /// Whether the version was named.
     pub is_named: bool,
     /// The file that puts it behind the contract.
@@ -69,7 +69,7 @@ impl Crate {
     /// The arguments that ask for it on the command line.
     pub fn asked(&self) -> String {
         match (&self.adapter, &self.source) {
-            (Adapter::Given(adapter), Source::Checkout { folder, .. }) => {
+            (Adapter::Given(adapter), CrateSource::Checkout { folder, .. }) => {
                 format!("--path {} --adapter {}", folder.display(), adapter.display())
             }
             _ => format!("--channel {}", self.name()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use harness::record::target_dir;
 
-use super::source::Source;
+use super::source::CrateSource;
 use super::workspace;
 use crate::run::cargo::Cargo;
 
@@ -18,7 +18,7 @@ const LOG: &str = "build.log";
 /// # Errors
 ///
 /// When it cannot be built: the compiler's first error, and the path of the log.
-pub fn runner(package: &str, source: &Source, progress: impl FnMut(&str)) -> Result<PathBuf> {
+pub fn runner(package: &str, source: &CrateSource, progress: impl FnMut(&str)) -> Result<PathBuf> {
     let project = workspace::project()?;
     let name = workspace::name(&project, package, source)?;
     let folder = target_dir().join("chanlab").join("ab").join(&name);

@@ -1,9 +1,9 @@
-//! The files that cargo reads, with one dependency replaced: from this project's text to that of a version's workspace.
+//! Cargo's files for a version's workspace: this project's, with one dependency replaced.
 
 use anyhow::{Context, Result, bail};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
-use super::source::Source;
+use super::source::CrateSource;
 
 /// The members of a version's workspace.
 pub const MEMBERS: [&str; 3] = ["harness", "harness/adapters", "runner"];
@@ -18,14 +18,14 @@ pub fn root(project: &str, members: &[&str]) -> Result<String> {
     let workspace = table(manifest.as_table_mut(), "workspace")?;
     workspace.insert("members", Item::Value(Value::Array(members.iter().copied().collect::<Array>())));
     workspace.remove("default-members");
-    // Cargo warns of profiles for packages that are not there.
+    // Cargo warns about profiles of packages that do not exist.
     if let Some(release) = manifest.get_mut("profile").and_then(|profile| profile.get_mut("release")) {
         release.as_table_like_mut().and_then(|release| release.remove("package"));
     }
     Ok(manifest.to_string())
 }
 
-/// A root manifest of a workspace that leaves out these folders.
+/// A root manifest whose workspace excludes these folders.
 ///
 /// # Errors
 ///
@@ -57,8 +57,8 @@ pub fn with_version(adapters: &str, package: &str, source: &Source) -> Result<St
     Ok(manifest.to_string())
 }
 
-/// A dependency on `source`, with the features that it had.
-fn replace(item: &mut Item, source: &Source) -> Result<()> {
+/// Replaces a dependency by `source`, with the same features.
+fn replace(item: &mut Item, source: &CrateSource) -> Result<()> {
     if item.is_str() {
         *item = Item::Value(Value::InlineTable(InlineTable::new()));
     }
@@ -67,8 +67,8 @@ fn replace(item: &mut Item, source: &Source) -> Result<()> {
         dependency.remove(place);
     }
     match source {
-        Source::Published(version) => dependency.insert("version", toml_edit::value(format!("={version}"))),
-        Source::Checkout { folder, .. } => {
+        CrateSource::Published(version) => dependency.insert("version", toml_edit::value(format!("={version}"))),
+        CrateSource::Checkout { folder, .. } => {
             let folder = folder.to_str().context("the checkout's path is not UTF-8")?;
             dependency.insert("path", toml_edit::value(folder))
         }
@@ -76,7 +76,7 @@ fn replace(item: &mut Item, source: &Source) -> Result<()> {
     Ok(())
 }
 
-/// The harness's manifest, without what only its tests need.
+/// The harness's manifest without its dev-dependencies.
 ///
 /// # Errors
 ///
@@ -87,7 +87,7 @@ pub fn harness(harness: &str) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// The manifest of the program `name`, which is the runner.
+/// The manifest of the runner, a program called `name`.
 pub fn runner(name: &str) -> String {
     format!(
         r#"[package]
@@ -117,32 +117,31 @@ fn main() -> std::io::Result<()> {
 }
 "#;
 
-/// Whether `source` is the version that the lock file has anyway.
+/// Whether `source` is the version of the lock file.
 ///
 /// # Errors
 ///
 /// When `lock` is no lock file.
-pub fn is_locked(lock: &str, package: &str, source: &Source) -> Result<bool> {
+pub fn is_locked(lock: &str, package: &str, source: &CrateSource) -> Result<bool> {
     let mut file = parsed(lock)?;
     let locked = locked(&mut file, package)?;
     Ok(match (source, locked) {
-        (Source::Published(version), Some(locked)) => of(locked, "version") == Some(version),
+        (CrateSource::Published(version), Some(locked)) => of(locked, "version") == Some(version),
         _ => false,
     })
 }
 
-/// The lock file to begin with: the project's, with `package` at the version asked for. Cargo changes of it what it has to: what that
-/// version needs, and what nobody needs any more.
+/// The first text of the lock file: the project's, with `package` at the version `source`. Cargo adds the dependencies of that version,
+/// and removes the ones that are no longer needed.
 ///
-/// A version that its authors withdrew is taken by cargo when it stands here, and else not: it is the old ones that are of
-/// interest.
+/// Cargo accepts a yanked version only when the lock file names it.
 ///
 /// # Errors
 ///
 /// When `lock` is no lock file.
-pub fn lock(lock: &str, package: &str, source: &Source) -> Result<String> {
+pub fn lock(lock: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut file = parsed(lock)?;
-    if let Source::Published(version) = source
+    if let CrateSource::Published(version) = source
         && let Some(locked) = locked(&mut file, package)?
         && of(locked, "version") != Some(version)
     {
@@ -152,7 +151,7 @@ pub fn lock(lock: &str, package: &str, source: &Source) -> Result<String> {
     Ok(file.to_string())
 }
 
-/// The entry of `package`; `None` when there is none, or several: which of them others depend on, cargo has to find out by itself.
+/// The entry of `package`; `None` when there is none, or several, of which cargo has to choose.
 fn locked<'a>(file: &'a mut DocumentMut, package: &str) -> Result<Option<&'a mut Table>> {
     let packages =
         file.get_mut("package").and_then(Item::as_array_of_tables_mut).context("it holds no packages")?;
@@ -235,7 +234,7 @@ renamed = { package = "crossfire", version = "3" }
 
     #[test]
     fn text_and_other_names_are_dependencies_too() {
-        let checkout = Source::Checkout {
+        let checkout = CrateSource::Checkout {
             typed: "path:kanal".to_owned(),
             folder: "/somewhere/kanal".into(),
             commit: None,

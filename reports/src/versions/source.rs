@@ -1,82 +1,114 @@
-//! Which version of a crate is meant: a published one, or a checkout of its source.
+//! A version of a crate: a published one, or a checkout of its source.
 
-use std::fs;
+use std::{fs, io};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
 use toml_edit::DocumentMut;
 
-use crate::BadArguments;
 use crate::run::supervisor;
 
-/// What stands before the folder of a checkout.
+/// The prefix of a checkout's folder.
 const PATH: &str = "path:";
+
+/// A text that names no version of a crate; the command line is to blame.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It is neither a whole version nor a path.
+    #[error(
+        "`{typed}` is no version of {package}: expected a whole version, such as 0.5.17, or path: and the folder of a checkout"
+    )]
+    NotAVersion {
+        /// As typed.
+        typed: String,
+        /// The crate.
+        package: String,
+    },
+    /// The path leads nowhere.
+    #[error("{typed}: there is no such folder ({error})")]
+    NoFolder {
+        /// As typed.
+        typed: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The folder holds another crate.
+    #[error("{typed}: that is the crate {found}, not {package}")]
+    AnotherCrate {
+        /// As typed.
+        typed: String,
+        /// The crate in the folder.
+        found: String,
+        /// The crate.
+        package: String,
+    },
+    /// The folder holds no crate.
+    #[error("{typed}: no Cargo.toml of a crate in it; name the folder of the crate {package} itself")]
+    NoCrate {
+        /// As typed.
+        typed: String,
+        /// The crate.
+        package: String,
+    },
+}
 
 /// A version of a crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum CrateSource {
     /// A published one: its number.
     Published(String),
-    /// The source in a folder.
+    /// A checkout.
     Checkout {
-        /// As it was asked for.
+        /// As it was typed.
         typed: String,
-        /// The folder, in full.
+        /// The absolute folder.
         folder: PathBuf,
-        /// What git says of it; `None` where it says nothing.
+        /// Its commit; `None` where git names none.
         commit: Option<String>,
     },
 }
 
-impl Source {
+impl CrateSource {
     /// Reads `0.5.17` or `path:FOLDER`, of the crate `package`.
     ///
     /// # Errors
     ///
-    /// [`BadArguments`] when it is neither, or the folder does not hold the crate.
-    pub fn parse(package: &str, text: &str) -> Result<Self> {
+    /// [`SourceError`].
+    pub fn parse(package: &str, text: &str) -> Result<Self, SourceError> {
+        let (typed, package) = (text.to_owned(), package.to_owned());
         let Some(folder) = text.strip_prefix(PATH) else {
             return match is_version(text) {
-                true => Ok(Source::Published(text.to_owned())),
-                false => Err(BadArguments(format!(
-                    "`{text}` is no version of {package}: expected all of it, such as 0.5.17, or path: and the folder of a checkout"
-                ))
-                .into()),
+                true => Ok(CrateSource::Published(typed)),
+                false => Err(SourceError::NotAVersion { typed, package }),
             };
         };
-        let folder = fs::canonicalize(folder)
-            .map_err(|error| BadArguments(format!("{text}: there is no such folder ({error})")))?;
+        let folder = match fs::canonicalize(folder) {
+            Ok(folder) => folder,
+            Err(error) => return Err(SourceError::NoFolder { typed, error }),
+        };
         match package_name(&folder) {
             Some(name) if name == package => {}
-            Some(name) => {
-                return Err(BadArguments(format!("{text}: that is the crate {name}, not {package}")).into());
-            }
-            None => {
-                return Err(BadArguments(format!(
-                    "{text}: no Cargo.toml of a crate in it; name the folder of the crate {package} itself"
-                ))
-                .into());
-            }
+            Some(found) => return Err(SourceError::AnotherCrate { typed, found, package }),
+            None => return Err(SourceError::NoCrate { typed, package }),
         }
         let commit = commit(&folder);
-        Ok(Source::Checkout { typed: folder_typed(text), folder, commit })
+        Ok(CrateSource::Checkout { typed: folder_typed(text), folder, commit })
     }
 
-    /// What it is called beside its crate: `0.5.17`, or `path:../flume`.
+    /// Its name without the crate's: `0.5.17`, or `path:../flume`.
     pub fn name(&self) -> &str {
         match self {
-            Source::Published(version) => version,
-            Source::Checkout { typed, .. } => typed,
+            CrateSource::Published(version) => version,
+            CrateSource::Checkout { typed, .. } => typed,
         }
     }
 
-    /// A name for its folder, which no other version of the crate has.
+    /// A name for a folder, which is different for each version of the crate.
     pub fn slug(&self) -> String {
         match self {
-            Source::Published(version) => version.replace('+', "-"),
-            Source::Checkout { folder, .. } => {
+            CrateSource::Published(version) => version.replace('+', "-"),
+            CrateSource::Checkout { folder, .. } => {
                 let mut hasher = DefaultHasher::new();
                 folder.hash(&mut hasher);
                 format!("path-{:016x}", hasher.finish())
@@ -84,23 +116,23 @@ impl Source {
         }
     }
 
-    /// The version for a record, of what its runner told: of a checkout that number alone would say little.
+    /// The version for a record; `told` is its runner's. The version of a checkout would say little without its path and commit.
     pub fn recorded(&self, told: &str) -> String {
         match self {
-            Source::Published(_) => told.to_owned(),
-            Source::Checkout { typed, commit: None, .. } => format!("{told} ({typed})"),
-            Source::Checkout { typed, commit: Some(commit), .. } => format!("{told} ({typed}, {commit})"),
+            CrateSource::Published(_) => told.to_owned(),
+            CrateSource::Checkout { typed, commit: None, .. } => format!("{told} ({typed})"),
+            CrateSource::Checkout { typed, commit: Some(commit), .. } => format!("{told} ({typed}, {commit})"),
         }
     }
 }
 
-/// Without a slash at its end, which a shell adds.
+/// The text without the slash that a shell adds at its end.
 fn folder_typed(text: &str) -> String {
     let shorter = text.trim_end_matches('/');
     if shorter == PATH { text } else { shorter }.to_owned()
 }
 
-/// Three numbers, and what else a version may have behind them.
+/// Whether a text is three numbers and an optional pre-release or build.
 fn is_version(text: &str) -> bool {
     let numbers = text.split(['-', '+']).next().unwrap_or_default();
     let all: Vec<&str> = numbers.split('.').collect();
@@ -116,7 +148,7 @@ pub fn package_name(folder: &Path) -> Option<String> {
     Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
 }
 
-/// `commit 0123abc`, and whether the checkout differs from it.
+/// `commit 0123abc`, and whether the checkout has changes.
 fn commit(folder: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
@@ -137,19 +169,18 @@ mod tests {
     use crate::strategies;
 
     fn refused(text: &str) -> String {
-        let error = Source::parse("flume", text).expect_err(text);
-        assert!(error.is::<BadArguments>(), "{error}");
+        let error = CrateSource::parse("flume", text).expect_err(text);
         error.to_string()
     }
 
     #[test]
     fn whole_versions_are_read_and_others_refused() {
         for version in ["0.5.14", "1.0.0-rc.1", "2.0.0+build.7"] {
-            let source = Source::parse("flume", version).expect(version);
+            let source = CrateSource::parse("flume", version).expect(version);
             assert_eq!((source.name(), source.recorded("flume 9")), (version, "flume 9".to_owned()));
         }
         for bad in ["0.5", "^0.5.1", "newest", "0.5.x", "1..2", "0.5.1 ", ""] {
-            assert!(refused(bad).contains("is no version of flume: expected all of it"), "{bad}");
+            assert!(refused(bad).contains("is no version of flume: expected a whole version"), "{bad}");
         }
     }
 
@@ -165,33 +196,33 @@ mod tests {
         fs::write(&manifest, "[package]\nname = \"kanal\"\n").expect("written");
         assert!(refused(&asked).ends_with("that is the crate kanal, not flume"));
         fs::write(&manifest, "[package]\nname = \"flume\"\n").expect("written");
-        let source = Source::parse("flume", &asked).expect("it is there");
+        let source = CrateSource::parse("flume", &asked).expect("it is there");
         assert_eq!(source.name(), asked.trim_end_matches('/'));
         assert_eq!(source.recorded("flume 0.12.0"), format!("flume 0.12.0 ({})", source.name()));
-        assert_ne!(source.slug(), Source::Published("0.12.0".to_owned()).slug());
+        assert_ne!(source.slug(), CrateSource::Published("0.12.0".to_owned()).slug());
     }
 
     proptest! {
         #[test]
-        fn a_published_version_is_called_what_it_is(
+        fn a_published_version_is_named_by_its_number(
             numbers in any::<[u32; 3]>(),
             more in prop_oneof![Just(String::new()), "[-+][0-9a-zA-Z.-]{1,9}"],
         ) {
             let [major, minor, patch] = numbers;
             let text = format!("{major}.{minor}.{patch}{more}");
-            prop_assert_eq!(Source::parse("flume", &text).expect("a version"), Source::Published(text));
+            prop_assert_eq!(CrateSource::parse("flume", &text).expect("a version"), CrateSource::Published(text));
         }
 
         #[test]
         fn any_text_is_a_version_or_refused(text in prop_oneof![strategies::text(), "[0-9a-z.+-]{0,12}", "[0-9]\\.[0-9]\\.[0-9][-+][a-z ./+-]{1,6}"]) {
-            match Source::parse("flume", &text) {
-                // It is a part of names of folders and of a manifest.
+            match CrateSource::parse("flume", &text) {
+                // Names of folders and a manifest contain it.
                 Ok(source) => {
                     prop_assert_eq!(source.name(), &text);
                     let slug = source.slug();
                     prop_assert!(slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)), "{}", slug);
                 }
-                Err(error) => prop_assert!(error.is::<BadArguments>(), "{}", error),
+                Err(error) => prop_assert!(matches!(error, SourceError::NotAVersion { .. }), "{}", error),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The workspace of a version: its files, put down so that cargo finds unchanged what did not change.
+//! The workspace of a version. Only files that have changed are written, so that cargo rebuilds no more than it has to.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
 
 use super::manifest;
-use super::source::Source;
+use super::source::CrateSource;
 
-/// Beside the lock file, which cargo changes: what it was made from.
+/// The file next to the lock file that keeps its first text: cargo changes the lock file.
 const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
 
 /// Of the harness, what is no part of a runner, or copied by itself.
@@ -20,17 +20,17 @@ pub(crate) const LEFT_OUT: [&str; 4] = ["adapters", "tests", "runners", "Cargo.t
 /// Of the adapters, what is no part of a runner, or copied by itself.
 const ADAPTERS_LEFT_OUT: [&str; 4] = ["tests", "verified", "versions", "Cargo.toml"];
 
-/// The workspace of the versions that the project has anyway.
+/// The workspace of the versions that the project's lock file has.
 const AS_LOCKED: &str = "as-locked";
 
-/// The project's files, in its folder.
+/// The project's files, relative to its folder.
 pub(crate) const MANIFEST: &str = "Cargo.toml";
 pub(crate) const LOCK: &str = "Cargo.lock";
 pub(crate) const HARNESS_MANIFEST: &str = "harness/Cargo.toml";
 pub(crate) const ADAPTERS: &str = "harness/adapters";
 const ADAPTERS_MANIFEST: &str = "harness/adapters/Cargo.toml";
 
-/// This project's folder, whose harness is built.
+/// This project's folder.
 ///
 /// # Errors
 ///
@@ -46,25 +46,24 @@ pub fn project() -> Result<PathBuf> {
     }
 }
 
-/// What a version's workspace is called, among those of all crates: versions that the project has anyway share one, since there they are
-/// the same program.
+/// The name of a version's workspace, among those of all crates. The versions of the project's lock file share one, since their program
+/// is the same.
 ///
 /// # Errors
 ///
 /// When the project's lock file cannot be read.
-pub fn name(project: &Path, package: &str, source: &Source) -> Result<String> {
+pub fn name(project: &Path, package: &str, source: &CrateSource) -> Result<String> {
     let locked = manifest::is_locked(&read(project, LOCK)?, package, source)
         .with_context(|| cannot_make(project, LOCK))?;
     Ok(if locked { AS_LOCKED.to_owned() } else { format!("{package}-{}", source.slug()) })
 }
 
-/// Puts the workspace of `source` into `folder`: from the project in `project`, with `package` at that version and the program called
-/// `program`.
+/// Writes the workspace of `source` into `folder`: the harness of `project`, with `package` at that version, and the program `program`.
 ///
 /// # Errors
 ///
-/// When something of the project cannot be read, or something in the folder not be written.
-pub fn generate(project: &Path, folder: &Path, package: &str, source: &Source, program: &str) -> Result<()> {
+/// When a file of the project cannot be read, or a file in the folder cannot be written.
+pub fn generate(project: &Path, folder: &Path, package: &str, source: &CrateSource, program: &str) -> Result<()> {
     let lock = read(project, LOCK)?;
     let root = manifest::root(&read(project, MANIFEST)?, &manifest::MEMBERS)
         .with_context(|| cannot_make(project, MANIFEST))?;
@@ -90,8 +89,8 @@ pub fn generate(project: &Path, folder: &Path, package: &str, source: &Source, p
     Ok(())
 }
 
-/// Writes the lock file to begin with, where something `changed` since cargo made its own changes to it: these are kept otherwise, since
-/// the adapters are built anew with the lock file.
+/// Writes the first text of the lock file where something has `changed`. Otherwise cargo's own changes to it are kept, since a new lock
+/// file rebuilds the adapters.
 pub(crate) fn write_lock(folder: &Path, begin: &str, changed: bool) -> Result<()> {
     let (made, made_from) = (folder.join(LOCK), folder.join(LOCK_MADE_FROM));
     if changed || !made.exists() || fs::read_to_string(&made_from).ok().as_deref() != Some(begin) {
@@ -110,7 +109,7 @@ fn cannot_make(project: &Path, name: &str) -> String {
     format!("cannot make a runner from {}", project.join(name).display())
 }
 
-/// Makes `to` hold what `from` holds, but for the entries that are left out; files that are no longer there are removed.
+/// Copies `from` to `to` without the entries of `left_out`, and removes files from `to` that `from` does not have.
 pub(crate) fn copy(from: &Path, to: &Path, left_out: &[&str]) -> Result<()> {
     let files = |folder: &Path| -> Result<BTreeSet<PathBuf>> {
         let mut found = BTreeSet::new();
@@ -138,7 +137,7 @@ pub(crate) fn copy(from: &Path, to: &Path, left_out: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file where it holds something else; returns whether it did. Cargo goes by the time of the last change.
+/// Writes a file where its text differs; returns whether it did. Cargo compares modification times.
 pub(crate) fn write(path: &Path, text: &[u8]) -> Result<bool> {
     match fs::read(path) {
         Ok(known) if known == text => return Ok(false),
@@ -172,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_project_has_anyway_is_one_workspace_for_all_crates() {
+    fn the_locked_versions_of_all_crates_share_a_workspace() {
         let project = project().expect("this checkout");
         let machine = harness::machine::Machine::current(&adapters::registry());
         for channel in ["crossbeam", "flume"] {
             let (package, version) = machine.channels[channel].split_once(' ').expect("a crate's version");
             let name_of = |version: &str| {
-                name(&project, package, &Source::Published(version.to_owned())).expect("a lock file")
+                name(&project, package, &CrateSource::Published(version.to_owned())).expect("a lock file")
             };
             assert_eq!(
                 (name_of(version), name_of("0.0.1")),
@@ -188,11 +187,11 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_change_is_not_written_again() {
+    fn unchanged_files_are_not_written_again() {
         let project = project().expect("this checkout");
         let folder = tempfile::tempdir().expect("a folder");
         let generate = |version: &str| {
-            let source = Source::Published(version.to_owned());
+            let source = CrateSource::Published(version.to_owned());
             generate(&project, folder.path(), "flume", &source, "chanlab-runner-flume").expect("written");
         };
         generate("0.11.1");
@@ -201,14 +200,14 @@ mod tests {
         assert!(
             !folder.path().join("harness/tests").exists() && !folder.path().join("harness/runners").exists()
         );
-        // What cargo made of the lock file stays, and what the project no longer has goes.
+        // Cargo's changes to the lock file stay, and files that the project no longer has go.
         let (lock, stray) = (folder.path().join("Cargo.lock"), folder.path().join("harness/src/stray.rs"));
         fs::write(&lock, "cargo's").expect("written");
         let before = times(folder.path());
         fs::write(&stray, "").expect("written");
         generate("0.11.1");
         assert_eq!(times(folder.path()), before);
-        // Another version begins with the project's lock file again.
+        // Another version starts from the project's lock file again.
         generate("0.11.0");
         let lock = fs::read_to_string(&lock).expect("there");
         assert!(lock.contains("name = \"flume\"\nversion = \"0.11.0\""), "{lock}");

@@ -64,7 +64,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::versions::source::Source;
+    use crate::versions::source::CrateSource;
 
     #[test]
     fn every_channel_has_its_file_and_every_file_is_a_channel() {

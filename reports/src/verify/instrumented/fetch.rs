@@ -13,7 +13,7 @@ use toml_edit::InlineTable;
 use super::standard::{self, STD, rustc};
 use crate::run::cargo::Cargo;
 use crate::versions::manifest;
-use crate::versions::source::Source;
+use crate::versions::source::CrateSource;
 use crate::versions::workspace::{LOCK, MANIFEST, project, read, write, write_lock};
 
 /// A crate's source, and that of what it is built with: with its default features, on this machine's kind.
@@ -139,7 +139,7 @@ struct Kind {
 /// # Errors
 ///
 /// When cargo is not there, or cannot have it: what it says.
-pub fn source(root: &Path, package: &str, source: &Source) -> Result<Fetched> {
+pub fn source(root: &Path, package: &str, source: &CrateSource) -> Result<Fetched> {
     if package == STD {
         let (folder, version) = standard::package(root, source)?;
         let (name, dependencies) = (standard::PACKAGE.to_owned(), BTreeMap::new());
@@ -165,11 +165,11 @@ fn host() -> Result<String> {
 }
 
 /// The manifest of a project that depends on it alone.
-fn depends(package: &str, source: &Source) -> Result<String> {
+fn depends(package: &str, source: &CrateSource) -> Result<String> {
     let mut place = InlineTable::new();
     match source {
-        Source::Published(version) => place.insert("version", format!("={version}").into()),
-        Source::Checkout { folder, .. } => {
+        CrateSource::Published(version) => place.insert("version", format!("={version}").into()),
+        CrateSource::Checkout { folder, .. } => {
             place.insert("path", folder.to_str().context("the checkout's path is not UTF-8")?.into())
         }
     };
@@ -190,10 +190,10 @@ publish = false
 
 /// The lock file to begin with: the project's, so that a dependency that the project has anyway is the same, with the version that is asked for:
 /// one that its authors withdrew is taken by cargo when it stands here, and else not.
-fn lock(project: &str, package: &str, source: &Source) -> Result<String> {
+fn lock(project: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut text = manifest::lock(project, package, source)?;
     let mut own = "name = \"fetch\"\nversion = \"0.0.0\"\n".to_owned();
-    if let Source::Published(version) = source {
+    if let CrateSource::Published(version) = source {
         own += &format!("dependencies = [\"{package} {version}\"]\n");
         if !manifest::is_locked(&text, package, source)? {
             // As the project's lock file names the registry.
@@ -259,7 +259,7 @@ mod tests {
     fn a_version_is_locked_whether_or_not_the_project_has_it() {
         let project = "version = 4\n\n[[package]]\nname = \"queue\"\nversion = \"1.0.0\"\nsource = \"registry+r\"\nchecksum = \"c\"\n";
         let of = |package, source: &Source| lock(project, package, source).expect("it can be made");
-        let old = Source::Published("0.9.0".to_owned());
+        let old = CrateSource::Published("0.9.0".to_owned());
         let locked = of("queue", &old);
         assert!(manifest::is_locked(&locked, "queue", &old).expect("a lock file"), "{locked}");
         assert!(!locked.contains("checksum"), "{locked}");
@@ -270,15 +270,15 @@ mod tests {
             other.ends_with("name = \"fetch\"\nversion = \"0.0.0\"\ndependencies = [\"park 0.9.0\"]\n"),
             "{other}"
         );
-        let checkout = Source::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
+        let checkout = CrateSource::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
         assert!(of("queue", &checkout).ends_with("name = \"fetch\"\nversion = \"0.0.0\"\n"));
     }
 
     #[test]
     fn the_project_that_is_fetched_with_depends_on_the_version_alone() {
         let of = |source| depends("a", &source).expect("text");
-        assert!(of(Source::Published("1.0.0".to_owned())).contains("\na = { version = \"=1.0.0\" }\n"));
-        let checkout = Source::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
+        assert!(of(CrateSource::Published("1.0.0".to_owned())).contains("\na = { version = \"=1.0.0\" }\n"));
+        let checkout = CrateSource::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
         assert!(of(checkout).contains("\na = { path = \"/b\" }\n"));
     }
 }

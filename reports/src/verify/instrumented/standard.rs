@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::run::supervisor;
-use crate::versions::source::Source;
+use crate::versions::source::CrateSource;
 use crate::versions::workspace::{MANIFEST, copy, write};
 
 /// The channel, and the crate that it is of.
@@ -42,10 +42,10 @@ pub mod sync {
 /// # Errors
 ///
 /// When the compiler is of another version, or its source is not installed: what to do.
-pub fn package(root: &Path, source: &Source) -> Result<(PathBuf, String)> {
+pub fn package(root: &Path, source: &CrateSource) -> Result<(PathBuf, String)> {
     let (library, version) = match source {
-        Source::Checkout { folder, .. } => (folder.clone(), "0.0.0".to_owned()),
-        Source::Published(version) => (installed(version)?, version.clone()),
+        CrateSource::Checkout { folder, .. } => (folder.clone(), "0.0.0".to_owned()),
+        CrateSource::Published(version) => (installed(version)?, version.clone()),
     };
     let folder = root.join("fetch").join(format!("{STD}-{}", source.slug()));
     let manifest = format!("[package]\nname = \"{PACKAGE}\"\nversion = \"{version}\"\nedition = \"2024\"\n");
@@ -103,7 +103,7 @@ mod tests {
         {
             write(&library.join("src/sync").join(file), text.as_bytes()).expect("written");
         }
-        let checkout = Source::Checkout { typed: "path:std".to_owned(), folder: library, commit: None };
+        let checkout = CrateSource::Checkout { typed: "path:std".to_owned(), folder: library, commit: None };
         let (package, version) = package(&root, &checkout).expect("it is a library");
         assert!(package.starts_with(&root) && version == "0.0.0", "{}", package.display());
         let text = |file: &str| fs::read_to_string(package.join(file)).ok();
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn another_version_than_the_compilers_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = package(folder.path(), &Source::Published("0.0.1".to_owned()))
+        let error = package(folder.path(), &CrateSource::Published("0.0.1".to_owned()))
             .expect_err("no compiler is so old");
         assert!(
             error.to_string().starts_with("std 0.0.1 comes with the compiler 0.0.1, and the one here is "),
