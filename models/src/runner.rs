@@ -216,10 +216,7 @@ impl Sink {
                     .unwrap_or_else(|error| panic!("{REPORTS_VARIABLE} needs {REQUEST_VARIABLE}: {error}"));
                 Sink::Events { path: path.into(), request }
             }
-            None => {
-                let file = if cfg!(feature = "mutants") { MUTANTS_FILE } else { MODELS_FILE };
-                Sink::Record(Recorder::new(record::target_dir().join(file)))
-            }
+            None => Sink::Record(Recorder::new(record::target_dir().join(MODELS_FILE))),
         }
     }
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use harness::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError,
-    Unsupported,
+    Unsupported, Visitor,
 };
-use harness::channels;
 use harness::channels::mutex_deque::MutexDeque;
 use harness::testing::{self, Mutant};
 use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};

@@ -1,8 +1,6 @@
 //! Runs a model or a method in a process with a deadline, since a mutant may hang, abort or corrupt memory.
 
-use std::fs;
 use std::io::Read;
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use harness::channel::Channel;
 use harness::channels::mutex_deque::MutexDeque;
-use harness::record::Record;
+use harness::model_report::{ModelEvent, REPORTS_VARIABLE, REQUEST_VARIABLE};
 use harness::verify::cases::{WorkerRequest, WorkerEvent};
 use harness::verify::{Method, MethodOutcome, Shard, Task};
 use serde_json::from_str;
@@ -35,8 +33,8 @@ const SEED: u64 = 20_241_124;
 /// The bounds of the models: loom's are those of `scripts/loom --small`.
 const BOUNDS: [(&str, &str); 2] = [("CHANLAB_LOOM_PREEMPTIONS", "2"), ("CHANLAB_SHUTTLE_ITERATIONS", "2000")];
 
-/// The environment variable that names the file of a model's record.
-const REPORTS: &str = "CHANLAB_MODEL_REPORTS";
+/// The identifier of the only request that a process gets.
+const REQUEST: &str = "mutants";
 
 /// A process that ended.
 struct Ended {
@@ -123,31 +121,27 @@ pub(crate) fn catches(builds: &Builds, explorer: Method, mutant: &Mutant, name: 
 
 /// Explores one model; `None` when it passes.
 fn explore_model(model: &Model, mutant: Option<&Mutant>) -> Result<Option<Detection>> {
-    let records = tempfile::NamedTempFile::new().context("cannot create a temporary file")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let events = folder.path().join("events.jsonl");
     let mut command = Command::new(&model.program);
-    command.args([&model.name, "--exact", "--nocapture"]).envs(BOUNDS).env(REPORTS, records.path());
+    command.args([&model.name, "--exact", "--nocapture"]).envs(BOUNDS);
+    command.env(REPORTS_VARIABLE, &events).env(REQUEST_VARIABLE, REQUEST);
     let ended = run(&mut command, mutant, MODEL_TIMEOUT)?;
     if ended.status.is_some_and(|status| status.success()) {
         return Ok(None);
     }
-    let failed = failed_after(records.path())?;
-    // A model that hangs or is killed by a signal leaves no record. Any other failure without one has another
+    let events = ModelEvent::read(&events, REQUEST).context("cannot read a model's events")?;
+    let report = events.into_iter().rev().find_map(|event| match event {
+        ModelEvent::Ended(report) => Some(report),
+        ModelEvent::Started { .. } | ModelEvent::NotInShard { .. } => None,
+    });
+    // A model that hangs or is killed by a signal leaves no report. Any other failure without one has another
     // cause than the mutant.
-    if failed.is_none() && ended.status.is_some_and(|status| status.code().is_some()) {
-        bail!("{} failed without a record:\n{}", model.name, ended.errors);
+    if report.is_none() && ended.status.is_some_and(|status| status.code().is_some()) {
+        bail!("{} failed without a report:\n{}", model.name, ended.errors);
     }
-    let after = failed.unwrap_or(0);
+    let after = report.map_or(0, |report| report.executions);
     Ok(Some(Detection::Caught { by: model.name.clone(), after, seconds: ended.seconds }))
-}
-
-/// The number of executions after which a model failed, by the record in this file; `None` without a record
-/// of a failure.
-fn failed_after(records: &Path) -> Result<Option<u64>> {
-    let text = fs::read_to_string(records).context("cannot read a model's record")?;
-    Ok(text.lines().rev().find_map(|line| match from_str(line) {
-        Ok(Record::Model(model)) if !model.passed => Some(model.executions as u64),
-        _ => None,
-    }))
 }
 
 /// Runs a method over the baseline.
@@ -159,7 +153,7 @@ pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant
     let task = Task { seed: SEED, shard: Shard::WHOLE, only: None, budget: BUDGET };
     let request = WorkerRequest { channel: MutexDeque::INFO.name.to_owned(), method, task };
     let mut command = Command::new(&builds.worker);
-    let ended = run(command.arg(request.word()), mutant, BUDGET + METHOD_TIMEOUT)?;
+    let ended = run(command.arg(request.to_argument()), mutant, BUDGET + METHOD_TIMEOUT)?;
     let seconds = ended.seconds;
     let (mut begun, mut outcome) = (0, None);
     // A process that was killed may leave half a line.
@@ -177,9 +171,12 @@ pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant
         Some(_) => match outcome {
             Some(MethodOutcome::Failed(finding)) => caught(&finding.scenario),
             Some(MethodOutcome::Unsupported { reason }) => Detection::Unsupported { reason },
-            Some(MethodOutcome::Passed { cases, .. } | MethodOutcome::OutOfTime { cases, .. }) => {
-                Detection::Passed { tried: cases, seconds }
-            }
+            Some(
+                MethodOutcome::Passed { cases, .. }
+                | MethodOutcome::OutOfTime { cases, .. }
+                | MethodOutcome::Unknown { cases, .. }
+                | MethodOutcome::Cut { cases, .. },
+            ) => Detection::Passed { tried: cases, seconds },
             None => bail!("{method} ended without an outcome: `{}`", ended.output),
         },
     })

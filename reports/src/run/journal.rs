@@ -34,7 +34,7 @@ impl Metric {
     pub fn of(self, round: &RoundLine) -> Option<f64> {
         let measured = &round.measured;
         let value = match self {
-            Metric::Latency => Percentiles::of(&latency(measured)?).p99? as f64,
+            Metric::Latency => Percentiles::from_histogram(&latency(measured)?).p99? as f64,
             Metric::Throughput => measured.ns_per_op(),
             Metric::Cpu => measured.cpu_ns_per_op()?,
         };
@@ -208,7 +208,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::any;
+    use crate::strategies;
 
     fn round(epoch: u32, number: u64) -> Line {
         Line::Round(RoundLine {
@@ -273,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_is_read_as_it_was_written(line in any::line()) {
+        fn a_line_is_read_as_it_was_written(line in strategies::line()) {
             let text = serde_json::to_string(&line).expect("plain data");
             prop_assert!(!text.contains('\n'), "{}", text);
             prop_assert_eq!(serde_json::from_str::<Line>(&text).expect("a line"), line);
@@ -281,9 +281,9 @@ mod tests {
 
         #[test]
         fn a_run_that_was_cut_off_anywhere_goes_on_after_its_last_whole_line(
-            lines in vec(any::line(), 1..6),
+            lines in vec(strategies::line(), 1..6),
             cut in any::<Index>(),
-            added in any::line(),
+            added in strategies::line(),
         ) {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join(ROUNDS_FILE);
@@ -301,7 +301,7 @@ mod tests {
         }
 
         #[test]
-        fn compared_values_are_positive_and_finite(line in any::line()) {
+        fn compared_values_are_positive_and_finite(line in strategies::line()) {
             let mut recorded = RunRecords::default();
             recorded.add(&line);
             let values = recorded.times.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);

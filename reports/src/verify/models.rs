@@ -14,7 +14,6 @@ use harness::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
 use harness::record::{Answer, MODELS_FILE, ModelRecord, Record, Recorder, run_name, target_dir};
-use harness::registry::Registry;
 use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
 use super::evidence::outcome;

@@ -44,7 +44,7 @@ impl WorkerProgram {
             WorkerProgram::Command(words) => command_from_words(words)?,
         };
         // Without it the end of the standard error is a panic's message, and not a page of frames.
-        command.args(request.map(WorkerRequest::word)).env("RUST_BACKTRACE", "0");
+        command.args(request.map(WorkerRequest::to_argument)).env("RUST_BACKTRACE", "0");
         Supervised::start(command, STREAMS)
     }
 

@@ -42,7 +42,7 @@ pub fn excluding(root: &str, folders: &[&str]) -> Result<String> {
 /// # Errors
 ///
 /// When `adapters` is no manifest, or has no dependency on `package`.
-pub fn with_version(adapters: &str, package: &str, source: &Source) -> Result<String> {
+pub fn with_version(adapters: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut manifest = parsed(adapters)?;
     let mut replaced = false;
     for (name, item) in table(manifest.as_table_mut(), "dependencies")?.iter_mut() {
@@ -200,8 +200,8 @@ kanal = "0.1.1"
 renamed = { package = "crossfire", version = "3" }
 "#;
 
-    fn published(version: &str) -> Source {
-        Source::Published(version.to_owned())
+    fn published(version: &str) -> CrateSource {
+        CrateSource::Published(version.to_owned())
     }
 
     #[test]

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_channel_that_is_verified_only_has_a_version_and_is_not_registered() {
         for (channel, version) in adapters::verified_only() {
-            Source::parse(&channel, &version).expect("a version");
+            CrateSource::parse(&channel, &version).expect("a version");
             assert_eq!(default_version(&channel), Some(version));
             let registry = adapters::registry();
             assert!(registry.channels().all(|info| info.name != channel && info.package != Some(&channel)));

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_version_is_locked_whether_or_not_the_project_has_it() {
         let project = "version = 4\n\n[[package]]\nname = \"queue\"\nversion = \"1.0.0\"\nsource = \"registry+r\"\nchecksum = \"c\"\n";
-        let of = |package, source: &Source| lock(project, package, source).expect("it can be made");
+        let of = |package, source: &CrateSource| lock(project, package, source).expect("it can be made");
         let old = CrateSource::Published("0.9.0".to_owned());
         let locked = of("queue", &old);
         assert!(manifest::is_locked(&locked, "queue", &old).expect("a lock file"), "{locked}");
