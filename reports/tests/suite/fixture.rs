@@ -199,16 +199,17 @@ fn append_model(file: &Path, explorer: &str, model: &str, subject: &str, kernel:
             shard: Shard::WHOLE,
         },
     };
+    let is_workload = Registry::new().workload(subject).is_ok();
     let report = ModelReport {
         format: Format,
         request: None,
         at: "2026-01-02T03:04:05Z".to_owned(),
         model: model.to_owned(),
-        subject: match adapters::registry().workload(subject) {
-            Ok(_) => ModelSubject::Workload(subject.to_owned()),
-            Err(_) => ModelSubject::Channel,
+        subject: match is_workload {
+            true => ModelSubject::Workload(subject.to_owned()),
+            false => ModelSubject::Channel,
         },
-        sut: subject.to_owned(),
+        sut: if is_workload { "mutex-deque" } else { subject }.to_owned(),
         has_timeouts: false,
         bounds,
         executions: 1_234,
