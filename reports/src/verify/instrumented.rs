@@ -6,7 +6,7 @@
 
 pub mod adapters;
 pub mod fetch;
-pub mod standard;
+pub mod std_source;
 mod told;
 pub mod workspace;
 

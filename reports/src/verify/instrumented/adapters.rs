@@ -1,7 +1,7 @@
-//! Published channel crates that the registry does not have, and that are looked at all the same, instrumented: nothing is measured of them.
+//! Adapters of published channel crates that are not in the registry: they can be explored, but not measured.
 //!
-//! Each has a file in `models/adapters`, of the channel's name with `_` for `-`, whose `pub struct Subject` implements
-//! [`harness::channel::Channel`]. To add one: write that file, and name it in [`LISTED`].
+//! Each has a file in `models/adapters`, named after the channel with `_` for `-`, whose `pub struct Subject` implements
+//! [`harness::channel::Channel`]. To add one, write that file and add it to [`LISTED`].
 
 use std::path::{Path, PathBuf};
 
@@ -9,24 +9,24 @@ use anyhow::Result;
 
 use crate::versions::workspace::project;
 
-/// The channels, which are called as their crates are, and the version of each that is looked at when none is named.
+/// The channels, named like their crates, each with its default version.
 pub const LISTED: [(&str, &str); 3] = [("async-channel", "2.5.0"), ("loole", "0.6.0"), ("thingbuf", "0.1.6")];
 
-/// What makes a channel of a crate.
+/// The adapter of a crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Adapter {
-    /// The registry's own file, in the harness.
+    /// The registry's file, in the harness.
     Registry,
     /// A file of `models/adapters`.
     Listed(PathBuf),
     /// A file that was named on the command line.
     Given(PathBuf),
-    /// The registry's own file for std, where `std` is another.
+    /// The registry's file for std, compiled against another `std`.
     Standard(PathBuf),
 }
 
 impl Adapter {
-    /// That of a listed channel.
+    /// The adapter of a listed channel.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Adapter {
         Ok(Adapter::Listed(project()?.join("models/adapters").join(file)))
     }
 
-    /// That of std's channels.
+    /// The adapter of std's channels.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Adapter {
         Ok(Adapter::Standard(project()?.join("harness/src/channels/std.rs")))
     }
 
-    /// Its file, where it is not built in the harness.
+    /// Its file, where that is not part of the harness.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Adapter::Registry => None,
@@ -54,7 +54,7 @@ impl Adapter {
     }
 }
 
-/// The version of a listed channel that is looked at when none is named; `None` of others.
+/// The default version of a listed channel; `None` for other channels.
 pub fn version(channel: &str) -> Option<&'static str> {
     LISTED.iter().find(|(listed, _)| *listed == channel).map(|(_, version)| *version)
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_has_a_version_and_is_in_no_registry() {
+    fn listed_channels_have_a_version_and_are_not_in_the_registry() {
         for (channel, version) in LISTED {
             CrateSource::parse(channel, version).expect("a version");
             assert!(

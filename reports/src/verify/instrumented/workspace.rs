@@ -1,8 +1,8 @@
 //! The workspace of an instrumented crate: its copy, this project's harness and models, and a crate `subject` that names the channel.
 //!
-//! All else is as in the project: the lock file, the profile, the sources. The one dependency leads to the instrumented copy, and the crate `subject`
-//! of `models/` is another one. Two crates have two workspaces, since two compatible versions cannot be in one program.
-//! Dependencies of the crate that are instrumented as well are in a folder beside it.
+//! The lock file, the profile and the other sources are the project's. The dependency on the crate leads to the instrumented copy, and the crate
+//! `subject` of `models/` is replaced. Each crate has its own workspace, since two compatible versions cannot be in one program.
+//! Its instrumented dependencies have a folder of their own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use harness::verify::Method;
 use instrument::{Folders, Instrumented, instrument};
 
 use super::fetch::{Fetched, Package};
-use super::standard::PACKAGE;
+use super::std_source::PACKAGE;
 use super::{Adapter, Crate};
 use crate::versions::manifest;
 use crate::versions::source::CrateSource;
@@ -24,41 +24,41 @@ use crate::versions::workspace::{
 /// The adapter of a crate that the registry does not have, in the crate `subject`.
 const ADAPTER: &str = "adapter.rs";
 
-/// What the workspace has of the project's members.
+/// The project's members in the workspace.
 const MEMBERS: [&str; 5] = ["harness", "models", "models/shim", "models/shim/stand-ins/*", "models/subject"];
 
-/// Of the models, what is not explored: other programs, what is generated, what was found.
+/// The entries of `models/` that the workspace does not need.
 const MODELS_LEFT_OUT: [&str; 8] =
     ["adapters", "instrument", "known", "mutants.json", "planted", "shim", "src", "subject"];
 
-/// Of the models' library, its programs.
+/// The entries of the models' sources that the workspace does not need.
 const SOURCE_LEFT_OUT: [&str; 1] = ["bin"];
 
 /// The instrumented copy, in the workspace.
 pub(super) const COPY: &str = "source";
 
-/// Those of its dependencies, each in a folder of its name.
+/// The folder of its instrumented dependencies, each in a folder of its name.
 pub(super) const DEPENDENCIES: &str = "dependencies";
 
-/// A copy that was just made.
+/// The folder of a copy that was just made.
 const FRESH: &str = "instrumented";
 
-/// A workspace that was put down.
+/// A generated workspace.
 #[derive(Debug)]
 pub struct Generated {
     /// Its folder.
     pub folder: PathBuf,
-    /// How often rules of instrumentation applied.
+    /// The number of times that a rule of instrumentation applied.
     pub applied: usize,
     /// Each of them, one a line.
     pub report: String,
 }
 
-/// Puts the workspace of `of` below `root`: the source that was `fetched`, instrumented for `method`, with everything that explores it.
+/// Writes the workspace of `of` below `root`: the `fetched` source, instrumented for `method`, and the models that explore it.
 ///
 /// # Errors
 ///
-/// When the source cannot be instrumented, or a file not be read or written.
+/// When the source cannot be instrumented, or a file cannot be read or written.
 pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> Result<Generated> {
     let project = project()?;
     let folder = root.join(format!("{}-{}", of.package, of.source.slug()));
@@ -140,7 +140,7 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     Ok(all)
 }
 
-/// The manifest of the crate that says what the models are of, which is in `package`.
+/// The manifest of the crate that names the explored channel, whose source is in `package`.
 fn subject_manifest(of: &Crate, package: &str) -> String {
     let (harness, own) = match of.adapter.file() {
         Some(_) => {
@@ -163,7 +163,7 @@ chanlab-shim = {{ path = "../shim" }}
     )
 }
 
-/// The crate that says what the models are of.
+/// The source of the crate that names the explored channel.
 fn subject(of: &Crate, method: Method) -> String {
     let channel = &of.channel;
     let name: String =
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn dependencies_are_instrumented_with_the_crate_and_each_once() {
+    fn each_dependency_is_instrumented_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let workspace = folder.path().join("workspace");
         let made = copies(&workspace, &fetched(folder.path(), "2.0.0")).expect("all can be instrumented");
