@@ -18,7 +18,7 @@ use reports::render::verification::terminal::{failure, matrix};
 use reports::run::progress::Progress;
 use reports::verify::engine;
 use reports::verify::instrumented::adapters::{check_shape, default_version};
-use reports::verify::instrumented::standard::STD;
+use reports::verify::instrumented::std_source::STD;
 use reports::verify::instrumented::{Adapter, Crate};
 use reports::verify::models::has_models;
 use reports::verify::program as worker;

@@ -7,7 +7,7 @@
 
 pub mod adapters;
 pub mod fetch;
-pub mod standard;
+pub mod std_source;
 pub mod workspace;
 
 use std::collections::BTreeMap;

@@ -67,7 +67,9 @@ fn replace(item: &mut Item, source: &CrateSource) -> Result<()> {
         dependency.remove(place);
     }
     match source {
-        CrateSource::Published(version) => dependency.insert("version", toml_edit::value(format!("={version}"))),
+        CrateSource::Published(version) => {
+            dependency.insert("version", toml_edit::value(format!("={version}")))
+        }
         CrateSource::Checkout { folder, .. } => {
             let folder = folder.to_str().context("the checkout's path is not UTF-8")?;
             dependency.insert("path", toml_edit::value(folder))

@@ -1,9 +1,9 @@
 //! A version of a crate: a published one, or a checkout of its source.
 
-use std::{fs, io};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 use toml_edit::DocumentMut;
 
@@ -121,7 +121,9 @@ impl CrateSource {
         match self {
             CrateSource::Published(_) => told.to_owned(),
             CrateSource::Checkout { typed, commit: None, .. } => format!("{told} ({typed})"),
-            CrateSource::Checkout { typed, commit: Some(commit), .. } => format!("{told} ({typed}, {commit})"),
+            CrateSource::Checkout { typed, commit: Some(commit), .. } => {
+                format!("{told} ({typed}, {commit})")
+            }
         }
     }
 }

@@ -63,7 +63,13 @@ pub fn name(project: &Path, package: &str, source: &CrateSource) -> Result<Strin
 /// # Errors
 ///
 /// When a file of the project cannot be read, or a file in the folder cannot be written.
-pub fn generate(project: &Path, folder: &Path, package: &str, source: &CrateSource, program: &str) -> Result<()> {
+pub fn generate(
+    project: &Path,
+    folder: &Path,
+    package: &str,
+    source: &CrateSource,
+    program: &str,
+) -> Result<()> {
     let lock = read(project, LOCK)?;
     let root = manifest::root(&read(project, MANIFEST)?, &manifest::MEMBERS)
         .with_context(|| cannot_make(project, MANIFEST))?;

@@ -199,7 +199,7 @@ fn append_model(file: &Path, explorer: &str, model: &str, subject: &str, kernel:
             shard: Shard::WHOLE,
         },
     };
-    let is_workload = Registry::new().workload(subject).is_ok();
+    let is_workload = adapters::registry().workload(subject).is_ok();
     let report = ModelReport {
         format: Format,
         request: None,

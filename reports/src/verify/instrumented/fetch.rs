@@ -1,7 +1,7 @@
-//! The source of a version, from cargo: its own copy of what was published, or a checkout; and that of all that it is built with.
+//! The source of a version and of its dependencies: cargo's copy of a published one, or a checkout.
 //!
-//! A project of one dependency is put down and `cargo metadata` asked where its source is. Cargo fetches what is not there, and checks what it
-//! fetches by the checksum that the registry's index has; nothing is downloaded by any other way. std's is the compiler's ([`standard`]).
+//! `cargo metadata` of a generated project with one dependency names the folders. Cargo fetches a source that is missing, and verifies it
+//! against the checksum of the registry's index; nothing else is downloaded. The source of std is the compiler's ([`std_source`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use toml_edit::InlineTable;
 
-use super::standard::{self, STD, rustc};
+use super::std_source::{self, STD, rustc};
 use crate::run::cargo::Cargo;
 use crate::versions::manifest;
 use crate::versions::source::CrateSource;
 use crate::versions::workspace::{LOCK, MANIFEST, project, read, write, write_lock};
 
-/// A crate's source, and that of what it is built with: with its default features, on this machine's kind.
+/// The sources of a crate and its dependencies, with its default features, for this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// The crate's own is the first.
+    /// The crate itself is the first.
     packages: Vec<Package>,
 }
 
@@ -32,7 +32,7 @@ pub struct Package {
     pub version: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// What it is built with, by name; of a name that several of them have, one. None of it is for building alone, such as a build script's.
+    /// The positions of its normal dependencies by name; one of several with the same name. Build and dev dependencies are not among them.
     dependencies: BTreeMap<String, usize>,
 }
 
@@ -47,7 +47,7 @@ impl Fetched {
         of.dependencies.get(name).map(|&place| &self.packages[place])
     }
 
-    /// Reads what `cargo metadata` says of a project whose one dependency is `package`.
+    /// Reads the output of `cargo metadata` for a project whose only dependency is `package`.
     fn read(metadata: &[u8], package: &str) -> Result<Self> {
         let metadata: Metadata =
             serde_json::from_slice(metadata).context("cargo metadata is not understood")?;
@@ -55,7 +55,7 @@ impl Fetched {
             bail!("cargo metadata does not tell what {package} is built with");
         };
         let mut places: Vec<&Known> = packages.iter().collect();
-        // The crate's own first: the one that the project depends on, whatever else has its name.
+        // The crate itself comes first: the one that the project depends on, since others may have the same name.
         let roots = resolve.nodes.iter().filter(|node| Some(&node.id) == resolve.root.as_ref());
         let own: Vec<&String> = roots.flat_map(|root| &root.deps).map(|edge| &edge.pkg).collect();
         places.sort_by_key(|known| !own.contains(&&known.id));
@@ -82,7 +82,7 @@ impl Fetched {
 
 #[cfg(test)]
 impl Fetched {
-    /// Packages by name, version, folder and the places of their dependencies among them.
+    /// Packages by name, version, folder, and the positions of their dependencies.
     pub(super) fn of(packages: Vec<(String, String, PathBuf, BTreeMap<String, usize>)>) -> Self {
         let package = |(name, version, folder, dependencies)| Package { name, version, folder, dependencies };
         Fetched { packages: packages.into_iter().map(package).collect() }
@@ -90,7 +90,7 @@ impl Fetched {
 }
 
 impl Package {
-    /// The names of what it is built with.
+    /// The names of its dependencies.
     pub fn built_with(&self) -> BTreeSet<String> {
         self.dependencies.keys().cloned().collect()
     }
@@ -128,21 +128,21 @@ struct Edge {
     dep_kinds: Vec<Kind>,
 }
 
-/// Of a dependency: `None` is one that the package is built with, others are for its tests or its build script.
+/// The kind of a dependency: `None` is normal, others are for tests or a build script.
 #[derive(Deserialize)]
 struct Kind {
     kind: Option<String>,
 }
 
-/// The source of `package` in the version `source`. What is needed to find it is put below `root`.
+/// The source of `package` in the version `source`. The project that finds it is written below `root`.
 ///
 /// # Errors
 ///
-/// When cargo is not there, or cannot have it: what it says.
+/// When cargo is missing, or cannot fetch it, with cargo's error.
 pub fn source(root: &Path, package: &str, source: &CrateSource) -> Result<Fetched> {
     if package == STD {
-        let (folder, version) = standard::package(root, source)?;
-        let (name, dependencies) = (standard::PACKAGE.to_owned(), BTreeMap::new());
+        let (folder, version) = std_source::package(root, source)?;
+        let (name, dependencies) = (std_source::PACKAGE.to_owned(), BTreeMap::new());
         return Ok(Fetched { packages: vec![Package { name, version, folder, dependencies }] });
     }
     let folder = root.join("fetch").join(format!("{package}-{}", source.slug()));
@@ -157,14 +157,14 @@ pub fn source(root: &Path, package: &str, source: &CrateSource) -> Result<Fetche
     Fetched::read(&metadata, package)
 }
 
-/// What the compiler calls this kind of machine.
+/// The compiler's name for this host.
 fn host() -> Result<String> {
     let told = rustc("-vV")?;
     let host = told.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("rustc does not tell its host")
 }
 
-/// The manifest of a project that depends on it alone.
+/// The manifest of a project that depends on `package` alone.
 fn depends(package: &str, source: &CrateSource) -> Result<String> {
     let mut place = InlineTable::new();
     match source {
@@ -188,15 +188,15 @@ publish = false
     ))
 }
 
-/// The lock file to begin with: the project's, so that a dependency that the project has anyway is the same, with the version that is asked for:
-/// one that its authors withdrew is taken by cargo when it stands here, and else not.
+/// The first text of the lock file: the project's, so that common dependencies are the same, with the version `source`: cargo accepts a
+/// yanked version only when the lock file names it.
 fn lock(project: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut text = manifest::lock(project, package, source)?;
     let mut own = "name = \"fetch\"\nversion = \"0.0.0\"\n".to_owned();
     if let CrateSource::Published(version) = source {
         own += &format!("dependencies = [\"{package} {version}\"]\n");
         if !manifest::is_locked(&text, package, source)? {
-            // As the project's lock file names the registry.
+            // The registry of the project's lock file.
             let registry = project.lines().find(|line| line.starts_with("source = "));
             let registry = registry.context("the lock file names no registry")?;
             text += &format!("\n[[package]]\nname = \"{package}\"\nversion = \"{version}\"\n{registry}\n");
@@ -209,7 +209,7 @@ fn lock(project: &str, package: &str, source: &CrateSource) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// A project that depends on `queue` 1, which has `park` 2 and, for its build script and its tests, others; another `queue` is far below.
+    /// A project that depends on `queue` 1, which depends on `park` 2, and on `cc` for its build script; `park` depends on another `queue`.
     fn told() -> String {
         let known = |name: &str, version: &str| {
             serde_json::json!({
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crate_is_built_with_is_read_from_what_cargo_tells() {
+    fn dependencies_are_read_from_cargo_metadata() {
         let fetched = Fetched::read(told().as_bytes(), "queue").expect("it is understood");
         let own = fetched.own();
         assert_eq!((own.version.as_str(), own.folder.as_path()), ("1.0.0", Path::new("/queue-1.0.0")));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_tell_of_the_crate_is_said() {
+    fn metadata_without_the_crate_is_an_error() {
         let error = Fetched::read(told().as_bytes(), "park").expect_err("it depends on another");
         assert_eq!(error.to_string(), "cargo does not tell where park is");
         Fetched::read(b"{\"packages\": [], \"resolve\": null}", "park").expect_err("nothing is told");
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_locked_whether_or_not_the_project_has_it() {
+    fn any_version_can_be_locked() {
         let project = "version = 4\n\n[[package]]\nname = \"queue\"\nversion = \"1.0.0\"\nsource = \"registry+r\"\nchecksum = \"c\"\n";
         let of = |package, source: &CrateSource| lock(project, package, source).expect("it can be made");
         let old = CrateSource::Published("0.9.0".to_owned());
@@ -270,15 +270,17 @@ mod tests {
             other.ends_with("name = \"fetch\"\nversion = \"0.0.0\"\ndependencies = [\"park 0.9.0\"]\n"),
             "{other}"
         );
-        let checkout = CrateSource::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
+        let checkout =
+            CrateSource::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
         assert!(of("queue", &checkout).ends_with("name = \"fetch\"\nversion = \"0.0.0\"\n"));
     }
 
     #[test]
-    fn the_project_that_is_fetched_with_depends_on_the_version_alone() {
+    fn the_generated_project_depends_on_the_version_alone() {
         let of = |source| depends("a", &source).expect("text");
         assert!(of(CrateSource::Published("1.0.0".to_owned())).contains("\na = { version = \"=1.0.0\" }\n"));
-        let checkout = CrateSource::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
+        let checkout =
+            CrateSource::Checkout { typed: "path:b".to_owned(), folder: "/b".into(), commit: None };
         assert!(of(checkout).contains("\na = { path = \"/b\" }\n"));
     }
 }

@@ -14,7 +14,7 @@ use instrument::{Folders, Instrumented, instrument};
 
 use super::Crate;
 use super::fetch::{Fetched, Package};
-use super::standard::PACKAGE;
+use super::std_source::PACKAGE;
 use crate::versions::manifest;
 use crate::versions::workspace::{
     HARNESS_MANIFEST, LEFT_OUT, LOCK, MANIFEST, copy, project, read, write, write_lock,
@@ -44,13 +44,13 @@ const FRESH: &str = "instrumented";
 pub struct Generated {
     /// Its folder.
     pub folder: PathBuf,
-    /// The number of places where a rule of instrumentation applied.
+    /// The number of times that a rule of instrumentation applied.
     pub applied: usize,
     /// The places, one a line.
     pub report: String,
 }
 
-/// Generates the workspace of `of` below `root`: the fetched source, instrumented, with the models that explore it by `method`.
+/// Writes the workspace of `of` below `root`: the `fetched` source, instrumented for `method`, and the models that explore it.
 ///
 /// # Errors
 ///
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn dependencies_are_instrumented_with_the_crate_and_each_once() {
+    fn each_dependency_is_instrumented_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let workspace = folder.path().join("workspace");
         let made = copies(&workspace, &fetched(folder.path(), "2.0.0")).expect("all can be instrumented");

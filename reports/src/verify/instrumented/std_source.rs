@@ -1,7 +1,8 @@
-//! The standard library's channels as a package, to be instrumented like a crate: `std::sync::mpsc`, and `std::sync::mpmc`, on which it is written.
+//! The channels of the standard library as a package that can be instrumented like a crate: `std::sync::mpsc`, and `std::sync::mpmc`, which it
+//! is built on.
 //!
-//! Their source is the compiler's own, which rustup puts beside it (its component rust-src), or that of a checkout of the library. No file of theirs is
-//! changed; a root is written that names the modules where they are in the library, so that `crate::sync` and all else lead where they do there.
+//! Their source comes from rustup's component rust-src, or from a checkout of the library, and is not changed. A generated root declares
+//! the modules at the same paths as in the library, so that paths such as `crate::sync` resolve.
 
 use std::env;
 use std::fs;
@@ -14,13 +15,13 @@ use crate::run::supervisor;
 use crate::versions::source::CrateSource;
 use crate::versions::workspace::{MANIFEST, copy, write};
 
-/// The channel, and the crate that it is of.
+/// The name of the channel, and of its crate.
 pub const STD: &str = "std";
 
-/// The package of its channels alone.
+/// The package of its channels.
 pub const PACKAGE: &str = "std-channels";
 
-/// The folder of the library in the source that rustup has.
+/// The library's folder below the compiler's sysroot.
 const LIBRARY: &str = "lib/rustlib/src/rust/library/std";
 
 /// The root of the package.
@@ -37,11 +38,11 @@ pub mod sync {
 }
 ";
 
-/// A folder below `root` with the package of the channels of std in the version `source`, and that version.
+/// Writes the package of std's channels in the version `source` below `root`; returns its folder and that version.
 ///
 /// # Errors
 ///
-/// When the compiler is of another version, or its source is not installed: what to do.
+/// When the compiler has another version, or its source is not installed; the error says what to do.
 pub fn package(root: &Path, source: &CrateSource) -> Result<(PathBuf, String)> {
     let (library, version) = match source {
         CrateSource::Checkout { folder, .. } => (folder.clone(), "0.0.0".to_owned()),
@@ -59,7 +60,7 @@ pub fn package(root: &Path, source: &CrateSource) -> Result<(PathBuf, String)> {
     Ok((folder, version))
 }
 
-/// The folder of the library of the compiler that is there, which has to be of the version that is asked for.
+/// The folder of the library's source, if the compiler has this version.
 fn installed(version: &str) -> Result<PathBuf> {
     let told = rustc("-vV")?;
     let own = told
@@ -78,7 +79,7 @@ fn installed(version: &str) -> Result<PathBuf> {
     Ok(library)
 }
 
-/// What the compiler says.
+/// The output of the compiler for an argument.
 ///
 /// # Errors
 ///
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_channels_are_where_they_are_in_the_library() {
+    fn modules_have_the_same_paths_as_in_the_library() {
         let folder = tempfile::tempdir().expect("a folder");
         let (root, library) = (folder.path().join("root"), folder.path().join("std"));
         for (file, text) in
