@@ -5,7 +5,7 @@
 //!
 //! - [`Wrapped`]: the baseline with a mistake at its handles. The first group makes its mistake once in the life of a channel, with the
 //!   eleventh message; the rounds of every workload must catch these.
-//! - [`Plain`]: a simple channel of its own, with a mistake inside.
+//! - [`Plain`]: a simple, separate channel with a mistake inside.
 //!
 //! Each frame also has a control without a mistake. Mutants are built only with the feature `planted`, which tests enable, and are
 //! in no registry.
@@ -27,7 +27,7 @@ pub use self::wrapped::{Wrapped, WrappedReceiver, WrappedSender};
 pub struct Mutant {
     /// The name of the channel.
     pub name: &'static str,
-    /// What is wrong with it.
+    /// The mistake, in words.
     pub wrong: &'static str,
     /// The methods that must catch it, each with what its finding must say. For conformance this is the beginning of the scenario's
     /// name, or of several separated by `|`; for the others it is a part of what happened.
@@ -37,7 +37,7 @@ pub struct Mutant {
 }
 
 impl Mutant {
-    /// What the finding of this method must say; `None` if the method need not catch the mutant.
+    /// The words that the finding of this method must contain; `None` if the method need not catch the mutant.
     pub fn caught_by(&self, method: Method) -> Option<&'static str> {
         self.caught_by.iter().find(|(own, _)| *own == method).map(|(_, words)| *words)
     }

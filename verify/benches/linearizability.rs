@@ -134,11 +134,11 @@ fn tester(history: &History) -> LinearizabilityTester<usize, Spec> {
     let mut tester = LinearizabilityTester::new(Spec(State::initial(history)));
     for (place, is_return) in history.events() {
         let operation = &history.operations[place];
-        let told = match operation.answer {
+        let result = match operation.answer {
             Some(answer) if is_return => tester.on_return(operation.thread, answer),
             _ => tester.on_invoke(operation.thread, operation.action),
         };
-        told.expect("a well-formed history");
+        result.expect("a well-formed history");
     }
     tester
 }

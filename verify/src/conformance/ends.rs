@@ -373,7 +373,7 @@ fn survives_one_shots(setup: Setup) -> Checked {
         let sent = sender.send(Box::new(10)).is_ok();
         going.result()?;
         if setup.capacity == Capacity::Rendezvous {
-            is("a send that nobody received", sent, false)?;
+            is("a send without a receive", sent, false)?;
         }
         is("a send afterwards", sender.send(Box::new(11)).is_err(), true)?;
 

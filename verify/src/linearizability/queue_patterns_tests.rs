@@ -13,7 +13,7 @@ fn violation(lines: &str) -> Option<(QueueViolation, Vec<usize>)> {
     let history: History =
         format!("capacity unbounded, senders 1, receivers 1\n{lines}").parse().expect("a history");
     let violation = check(&history).err()?;
-    // What makes the violation makes it without the rest.
+    // The operations of the pattern are a violation by themselves.
     let small = history.only(&violation.operations());
     assert!(check(&small).is_err(), "{violation}: {small}");
     assert!(!wgl::check(&small).is_legal(), "{violation}: {small}");
@@ -58,13 +58,13 @@ fn each_bad_pattern_is_named() {
 }
 
 #[test]
-fn a_length_that_never_was_is_named() {
+fn a_length_that_the_queue_never_had_is_named() {
     let miscounted = |lines: &str| match violation(lines) {
         Some((QueueViolation::WrongLength { says, min, max, .. }, places)) => Some((says, min, max, places)),
         None => None,
         Some((other, _)) => panic!("{other}"),
     };
-    // One message is there for certain, one may be, one came too late and one was gone.
+    // One message is certainly queued, one may be, one came too late and one was gone.
     let lines = |length: u64| {
         format!(
             "0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 1\n1 9..10 len -> {length}\n\
@@ -75,24 +75,24 @@ fn a_length_that_never_was_is_named() {
     assert_eq!(miscounted(&lines(1)), None);
     assert_eq!(miscounted(&lines(2)), None);
     assert_eq!(miscounted(&lines(3)), Some((3, 1, 2, vec![1, 3, 4])));
-    // At equal stamps the two overlap.
+    // Operations with equal stamps overlap.
     assert_eq!(miscounted("0 1..2 send 1 -> ok\n1 2..3 len -> 0"), None);
     assert_eq!(miscounted("1 1..2 len -> 1\n0 2..3 send 1 -> ok"), None);
     assert!(miscounted("1 1..2 len -> 1\n0 3..4 send 1 -> ok").is_some());
-    // What comes and goes during the operation has a moment of its own: never two, and never none.
+    // A message that comes and goes during the call has a moment: the length may be 0, 1 or 2.
     let passed = |length: u64| {
         miscounted(&format!(
             "0 1..2 send 1 -> ok\n1 5..6 recv -> 1\n0 3..4 send 2 -> ok\n1 7..8 recv -> 2\n2 2..6 len -> {length}"
         ))
     };
     assert!(passed(0).is_none() && passed(1).is_none() && passed(2).is_none() && passed(3).is_some());
-    // Pending: a send may have happened, a receive may have taken what did not arrive.
+    // A pending send may have taken effect, and a pending receive may have taken a message that did not arrive.
     assert!(miscounted("0 1.. send 1\n1 2..3 len -> 0").is_none());
     assert!(miscounted("0 1.. send 1\n1 2..3 len -> 1").is_none());
     assert!(miscounted("0 1.. send 1\n1 2..3 len -> 2").is_some());
     assert!(miscounted("0 1..2 send 1 -> ok\n1 3.. recv\n2 4..5 len -> 0").is_none());
     assert!(miscounted("0 1..2 send 1 -> ok\n1 6.. recv\n2 4..5 len -> 0").is_some());
-    // The limit is the one thing that is looked at of a limited channel; a message that waits for room is not counted.
+    // Only the limit of a bounded channel matters; a message that waits for room is not counted.
     let limited = |length: u64, capacity: &str| {
         let lines = format!("0 1..2 send 1 -> ok\n0 3.. send 2\n1 4..5 len -> {length}");
         let history: History =
@@ -103,9 +103,9 @@ fn a_length_that_never_was_is_named() {
     assert!(limited(1, "1") && !limited(2, "1") && limited(2, "2") && !limited(3, "2") && !limited(0, "2"));
 }
 
-/// What is not seen, as the file `lengths.rs` says.
+/// The limitation that `lengths.rs` describes.
 #[test]
-fn lengths_are_looked_at_one_by_one() {
+fn lengths_are_checked_one_by_one() {
     let lines = "0 1.. send 1\n1 2..3 len -> 1\n1 4..5 len -> 0";
     assert_eq!(violation(lines), None);
     let history: History =
@@ -113,9 +113,9 @@ fn lengths_are_looked_at_one_by_one() {
     assert!(!wgl::check(&history).is_legal());
 }
 
-/// A message that a send gave back was not sent; whether pending sends happened follows from what was received.
+/// A message that a failed send returned was not sent. Whether a pending send took effect follows from the receives.
 #[test]
-fn failed_and_pending_operations_are_told_apart() {
+fn failed_and_pending_operations_are_distinguished() {
     assert!(violation("0 1..2 try_send 1 -> full\n1 3..4 recv -> 1").is_some());
     assert_eq!(violation("0 1.. send 1\n1 3..4 recv -> 1"), None);
     assert_eq!(violation("0 1.. send 1\n1 3..4 try_recv -> empty"), None);
@@ -123,11 +123,11 @@ fn failed_and_pending_operations_are_told_apart() {
     assert!(violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n2 7.. recv").is_some());
 }
 
-/// A random history: legal by construction, or spoiled a little, or wild. So many in a hundred of its operations ask for the length.
+/// A random history: legal by construction, or spoiled a little, or wild. `asks` is the percentage of lengths.
 fn random(dice: &mut Dice, asks: usize) -> History {
     let threads = 2 + dice.below(3);
     let count = 3 + dice.below(8);
-    // Operations take effect one after the other, at the moments 10, 20, 30 and so on.
+    // Operations take effect in turn, at the moments 10, 20, 30 and so on.
     let mut operations: Vec<Operation> = Vec::new();
     let (mut queue, mut sent) = (std::collections::VecDeque::new(), 0);
     for moment in (1..=count as u64).map(|turn| 10 * turn) {
@@ -142,13 +142,13 @@ fn random(dice: &mut Dice, asks: usize) -> History {
             (Action::TryRecv, answer)
         };
         let thread = dice.below(threads);
-        // From some moment since the thread's last operation until some moment later.
+        // From a moment after the thread's last operation until a later moment.
         let free = operations.iter().rev().find(|operation| operation.thread == thread);
         let free = free.map_or(0, |operation| operation.returned + 1);
         let reach = dice.pick(&[1, 10, 25, 40]);
         let invoked = moment.saturating_sub(dice.below(reach) as u64).max(free);
         if invoked > moment {
-            // The thread is still busy: then this one takes effect when it is free again, which may spoil the history.
+            // The thread is still busy. The operation takes effect when it is free again, which may spoil the history.
             operations.push(Operation { thread, action, answer: Some(answer), invoked, returned: invoked });
             continue;
         }
@@ -161,7 +161,7 @@ fn random(dice: &mut Dice, asks: usize) -> History {
     History { slots: None, senders: 1, receivers: 1, operations }
 }
 
-/// Changes an answer, or makes two trade theirs, or moves an end of an operation.
+/// Changes an answer, swaps two answers, or moves an end of an operation.
 fn spoil(operations: &mut [Operation], dice: &mut Dice) {
     let (one, other) = (dice.below(operations.len()), dice.below(operations.len()));
     match dice.below(5) {
@@ -234,14 +234,14 @@ fn fast_and_general_checker_agree_on_random_histories() {
         }
     }
     println!("{histories} histories: {legal} legal, {kinds:?}");
-    // All of it happened, and often.
+    // Every kind occurred often.
     assert!(legal > histories / 10 && legal < histories / 10 * 9, "{legal}");
     for kind in ["never sent", "twice", "too early", "overtaken", "lost", "not empty"] {
         assert!(kinds.get(kind).is_some_and(|&count| count > histories / 1000), "{kind}: {kinds:?}");
     }
 }
 
-/// With lengths the fast checker sees less than the general one, and never something else. What it sees of them is not little.
+/// With lengths the fast checker refutes most, but not all, of what the general one refutes, and nothing else.
 #[test]
 fn the_fast_checker_refutes_no_legal_history_with_lengths() {
     let histories = std::env::var(VARIABLE).ok().map_or(HISTORIES, |count| count.parse().expect("a number"));

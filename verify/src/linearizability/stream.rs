@@ -252,9 +252,9 @@ mod tests {
             };
             assert_eq!(count(|operation| operation.sent().is_some()), producers * messages);
             assert_eq!(count(|operation| operation.received().is_some()), producers * messages);
-            let asked = count(|operation| operation.action == Action::Len);
+            let lengths = count(|operation| operation.action == Action::Len);
             let (received, least) = (producers * messages, producers * messages / 10);
-            assert!(asked > least && asked < received, "{asked} of some {received} times");
+            assert!(lengths > least && lengths < received, "{lengths} lengths for {received} receives");
             assert_eq!(queue_patterns::check(&history), Ok(()), "{stream}");
             let cut = Stream { limit: Duration::ZERO, ..stream };
             let history =

@@ -47,9 +47,9 @@ use std::collections::HashSet;
 
 use super::history::{Action, Answer, History, Operation};
 
-/// The default budget of a search, in configurations: seconds of time, and some hundred megabytes of memory. The histories of a
-/// verification need some thousand.
-pub const MAX_CONFIGURATIONS: usize = 1_000_000;
+/// The default budget of a search, in configurations: less than a second, and some tens of megabytes. The histories of a verification
+/// need far fewer, and all histories of one case together stay within the deadline of a case.
+pub const MAX_CONFIGURATIONS: usize = 200_000;
 
 /// The answer of the general checker. Operations are given by their indices in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -184,11 +184,11 @@ fn a_rendezvous_is_an_exchange() {
 fn a_length_is_that_of_the_queue_at_one_moment() {
     let sent = ["0 1..2 send 1 -> ok", "0 3..4 send 2 -> ok"];
     for (length, verdict) in [(0, false), (1, false), (2, true), (3, false)] {
-        let told = format!("1 5..6 len -> {length}");
-        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), verdict, "{length}");
+        let length_line = format!("1 5..6 len -> {length}");
+        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &length_line]), verdict, "{length}");
         // While the second send is under way there are two moments.
-        let told = format!("1 3..5 len -> {length}");
-        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &told]), (1..=2).contains(&length), "{length}");
+        let length_line = format!("1 3..5 len -> {length}");
+        assert_eq!(legal(QUEUE, &[sent[0], sent[1], &length_line]), (1..=2).contains(&length), "{length}");
     }
     // A message is counted while it can be received.
     let pending = |lines: &[&str]| legal_with_pending(lines);
@@ -214,13 +214,17 @@ fn a_length_is_never_above_the_capacity() {
     let one = "capacity 1, senders 2, receivers 2";
     let waits = ["0 1..2 send 1 -> ok", "0 3..8 send 2 -> ok"];
     for (length, verdict) in [(0, false), (1, true), (2, false)] {
-        let told = format!("1 4..5 len -> {length}");
-        assert_eq!(legal(one, &[waits[0], waits[1], &told, "1 6..7 recv -> 1"]), verdict, "{length}");
+        let length_line = format!("1 4..5 len -> {length}");
+        assert_eq!(legal(one, &[waits[0], waits[1], &length_line, "1 6..7 recv -> 1"]), verdict, "{length}");
     }
     let zero = "capacity 0, senders 2, receivers 2";
     for (length, verdict) in [(0, true), (1, false)] {
-        let told = format!("2 3..4 len -> {length}");
-        assert_eq!(legal(zero, &["0 1..6 send 1 -> ok", "1 2..5 recv -> 1", &told]), verdict, "{length}");
+        let length_line = format!("2 3..4 len -> {length}");
+        assert_eq!(
+            legal(zero, &["0 1..6 send 1 -> ok", "1 2..5 recv -> 1", &length_line]),
+            verdict,
+            "{length}"
+        );
     }
 }
 
@@ -258,7 +262,7 @@ fn a_long_history_does_not_overflow_the_stack() {
     assert!(check(&history).is_legal());
 }
 
-/// Twelve sends that all overlap, and a receive of a message that was never sent: every order of the sends is a configuration of its own.
+/// Twelve sends that all overlap, and a receive of a message that was never sent: every order of some sends is another configuration.
 fn hard_history() -> History {
     let sends = (0..12).map(|thread| format!("{thread} {thread}..{} send {thread} -> ok", 100 + thread));
     let lines: Vec<String> = sends.chain(["12 200..201 recv -> 77".to_owned()]).collect();
