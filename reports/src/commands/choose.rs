@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
 use harness::machine::Machine;
 use harness::profile::Profile;
-use harness::registry::Registry;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
