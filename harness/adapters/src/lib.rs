@@ -43,6 +43,10 @@ pub fn version(info: &Info) -> String {
 }
 
 /// The channels of `verified/`: the name of each, which is also its crate's, and the version to verify when none is named.
+///
+/// # Panics
+///
+/// When `[package.metadata.verified]` in `Cargo.toml` is no table of versions.
 pub fn verified_only() -> Vec<(String, String)> {
     let manifest: toml::Table = MANIFEST.parse().expect("cargo read the manifest");
     let verified = manifest["package"]["metadata"]["verified"].as_table().expect("a table of versions");
