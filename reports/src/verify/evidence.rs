@@ -21,8 +21,9 @@ const MAX_STEPS: usize = 60;
 pub(super) fn outcome(models: &ExploredModels, is_over: bool, crash: &dyn Fn(&str) -> String) -> MethodOutcome {
     let names: Vec<&str> = models.failed().collect();
     if let Some((first, others)) = names.split_first() {
-        let report = models.reports.iter().find(|report| report.model == *first);
-        return MethodOutcome::Failed(Box::new(finding(first, others, report, crash)));
+        let failed = models.reports.iter().find_map(|report| Some((report, report.failure()?)));
+        let failed = failed.filter(|(report, _)| report.model == *first);
+        return MethodOutcome::Failed(Box::new(finding(first, others, failed, crash)));
     }
     if is_over {
         return MethodOutcome::OutOfTime { cases: models.executions(), all: None };
@@ -117,14 +118,14 @@ fn reasons(models: &ExploredModels) -> Vec<String> {
 fn finding(
     first: &str,
     others: &[&str],
-    report: Option<&ModelReport>,
+    failed: Option<(&ModelReport, &ModelFailure)>,
     crash: &dyn Fn(&str) -> String,
 ) -> Finding {
     let mut scenario = format!("model {first}");
     if !others.is_empty() {
         scenario += &format!(" (and {} more: {})", others.len(), others.join(", "));
     }
-    let Some((report, failure)) = report.and_then(|report| Some((report, report.failure()?))) else {
+    let Some((report, failure)) = failed else {
         let expected = "it passes, and its process reports that".to_owned();
         return Finding { scenario, expected, happened: crash(first), ..Finding::default() };
     };
