@@ -1,14 +1,16 @@
-//! From records and measurements to what the page says: which cells there are and what became of each, how they compare,
-//! what the checks can and cannot say, and what to be warned of. No HTML here, and no files.
+//! Computes everything that the page, the terminal and the documents show, as numbers. The words are [`crate::render`]'s; files are
+//! read by [`crate::collect`].
 
 pub mod article;
+pub mod build;
 pub mod cells;
 pub mod changes;
 pub mod checks;
 pub mod choice;
 pub mod compare_runs;
 pub mod costs;
-pub mod fingerprints;
+pub mod criterion;
+pub mod differences;
 pub mod honesty;
 pub mod noise;
 pub mod page;

@@ -10,7 +10,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, SamplingMode, Throughput};
 use harness::crew::CrewError;
 use harness::machine::Machine;
-use harness::record::{BENCH_FILE, CellRecord, ParamsRecord, Record, Recorder, Run, Status, now, run_name};
+use harness::record::{BENCH_FILE, BenchmarkRecord, BenchmarkStatus, Record, Recorder, now};
 use harness::registry::{Cell, CellError, Registry};
 use harness::workload::{RoundError, WorkloadInfo};
 
@@ -85,19 +85,9 @@ impl Suite<'_> {
                 Error::Failed(format!("could not write {}: {error}", recorder.path().display()))
             }),
         };
-        let run = run_name();
+        let machine = Machine::current(self.registry);
         if !selected.is_empty() {
             self.announce(arguments, selected);
-            record(Record::Run(Run {
-                run: run.clone(),
-                began: now(),
-                command: command(arguments),
-                profile: self.settings.profile.name().to_owned(),
-                workload: self.workload.name.to_owned(),
-                grid: grid.iter().map(|params| ParamsRecord::of(self.workload, params)).collect(),
-                channels: self.registry.channels().map(|info| info.name.to_owned()).collect(),
-                machine: Machine::current(self.registry),
-            }))?;
         }
 
         let mut summary = Summary::default();
@@ -118,24 +108,27 @@ impl Suite<'_> {
                     .map_err(|error| Error::Usage(error.to_string()))?;
                 let status = measure(&mut group, &cell, &mut abandoned);
                 match &status {
-                    Status::Measured { .. } => summary.measured += 1,
-                    Status::Unsupported { reason } => {
+                    BenchmarkStatus::Measured { .. } => summary.measured += 1,
+                    BenchmarkStatus::Unsupported { reason } => {
                         summary.unsupported += 1;
                         println!("{benchmark}: {reason}\n");
                     }
-                    Status::Failed { reason } => {
+                    BenchmarkStatus::Failed { reason } => {
                         summary.failed += 1;
                         eprintln!("{benchmark}: failed: {reason}\n  again: {}\n", replay(&cell));
                     }
                 }
-                record(Record::Cell(CellRecord {
-                    run: run.clone(),
+                record(Record::Benchmark(BenchmarkRecord {
+                    at: now(),
+                    command: command(arguments),
+                    profile: self.settings.profile.name().to_owned(),
                     workload: self.workload.name.to_owned(),
                     params: params.id(),
                     channel: channel.name.to_owned(),
                     status,
                     effective_capacity: cell.changed_capacity().map(|capacity| capacity.to_string()),
                     replay: replay(&cell),
+                    machine: machine.clone(),
                 }))?;
             }
             group.finish();
@@ -169,7 +162,7 @@ impl Suite<'_> {
 }
 
 /// Checks a cell and lets criterion measure it.
-fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mut bool) -> Status {
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mut bool) -> BenchmarkStatus {
     // The self-check: a cell that cannot work never reaches criterion.
     let first = match cell.round() {
         Ok(round) => round,
@@ -200,7 +193,7 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
         });
     }));
     match measured {
-        Ok(()) => Status::Measured { rounds, messages: first.messages, beside_abandoned_threads },
+        Ok(()) => BenchmarkStatus::Measured { rounds, messages: first.messages, beside_abandoned_threads },
         Err(panic) => match panic.downcast::<CellError>() {
             Ok(error) => status_of(*error, abandoned),
             Err(panic) => resume_unwind(panic),
@@ -208,15 +201,15 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
     }
 }
 
-fn status_of(error: CellError, abandoned: &mut bool) -> Status {
+fn status_of(error: CellError, abandoned: &mut bool) -> BenchmarkStatus {
     let reason = error.error.to_string();
     if !error.error.is_failure() {
-        return Status::Unsupported { reason };
+        return BenchmarkStatus::Unsupported { reason };
     }
     if matches!(error.error, RoundError::Crew(CrewError::Hung { .. } | CrewError::Panicked { .. })) {
         *abandoned = true;
     }
-    Status::Failed { reason }
+    BenchmarkStatus::Failed { reason }
 }
 
 /// The command that runs rounds of a cell again.

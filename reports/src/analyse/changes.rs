@@ -3,7 +3,7 @@
 //! Each group is one comparison, and the question is whether any of them changed: so the p-values of all are adjusted together,
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
 
-use super::cells::Outcome;
+use super::cells::CellResult;
 use super::paired_test::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
@@ -27,11 +27,11 @@ pub enum Side {
 impl Side {
     /// Of a cell of a run.
     pub fn of(run: &RunData, place: RoundPosition) -> Self {
-        match cell(run, place, &times(run, place, By::Throughput)).outcome {
-            Outcome::Measured(measurement) => Side::Measured(measurement.median),
-            Outcome::Failed(how) => Side::Failed(how),
-            Outcome::Unsupported(why) => Side::Unsupported(why),
-            Outcome::Damaged(_) | Outcome::NotRun => Side::NotRun,
+        match cell(run, place, &times(run, place, By::Throughput)).result {
+            CellResult::Measured(measurement) => Side::Measured(measurement.median),
+            CellResult::Failed(how) => Side::Failed(how),
+            CellResult::Unsupported(why) => Side::Unsupported(why),
+            CellResult::NotRun => Side::NotRun,
         }
     }
 }
@@ -109,21 +109,6 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            ChangeKind::Slower => "slower",
-            ChangeKind::Faster => "faster",
-            ChangeKind::NoDifference => "no difference detected",
-            ChangeKind::FailedInNew => "failed in the new one",
-            ChangeKind::FailedInOld => "failed in the old one",
-            ChangeKind::FailedInBoth => "failed in both",
-            ChangeKind::Unsupported => "unsupported",
-            ChangeKind::NotRun => "not run",
-            ChangeKind::OtherWork => "not compared: other capacities",
-        }
-    }
-
     /// Whether there is something to look at.
     pub fn is_change(self) -> bool {
         matches!(

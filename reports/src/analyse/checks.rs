@@ -1,37 +1,13 @@
-//! What the checks say of a channel or a workload, in words. A check that did not run on a channel's own code is no pass.
+//! The results of the checks, by channel and by workload. A check that did not run on a channel's own code is no pass.
 
 use harness::channel::Info;
 use harness::record::{Model, Overhead};
 
-use super::cells::Outcome;
-use super::page::WorkloadPage;
-use crate::numbers;
+use super::cells::CellResult;
+use super::page::{ExplorerResult, ModelSource, ModelsCheck, RoundsCheck, WorkloadPage};
 
 /// The channel that the models of workloads run over.
 pub const BASELINE: &str = "mutex-deque";
-
-/// The scripts that run the models.
-const MODELS_SCRIPTS: &str = "scripts/loom, scripts/shuttle";
-
-/// What a check says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// How it is to be taken.
-    pub kind: VerdictKind,
-    /// In words.
-    pub words: String,
-}
-
-/// How a verdict is to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VerdictKind {
-    /// It ran on the channel's own code and found nothing.
-    Passed,
-    /// It found a fault.
-    Failed,
-    /// It says nothing of the channel's own code.
-    Silent,
-}
 
 /// The newest record of each model, in the order in which the models first appear.
 pub fn newest_models(models: &[Model]) -> Vec<Model> {
@@ -40,13 +16,13 @@ pub fn newest_models(models: &[Model]) -> Vec<Model> {
     })
 }
 
-/// The newest record of the overhead over each channel.
+/// The newest overhead of each channel and comparison.
 pub fn newest_overheads(overheads: &[Overhead]) -> Vec<Overhead> {
     newest(overheads, |one, other| (&one.channel, &one.against) == (&other.channel, &other.against))
 }
 
-/// The last of those records that have the same subject, in the order in which the subjects first appear.
-fn newest<T: Clone>(records: &[T], same_subject: impl Fn(&T, &T) -> bool) -> Vec<T> {
+/// The last of the records on each subject, in the order in which the subjects first appear.
+pub(super) fn newest<T: Clone>(records: &[T], same_subject: impl Fn(&T, &T) -> bool) -> Vec<T> {
     let mut newest: Vec<T> = Vec::new();
     for record in records {
         match newest.iter_mut().find(|known| same_subject(known, record)) {
@@ -57,113 +33,62 @@ fn newest<T: Clone>(records: &[T], same_subject: impl Fn(&T, &T) -> bool) -> Vec
     newest
 }
 
-/// The verification of a channel's own rounds, over all cells of the page.
-pub fn rounds(channel: &str, workloads: &[WorkloadPage]) -> Verdict {
-    let mut verified: u64 = 0;
-    let mut failed = Vec::new();
+/// The self-checks of a channel's rounds, over all cells of the page.
+pub fn rounds(channel: &str, workloads: &[WorkloadPage]) -> RoundsCheck {
+    let mut check = RoundsCheck::default();
     for workload in workloads {
         for params in &workload.params {
             for cell in params.cells.iter().filter(|cell| cell.channel == channel) {
-                verified = verified.saturating_add(cell.rounds);
-                if matches!(cell.outcome, Outcome::Failed(_)) {
-                    failed.push(format!("{} with {}", workload.name, params.record.id));
+                check.verified = check.verified.saturating_add(cell.rounds);
+                if matches!(cell.result, CellResult::Failed(_)) {
+                    check.failed.push((workload.name.clone(), params.record.id.clone()));
                 }
             }
         }
     }
-    let verified_words = format!("{} verified", numbers::count(verified, "round"));
-    match (verified, failed.len()) {
-        (0, 0) => Verdict { kind: VerdictKind::Silent, words: "not run".to_owned() },
-        (_, 0) => Verdict { kind: VerdictKind::Passed, words: format!("{verified_words}, none failed") },
-        (_, cells) => Verdict {
-            kind: VerdictKind::Failed,
-            words: format!(
-                "failed in {}: {}; {verified_words} in others",
-                numbers::count(cells as u64, "cell"),
-                failed.join(", ")
-            ),
-        },
-    }
+    check
 }
 
-/// What the models say of a channel's own code. `info` is what this build knows of the channel.
-pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> Verdict {
-    let own: Vec<_> = models.iter().filter(|model| model.subject == channel).collect();
-    if !own.is_empty() {
-        return of_models(&own);
+/// The models of a channel's own code. `info` is its registration in this build.
+pub fn channel_models(channel: &str, info: Option<&Info>, models: &[Model]) -> ModelsCheck {
+    let explored = by_explorer(channel, models);
+    if !explored.is_empty() {
+        return ModelsCheck::Explored(explored);
     }
-    let words = match info {
-        Some(info) if info.name != BASELINE => {
-            format!(
-                "not run (chanlab verify --method shuttle --channel {} explores its own source)",
-                info.name
-            )
-        }
-        Some(_) => format!("not run ({MODELS_SCRIPTS})"),
-        None => "not run: not known to this build".to_owned(),
-    };
-    Verdict { kind: VerdictKind::Silent, words }
-}
-
-/// What the models say of a workload's protocol; `None` when no model explores it.
-pub fn workload_models(workload: &str, models: &[Model]) -> Option<Verdict> {
-    let own: Vec<_> = models.iter().filter(|model| model.subject == workload).collect();
-    let found = (!own.is_empty()).then(|| of_models(&own))?;
-    Some(Verdict {
-        // Its own code is the workload's; of the other channels it says nothing, so it is no pass of the page's cells.
-        kind: match found.kind {
-            VerdictKind::Failed => VerdictKind::Failed,
-            VerdictKind::Passed | VerdictKind::Silent => VerdictKind::Silent,
-        },
-        words: format!("protocol only, over {BASELINE}: {}", found.words),
+    ModelsCheck::NotRun(match info {
+        Some(info) if info.name == BASELINE => ModelSource::Scripts,
+        Some(_) => ModelSource::Instrumentation,
+        None => ModelSource::Unknown,
     })
 }
 
-/// How many of these models were explored in every schedule that there is, as a part of a sentence on them; empty when none was.
-pub fn exhausted(models: &[&Model]) -> String {
-    let exhausted = models.iter().filter(|model| model.exhausted).count();
-    let which = match exhausted {
-        0 => return String::new(),
-        1 if models.len() == 1 => String::new(),
-        all if all == models.len() => "all of them ".to_owned(),
-        some => format!("{} of them ", numbers::separated(some as u64)),
-    };
-    format!(", {which}exhausted (every schedule)")
+/// The models of a workload's protocol; empty when no model explores it.
+pub fn workload_models(workload: &str, models: &[Model]) -> Vec<ExplorerResult> {
+    by_explorer(workload, models)
 }
 
-/// What these models say, each explorer for itself: what one of them tries says nothing of what another one does.
-fn of_models(models: &[&Model]) -> Verdict {
-    let mut explorers: Vec<&str> = models.iter().map(|model| model.method.as_str()).collect();
+/// The models of `subject`. Each explorer is reported separately: the schedules of one say nothing about those of another.
+fn by_explorer(subject: &str, models: &[Model]) -> Vec<ExplorerResult> {
+    let of_subject = || models.iter().filter(|model| model.subject == subject);
+    let mut explorers: Vec<&str> = of_subject().map(|model| model.method.as_str()).collect();
     explorers.sort_unstable();
     explorers.dedup();
-    let words = explorers.iter().map(|explorer| {
-        let own: Vec<&Model> = models.iter().copied().filter(|model| model.method == *explorer).collect();
-        format!("{explorer}: {}", of_explorer(&own))
-    });
-    let words = words.collect::<Vec<_>>().join("; ");
-    let kind = match models.iter().all(|model| model.passed) {
-        true => VerdictKind::Passed,
-        false => VerdictKind::Failed,
-    };
-    Verdict { kind, words }
-}
-
-/// What models that have the same explorer say, in words.
-fn of_explorer(models: &[&Model]) -> String {
-    let failed: Vec<_> =
-        models.iter().filter(|model| !model.passed).map(|model| model.model.as_str()).collect();
-    let count = numbers::count(models.len() as u64, "model");
-    if !failed.is_empty() {
-        return format!("{} of {count} failed: {}", failed.len(), failed.join(", "));
-    }
-    let mut bounds: Vec<_> = models.iter().map(|model| model.bounds.as_str()).collect();
-    bounds.sort_unstable();
-    bounds.dedup();
-    let bounds = match bounds[..] {
-        [only] => only,
-        _ => "within bounds that differ, see the table of models",
-    };
-    format!("{count} passed{}: {bounds}", exhausted(models))
+    explorers
+        .into_iter()
+        .map(|explorer| {
+            let own: Vec<&Model> = of_subject().filter(|model| model.method == explorer).collect();
+            let mut bounds: Vec<String> = own.iter().map(|model| model.bounds.clone()).collect();
+            bounds.sort_unstable();
+            bounds.dedup();
+            ExplorerResult {
+                explorer: explorer.to_owned(),
+                models: own.len(),
+                exhausted: own.iter().filter(|model| model.exhausted).count(),
+                failed: own.iter().filter(|model| !model.passed).map(|model| model.model.clone()).collect(),
+                bounds,
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -189,8 +114,15 @@ mod tests {
         }
     }
 
+    fn explored(check: ModelsCheck) -> Vec<ExplorerResult> {
+        match check {
+            ModelsCheck::Explored(results) => results,
+            ModelsCheck::NotRun(source) => panic!("not run: {source:?}"),
+        }
+    }
+
     #[test]
-    fn only_a_channel_with_models_of_its_own_passes() {
+    fn only_a_channel_with_models_of_its_code_is_explored() {
         let models = [
             model("hand-off", BASELINE, true),
             model("queue", BASELINE, true),
@@ -198,50 +130,26 @@ mod tests {
         ];
         let registry = Registry::new();
         for info in registry.channels() {
-            let verdict = channel_models(info.name, Some(info), &models);
-            assert_eq!(
-                verdict.kind == VerdictKind::Passed,
-                info.name == BASELINE,
-                "{}: {}",
-                info.name,
-                verdict.words
-            );
+            let check = channel_models(info.name, Some(info), &models);
+            match info.name {
+                BASELINE => assert_eq!(explored(check)[0].models, 2),
+                name => assert_eq!(check, ModelsCheck::NotRun(ModelSource::Instrumentation), "{name}"),
+            }
         }
-        let verdict = workload_models("worker_pool", &models).expect("it has a model");
-        assert_eq!(
-            verdict.words,
-            "protocol only, over mutex-deque: loom: 1 model passed: all schedules of at most 2 preemptions"
-        );
-        assert_eq!(verdict.kind, VerdictKind::Silent);
-        assert_eq!(workload_models("pipeline", &models), None);
+        let protocol = workload_models("worker_pool", &models);
+        assert_eq!((protocol.len(), protocol[0].models), (1, 1));
+        assert_eq!(workload_models("pipeline", &models), []);
     }
 
     #[test]
-    fn only_models_that_were_exhausted_are_called_so() {
-        let said = |exhausted: &[bool]| {
-            let models: Vec<Model> = exhausted
-                .iter()
-                .map(|&exhausted| Model { exhausted, ..model("queue", BASELINE, true) })
-                .collect();
-            super::exhausted(&models.iter().collect::<Vec<_>>())
-        };
-        assert_eq!(said(&[false, false]), "");
-        assert_eq!(said(&[false, true, true]), ", 2 of them exhausted (every schedule)");
-        assert_eq!(said(&[true, true]), ", all of them exhausted (every schedule)");
-        assert_eq!(said(&[true]), ", exhausted (every schedule)");
-    }
-
-    #[test]
-    fn each_explorer_speaks_for_itself() {
+    fn each_explorer_is_reported_separately() {
         let by_shuttle = |passed| Model { method: "shuttle".to_owned(), ..model("queue", BASELINE, passed) };
-        // The same model by another explorer is no newer record of it.
+        // The same model under another explorer is no newer record of it.
         let models = newest_models(&[model("queue", BASELINE, true), by_shuttle(false)]);
-        let verdict = channel_models(BASELINE, None, &models);
-        assert_eq!(
-            verdict.words,
-            "loom: 1 model passed: all schedules of at most 2 preemptions; shuttle: 1 of 1 model failed: queue"
-        );
-        assert_eq!(verdict.kind, VerdictKind::Failed);
+        let found = explored(channel_models(BASELINE, None, &models));
+        let failed: Vec<_> =
+            found.iter().map(|result| (result.explorer.as_str(), &result.failed[..])).collect();
+        assert_eq!(failed, [("loom", &[][..]), ("shuttle", &["queue".to_owned()][..])]);
     }
 
     #[test]
@@ -253,8 +161,7 @@ mod tests {
         ];
         let newest = newest_models(&models);
         assert_eq!(newest.len(), 2);
-        let verdict = channel_models(BASELINE, None, &newest);
-        assert_eq!(verdict.words, "loom: 1 of 2 models failed: queue");
-        assert_eq!(verdict.kind, VerdictKind::Failed);
+        let found = explored(channel_models(BASELINE, None, &newest));
+        assert_eq!((found[0].models, &found[0].failed[..]), (2, &["queue".to_owned()][..]));
     }
 }

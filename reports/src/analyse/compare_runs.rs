@@ -9,7 +9,7 @@ use harness::machine::Machine;
 
 use super::changes::{Change, Changes, Shift, Side};
 use super::costs::median;
-use super::fingerprints::{difference, machine_differences};
+use super::differences::{difference, machine_differences};
 use super::runs::times;
 use crate::collect::runs::{RoundPosition, RunData};
 use crate::numbers;

@@ -11,6 +11,7 @@ use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
+use reports::render;
 use reports::run::record::By;
 
 use super::measure::{Measuring, carry_out};
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let Some(choice) = choose(&RunData::read(&folder)?, by) else {
         bail!("no channel has a time: {} says why", folder.display());
     };
-    writeln!(io::stdout(), "{choice}\n\nevery round is in {}", folder.display())?;
+    writeln!(io::stdout(), "{}\n\nevery round is in {}", render::choice::text(&choice), folder.display())?;
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub fn terminal(report: &ChangeReport<'_>) -> String {
     rows.extend(changes.all.iter().map(|change| {
         let mut row = vec![change.name.clone(), time(&change.old), time(&change.new)];
         row.extend(change.beside.iter().map(time));
-        row.extend([ratio(change), p_value(change), change.kind().words().to_owned()]);
+        row.extend([ratio(change), p_value(change), kind(change.kind()).to_owned()]);
         row
     }));
     let mut text = format!("{}\n\n{}\n", report.title, aligned(&rows));
@@ -69,7 +69,22 @@ fn aligned(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The time of a side in ns/op, or why there is none, in a word.
+/// A kind of change in words.
+pub(super) fn kind(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Slower => "slower",
+        ChangeKind::Faster => "faster",
+        ChangeKind::NoDifference => "no difference detected",
+        ChangeKind::FailedInNew => "failed in the new one",
+        ChangeKind::FailedInOld => "failed in the old one",
+        ChangeKind::FailedInBoth => "failed in both",
+        ChangeKind::Unsupported => "unsupported",
+        ChangeKind::NotRun => "not run",
+        ChangeKind::OtherWork => "not compared: other capacities",
+    }
+}
+
+/// The time of a side in ns/op, or in a word why there is none.
 pub(super) fn time(side: &Side) -> String {
     match side {
         Side::Measured(ns_per_op) => numbers::measured(*ns_per_op),

@@ -1,6 +1,6 @@
 //! What changed, for a pull request: a table of what changed, and the rest folded away.
 
-use super::changes::{ChangeReport, failures, p_value, ratio, remarks, summary, time};
+use super::changes::{ChangeReport, failures, kind, p_value, ratio, remarks, summary, time};
 use crate::analyse::changes::{Change, Changes};
 
 /// The report. It is read where somebody reviews a change, so what changed comes first and needs no click.
@@ -52,7 +52,7 @@ fn table(changes: &Changes, rows: &[&Change]) -> String {
     for change in rows {
         let mut cells = vec![escaped(&change.name), time(&change.old), time(&change.new)];
         cells.extend(change.beside.iter().map(time));
-        cells.extend([ratio(change), escaped(&p_value(change)), change.kind().words().to_owned()]);
+        cells.extend([ratio(change), escaped(&p_value(change)), kind(change.kind()).to_owned()]);
         text.push_str(&row(&cells));
     }
     text

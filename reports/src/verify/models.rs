@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use harness::record::{Answer, MODELS_FILE, Model, now, target_dir};
 use harness::verify::{Finding, Method, Outcome, Shard, Task};
 
-use crate::analyse::checks::{BASELINE, exhausted, newest_models};
+use crate::analyse::checks::{BASELINE, newest_models};
 use crate::collect::records::Records;
 use crate::numbers;
+use crate::render::checks::exhausted;
 use crate::run::process::{kill, status_words, wait};
 use crate::versions::workspace::project;
 
@@ -257,7 +258,8 @@ fn bounds(models: &[&Model]) -> String {
     bounds.sort_unstable();
     bounds.dedup();
     let count = numbers::count(models.len() as u64, "model");
-    format!("{count}{}: {}", exhausted(models), bounds.join("; or "))
+    let complete = models.iter().filter(|model| model.exhausted).count();
+    format!("{count}{}: {}", exhausted(complete, models.len()), bounds.join("; or "))
 }
 
 #[cfg(test)]

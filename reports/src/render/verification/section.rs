@@ -4,7 +4,7 @@ use harness::verify::{Finding, Method};
 use maud::{Markup, html};
 
 use super::super::colours::Colours;
-use super::super::overview::swatch;
+use super::super::parts::swatch;
 use super::{finding, steps};
 use crate::analyse::page::Page;
 use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Verification, unit};
