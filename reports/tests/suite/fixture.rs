@@ -21,7 +21,7 @@ use tempfile::TempDir;
 pub(crate) const MESSAGES: u64 = 2_000;
 
 /// The epochs of a measured cell, with one round each.
-pub(crate) const EPOCHS: u32 = 12;
+pub(crate) const EPOCHS: u32 = 15;
 
 pub(crate) struct Fixture {
     folder: TempDir,
