@@ -1,23 +1,23 @@
-//! What the harness costs: its `producer_consumer` beside a loop written by hand on the crate's own calls.
+//! The cost of the harness: its `producer_consumer` compared with hand-written loops over the crate's own calls.
 //!
-//! Four loops are compared with:
+//! There are four hand-written loops:
 //!
-//! - `one thread`: fills the channel and empties it, in turns, with the same messages and ledger. Nothing is contended, so
-//!   the difference is what the compiler made of the contract, and nothing else.
-//! - `same checks, work`: the same threads, messages and ledger, on the crate's own calls, where the consumer has some work
-//!   with each message, as consumers have. The difference is the contract under two threads.
-//! - `same checks`: the same without any work. The difference is mostly how the contention between two threads happens to
-//!   settle: a nanosecond more or less between two calls, on either side, moves it by a tenth in either direction.
-//! - `plain numbers`: sends `u64`s and adds them up, as a benchmark by hand would. The difference is all that the harness
-//!   does: contract, numbered messages, ledger, counted drops, threads with a deadline.
+//! - `one thread` fills the channel and then empties it, repeatedly, with the same messages and ledger. Nothing contends, so the
+//!   difference is only what the compiler makes of the contract.
+//! - `same checks, work` has the same threads, messages and ledger, and a consumer that works on each message, as real consumers do.
+//!   The difference is the cost of the contract under two threads.
+//! - `same checks` is the same without work. The difference mostly shows how the contention between two threads happens to settle: a
+//!   nanosecond on either side moves it by a tenth in either direction.
+//! - `plain numbers` sends `u64`s and adds them up, as a benchmark written by hand would. The difference is everything the harness
+//!   does: contract, numbered messages, ledger, counted drops, and threads with a deadline.
 //!
-//! Rounds are interleaved in pairs, and the pairs spread over several processes: where a process happens to have its memory
-//! decides how the two threads of a round get along, and one process would show that, to three digits, as overhead. A
-//! ratio is therefore the median over the processes of each one's median over its pairs.
+//! Rounds are interleaved in pairs, and the pairs are spread over several processes. The memory layout of a process decides how well the
+//! two threads of a round share a channel; in a single process that would look like overhead, to three digits. A ratio is therefore the
+//! median over the processes of each process's median over its pairs.
 //!
 //! The workload is instantiated here, over a type of this crate ([`Here`]), so that both sides run the same machine code of the
-//! channel: `rustc` compiles a generic channel anew in each crate that uses it, and two such copies of crossbeam's `recv` have
-//! been seen to differ by a fifth, of flume's by a twelfth, which is nobody's overhead.
+//! channel. `rustc` compiles a generic channel anew in each crate that uses it, and two such copies have differed by a fifth for
+//! crossbeam's `recv` and by a twelfth for flume's, which is no overhead of the harness.
 
 use std::env;
 use std::hint::black_box;
@@ -47,14 +47,14 @@ use suite::{Arguments, Error, Mode, Settings, ended, list, words};
 
 const CAPACITY: usize = 1024;
 
-/// Messages of a round: some milliseconds.
+/// Messages of a round, which takes a few milliseconds.
 const MESSAGES: u64 = 100_000;
 
-/// Steps of the work that a consumer has with a message: about a tenth of a microsecond. Less of it, and the comparison
-/// swings as it does without any; much more, and no cost of the channel would be seen.
+/// The steps of work on each message: about a tenth of a microsecond. With less, the comparison is as unstable as without work; with
+/// much more, the work would hide the cost of the channel.
 const WORK: u64 = 64;
 
-/// Messages of a round with work: some milliseconds, too.
+/// Messages of a round with work, which also takes a few milliseconds.
 const WORKED: u64 = MESSAGES / 2;
 
 /// A round; returns its timed region.
@@ -63,7 +63,7 @@ type Loop = fn() -> Duration;
 /// Two loops that are compared.
 struct Compared {
     channel: &'static str,
-    /// What the hand-written loop does.
+    /// The kind of the hand-written loop.
     against: &'static str,
     harness: Loop,
     by_hand: Loop,
@@ -164,7 +164,7 @@ const COMPARISON: &str = "CHANLAB_OVERHEAD_COMPARISON";
 /// Pairs of rounds in one process.
 const PAIRS: usize = 20;
 
-/// What a process takes, about.
+/// The approximate time of a process.
 const PROCESS: Duration = Duration::from_millis(250);
 
 fn run() -> Result<(), Error> {
@@ -228,7 +228,7 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a comparison in a process of its own; returns its ratio.
+/// Makes a comparison in a new process; returns its ratio.
 fn in_a_process(compared: &Compared) -> Result<f64, Error> {
     let name = compared.name();
     let failed = |what: String| Error::Failed(format!("{name}: {what}"));
@@ -243,9 +243,9 @@ fn in_a_process(compared: &Compared) -> Result<f64, Error> {
     text.trim().parse().map_err(|_| failed(format!("ended with {} and without a ratio", output.status)))
 }
 
-/// Median ratio of the harness's time to the time by hand, in this process.
+/// The median ratio of the harness's time to that of the hand-written loop, in this process.
 fn compare(compared: &Compared) -> f64 {
-    // A first round of each warms both up.
+    // The first round of each is a warm-up.
     (compared.harness)();
     (compared.by_hand)();
     let ratios = ratios(PAIRS, compared.harness, compared.by_hand);
@@ -254,9 +254,9 @@ fn compare(compared: &Compared) -> f64 {
 
 /// The channel `C`, as a type that no other crate knows.
 ///
-/// `std` starts a thread through a generic function that is never inlined, and of such a function `rustc` takes the copy that
-/// another crate has, if there is one. The registry's threads are the same closures over the same types, so without this the
-/// workload's threads would be the harness's, and call the harness's copy of the channel.
+/// `std` starts a thread through a generic function that is never inlined, and `rustc` reuses another crate's copy of such a function.
+/// The registry starts the same closures over the same types, so without this type the workload's threads would come from the harness
+/// and call the harness's copy of the channel.
 struct Here<C>(PhantomData<C>);
 
 impl<C: Channel> Channel for Here<C> {
@@ -325,8 +325,7 @@ fn kanal_in_turns() -> Duration {
     in_turns(|message| sender.send(message).expect("a receiver"), || receiver.recv().ok())
 }
 
-/// A round with the harness's threads, checks, work and questions (which producer, how much work) on the calls that the closures
-/// make.
+/// A round with the threads, checks, work and branches of the harness over the calls of the closures.
 fn checked(
     messages: u64,
     steps: u64,
@@ -377,8 +376,8 @@ fn kanal_checked(messages: u64, steps: u64) -> Duration {
     checked(messages, steps, move |message| sender.send(message).is_ok(), move || receiver.recv().ok())
 }
 
-/// A round without anything of the harness: one producer and one consumer, started together; from the gate to the end of
-/// the last receive.
+/// A round without the harness: one producer and one consumer that start together. It is timed from the barrier to the end of the
+/// last receive.
 fn plain(send: impl FnOnce() + Send, receive: impl FnOnce() + Send) -> Duration {
     let gate = Barrier::new(2);
     let (opened, closed) = thread::scope(|scope| {

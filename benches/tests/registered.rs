@@ -6,7 +6,7 @@ use std::path::Path;
 
 use harness::registry::Registry;
 
-/// Benchmarks of something else than a workload.
+/// Benchmarks that are not of a workload.
 const OTHERS: [&str; 1] = ["overhead"];
 
 #[test]

@@ -53,8 +53,8 @@ pub struct ParamsRecord {
 }
 
 impl ParamsRecord {
-    /// The record of `params`, which belong to `workload`.
-    pub fn of(workload: &WorkloadInfo, params: &Params) -> Self {
+    /// The record of `params` of `workload`.
+    pub fn new(workload: &WorkloadInfo, params: &Params) -> Self {
         let text = params.to_string();
         let names = |wanted: Kind| {
             workload.params.iter().filter(move |spec| spec.kind == wanted).map(|spec| spec.name.to_owned())

@@ -261,7 +261,7 @@ mod tests {
         let registry = Registry::new();
         for workload in registry.workloads() {
             for params in workload.grid(Profile::Quick) {
-                let values = crate::record::ParamsRecord::of(workload, &params).values;
+                let values = crate::record::ParamsRecord::new(workload, &params).values;
                 let text = serde_json::to_string(&values).expect("JSON");
                 let request = plan(0, "kanal", workload.name, &text).replace(":500,", ":null,");
                 assert!(matches!(replies(&request)[1], Reply::Planned { .. }), "{request}");

@@ -1,4 +1,4 @@
-//! The benchmarks of one workload: its plan, its cells, and the record of what became of each.
+//! The benchmarks of one workload and the record of their results.
 
 use std::collections::HashSet;
 use std::env;
@@ -23,18 +23,18 @@ pub struct Suite<'a> {
     pub registry: &'a Registry,
     /// The workload.
     pub workload: &'static WorkloadInfo,
-    /// How long to measure.
+    /// Criterion's settings.
     pub settings: Settings,
-    /// Where criterion keeps its data; the record goes beside it.
+    /// Criterion's directory, which also holds the record.
     pub directory: PathBuf,
 }
 
-/// What became of the cells.
+/// The number of cells by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Cells measured, or run once in a test.
+    /// Cells that were measured, or ran once in a test.
     pub measured: usize,
-    /// Cells that the channel or the machine cannot do.
+    /// Cells that the channel or the machine does not support.
     pub unsupported: usize,
     /// Cells that failed.
     pub failed: usize,
@@ -58,7 +58,7 @@ impl Suite<'_> {
             )?;
             return Ok(Summary::default());
         }
-        // Before criterion reads the arguments, which panics where it does not like them.
+        // This comes first because criterion panics over invalid arguments.
         let selected = arguments.selected()?;
         let criterion = self.settings.criterion().output_directory(&self.directory).configure_from_args();
         self.measure(criterion, arguments, &selected)
@@ -76,7 +76,7 @@ impl Suite<'_> {
         selected: &HashSet<String>,
     ) -> Result<Summary, Error> {
         let grid = self.workload.grid(self.settings.profile);
-        // Nothing is recorded where nothing is measured.
+        // Only measurements are recorded.
         let recorder =
             (arguments.mode == Mode::Measure).then(|| Recorder::new(self.directory.join(BENCH_FILE)));
         let record = |record: Record| match &recorder {
@@ -95,7 +95,7 @@ impl Suite<'_> {
         for params in grid {
             let name = self.group_name(&params.id());
             let mut group = criterion.benchmark_group(&name);
-            // Rounds are independent and there are few: each sample has as many as every other.
+            // Rounds are independent and few, so every sample gets the same number.
             group.sampling_mode(SamplingMode::Flat);
             for channel in self.registry.channels() {
                 let benchmark = format!("{name}/{}", channel.name);
@@ -143,7 +143,7 @@ impl Suite<'_> {
         format!("{}/{params}", self.workload.name)
     }
 
-    /// Prints the plan and what it will take.
+    /// Prints the number of benchmarks and the estimated time.
     fn announce(&self, arguments: &Arguments, selected: &HashSet<String>) {
         let groups: HashSet<&str> =
             selected.iter().filter_map(|name| Some(name.rsplit_once('/')?.0)).collect();
@@ -177,12 +177,12 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
                 let mut elapsed = Duration::ZERO;
                 for _ in 0..iterations {
                     match cell.round() {
-                        // A round that is told to quit delivers more or fewer than the first: its time is scaled, so
-                        // that criterion divides by what was delivered.
+                        // A round that ends early delivers another number of messages than the first. Its time is scaled,
+                        // because criterion divides by the first one's number.
                         Ok(round) => {
                             elapsed += round.elapsed.mul_f64(first.messages as f64 / round.messages as f64);
                         }
-                        // Criterion has no way out of a benchmark but to unwind; without the panic hook, since the
+                        // Unwinding is the only way out of a criterion benchmark. It skips the panic hook, because the
                         // failure is reported below.
                         Err(error) => resume_unwind(Box::new(error)),
                     }
@@ -212,7 +212,7 @@ fn status_of(error: CellError, abandoned: &mut bool) -> BenchmarkStatus {
     BenchmarkStatus::Failed { reason }
 }
 
-/// The command that runs rounds of a cell again.
+/// The command that repeats the rounds of a cell.
 fn replay(cell: &Cell) -> String {
     format!(
         "cargo run --release -- round {} {} {} --rounds 100",

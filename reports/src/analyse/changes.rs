@@ -1,4 +1,4 @@
-//! What changed between an old and a new one: two versions in one run, or the same channels in two runs.
+//! Changes between an old and a new side: two versions in one run, or the same channels in two runs.
 //!
 //! Each group is one comparison, and the question is whether any of them changed: so the p-values of all are adjusted together,
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
@@ -11,7 +11,7 @@ use crate::collect::runs::{RoundPosition, RunData};
 use crate::run::plan::Plan;
 use crate::run::record::{By, Recorded, Times};
 
-/// What became of one side of a comparison.
+/// One side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Side {
     /// The median of its rounds, in ns/op.
@@ -85,7 +85,7 @@ impl Shift {
     }
 }
 
-/// What is said of a group.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// The new one takes longer.
@@ -121,7 +121,7 @@ impl ChangeKind {
 /// A group, before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// What was measured.
+    /// The group, or the cell.
     pub name: String,
     /// The old one.
     pub old: Side,
@@ -136,7 +136,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// What is said of it.
+    /// Its kind.
     pub fn kind(&self) -> ChangeKind {
         use Side::{Failed, Measured, NotRun, Unsupported};
         match (&self.old, &self.new, &self.shift) {

@@ -1,4 +1,4 @@
-//! Channels against each other on the same work: paired by block, compared by epoch, adjusted for how many pairs there are.
+//! Compares channels on the same work: paired by block, compared by epoch, adjusted for the number of pairs.
 //!
 //! The unit is the epoch, in which each entry had one process: rounds of one process share where its memory lies, and say
 //! that again and again. Of an epoch counts the median of its blocks' log ratios. Over the epochs stand the Hodges-Lehmann
@@ -102,7 +102,7 @@ impl Pairs {
         pairs
     }
 
-    /// The fastest is whoever is faster than most others, pair by pair; the rest follow by their ratio to it.
+    /// The fastest is the entry that beats most others, pair by pair; the rest follow by their ratio to it.
     fn ordered(&self, entries: &[(usize, &Times)]) -> Vec<usize> {
         let median = |times: &Times| {
             let mut all: Vec<f64> = times.values().flat_map(|blocks| blocks.values().copied()).collect();
@@ -143,15 +143,15 @@ impl Pairs {
         &self.pairs
     }
 
-    /// The fastest, and those that are not told apart from it.
+    /// The fastest, and those that are tied with it.
     pub fn tied(&self) -> Vec<usize> {
         let Some(&fastest) = self.order.first() else {
             return Vec::new();
         };
-        let not_told_apart = |entry: &usize| {
+        let is_tied = |entry: &usize| {
             *entry == fastest || !self.between(*entry, fastest).is_some_and(|pair| pair.differs())
         };
-        self.order.iter().copied().filter(not_told_apart).collect()
+        self.order.iter().copied().filter(is_tied).collect()
     }
 
     /// Whether every ratio to the fastest is known to a half width of `precision`, as a share.
@@ -285,7 +285,7 @@ mod tests {
             }
         }
 
-        /// What hits a whole block, such as a neighbour on the machine, hits all entries alike: no ratio moves.
+        /// A disturbance of a whole block affects all entries alike, so no ratio moves.
         #[test]
         fn a_drift_of_whole_blocks_moves_no_ratio(times in strategies::times(), precision in 0.01..1.0) {
             let pairs = |times: &[Times]| Pairs::of(&times.iter().enumerate().collect::<Vec<_>>());

@@ -236,7 +236,7 @@ mod tests {
             entries: vec![entry("flume"), entry("kanal")],
             groups: vec![Group {
                 workload: workload.to_owned(),
-                params: ParamsRecord::of(info, &registry.params(workload, "").expect("its defaults")),
+                params: ParamsRecord::new(info, &registry.params(workload, "").expect("its defaults")),
                 deadline_ns: 1,
                 least_messages: 1,
             }],

@@ -81,7 +81,7 @@ fn over_capacity(params: &[&ParamsRecord]) -> Vec<Series> {
         found.push(Series {
             axis: "capacity".to_owned(),
             over_capacity: true,
-            held: held_words(&params[members[0]], &held),
+            held: held_words(params[members[0]], &held),
             points: members.into_iter().map(|index| (capacity(index).to_owned(), index)).collect(),
         });
     }
@@ -140,13 +140,13 @@ fn thread_series(
     label: impl Fn(&ParamsRecord) -> String,
     order: impl Fn(&ParamsRecord) -> Option<u64>,
 ) -> Option<Series> {
-    members.sort_by_key(|index| order(&params[*index]));
-    members.dedup_by_key(|index| order(&params[*index]));
+    members.sort_by_key(|index| order(params[*index]));
+    members.dedup_by_key(|index| order(params[*index]));
     (members.len() >= MIN_THREAD_COUNTS).then(|| Series {
         axis,
         over_capacity: false,
-        held: held_words(&params[members[0]], &held),
-        points: members.into_iter().map(|index| (label(&params[index]), index)).collect(),
+        held: held_words(params[members[0]], &held),
+        points: members.into_iter().map(|index| (label(params[index]), index)).collect(),
     })
 }
 
@@ -172,7 +172,7 @@ mod tests {
         let registry = Registry::new();
         let info = registry.workload(workload).expect("a workload");
         grid.iter()
-            .map(|text| ParamsRecord::of(info, &registry.params(workload, text).expect("params")))
+            .map(|text| ParamsRecord::new(info, &registry.params(workload, text).expect("params")))
             .collect()
     }
 

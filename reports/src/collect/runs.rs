@@ -135,7 +135,7 @@ mod tests {
     fn plan(registry: &Registry) -> Plan {
         let group = |workload: &str| Group {
             workload: workload.to_owned(),
-            params: ParamsRecord::of(
+            params: ParamsRecord::new(
                 registry.workload(workload).expect("a workload"),
                 &registry.params(workload, "").expect("its defaults"),
             ),

@@ -22,7 +22,7 @@ use reports::run::record::Why;
 use reports::versions::build;
 use reports::versions::source::Source;
 
-use super::changes::{facts, tell};
+use super::changes::{facts, print};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
 /// So many epochs at the most: two entries on a few groups have time for many, and the budget ends them all the same.
@@ -98,7 +98,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
         remarks: Vec::new(),
         facts: facts(&run.plan),
     };
-    tell(&told, markdown)?;
+    print(&told, markdown)?;
     eprintln!("every round is in {}; chanlab report --run draws its page", folder.display());
     match worse(&changes, threshold) {
         Some(how) => bail!("{how}"),

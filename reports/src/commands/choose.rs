@@ -1,4 +1,4 @@
-//! `chanlab choose`: measures the one cell that a user describes, and says which channel to take and why.
+//! `chanlab choose`: measures one cell and recommends a channel for it.
 
 use std::io::{self, Write};
 
@@ -16,10 +16,10 @@ use reports::run::record::By;
 
 use super::measure::{Measuring, carry_out};
 
-/// So many epochs at the most: a cell alone has time for many.
-const MOST_EPOCHS: u32 = 120;
+/// The maximum number of epochs; a single cell has time for many.
+const MAX_EPOCHS: u32 = 120;
 
-/// Half width of a ratio's interval that is enough to choose by, as a percentage.
+/// The half width of a ratio's interval that suffices for a choice, in per cent.
 const PRECISION: f64 = 2.0;
 
 #[derive(Args)]
@@ -30,39 +30,40 @@ pub(crate) struct Arguments {
     /// Receiving threads
     #[arg(long, value_name = "N", default_value = "1")]
     consumers: String,
-    /// Messages that the channel holds; 0 is a rendezvous, and unbounded is what it says
+    /// Capacity of the channel in messages, or unbounded; 0 is a rendezvous
     #[arg(long, value_name = "N", default_value = "64")]
     capacity: String,
     /// Size of a message in bytes: 8, 64, 256, 1024, or box256 for a pointer to 256 bytes [default: 8]
     #[arg(long, value_name = "BYTES", conflicts_with = "rate")]
     payload: Option<String>,
-    /// Messages a second that come whether or not the channel keeps up, instead of as many as it can take; of 8 bytes
+    /// Send this many messages a second (of 8 bytes each), whether or not the channel keeps up, instead of as many as it takes
     #[arg(long, value_name = "PER SECOND")]
     rate: Option<String>,
-    /// What counts [default: latency with a rate, else throughput]
+    /// The metric to rank by [default: latency with --rate, otherwise throughput]
     #[arg(long, value_name = "COST")]
     by: Option<ByArgument>,
-    /// Seconds to measure at the most
+    /// The maximum measuring time in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
     budget: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ByArgument {
-    /// From the intended send to the receive, at the 99th percentile; needs --rate
+    /// The 99th percentile of the time from intended send to receive; needs --rate
     Latency,
-    /// Wall time for each message
+    /// Wall time per message
     Throughput,
-    /// Processor time for each message
+    /// Processor time per message
     Cpu,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let by = match (arguments.by, &arguments.rate) {
         (Some(ByArgument::Latency), None) => {
-            return Err(
-                BadArguments("--by latency: give the --rate at which messages come".to_owned()).into()
-            );
+            return Err(BadArguments(
+                "--by latency needs a rate: give the --rate at which messages are sent".to_owned(),
+            )
+            .into());
         }
         (Some(ByArgument::Latency) | None, Some(_)) => By::Latency,
         (Some(ByArgument::Throughput), _) | (None, None) => By::Throughput,
@@ -70,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let registry = Registry::new();
     let machine = Machine::current(&registry);
-    let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MOST_EPOCHS, PRECISION);
+    let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MAX_EPOCHS, PRECISION);
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
     let folder = measuring.folder(&plan, "choices");
@@ -78,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     carry_out(&plan, &folder, &settled, "chanlab run")?;
     let Some(choice) = choose(&RunData::read(&folder)?, by) else {
-        bail!("no channel has a time: {} says why", folder.display());
+        bail!("no channel has a time; the reasons are in {}", folder.display());
     };
     writeln!(io::stdout(), "{}\n\nevery round is in {}", render::choice::text(&choice), folder.display())?;
     Ok(())

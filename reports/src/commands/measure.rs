@@ -336,7 +336,7 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
             Some(seconds) => seconds * 1_000_000_000,
             None => u64::try_from(largest.deadline.as_nanos()).unwrap_or(u64::MAX),
         };
-        let record = ParamsRecord::of(registry.workload(workload)?, &params);
+        let record = ParamsRecord::new(registry.workload(workload)?, &params);
         let group = Group {
             workload: workload.to_owned(),
             least_messages: match record.values.contains_key(RATE) {

@@ -36,7 +36,7 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
             }
             @for (name, reason) in &page.not_available { p.quiet { "Not available: " (name) ": " (reason) "." } }
             h3 { "Ratio to the fastest, for each of the params" }
-            p { "Params name the capacity and every value that is not the default of the workload." }
+            p { "Each row names the capacity and every parameter that is not at its default." }
             p.legend {
                 span.shade.tied { "1.04×" } " fastest or tied with the fastest"
                 @for (index, (most, shade)) in SHADES.iter().enumerate() {

@@ -72,7 +72,7 @@ fn lead(page: &Page, generated: &str) -> Markup {
                 (numbers::separated(totals.unsupported)) " unsupported, "
                 span.bad[totals.failed > 0] { (numbers::separated(totals.failed)) " failed" } ", "
                 (numbers::separated(totals.not_run)) " not run. A cell is one channel on one workload with its params. Run of "
-                (numbers::date(&run.began)) ", profile " (run.profile) "."
+                (numbers::date(&run.began)) ", " @match run.profile.as_str() { "selected" => "selected cells", profile => { "profile " (profile) } } "."
             },
         }
         p.quiet { "Drawn on " (numbers::date(generated)) "." }

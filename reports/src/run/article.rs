@@ -232,7 +232,7 @@ impl Source {
             cell: 0,
             channel: variant.name.clone(),
             workload: WORKLOAD.to_owned(),
-            params: ParamsRecord::of(registry.workload(WORKLOAD)?, &params).values,
+            params: ParamsRecord::new(registry.workload(WORKLOAD)?, &params).values,
             messages: Some(messages),
             deadline_ns: Some(LIMIT.as_nanos() as u64),
             placement: "any".to_owned(),

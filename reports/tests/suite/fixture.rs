@@ -73,7 +73,7 @@ impl Fixture {
             .expect("a workload");
         let group = |text: &&str| Group {
             workload: workload.to_owned(),
-            params: ParamsRecord::of(info, &registry.params(info.name, text).expect("params")),
+            params: ParamsRecord::new(info, &registry.params(info.name, text).expect("params")),
             least_messages: 1,
             deadline_ns: 1,
         };

@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, table_rows};
 /// Benchmarks the first params of a workload's quick grid over the registry's channels. Returns how many cells failed.
 fn bench(fixture: &Fixture, registry: &Registry, workload: &str) -> usize {
     let workload = registry.workload(workload).expect("a workload");
-    let settings = Settings::of(Profile::Quick);
+    let settings = Settings::for_profile(Profile::Quick);
     let params = workload.grid(Profile::Quick).swap_remove(0);
     let names: HashSet<String> = registry
         .channels()

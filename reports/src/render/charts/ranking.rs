@@ -77,7 +77,7 @@ fn row(
     measurement: &Measurement,
     colours: &Colours,
 ) {
-    let colour = colours.of(channel);
+    let colour = colours.rgb(channel);
     let middle = TOP + ROW * (index as f64 + 0.5);
     canvas.text(channel, (LEFT - 10.0, middle), Anchor::End, FONT, INK);
 

@@ -44,7 +44,7 @@ pub fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Opt
     Some(canvas::draw(WIDTH, HEIGHT, &alt, |canvas| {
         axes(canvas, scale, workload.params.first().map_or("", |params| params.unit), series);
         for line in &lines {
-            let colour = colours.of(line.channel);
+            let colour = colours.rgb(line.channel);
             let points: Vec<_> =
                 line.points.iter().map(|(index, time, _)| (x(series, *index), y(scale, *time))).collect();
             canvas.line(&points, colour, 1.0, 2.0);
@@ -128,7 +128,7 @@ fn names(canvas: &Canvas<'_>, scale: Scale, series: &Series, lines: &[Line<'_>],
         let name_x = if is_last { margin } else { end_x + 9.0 };
         let places = apart(&ends.iter().map(|(_, height)| *height).collect::<Vec<_>>());
         for ((channel, height), place) in ends.into_iter().zip(places) {
-            let colour = colours.of(channel);
+            let colour = colours.rgb(channel);
             if is_last {
                 canvas.line(&[(end_x, height), (name_x - 3.0, place)], colour, 0.45, 0.75);
             }

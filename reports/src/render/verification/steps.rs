@@ -1,9 +1,9 @@
-//! The smallest scenario of a failure: one column for each thread, one row for each moment.
+//! The smallest scenario of a failure as a table: one column for each thread, one row for each moment.
 
 use harness::verify::ThreadSteps;
 
-/// A row: the moment, and what each thread did in it, in the order of the threads. Numbers order the steps of all threads; steps with
-/// the same number share a row.
+/// A row: the moment, and the step of each thread. Moments number the steps of all threads in time order; steps of the same moment
+/// share a row.
 pub type Row<'a> = (u64, Vec<&'a str>);
 
 /// The rows, in time order.
@@ -12,7 +12,7 @@ pub fn rows(threads: &[ThreadSteps]) -> Vec<Row<'_>> {
     for (column, thread) in threads.iter().enumerate() {
         steps.extend(thread.steps.iter().map(|(moment, step)| (*moment, column, step.as_str())));
     }
-    // Steps of one thread with the same number keep their order.
+    // Steps of one thread in the same moment keep their order.
     steps.sort_by_key(|(moment, _, _)| *moment);
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (moment, column, step) in steps {
