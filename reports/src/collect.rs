@@ -1,11 +1,11 @@
 //! Reads runs, criterion's files, and the records of models and verifications. An unreadable line or file is a [`Problem`] that the
 //! page shows; the rest is still read.
 
-pub mod criterion;
+pub(crate) mod criterion;
 pub mod records;
 pub mod runs;
 pub mod sources;
-pub mod verified;
+pub(crate) mod verified;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -261,7 +261,7 @@ pub fn settled(plan: &Plan, recorded: &Recorded, group: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paired_test::fewest_epochs;
+    use super::super::paired_test::min_epochs;
     use super::*;
 
     /// Epochs of two blocks whose ratios are `factor`, give or take a thousandth.
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn the_more_groups_the_more_epochs_are_needed() {
         for groups in [1, 2, 7, 20, 100] {
-            let enough = fewest_epochs(groups);
+            let enough = min_epochs(groups);
             for (epochs, kind, blind) in
                 [(enough, ChangeKind::Slower, 0), (enough - 1, ChangeKind::NoDifference, groups)]
             {

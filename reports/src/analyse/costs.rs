@@ -80,7 +80,7 @@ fn named(values: impl Iterator<Item = (String, f64)>) -> BTreeMap<String, f64> {
 }
 
 /// The median; `None` without values.
-pub fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     Some(f64::midpoint(values[last / 2], values[values.len() / 2]))

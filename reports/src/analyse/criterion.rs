@@ -8,7 +8,7 @@ use crate::collect::criterion::CriterionData;
 use crate::run::record::without_prefix;
 
 /// Joins the records with criterion's files; `None` when no benchmark was recorded.
-pub fn section(data: &CriterionData) -> Option<Criterion> {
+pub(crate) fn section(data: &CriterionData) -> Option<Criterion> {
     let records = newest(&data.records.benchmarks, |one, other| {
         (&one.workload, &one.params, &one.channel) == (&other.workload, &other.params, &other.channel)
     });

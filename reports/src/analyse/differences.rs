@@ -6,7 +6,7 @@ use harness::machine::Machine;
 
 /// The differences between two machines and their versions; empty when they are the same. A channel that only one of them has is
 /// no difference.
-pub fn differences(one: &Machine, other: &Machine) -> Vec<String> {
+pub(crate) fn differences(one: &Machine, other: &Machine) -> Vec<String> {
     let mut found = machine_differences(one, other);
     for (channel, version) in &one.channels {
         if let Some(known) = other.channels.get(channel) {
@@ -17,7 +17,7 @@ pub fn differences(one: &Machine, other: &Machine) -> Vec<String> {
 }
 
 /// The differences between two machines, without the versions of channels.
-pub fn machine_differences(one: &Machine, other: &Machine) -> Vec<String> {
+pub(crate) fn machine_differences(one: &Machine, other: &Machine) -> Vec<String> {
     [
         difference("processor", &one.cpu, &other.cpu),
         difference("logical processors", one.cores, other.cores),

@@ -14,7 +14,7 @@ const STEADY: f64 = 1.2;
 const MAX_STEAL: f64 = 0.01;
 
 /// The warnings about the machine; none when it was steady or its runners report no meters.
-pub fn warnings(run: &RunData) -> Vec<Warning> {
+pub(crate) fn warnings(run: &RunData) -> Vec<Warning> {
     let rounds = || run.rounds.values().flatten().map(|round| &round.measured);
     let spins = rounds().filter_map(|round| round.spin_ns.filter(|spin| *spin > 0));
     let spins = spins.map(|spin| spin as f64).collect();

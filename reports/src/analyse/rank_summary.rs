@@ -5,7 +5,7 @@ use super::cells::CellResult;
 use super::page::{ParamsPage, RankSummary};
 
 /// The summary of `channel` over `params`.
-pub fn summarize(channel: &str, params: &[ParamsPage]) -> RankSummary {
+pub(crate) fn summarize(channel: &str, params: &[ParamsPage]) -> RankSummary {
     let mut summary = RankSummary { channel: channel.to_owned(), ..RankSummary::default() };
     for page in params {
         let Some(index) = page.cells.iter().position(|cell| cell.channel == channel) else {

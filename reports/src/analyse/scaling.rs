@@ -27,7 +27,7 @@ pub struct Series {
 }
 
 /// Every series among the params of a workload.
-pub fn series(params: &[&ParamsRecord]) -> Vec<Series> {
+pub(crate) fn series(params: &[&ParamsRecord]) -> Vec<Series> {
     let mut found = over_capacity(params);
     for series in over_threads(params) {
         let known = found.iter().any(|known| known.points == series.points);

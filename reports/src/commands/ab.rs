@@ -11,7 +11,7 @@ use harness::record::now;
 use harness::registry::Registry;
 use reports::BadArguments;
 use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
-use reports::analyse::paired_test::fewest_epochs;
+use reports::analyse::paired_test::min_epochs;
 use reports::collect::runs::RunData;
 use reports::numbers;
 use reports::render::changes::{ChangeReport, ratio, side_by_side};
@@ -148,7 +148,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     plan.entries.extend(others);
     let told = plan.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone()));
     plan.machine.channels.extend(told);
-    plan.fewest_epochs = plan.fewest_epochs.max(fewest_epochs(plan.groups.len()));
+    plan.fewest_epochs = plan.fewest_epochs.max(min_epochs(plan.groups.len()));
     if !arguments.measuring.names_epochs() {
         plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs).max(MOST_EPOCHS);
     }

@@ -13,7 +13,7 @@ use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
-use reports::analyse::paired_test::fewest_epochs;
+use reports::analyse::paired_test::min_epochs;
 use reports::collect::sources::runs_folder;
 use reports::run::child::{Child, Launch};
 use reports::run::engine::{self, MOST_SCALE, Settled};
@@ -154,7 +154,7 @@ impl Measuring {
         let profile = self.profile.map_or(profile, ProfileArgument::profile);
         let extent = extent(profile);
         let blocks = blocks(extent.blocks, entries.len());
-        let fewest_epochs = fewest_epochs(entries.len() * entries.len().saturating_sub(1) / 2);
+        let fewest_epochs = min_epochs(entries.len() * entries.len().saturating_sub(1) / 2);
         Ok(Plan {
             version: VERSION,
             began: now(),

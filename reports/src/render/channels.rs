@@ -8,7 +8,7 @@ use super::parts::swatch;
 use crate::analyse::page::{ChannelPage, Page};
 
 /// The section.
-pub fn section(page: &Page, colours: &Colours) -> Markup {
+pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
     html! {
         section #channels {
             h2 { "Channels" }

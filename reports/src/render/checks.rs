@@ -14,7 +14,7 @@ const MODELS_SCRIPTS: &str = "scripts/loom, scripts/shuttle";
 
 /// The result of a check in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckLine {
+pub(crate) struct CheckLine {
     /// Its kind.
     pub kind: CheckKind,
     /// The words.
@@ -23,7 +23,7 @@ pub struct CheckLine {
 
 /// The kind of a check's result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckKind {
+pub(crate) enum CheckKind {
     /// It ran on the channel's own code and found nothing.
     Passed,
     /// It found a violation.
@@ -33,7 +33,7 @@ pub enum CheckKind {
 }
 
 /// The self-checks of a channel's rounds.
-pub fn rounds(check: &RoundsCheck) -> CheckLine {
+pub(crate) fn rounds(check: &RoundsCheck) -> CheckLine {
     let verified = format!("{} verified", numbers::count(check.verified, "round"));
     match (check.verified, check.failed.len()) {
         (0, 0) => CheckLine { kind: CheckKind::Silent, words: "not run".to_owned() },
@@ -49,7 +49,7 @@ pub fn rounds(check: &RoundsCheck) -> CheckLine {
 }
 
 /// The models of a channel's own code.
-pub fn channel_models(channel: &str, check: &ModelsCheck) -> CheckLine {
+pub(crate) fn channel_models(channel: &str, check: &ModelsCheck) -> CheckLine {
     let words = match check {
         ModelsCheck::Explored(results) => return explored(results),
         ModelsCheck::NotRun(ModelSource::Scripts) => format!("not run ({MODELS_SCRIPTS})"),
@@ -63,7 +63,7 @@ pub fn channel_models(channel: &str, check: &ModelsCheck) -> CheckLine {
 
 /// The models of a workload's protocol; `None` when no model explores it. They run over the baseline and say nothing about other
 /// channels, so a pass is no pass of the page's cells.
-pub fn workload_models(results: &[ExplorerResult]) -> Option<CheckLine> {
+pub(crate) fn workload_models(results: &[ExplorerResult]) -> Option<CheckLine> {
     let line = (!results.is_empty()).then(|| explored(results))?;
     Some(CheckLine {
         kind: match line.kind {
@@ -98,7 +98,7 @@ fn explorer(result: &ExplorerResult) -> String {
 }
 
 /// How many of `models` were explored in every schedule that exists, as a part of a sentence; empty when none was.
-pub fn exhausted(exhausted: usize, models: usize) -> String {
+pub(crate) fn exhausted(exhausted: usize, models: usize) -> String {
     let which = match exhausted {
         0 => return String::new(),
         1 if models == 1 => String::new(),
@@ -109,7 +109,7 @@ pub fn exhausted(exhausted: usize, models: usize) -> String {
 }
 
 /// A result in words. Only a check that ran on the channel's own code and passed gets a tick.
-pub fn check(line: &CheckLine) -> Markup {
+pub(crate) fn check(line: &CheckLine) -> Markup {
     html! {
         @match line.kind {
             CheckKind::Passed => span.good { "✓ " (line.words) },
@@ -120,7 +120,7 @@ pub fn check(line: &CheckLine) -> Markup {
 }
 
 /// The section on the cost of the harness.
-pub fn overhead(page: &Page, colours: &Colours) -> Markup {
+pub(crate) fn overhead(page: &Page, colours: &Colours) -> Markup {
     html! {
         section #overhead {
             h2 { "Harness overhead" }
@@ -187,7 +187,7 @@ fn precise(ratio: f64) -> String {
 }
 
 /// The section on the models.
-pub fn models(page: &Page) -> Markup {
+pub(crate) fn models(page: &Page) -> Markup {
     html! {
         section #models {
             h2 { "Models" }

@@ -18,25 +18,25 @@ const CHANNELS: [RGBColor; 10] = [
 
 /// Colours by channel.
 #[derive(Clone, Debug)]
-pub struct Colours {
+pub(crate) struct Colours {
     /// In the order of the page's channels.
     names: Vec<String>,
 }
 
 impl Colours {
     /// Colours for these channels, in the page's order.
-    pub fn new<'a>(channels: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(channels: impl IntoIterator<Item = &'a str>) -> Self {
         Colours { names: channels.into_iter().map(str::to_owned).collect() }
     }
 
     /// The colour of a channel. From the eleventh channel on, colours repeat.
-    pub fn rgb(&self, channel: &str) -> RGBColor {
+    pub(crate) fn rgb(&self, channel: &str) -> RGBColor {
         let place = self.names.iter().position(|name| name == channel);
         CHANNELS[place.unwrap_or(0) % CHANNELS.len()]
     }
 
     /// The colour for CSS.
-    pub fn css(&self, channel: &str) -> String {
+    pub(crate) fn css(&self, channel: &str) -> String {
         let RGBColor(red, green, blue) = self.rgb(channel);
         format!("#{red:02X}{green:02X}{blue:02X}")
     }

@@ -8,7 +8,7 @@ use crate::analyse::page::{BenchmarkResult, Criterion, CriterionBenchmark, Crite
 use crate::numbers;
 
 /// The section.
-pub fn section(criterion: &Criterion, colours: &Colours) -> Markup {
+pub(crate) fn section(criterion: &Criterion, colours: &Colours) -> Markup {
     let report = criterion.folder.join("report").join("index.html");
     html! {
         section #criterion {

@@ -7,7 +7,7 @@ use crate::numbers;
 use crate::run::record::ROUNDS_FILE;
 
 /// The section.
-pub fn section(run: &RunSummary) -> Markup {
+pub(crate) fn section(run: &RunSummary) -> Markup {
     let machine = &run.machine;
     html! {
         section #machine {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::analyse::paired_test::{ALPHA, LEVEL};
 
 /// The section.
-pub fn section() -> Markup {
+pub(crate) fn section() -> Markup {
     html! {
         section #method {
             h2 { "Method" }

@@ -14,7 +14,7 @@ const SHADES: [(f64, &str); 5] =
     [(1.25, "s1"), (2.0, "s2"), (4.0, "s3"), (10.0, "s4"), (f64::INFINITY, "s5")];
 
 /// The section.
-pub fn section(page: &Page, colours: &Colours) -> Markup {
+pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
     html! {
         section #overview {
             h2 { "Overview" }

@@ -1,7 +1,7 @@
 //! The results of verification on the page ([`section`]) and in the terminal ([`terminal`]). Both show the [`steps`] of a failure.
 
-pub mod section;
-pub mod steps;
+pub(crate) mod section;
+pub(crate) mod steps;
 pub mod terminal;
 
 use harness::record::{Answer, Verified};

@@ -6,7 +6,7 @@ use crate::analyse::statistics::modes::Mode;
 use crate::numbers;
 
 /// Modes with their unit: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200 ns/op`.
-pub fn modes(modes: &[Mode], unit: &str) -> String {
+pub(crate) fn modes(modes: &[Mode], unit: &str) -> String {
     let near = |mode: &Mode| format!("near {} {unit}", numbers::measured(mode.centre));
     match modes {
         [] => "no rounds".to_owned(),
@@ -28,7 +28,7 @@ pub fn modes(modes: &[Mode], unit: &str) -> String {
 }
 
 /// Percentiles in microseconds. A percentile with too few messages beyond it is withheld.
-pub fn latency(latency: &Percentiles) -> String {
+pub(crate) fn latency(latency: &Percentiles) -> String {
     let named = [
         ("p50", latency.p50),
         ("p90", latency.p90),

@@ -16,7 +16,7 @@ use crate::numbers;
 const COLUMNS: usize = 7;
 
 /// The section.
-pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
+pub(crate) fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
     html! {
         section.workload id=(workload.name) {
             h2 { (workload.name) }

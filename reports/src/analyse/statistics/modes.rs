@@ -46,7 +46,7 @@ pub struct Mode {
 /// # Panics
 ///
 /// When a time is not above 0 or not finite.
-pub fn find(times: &[f64]) -> Vec<Mode> {
+pub(crate) fn find(times: &[f64]) -> Vec<Mode> {
     assert!(times.iter().all(|time| *time > 0.0 && time.is_finite()), "times are above 0: {times:?}");
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -22,7 +22,7 @@ const FONT: f64 = 12.5;
 const BIN: f64 = 1.5;
 
 /// The chart; `None` when nothing was measured.
-pub fn chart(workload: &str, params: &ParamsPage, colours: &Colours) -> Option<String> {
+pub(crate) fn chart(workload: &str, params: &ParamsPage, colours: &Colours) -> Option<String> {
     let rows: Vec<(&str, &Measurement)> = params
         .ranking
         .iter()

@@ -28,7 +28,7 @@ struct Line<'a> {
 }
 
 /// The chart; `None` when nothing was measured along the axis.
-pub fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Option<String> {
+pub(crate) fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Option<String> {
     let lines = lines(workload, series);
     if lines.is_empty() {
         return None;

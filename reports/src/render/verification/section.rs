@@ -11,7 +11,7 @@ use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Veri
 use crate::numbers;
 
 /// The section.
-pub fn section(page: &Page, colours: &Colours) -> Markup {
+pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
     let verification = &page.verification;
     html! {
         section #verification {

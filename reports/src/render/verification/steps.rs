@@ -4,10 +4,10 @@ use harness::verify::ThreadSteps;
 
 /// A row: the moment, and the step of each thread. Moments number the steps of all threads in time order; steps of the same moment
 /// share a row.
-pub type Row<'a> = (u64, Vec<&'a str>);
+pub(crate) type Row<'a> = (u64, Vec<&'a str>);
 
 /// The rows, in time order.
-pub fn rows(threads: &[ThreadSteps]) -> Vec<Row<'_>> {
+pub(crate) fn rows(threads: &[ThreadSteps]) -> Vec<Row<'_>> {
     let mut steps: Vec<(u64, usize, &str)> = Vec::new();
     for (column, thread) in threads.iter().enumerate() {
         steps.extend(thread.steps.iter().map(|(moment, step)| (*moment, column, step.as_str())));
@@ -30,7 +30,7 @@ pub fn rows(threads: &[ThreadSteps]) -> Vec<Row<'_>> {
 }
 
 /// The rows as text: a head with the threads' names, then a line for each.
-pub fn text(threads: &[ThreadSteps]) -> Vec<String> {
+pub(crate) fn text(threads: &[ThreadSteps]) -> Vec<String> {
     if threads.iter().all(|thread| thread.steps.is_empty()) {
         return Vec::new();
     }
