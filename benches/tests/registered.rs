@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Benchmarks of something else than a workload.
+/// Benchmarks that are not of a workload.
 const OTHERS: [&str; 1] = ["overhead"];
 
 #[test]

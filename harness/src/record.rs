@@ -3,11 +3,12 @@
 //! This is the whole interface between what measures and what reports; anything that writes these lines can be reported.
 //! Readers take the last line on a subject as the valid one, and a line that they cannot read as damage to be told of.
 
+use std::time::SystemTime;
 use std::collections::BTreeMap;
+use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::{env, process};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ use crate::params::{Kind, Params};
 use crate::verify::{Method, MethodOutcome, Shard};
 use crate::workload::WorkloadInfo;
 
-/// The file of a benchmark run, inside criterion's directory.
+/// The file of the criterion benchmarks, inside criterion's directory.
 pub const BENCH_FILE: &str = "chanlab.jsonl";
 
 /// The file of the models, inside the target directory that they were built in.
@@ -30,55 +31,32 @@ pub const VERIFIED_FILE: &str = "verified.jsonl";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Record {
-    /// A benchmark of one workload began.
-    Run(Run),
-    /// What became of a cell in a run.
-    Cell(CellRecord),
-    /// The cost of the harness beside a hand-written loop.
+    /// The end of a criterion benchmark.
+    Benchmark(BenchmarkRecord),
+    /// The cost of the harness, relative to a hand-written loop.
     Overhead(Overhead),
     /// The report on a model.
-    Model(Box<ModelRecord>),
+    Model(Box<ModelReport>),
     /// What a method of verification found out.
     Verified(Box<Verified>),
 }
 
-/// A benchmark of one workload, and what it meant to measure.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// Names the run in the cells' lines.
-    pub run: String,
-    /// When it began (RFC 3339, UTC).
-    pub began: String,
-    /// The command, as it was typed.
-    pub command: String,
-    /// The profile's name.
-    pub profile: String,
-    /// The workload's name.
-    pub workload: String,
-    /// Every params of the profile's grid, whether or not this run was asked for all of them.
-    pub grid: Vec<ParamsRecord>,
-    /// The channels' names.
-    pub channels: Vec<String>,
-    /// Where it ran.
-    pub machine: Machine,
-}
-
-/// The params of a workload, in the forms that a page needs.
+/// The params of a workload, as plans and pages store them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParamsRecord {
-    /// The short form, which names the benchmark group.
+    /// The short form, which also names the benchmark group.
     pub id: String,
     /// Every parameter with its value.
     pub values: BTreeMap<String, String>,
-    /// The names of those that count threads.
+    /// The names of the parameters that count threads.
     pub threads: Vec<String>,
-    /// The name of the one that is a capacity.
+    /// The name of the parameter that is a capacity.
     pub capacity: Option<String>,
 }
 
 impl ParamsRecord {
-    /// The record of `params`, which belong to `workload`.
-    pub fn of(workload: &WorkloadInfo, params: &Params) -> Self {
+    /// The record of `params` of `workload`.
+    pub fn new(workload: &WorkloadInfo, params: &Params) -> Self {
         let text = params.to_string();
         let names = |wanted: Kind| {
             workload.params.iter().filter(move |spec| spec.kind == wanted).map(|spec| spec.name.to_owned())
@@ -96,77 +74,83 @@ impl ParamsRecord {
     }
 }
 
-/// What became of a cell.
+/// The end of a criterion benchmark: one channel on one workload with its params.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CellRecord {
-    /// The run it belongs to.
-    pub run: String,
+pub struct BenchmarkRecord {
+    /// When it ended (RFC 3339, UTC).
+    pub at: String,
+    /// The command, as it was typed.
+    pub command: String,
+    /// The name of the profile.
+    pub profile: String,
     /// The workload.
     pub workload: String,
     /// The short form of the params.
     pub params: String,
     /// The channel.
     pub channel: String,
-    /// What happened.
-    pub status: Status,
-    /// The capacity that the channel really has, where it is not the one asked for.
+    /// How it ended.
+    pub status: BenchmarkStatus,
+    /// The channel's capacity, where it differs from the requested one.
     pub effective_capacity: Option<String>,
-    /// The command that runs rounds of this cell again.
+    /// The command that repeats its rounds.
     pub replay: String,
+    /// The machine.
+    pub machine: Machine,
 }
 
-/// What happened to a cell.
+/// How a criterion benchmark ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
-pub enum Status {
+pub enum BenchmarkStatus {
     /// It was measured, and every round verified itself.
     Measured {
-        /// Rounds, warm-up and self-check among them.
+        /// The number of rounds, including warm-up and self-check.
         rounds: u64,
-        /// Messages delivered in each.
+        /// Messages delivered in each round.
         messages: u64,
-        /// True when threads of a round that hung were still there beside these rounds.
+        /// Whether threads of an earlier, hung round were still running.
         beside_abandoned_threads: bool,
     },
-    /// The channel, or this machine, cannot do it.
+    /// The channel or the machine does not support it.
     Unsupported {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A round failed: the cell's time is void.
+    /// A round failed, so that the benchmark has no time.
     Failed {
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
 }
 
-/// The cost of the harness: paired rounds beside a hand-written loop.
+/// The cost of the harness: rounds in pairs with those of a hand-written loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overhead {
     /// When it was measured (RFC 3339, UTC).
     pub at: String,
     /// The channel.
     pub channel: String,
-    /// What the hand-written loop does.
+    /// The kind of hand-written loop.
     pub against: String,
-    /// Processes that made the comparison.
+    /// The number of processes that made the comparison.
     pub processes: usize,
-    /// Pairs of rounds in each of them.
+    /// Pairs of rounds in each process.
     pub pairs: usize,
-    /// Median over the processes of each one's median over its pairs of: time of the harness's round / time of the hand-written one.
+    /// The median over the processes of each one's median ratio: the time of the harness divided by that of the loop.
     pub ratio: f64,
     /// A 95 % interval of that median.
     pub interval: [f64; 2],
-    /// Where it was measured.
+    /// The machine.
     pub machine: Machine,
 }
 
 impl Overhead {
-    /// The most that the harness may cost beside a hand-written loop.
+    /// The maximum ratio that the harness aims for.
     pub const TARGET: f64 = 1.02;
 
-    /// Whether the harness costs no more than [`Overhead::TARGET`]; `None` when the interval holds the target, so that the
-    /// two are not told apart.
+    /// Whether the harness costs no more than [`Overhead::TARGET`]; `None` when the interval contains the target, so that the
+    /// measurement cannot decide.
     pub fn meets_target(&self) -> Option<bool> {
         let [low, high] = self.interval;
         if high <= Self::TARGET {
@@ -177,15 +161,6 @@ impl Overhead {
             None
         }
     }
-}
-
-/// The report on a model, and the machine that explored it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ModelRecord {
-    /// The machine.
-    pub machine: Machine,
-    /// The report.
-    pub report: ModelReport,
 }
 
 /// What a method of verification found out of a channel, or of a workload's coordination.
@@ -290,12 +265,7 @@ impl Recorder {
 
 /// The moment, as records write it.
 pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// A name for a run that no other run of this machine has.
-pub fn run_name() -> String {
-    format!("{}-{}", now(), process::id())
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 /// What cargo leaves in a target directory: the tag of a cache in one that it made itself, and what it knows of the compiler in any.

@@ -199,3 +199,4 @@ fn reported(cell: u64, round: u64, mut measured: Round) -> Measured {
     }
 }
 
+

@@ -1,7 +1,7 @@
-//! A channel with a planted slowdown: what a comparison must find, and so the comparison's own test.
+//! A channel with a planted slowdown, which tests whether a comparison can find it.
 //!
-//! It is a published channel whose receive does some steps of work more, as many as [`set`] says. With none it is the same
-//! machine code that does nothing more, so that two runners of it differ by the slowdown and by nothing else.
+//! Every receive of a published channel does extra steps of work, whose number [`set`] decides. With no extra steps the machine code
+//! is the same, so two runners differ only by the slowdown.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +13,15 @@ use crate::channel::{
 };
 use crate::work::work;
 
-/// The environment variable that makes the benchmarks measure the slowed channel instead of the others, with so many steps: for the
-/// experiments that ask what criterion finds of it.
+/// The environment variable that makes the benchmarks measure the slowed channel alone, with this number of steps. `chanlab honesty`
+/// sets it to test criterion.
 pub const VARIABLE: &str = "CHANLAB_SLOWED_STEPS";
 
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
-/// Sets the steps of work that each receive of a slowed channel does more, in this process.
+/// Sets the number of extra steps in each receive of a slowed channel, for this process.
 pub fn set(steps: u64) {
-    // Relaxed: set before any round, whose threads are started afterwards.
+    // Relaxed: rounds start their threads after this, which orders the store before their loads.
     STEPS.store(steps, Ordering::Relaxed);
 }
 
@@ -34,7 +34,7 @@ impl<C: Channel> Channel for Slowed<C> {
         name: "slowed",
         package: C::INFO.package,
         about: "a channel with a planted slowdown",
-        lacks: &[(Capability::Select, "only what its test needs")],
+        lacks: &[(Capability::Select, "its test needs no select")],
         differs: &[],
         notes: &[],
     };
@@ -54,13 +54,13 @@ impl<C: Channel> Channel for Slowed<C> {
     }
 }
 
-/// The receiving end, which is slowed.
+/// The receiver, which is slowed.
 #[derive(Debug)]
 pub struct SlowedReceiver<R> {
     receiver: R,
 }
 
-/// The planted slowdown of one receive.
+/// The extra work of one receive.
 #[inline(always)]
 fn slow_down() {
     // Relaxed: see `set`.

@@ -71,7 +71,7 @@ fn every_cell_can_be_planned() {
     let registry = adapters::registry();
     for workload in registry.workloads() {
         for params in workload.grid(Profile::Quick) {
-            let values = ParamsRecord::of(workload, &params).values;
+            let values = ParamsRecord::new(workload, &params).values;
             let text = serde_json::to_string(&values).expect("JSON");
             let request = plan(0, "kanal", workload.name, &text).replace(":500,", ":null,");
             assert!(matches!(replies(&request)[1], Reply::Planned { .. }), "{request}");

@@ -11,13 +11,11 @@ use std::thread;
 use std::time::Instant;
 
 use harness::channel::{Capability, Capacity, Channel};
-use harness::machine::Machine;
 use harness::model_report::{
     CUT_EXIT_CODE, Format, ModelEvent, ModelReport, ModelSubject, ModelVerdict, REPORTS_VARIABLE,
     REQUEST_VARIABLE, TimedWaits, words,
 };
-use harness::record::{self, MODELS_FILE, ModelRecord, Record, Recorder};
-use harness::registry::Registry;
+use harness::record::{self, MODELS_FILE, Record, Recorder};
 use harness::sync::thread::JoinHandle;
 use harness::sync::{Bounds, EXPLORES, ExplorationPlan, explore, reached};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -245,8 +243,7 @@ impl Sink {
         match self {
             Sink::Events { .. } => self.event(&ModelEvent::Ended(Box::new(report.clone()))),
             Sink::Record(recorder) => {
-                let machine = Machine::current(&Registry::baseline());
-                let record = Record::Model(Box::new(ModelRecord { machine, report: report.clone() }));
+                let record = Record::Model(Box::new(report.clone()));
                 recorder.append(&record).unwrap_or_else(|error| {
                     panic!("cannot write {}: {error}", recorder.path().display());
                 });

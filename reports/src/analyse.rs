@@ -1,21 +1,23 @@
-//! From records and measurements to what the page says: which cells there are and what became of each, how they compare,
-//! what the checks can and cannot say, and what to be warned of. No HTML here, and no files.
+//! Computes everything that the page, the terminal and the documents show, as numbers. The words are [`crate::render`]'s; files are
+//! read by [`crate::collect`].
 
 pub mod article;
-pub mod cells;
+pub mod build;
+pub(crate) mod cells;
 pub mod changes;
 pub mod checks;
 pub mod choice;
 pub mod compare_runs;
-pub mod costs;
-pub mod fingerprints;
+pub(crate) mod costs;
+pub(crate) mod criterion;
+pub(crate) mod differences;
 pub mod honesty;
-pub mod noise;
+pub(crate) mod noise;
 pub mod page;
 pub mod paired_test;
-pub mod rank_summary;
-pub mod ranking;
+pub(crate) mod rank_summary;
+pub(crate) mod ranking;
 pub mod runs;
-pub mod scaling;
-pub mod statistics;
+pub(crate) mod scaling;
+pub(crate) mod statistics;
 pub mod verification;

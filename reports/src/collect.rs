@@ -1,28 +1,28 @@
-//! Reading what runs, benchmarks and models left behind. A file that cannot be read is a [`Problem`] to be shown, seldom the
-//! end: the rest is still worth reading.
+//! Reads runs, criterion's files, and the records of models and verifications. An unreadable line or file is a [`Problem`] that the
+//! page shows; the rest is still read.
 
-pub mod criterion;
+pub(crate) mod criterion;
 pub mod records;
 pub mod runs;
 pub mod sources;
-pub mod verified;
+pub(crate) mod verified;
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Something that could not be read.
+/// A file or a line that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file or folder.
     pub file: PathBuf,
-    /// The line in it, counted from 1, where it has lines.
+    /// The line, counted from 1, in a file of lines.
     pub line: Option<usize>,
     /// What is wrong with it.
     pub what: String,
 }
 
 impl Problem {
-    /// The file, and the line in it.
+    /// The file and the line.
     pub fn place(&self) -> String {
         let file = self.file.display();
         match self.line {

@@ -1,9 +1,9 @@
-//! The command `chanlab`: runs, and the page that is made of them.
+//! The library of the command `chanlab`.
 //!
-//! Data flows one way: [`run`] carries out a plan and records every round; [`collect`] reads what runs, benchmarks and models
-//! left behind; [`analyse`] makes of it a [`analyse::page::Page`] that holds everything the page says; [`render`] writes it
-//! as one HTML file. [`versions`] builds runners of other versions of a channel's crate, for runs that compare them. [`verify`] has
-//! every method of verification look at every channel, and records what each found out.
+//! Data flows one way: [`run`] carries out a plan and records every round; [`collect`] reads runs, criterion's files and the records
+//! of models and verifications; [`analyse`] computes an [`analyse::page::Page`] of numbers from them; [`render`] writes it as one HTML
+//! file. [`versions`] builds runners for other versions of a channel's crate, for runs that compare versions. [`verify`] runs every
+//! method of verification on every channel and records the verdicts.
 
 pub mod analyse;
 pub mod collect;
@@ -15,7 +15,7 @@ mod strategies;
 pub mod verify;
 pub mod versions;
 
-/// The command line asks for what does not exist or makes no sense: exit code 2.
+/// A command line that names something unknown or makes no sense: exit code 2.
 #[derive(Debug)]
 pub struct BadArguments(pub String);
 

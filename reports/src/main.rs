@@ -17,19 +17,19 @@ use crate::commands::{
     Command, ab, article, choose, compare, honesty, list, report, round, run, runner, verify,
 };
 
-/// What its own runner counts allocations with, where that is asked for; else it costs a look at a flag.
+/// Counts allocations for our own runner. Unless that is requested, it costs the check of a flag.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// The exit code of anything that failed.
+/// The exit code of a failure.
 const FAILED: u8 = 1;
 
-/// The exit code of a command line that asks for what does not exist; clap's own.
-const USAGE: u8 = 2;
+/// The exit code of bad arguments, which is also clap's.
+const BAD_ARGUMENTS: u8 = 2;
 
 /// Which channel should carry my work, and can I trust it? Compares channel crates for Rust.
 ///
-/// Without a command it measures everything for some minutes, as `chanlab run --profile quick` does, and draws the page.
+/// Without a command, chanlab measures everything for a few minutes (chanlab run --profile quick) and draws the page.
 #[derive(Parser)]
 #[command(name = "chanlab", version)]
 struct Arguments {
@@ -37,13 +37,13 @@ struct Arguments {
     command: Command,
 }
 
-/// The command line that stands for none.
-const FIRST_LOOK: [&str; 4] = ["chanlab", "run", "--profile", "quick"];
+/// The command line when there are no arguments.
+const DEFAULT_COMMAND: [&str; 4] = ["chanlab", "run", "--profile", "quick"];
 
 fn main() -> ExitCode {
     let given: Vec<OsString> = env::args_os().collect();
     let parsed = match given.len() {
-        0 | 1 => Arguments::try_parse_from(FIRST_LOOK),
+        0 | 1 => Arguments::try_parse_from(DEFAULT_COMMAND),
         _ => Arguments::try_parse_from(given),
     };
     let arguments = match parsed {
@@ -70,36 +70,36 @@ fn main() -> ExitCode {
             print_error(&format!("{error:#}"));
             let usage =
                 error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>();
-            ExitCode::from(if usage { USAGE } else { FAILED })
+            ExitCode::from(if usage { BAD_ARGUMENTS } else { FAILED })
         }
     }
 }
 
-/// Help and the version are clap's to print; of its errors the first paragraph is kept, so that every error is one line.
+/// Prints help and version as clap does. Of clap's errors it keeps the first paragraph, so that every error is one line.
 fn not_parsed(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-        // Nothing is left to be done when the terminal is gone.
+        // A closed terminal is no reason to fail.
         let _ = error.print();
     } else {
         let text = error.to_string();
         let paragraph = text.split("\n\n").next().unwrap_or_default();
         let message = paragraph.strip_prefix("error: ").unwrap_or(paragraph);
-        print_error(&format!("{message} (chanlab --help tells more)"));
+        print_error(&format!("{message} (see chanlab --help)"));
     }
-    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+    ExitCode::from(if error.use_stderr() { BAD_ARGUMENTS } else { 0 })
 }
 
 fn print_error(message: &str) {
     let _ = writeln!(std::io::stderr(), "error: {}", one_line(message));
 }
 
-/// A message without the ends of lines that somebody's input brought into it.
+/// A message with its line breaks, which may come from user input, as spaces.
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whoever read the output (`chanlab list | head`) had enough of it: no failure.
+/// Whether the reader of the output has closed it (`chanlab list | head`), which is no failure.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
@@ -113,15 +113,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_arguments_everything_is_measured_for_some_minutes() {
-        let arguments = Arguments::try_parse_from(FIRST_LOOK).expect("a command line");
+    fn no_arguments_mean_a_quick_run() {
+        let arguments = Arguments::try_parse_from(DEFAULT_COMMAND).expect("a command line");
         assert!(matches!(arguments.command, Command::Run(_)));
     }
 
     proptest! {
-        /// Words that commands know, and any others.
+        /// Command lines of known words and arbitrary ones.
         #[test]
-        fn any_command_line_is_read_or_refused(
+        fn any_command_line_is_parsed_or_refused_in_one_line(
             words in vec(
                 prop_oneof![
                     vec(any::<char>(), 0..8).prop_map(String::from_iter),

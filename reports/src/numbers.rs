@@ -3,10 +3,10 @@
 use std::iter;
 use std::ops::Range;
 
-/// Digits of a measured number that are worth reading.
+/// The number of significant digits of a measured number.
 const SIGNIFICANT: i32 = 3;
 
-/// Numbers that are told digit by digit. Of others nobody counts the digits: they are told by their power of ten.
+/// The range of numbers that are written out. Others are written with their power of ten.
 const PLAIN: Range<f64> = 1e-9..1e15;
 
 /// A measured number with three significant digits and separated thousands: `0.94`, `68.4`, `2,310`, `1.21e21`.
@@ -29,7 +29,7 @@ pub fn measured(number: f64) -> String {
     if decimals > 0 { format!("{rounded:.*}", decimals as usize) } else { separated(rounded.round() as u64) }
 }
 
-/// A number of any sign and unit that a workload reports: whole ones in full, others with three significant digits.
+/// A number of any sign and unit: integers in full, others with three significant digits.
 pub fn figure(number: f64) -> String {
     let sign = if number < 0.0 { "-" } else { "" };
     let size = number.abs();

@@ -1,16 +1,23 @@
-//! The page as one HTML file: charts as SVG inside it, no script, nothing fetched. And the article's document, in Markdown.
+//! Writes everything that people read: the page, one HTML file with its charts as inline SVG and without scripts or external
+//! resources; the tables in the terminal; and the documents in Markdown.
 
 pub mod article;
 pub mod changes;
-pub mod channels;
-pub mod charts;
-pub mod checks;
-pub mod colours;
-pub mod machine;
+pub(crate) mod channels;
+pub(crate) mod charts;
+pub(crate) mod checks;
+pub mod choice;
+pub(crate) mod colours;
+pub(crate) mod criterion;
+pub mod honesty;
+pub(crate) mod machine;
 pub mod markdown;
-pub mod method;
-pub mod overview;
+pub(crate) mod method;
+pub(crate) mod overview;
 pub mod page;
+pub(crate) mod parts;
 pub mod terminal;
 pub mod verification;
-pub mod workload;
+pub mod warnings;
+pub(crate) mod words;
+pub(crate) mod workload;

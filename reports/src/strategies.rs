@@ -1,4 +1,4 @@
-//! For the tests: records that anything might have left behind, whatever is in them.
+//! Strategies for property tests: records with arbitrary content.
 
 use harness::machine::Machine;
 use harness::model_report::{
@@ -7,7 +7,7 @@ use harness::model_report::{
 };
 use harness::protocol::{Measured, NamedFigure};
 use harness::record::{
-    Answer, CellRecord, ModelRecord, Overhead, ParamsRecord, Record, Remains, Run, Status, Verified,
+    Answer, BenchmarkRecord, BenchmarkStatus, Overhead, Record, Remains, Verified,
 };
 use harness::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -20,17 +20,17 @@ use crate::run::journal::Times;
 use crate::run::record::{EndReason, Line, RoundLine};
 use crate::run::supervisor::{CrashReport, ProcessFailure};
 
-/// Text of any characters, such as end lines among them.
+/// Text of any characters, line breaks included.
 pub(crate) fn text() -> impl Strategy<Value = String> + Clone {
     vec(any::<char>(), 0..8).prop_map(String::from_iter)
 }
 
-/// A number that JSON has.
+/// A number that JSON can represent.
 fn number() -> impl Strategy<Value = f64> + Clone {
     POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
 }
 
-/// A count: of those that are usual, and of those that nobody counts to.
+/// A count: usual ones and extreme ones.
 fn count() -> impl Strategy<Value = u64> + Clone {
     prop_oneof![Just(0), Just(u64::MAX), 0..10_u64, 0..10_000_000_000_u64, any::<u64>()]
 }
@@ -49,48 +49,32 @@ fn machine() -> impl Strategy<Value = Machine> {
     )
 }
 
-fn params() -> impl Strategy<Value = ParamsRecord> {
-    (text(), btree_map(text(), text(), 0..3), vec(text(), 0..2), option::of(text()))
-        .prop_map(|(id, values, threads, capacity)| ParamsRecord { id, values, threads, capacity })
-}
-
-fn run() -> impl Strategy<Value = Run> {
-    let texts = [text(), text(), text(), text(), text()];
-    (texts, vec(params(), 0..3), vec(text(), 0..3), machine()).prop_map(
-        |([run, began, command, profile, workload], grid, channels, machine)| Run {
-            run,
-            began,
-            command,
-            profile,
-            workload,
-            grid,
-            channels,
-            machine,
-        },
-    )
-}
-
-fn status() -> impl Strategy<Value = Status> {
+fn status() -> impl Strategy<Value = BenchmarkStatus> {
     prop_oneof![
         (count(), count(), any::<bool>()).prop_map(|(rounds, messages, beside_abandoned_threads)| {
-            Status::Measured { rounds, messages, beside_abandoned_threads }
+            BenchmarkStatus::Measured { rounds, messages, beside_abandoned_threads }
         }),
-        text().prop_map(|reason| Status::Unsupported { reason }),
-        text().prop_map(|reason| Status::Failed { reason }),
+        text().prop_map(|reason| BenchmarkStatus::Unsupported { reason }),
+        text().prop_map(|reason| BenchmarkStatus::Failed { reason }),
     ]
 }
 
-fn cell() -> impl Strategy<Value = CellRecord> {
-    let texts = [text(), text(), text(), text(), text()];
-    (texts, status(), option::of(text())).prop_map(
-        |([run, workload, params, channel, replay], status, effective_capacity)| CellRecord {
-            run,
-            workload,
-            params,
-            channel,
-            status,
-            effective_capacity,
-            replay,
+fn benchmark() -> impl Strategy<Value = BenchmarkRecord> {
+    let texts = [text(), text(), text(), text(), text(), text(), text()];
+    (texts, status(), option::of(text()), machine()).prop_map(
+        |([at, command, profile, workload, params, channel, replay], status, effective_capacity, machine)| {
+            BenchmarkRecord {
+                at,
+                command,
+                profile,
+                workload,
+                params,
+                channel,
+                status,
+                effective_capacity,
+                replay,
+                machine,
+            }
         },
     )
 }
@@ -189,10 +173,6 @@ fn model_report() -> impl Strategy<Value = ModelReport> {
     )
 }
 
-fn model() -> impl Strategy<Value = ModelRecord> {
-    (machine(), model_report()).prop_map(|(machine, report)| ModelRecord { machine, report })
-}
-
 fn explored_models() -> impl Strategy<Value = ExploredModels> {
     let numbers = (option::of(number()), option::of(count()), option::of(count()));
     let names = || btree_set(text(), 0..2);
@@ -245,7 +225,7 @@ fn remains() -> impl Strategy<Value = Remains> {
         .prop_map(|(ended, last_words, backtrace)| Remains { ended, last_words, backtrace })
 }
 
-/// What was found out of a few subjects, among them those that this build knows, in a few parts.
+/// A verification of a few subjects, known and unknown to this build, in a few shards.
 pub(crate) fn verified() -> impl Strategy<Value = Verified> {
     let subject = prop_oneof![select(vec!["flume", "worker_pool"]).prop_map(str::to_owned), text()];
     let shard = (any::<u32>(), prop_oneof![1..4_u32, any::<u32>()])
@@ -284,18 +264,17 @@ pub(crate) fn verified() -> impl Strategy<Value = Verified> {
     )
 }
 
-/// A line of any record.
+/// A record of any kind.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
-        run().prop_map(Record::Run),
-        cell().prop_map(Record::Cell),
+        benchmark().prop_map(Record::Benchmark),
         overhead().prop_map(Record::Overhead),
-        model().prop_map(|model| Record::Model(Box::new(model))),
+        model_report().prop_map(|model| Record::Model(Box::new(model))),
         verified().prop_map(|verified| Record::Verified(Box::new(verified))),
     ]
 }
 
-/// What a runner says of a round, whether or not it makes sense.
+/// A round as a runner might report it, plausible or not.
 pub(crate) fn measured() -> impl Strategy<Value = Measured> {
     let figure = (text(), number()).prop_map(|(name, value)| NamedFigure { name, value });
     let latency = option::of(vec([count(), count()], 0..4));
@@ -333,8 +312,8 @@ fn failure() -> impl Strategy<Value = ProcessFailure> {
 
 /// A line of a run of a few groups and entries.
 pub(crate) fn line() -> impl Strategy<Value = Line> {
-    let place = || (0..3_usize, 0..3_usize);
-    let round = (place(), 0..3_u32, option::weighted(0.9, 0..3_u32), count(), measured()).prop_map(
+    let position = || (0..3_usize, 0..3_usize);
+    let round = (position(), 0..3_u32, option::weighted(0.9, 0..3_u32), count(), measured()).prop_map(
         |((group, entry), epoch, block, at_ms, measured)| {
             Line::Round(RoundLine { group, entry, epoch, block, at_ms, measured })
         },
@@ -342,17 +321,17 @@ pub(crate) fn line() -> impl Strategy<Value = Line> {
     prop_oneof![
         12 => round,
         1 => (0..3_usize, count()).prop_map(|(group, messages)| Line::Sized { group, messages }),
-        1 => (place(), text())
+        1 => (position(), text())
             .prop_map(|((group, entry), effective)| Line::Capacity { group, entry, effective }),
-        1 => (place(), text()).prop_map(|((group, entry), reason)| Line::Unsupported { group, entry, reason }),
-        1 => (place(), any::<u32>(), failure()).prop_map(|((group, entry), epoch, failure)| {
+        1 => (position(), text()).prop_map(|((group, entry), reason)| Line::Unsupported { group, entry, reason }),
+        1 => (position(), any::<u32>(), failure()).prop_map(|((group, entry), epoch, failure)| {
             Line::Failed { group, entry, epoch, failure }
         }),
         1 => (text(), select(vec![EndReason::Done, EndReason::Interrupted])).prop_map(|(at, why)| Line::Ended { at, why }),
     ]
 }
 
-/// Times of some entries by epoch and block, of which some may be missing; often enough are there for an interval.
+/// Times of a few entries by epoch and block, with gaps; usually enough of them for an interval.
 pub(crate) fn times() -> impl Strategy<Value = Vec<Times>> {
     let blocks = vec(option::weighted(0.7, 1.0..1e6), 3);
     let blocks = blocks

@@ -1,4 +1,4 @@
-//! What the command line of a benchmark asks for, as far as chanlab has to know it before criterion does.
+//! The command line of a benchmark, as far as we need it before criterion parses it.
 
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
@@ -6,12 +6,12 @@ use std::{env, io};
 
 use crate::Error;
 
-/// What is to be done.
+/// What the command line requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// `--list`, `--help` and the like: criterion prints something, nothing runs.
     Print,
-    /// Each benchmark runs once, to see that it works: `--test`, or without `--bench`, as `cargo test` starts it.
+    /// Each benchmark runs once as a test: `--test`, or no `--bench`, as under `cargo test`.
     Test,
     /// `--profile-time`, `--load-baseline`: criterion runs or shows benchmarks and keeps no measurement.
     Unkept,
@@ -19,14 +19,14 @@ pub enum Mode {
     Measure,
 }
 
-/// Criterion's option to run a benchmark for so long under a profiler. It takes a value, and refuses `--list` beside it.
+/// Criterion's option to run a benchmark under a profiler. It takes a value and excludes `--list`.
 const PROFILE_TIME: &str = "--profile-time";
 
 /// The command line.
 #[derive(Clone, Debug)]
 pub struct Arguments {
     arguments: Vec<String>,
-    /// What is to be done.
+    /// What the command line requests.
     pub mode: Mode,
 }
 
@@ -58,12 +58,11 @@ impl Arguments {
         self.arguments.join(" ")
     }
 
-    /// The names of the benchmarks that the command line selects, by criterion's own judgement: this program is started
-    /// once more to list them.
+    /// The names of the benchmarks that the command line selects. Criterion decides: this program runs once more to list them.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] with what criterion said of arguments that it does not take.
+    /// [`Error::Usage`] with criterion's complaint about the arguments.
     pub fn selected(&self) -> Result<HashSet<String>, Error> {
         let failed = |error: io::Error| Error::Failed(format!("could not list the benchmarks: {error}"));
         let listing = Command::new(env::current_exe().map_err(failed)?)
@@ -97,7 +96,7 @@ impl Arguments {
 /// The line that says what was wrong, of all that the listing said before it gave up.
 fn complaint(stderr: &str) -> String {
     let said = stderr.lines().find_map(|line| line.strip_prefix("error: "));
-    said.unwrap_or("criterion refused the arguments (cargo bench -- --help tells more)").to_owned()
+    said.unwrap_or("criterion refused the arguments (see cargo bench -- --help)").to_owned()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Drives criterion over the cells of a workload: what all benchmark files share.
+//! Drives criterion over the cells of a workload, for all benchmark files.
 //!
-//! One iteration of criterion is one round, which times itself and verifies itself. A cell that is unsupported or fails is
-//! never handed to criterion's statistics: what became of each cell is recorded beside criterion's data
-//! (`harness::record`), and the page shows a time only where the record says that every round was sound.
+//! One iteration of criterion is one round, which times and verifies itself. A cell that is unsupported or fails never reaches
+//! criterion's statistics: the result of each cell is recorded next to criterion's data (`harness::record`), and the page shows a time
+//! only when the record says that every round passed.
 
 mod arguments;
 pub mod paired;
@@ -23,18 +23,18 @@ pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;
 pub use self::suite::{Suite, Summary, words};
 
-/// Why benchmarks did not end well.
+/// Why benchmarks failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The command line or the environment asks for what does not exist: exit code 2.
+    /// The command line or the environment names something unknown: exit code 2.
     #[error("{0}")]
     Usage(String),
-    /// Something failed on the way: exit code 1.
+    /// Something failed: exit code 1.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Prints what went wrong, if something did; returns the exit code.
+/// Prints the error, if there is one; returns the exit code.
 pub fn ended(result: Result<(), Error>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
@@ -44,8 +44,7 @@ pub fn ended(result: Result<(), Error>) -> ExitCode {
     }
 }
 
-/// Names benchmarks, each by its group and its function, to criterion, which lists those that the command line selects and
-/// runs none.
+/// Lets criterion list the benchmarks (group and function) that the command line selects, without running any.
 ///
 /// # Errors
 ///
@@ -54,7 +53,7 @@ pub fn list(
     settings: &Settings,
     benchmarks: impl IntoIterator<Item = (String, &'static str)>,
 ) -> Result<(), Error> {
-    // Criterion panics over the filter. This is the only thing that runs here, so the panic can be had without a report.
+    // Criterion panics over an invalid filter. Nothing else runs here, so the hook can be replaced to keep the panic silent.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
     let criterion = panic::catch_unwind(|| settings.criterion().configure_from_args());
@@ -62,7 +61,7 @@ pub fn list(
     let mut criterion = criterion.map_err(|panic| {
         let message = panic_message(&*panic);
         let line = message.lines().next().unwrap_or_default().trim_end_matches(':');
-        Error::Usage(format!("{line} (cargo bench -- --help tells more)"))
+        Error::Usage(format!("{line} (see cargo bench -- --help)"))
     })?;
     for (group, function) in benchmarks {
         let mut group = criterion.benchmark_group(group);
@@ -72,13 +71,12 @@ pub fn list(
     Ok(())
 }
 
-/// The `main` of a benchmark file: benchmarks the workload over every registered channel, as the command line and the
-/// environment ask. Fails when a cell failed.
+/// The `main` of a benchmark file: benchmarks the workload over every registered channel. Fails when a cell failed.
 pub fn bench(workload: &str) -> ExitCode {
     ended(registry().and_then(|registry| run(&registry, workload)))
 }
 
-/// The channels, or the slowed one where the environment asks for it ([`harness::slowed::VARIABLE`]).
+/// The registered channels, or the slowed one when [`harness::slowed::VARIABLE`] is set.
 fn registry() -> Result<Registry, Error> {
     let Ok(steps) = env::var(slowed::VARIABLE) else {
         return Ok(adapters::registry());

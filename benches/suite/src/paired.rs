@@ -1,8 +1,8 @@
-//! Two ways to do the same thing, timed in turn and compared pair by pair, so that what drifts hits both alike.
+//! Times two implementations in turn and compares them pair by pair, so that drift affects both alike.
 
 use std::time::Duration;
 
-/// What several ratios say together.
+/// A summary of several ratios.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
     /// Their median.
@@ -11,7 +11,7 @@ pub struct Ratio {
     pub interval: [f64; 2],
 }
 
-/// Times `pairs` pairs; who goes first changes from pair to pair. Returns for each: time of the first / time of the second.
+/// Times `pairs` pairs in alternating order. Returns for each pair the time of the first divided by that of the second.
 pub fn ratios(
     pairs: usize,
     mut first: impl FnMut() -> Duration,
@@ -35,7 +35,7 @@ pub fn ratios(
 ///
 /// # Panics
 ///
-/// When there is no ratio.
+/// When `ratios` is empty.
 pub fn summary(mut ratios: Vec<f64>) -> Ratio {
     ratios.sort_by(f64::total_cmp);
     let count = ratios.len();
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_holds_the_median() {
+    fn the_interval_contains_the_median() {
         let found = summary((1..=100).map(f64::from).collect());
         assert_eq!(found, Ratio { median: 50.5, interval: [41.0, 61.0] });
         assert_eq!(summary(vec![3.0]), Ratio { median: 3.0, interval: [3.0, 3.0] });

@@ -1,11 +1,11 @@
-//! How long criterion measures in each profile.
+//! Criterion's settings for each profile.
 
 use std::time::Duration;
 
 use criterion::{Criterion, PlottingBackend};
 use harness::profile::{Profile, UnknownProfile};
 
-/// What a profile asks of criterion.
+/// The settings of a profile.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The profile.
@@ -16,12 +16,12 @@ pub struct Settings {
     resamples: usize,
 }
 
-/// What one benchmark takes beside its warm-up and measurement: the self-check, criterion's analysis and its plots.
+/// The time of a benchmark in addition to warm-up and measurement: the self-check, criterion's analysis and its plots.
 const ANALYSIS: Duration = Duration::from_millis(450);
 
 impl Settings {
     /// The settings of `profile`.
-    pub fn of(profile: Profile) -> Self {
+    pub fn for_profile(profile: Profile) -> Self {
         let (samples, warm_up, measurement, resamples) = match profile {
             Profile::Quick => (10, 100, 500, 10_000),
             Profile::Standard => (20, 200, 1_500, 20_000),
@@ -36,19 +36,19 @@ impl Settings {
         }
     }
 
-    /// The settings of the profile that the environment asks for.
+    /// The settings of the profile in the environment.
     ///
     /// # Errors
     ///
-    /// When it asks for a profile that does not exist.
+    /// When the profile does not exist.
     pub fn from_env() -> Result<Self, UnknownProfile> {
-        Profile::from_env().map(Settings::of)
+        Profile::from_env().map(Settings::for_profile)
     }
 
-    /// A criterion with these settings. The command line may still change them.
+    /// Criterion with these settings, which the command line can override.
     pub fn criterion(&self) -> Criterion {
         Criterion::default()
-            // Whether or not gnuplot is installed: the same plots everywhere.
+            // Plots that do not depend on an installed gnuplot.
             .plotting_backend(PlottingBackend::Plotters)
             .sample_size(self.samples)
             .warm_up_time(self.warm_up)
@@ -56,7 +56,7 @@ impl Settings {
             .nresamples(self.resamples)
     }
 
-    /// About how long `benchmarks` benchmarks take.
+    /// The approximate time of this many benchmarks.
     pub fn estimate(&self, benchmarks: usize) -> Duration {
         (self.warm_up + self.measurement + ANALYSIS) * benchmarks as u32
     }

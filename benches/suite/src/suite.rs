@@ -1,4 +1,4 @@
-//! The benchmarks of one workload: its plan, its cells, and the record of what became of each.
+//! The benchmarks of one workload and the record of their results.
 
 use std::collections::HashSet;
 use std::env;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, SamplingMode, Throughput};
 use harness::machine::Machine;
-use harness::record::{BENCH_FILE, CellRecord, ParamsRecord, Record, Recorder, Run, Status, now, run_name};
+use harness::record::{BENCH_FILE, BenchmarkRecord, BenchmarkStatus, Record, Recorder, now};
 use harness::registry::{Cell, CellError, Registry};
 use harness::thread_group::ThreadGroupError;
 use harness::workload::{RoundError, WorkloadInfo};
@@ -23,18 +23,18 @@ pub struct Suite<'a> {
     pub registry: &'a Registry,
     /// The workload.
     pub workload: &'static WorkloadInfo,
-    /// How long to measure.
+    /// Criterion's settings.
     pub settings: Settings,
-    /// Where criterion keeps its data; the record goes beside it.
+    /// Criterion's directory, which also holds the record.
     pub directory: PathBuf,
 }
 
-/// What became of the cells.
+/// The number of cells by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Cells measured, or run once in a test.
+    /// Cells that were measured, or ran once in a test.
     pub measured: usize,
-    /// Cells that the channel or the machine cannot do.
+    /// Cells that the channel or the machine does not support.
     pub unsupported: usize,
     /// Cells that failed.
     pub failed: usize,
@@ -58,7 +58,7 @@ impl Suite<'_> {
             )?;
             return Ok(Summary::default());
         }
-        // Before criterion reads the arguments, which panics where it does not like them.
+        // This comes first because criterion panics over invalid arguments.
         let selected = arguments.selected()?;
         let criterion = self.settings.criterion().output_directory(&self.directory).configure_from_args();
         self.measure(criterion, arguments, &selected)
@@ -76,7 +76,7 @@ impl Suite<'_> {
         selected: &HashSet<String>,
     ) -> Result<Summary, Error> {
         let grid = self.workload.grid(self.settings.profile);
-        // Nothing is recorded where nothing is measured.
+        // Only measurements are recorded.
         let recorder =
             (arguments.mode == Mode::Measure).then(|| Recorder::new(self.directory.join(BENCH_FILE)));
         let record = |record: Record| match &recorder {
@@ -85,19 +85,9 @@ impl Suite<'_> {
                 Error::Failed(format!("could not write {}: {error}", recorder.path().display()))
             }),
         };
-        let run = run_name();
+        let machine = Machine::current(self.registry);
         if !selected.is_empty() {
             self.announce(arguments, selected);
-            record(Record::Run(Run {
-                run: run.clone(),
-                began: now(),
-                command: command(arguments),
-                profile: self.settings.profile.name().to_owned(),
-                workload: self.workload.name.to_owned(),
-                grid: grid.iter().map(|params| ParamsRecord::of(self.workload, params)).collect(),
-                channels: self.registry.channels().map(|info| info.name.to_owned()).collect(),
-                machine: Machine::current(self.registry),
-            }))?;
         }
 
         let mut summary = Summary::default();
@@ -105,7 +95,7 @@ impl Suite<'_> {
         for params in grid {
             let name = self.group_name(&params.id());
             let mut group = criterion.benchmark_group(&name);
-            // Rounds are independent and there are few: each sample has as many as every other.
+            // Rounds are independent and few, so every sample gets the same number.
             group.sampling_mode(SamplingMode::Flat);
             for channel in self.registry.channels() {
                 let benchmark = format!("{name}/{}", channel.name);
@@ -118,24 +108,27 @@ impl Suite<'_> {
                     .map_err(|error| Error::Usage(error.to_string()))?;
                 let status = measure(&mut group, &cell, &mut abandoned);
                 match &status {
-                    Status::Measured { .. } => summary.measured += 1,
-                    Status::Unsupported { reason } => {
+                    BenchmarkStatus::Measured { .. } => summary.measured += 1,
+                    BenchmarkStatus::Unsupported { reason } => {
                         summary.unsupported += 1;
                         println!("{benchmark}: {reason}\n");
                     }
-                    Status::Failed { reason } => {
+                    BenchmarkStatus::Failed { reason } => {
                         summary.failed += 1;
                         eprintln!("{benchmark}: failed: {reason}\n  again: {}\n", replay(&cell));
                     }
                 }
-                record(Record::Cell(CellRecord {
-                    run: run.clone(),
+                record(Record::Benchmark(BenchmarkRecord {
+                    at: now(),
+                    command: command(arguments),
+                    profile: self.settings.profile.name().to_owned(),
                     workload: self.workload.name.to_owned(),
                     params: params.id(),
                     channel: channel.name.to_owned(),
                     status,
                     effective_capacity: cell.changed_capacity().map(|capacity| capacity.to_string()),
                     replay: replay(&cell),
+                    machine: machine.clone(),
                 }))?;
             }
             group.finish();
@@ -150,7 +143,7 @@ impl Suite<'_> {
         format!("{}/{params}", self.workload.name)
     }
 
-    /// Prints the plan and what it will take.
+    /// Prints the number of benchmarks and the estimated time.
     fn announce(&self, arguments: &Arguments, selected: &HashSet<String>) {
         let groups: HashSet<&str> =
             selected.iter().filter_map(|name| Some(name.rsplit_once('/')?.0)).collect();
@@ -169,7 +162,7 @@ impl Suite<'_> {
 }
 
 /// Checks a cell and lets criterion measure it.
-fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mut bool) -> Status {
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mut bool) -> BenchmarkStatus {
     // The self-check: a cell that cannot work never reaches criterion.
     let first = match cell.round() {
         Ok(round) => round,
@@ -184,12 +177,12 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
                 let mut elapsed = Duration::ZERO;
                 for _ in 0..iterations {
                     match cell.round() {
-                        // A round that is told to quit delivers more or fewer than the first: its time is scaled, so
-                        // that criterion divides by what was delivered.
+                        // A round that ends early delivers another number of messages than the first. Its time is scaled,
+                        // because criterion divides by the first one's number.
                         Ok(round) => {
                             elapsed += round.elapsed.mul_f64(first.messages as f64 / round.messages as f64);
                         }
-                        // Criterion has no way out of a benchmark but to unwind; without the panic hook, since the
+                        // Unwinding is the only way out of a criterion benchmark. It skips the panic hook, because the
                         // failure is reported below.
                         Err(error) => resume_unwind(Box::new(error)),
                     }
@@ -200,7 +193,7 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
         });
     }));
     match measured {
-        Ok(()) => Status::Measured { rounds, messages: first.messages, beside_abandoned_threads },
+        Ok(()) => BenchmarkStatus::Measured { rounds, messages: first.messages, beside_abandoned_threads },
         Err(panic) => match panic.downcast::<CellError>() {
             Ok(error) => status_of(*error, abandoned),
             Err(panic) => resume_unwind(panic),
@@ -208,13 +201,13 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
     }
 }
 
-fn status_of(error: CellError, abandoned: &mut bool) -> Status {
+fn status_of(error: CellError, abandoned: &mut bool) -> BenchmarkStatus {
     if let RoundError::Unsupported(lack) = &error.error {
-        return Status::Unsupported { reason: format!("{} ({})", lack.capability, lack.reason) };
+        return BenchmarkStatus::Unsupported { reason: format!("{} ({})", lack.capability, lack.reason) };
     }
     let reason = error.error.to_string();
     if !error.error.is_failure() {
-        return Status::Unsupported { reason };
+        return BenchmarkStatus::Unsupported { reason };
     }
     if matches!(
         error.error,
@@ -222,10 +215,10 @@ fn status_of(error: CellError, abandoned: &mut bool) -> Status {
     ) {
         *abandoned = true;
     }
-    Status::Failed { reason }
+    BenchmarkStatus::Failed { reason }
 }
 
-/// The command that runs rounds of a cell again.
+/// The command that repeats the rounds of a cell.
 fn replay(cell: &Cell) -> String {
     format!(
         "cargo run --release -- round {} {} {} --rounds 100",

@@ -1,4 +1,4 @@
-//! What the article's benchmark says: each variant beside the Go channel, and what becomes of the published claim.
+//! The article's benchmark: each variant compared with the Go channel, and the published claim.
 
 use harness::machine::Machine;
 
@@ -20,7 +20,7 @@ pub const MUTEX: &str = "mutex-published";
 /// The level of the interval of a time.
 pub const LEVEL: f64 = 0.95;
 
-/// Everything that the document says.
+/// The contents of the document.
 #[derive(Clone, Debug)]
 pub struct Article {
     /// When it was measured.
@@ -44,15 +44,15 @@ pub struct Row {
     pub name: String,
     /// The language.
     pub language: &'static str,
-    /// What it is.
+    /// Its description.
     pub about: String,
     /// Whether it is one of the article's functions, or a corrected one.
     pub of_the_article: bool,
-    /// What came of it.
+    /// Its result.
     pub outcome: ArticleResult,
 }
 
-/// What came of a variant.
+/// The result of a variant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArticleResult {
     /// Every round delivered all messages.
@@ -62,7 +62,7 @@ pub enum ArticleResult {
         /// Its interval at [`LEVEL`]; `None` when so few epochs cannot bound it.
         interval: Option<[f64; 2]>,
         /// Its time over the Go channel's; `None` of the channel itself.
-        beside: Option<Beside>,
+        beside: Option<AgainstChannel>,
     },
     /// Some round did not, so its times are void.
     Void {
@@ -75,9 +75,9 @@ pub enum ArticleResult {
     Without(String),
 }
 
-/// A variant beside the Go channel.
+/// A variant compared with the Go channel.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Beside {
+pub struct AgainstChannel {
     /// Time of the variant / time of the channel.
     pub ratio: f64,
     /// Its interval at [`super::paired_test::LEVEL`].
@@ -86,18 +86,18 @@ pub struct Beside {
     pub p_value: f64,
 }
 
-impl Beside {
+impl AgainstChannel {
     /// Which of the two is faster.
     pub fn verdict(&self) -> ArticleConclusion {
         match self.p_value <= ALPHA {
-            false => ArticleConclusion::NotToldApart,
+            false => ArticleConclusion::Tied,
             true if self.ratio > 1.0 => ArticleConclusion::ChannelFaster,
             true => ArticleConclusion::ChannelSlower,
         }
     }
 }
 
-/// The channel beside one other.
+/// The channel compared with one variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArticleConclusion {
     /// As published.
@@ -105,13 +105,13 @@ pub enum ArticleConclusion {
     /// The other way round.
     ChannelSlower,
     /// The difference may be chance.
-    NotToldApart,
+    Tied,
 }
 
-/// What becomes of the claim that the channel is faster than the mutex.
+/// The claim that the channel is faster than the mutex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The same beside every corrected mutex version.
+    /// The same conclusion for every corrected mutex version.
     All(ArticleConclusion),
     /// It depends on how the mutex version is corrected.
     Depends,
@@ -146,7 +146,7 @@ impl Article {
 
     /// The channel is not compared with itself; the p-values of all others are adjusted together.
     fn adjust(&mut self) {
-        let mut all: Vec<&mut Beside> = Vec::new();
+        let mut all: Vec<&mut AgainstChannel> = Vec::new();
         for row in &mut self.rows {
             if let ArticleResult::Sound { beside, .. } = &mut row.outcome {
                 if row.name == CHANNEL {
@@ -166,8 +166,8 @@ impl Article {
         self.rows.iter().find(|row| row.name == name)
     }
 
-    /// The mutex versions of the article that deliver everything, beside the channel.
-    pub fn corrected(&self) -> Vec<(&Row, &Beside)> {
+    /// The corrected mutex versions, compared with the channel.
+    pub fn corrected(&self) -> Vec<(&Row, &AgainstChannel)> {
         let corrected = self.rows.iter().filter(|row| row.of_the_article && row.name != MUTEX);
         corrected
             .filter_map(|row| match &row.outcome {
@@ -177,7 +177,7 @@ impl Article {
             .collect()
     }
 
-    /// What becomes of the claim; `None` when there is nothing to compare.
+    /// The state of the claim; `None` when there is nothing to compare.
     pub fn claim(&self) -> Option<Claim> {
         let verdicts: Vec<ArticleConclusion> =
             self.corrected().iter().map(|(_, beside)| beside.verdict()).collect();
@@ -213,7 +213,7 @@ fn outcome(rounds: &[&Round], channel: &Times, seed: u64) -> ArticleResult {
     ArticleResult::Sound {
         time,
         interval: bootstrap::median(&epochs, LEVEL, seed),
-        beside: Pairs::of(&[(0, &own), (1, channel)]).between(0, 1).map(|pair| Beside {
+        beside: Pairs::of(&[(0, &own), (1, channel)]).between(0, 1).map(|pair| AgainstChannel {
             ratio: pair.ratio,
             interval: pair.interval,
             p_value: pair.p_value,

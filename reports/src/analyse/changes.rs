@@ -1,9 +1,9 @@
-//! What changed between an old and a new one: two versions in one run, or the same channels in two runs.
+//! Changes between an old and a new side: two versions in one run, or the same channels in two runs.
 //!
 //! Each group is one comparison, and the question is whether any of them changed: so the p-values of all are adjusted together,
 //! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
 
-use super::cells::Outcome;
+use super::cells::CellResult;
 use super::paired_test::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
@@ -11,7 +11,7 @@ use crate::collect::runs::{RoundPosition, RunData};
 use crate::run::journal::{Metric, RunRecords, Times};
 use crate::run::plan::Plan;
 
-/// What became of one side of a comparison.
+/// One side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Side {
     /// The median of its rounds, in ns/op.
@@ -27,11 +27,11 @@ pub enum Side {
 impl Side {
     /// Of a cell of a run.
     pub fn of(run: &RunData, place: RoundPosition) -> Self {
-        match cell(run, place, &times(run, place, Metric::Throughput)).outcome {
-            Outcome::Measured(measurement) => Side::Measured(measurement.median),
-            Outcome::Failed(how) => Side::Failed(how),
-            Outcome::Unsupported(why) => Side::Unsupported(why),
-            Outcome::Damaged(_) | Outcome::NotRun => Side::NotRun,
+        match cell(run, place, &times(run, place, Metric::Throughput)).result {
+            CellResult::Measured(measurement) => Side::Measured(measurement.median),
+            CellResult::Failed(how) => Side::Failed(how),
+            CellResult::Unsupported(why) => Side::Unsupported(why),
+            CellResult::NotRun => Side::NotRun,
         }
     }
 }
@@ -85,7 +85,7 @@ impl Shift {
     }
 }
 
-/// What is said of a group.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// The new one takes longer.
@@ -109,21 +109,6 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            ChangeKind::Slower => "slower",
-            ChangeKind::Faster => "faster",
-            ChangeKind::NoDifference => "no difference detected",
-            ChangeKind::FailedInNew => "failed in the new one",
-            ChangeKind::FailedInOld => "failed in the old one",
-            ChangeKind::FailedInBoth => "failed in both",
-            ChangeKind::Unsupported => "unsupported",
-            ChangeKind::NotRun => "not run",
-            ChangeKind::OtherWork => "not compared: other capacities",
-        }
-    }
-
     /// Whether there is something to look at.
     pub fn is_change(self) -> bool {
         matches!(
@@ -136,7 +121,7 @@ impl ChangeKind {
 /// A group, before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// What was measured.
+    /// The group, or the cell.
     pub name: String,
     /// The old one.
     pub old: Side,
@@ -151,7 +136,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// What is said of it.
+    /// Its kind.
     pub fn kind(&self) -> ChangeKind {
         use Side::{Failed, Measured, NotRun, Unsupported};
         match (&self.old, &self.new, &self.shift) {
@@ -276,7 +261,7 @@ pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paired_test::fewest_epochs;
+    use super::super::paired_test::min_epochs;
     use super::*;
 
     /// Epochs of two blocks whose ratios are `factor`, give or take a thousandth.
@@ -317,7 +302,7 @@ mod tests {
     #[test]
     fn the_more_groups_the_more_epochs_are_needed() {
         for groups in [1, 2, 7, 20, 100] {
-            let enough = fewest_epochs(groups);
+            let enough = min_epochs(groups);
             for (epochs, kind, blind) in
                 [(enough, ChangeKind::Slower, 0), (enough - 1, ChangeKind::NoDifference, groups)]
             {

@@ -1,4 +1,4 @@
-//! Two runs beside each other: what may be compared between them, and how it turned out.
+//! Compares two runs that were made separately.
 //!
 //! The runs were not interleaved, so that whatever the machine did meanwhile is a difference like any other. What can be kept out is
 //! that other machines, compilers or settings pass for a change of a channel: [`unlike`] finds them.
@@ -9,20 +9,20 @@ use harness::machine::Machine;
 
 use super::changes::{Change, Changes, Shift, Side};
 use super::costs::median;
-use super::fingerprints::{difference, machine_differences};
+use super::differences::{difference, machine_differences};
 use super::runs::times;
 use crate::collect::runs::{RoundPosition, RunData};
 use crate::numbers;
 use crate::run::journal::Metric;
 use crate::run::plan::{Entry, Plan};
 
-/// The machine was another one, as it were, when a fixed piece of work took so much longer, as a share.
-const DRIFT: f64 = 0.03;
+/// The maximum change of the calibration loop's time that counts as the same machine, as a share.
+const MAX_DRIFT: f64 = 0.03;
 
-/// Rounds of one run that have so many times the messages of the other's are told of.
-const OTHER_SIZE: f64 = 2.0;
+/// The ratio of two round sizes from which on they are reported.
+const SIZE_RATIO: f64 = 2.0;
 
-/// What of two runs is unlike, so that a difference between them tells nothing of the channels; empty when they may be compared.
+/// The differences between the settings of two runs that make a comparison meaningless; empty when the runs are comparable.
 pub fn unlike(old: &Plan, new: &Plan) -> Vec<String> {
     let mut found = machine_differences(&old.machine, &new.machine);
     if let (Some(one), Some(other)) = (own_version(&old.machine), own_version(&new.machine)) {
@@ -34,17 +34,17 @@ pub fn unlike(old: &Plan, new: &Plan) -> Vec<String> {
     found
 }
 
-/// The version of chanlab, which is that of its own channels.
+/// The version of chanlab, which its own channels carry.
 fn own_version(machine: &Machine) -> Option<&str> {
     machine.channels.values().map(String::as_str).find(|version| version.starts_with("chanlab "))
 }
 
-/// Two runs, compared.
+/// A comparison of two runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared {
     /// The cells that both have.
     pub changes: Changes,
-    /// What was not compared, and why; and what has to be known beside the changes.
+    /// Cells that were not compared, with the reason, and other facts that limit the comparison.
     pub remarks: Vec<String>,
     /// Channels of other versions that were left out.
     pub other_versions: Vec<String>,
@@ -91,7 +91,7 @@ pub fn compare(old: &RunData, new: &RunData, across_versions: bool) -> Compared 
             ));
             sizes.extend(size(old, before).zip(size(new, after)));
         }
-        let unlike = |(one, other): &(f64, f64)| one / other >= OTHER_SIZE || other / one >= OTHER_SIZE;
+        let unlike = |(one, other): &(f64, f64)| one / other >= SIZE_RATIO || other / one >= SIZE_RATIO;
         other_sizes += u64::from(sizes.iter().any(unlike));
     }
     for (run, which) in [(old, "old"), (new, "new")] {
@@ -111,18 +111,18 @@ pub fn compare(old: &RunData, new: &RunData, across_versions: bool) -> Compared 
     Compared { changes: Changes::new(sides, Vec::new(), all), remarks, other_versions }
 }
 
-/// How long a fixed piece of work took before the rounds of a run, in ns: the median. `None` when its runners do not tell.
+/// The median time of the calibration loop in a run, in ns; `None` when its runners do not report it.
 fn spin(run: &RunData) -> Option<f64> {
     let rounds = run.rounds.values().flatten();
     median(rounds.filter_map(|round| round.measured.spin_ns).map(|spin| spin as f64).collect())
 }
 
-/// What is to be told when that changed.
+/// A remark when the calibration loop's time changed.
 fn drift(old: Option<f64>, new: Option<f64>) -> Option<String> {
     let ratio = new? / old?;
-    ((ratio - 1.0).abs() > DRIFT).then(|| {
+    ((ratio - 1.0).abs() > MAX_DRIFT).then(|| {
         format!(
-            "a fixed piece of work took {} the time in the new run: the machine itself had changed",
+            "a calibration loop took {} its time in the new run: the machine itself had changed",
             numbers::ratio(ratio)
         )
     })
@@ -157,11 +157,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_that_slowed_down_is_told_of() {
+    fn a_machine_that_slowed_down_is_reported() {
         assert_eq!(drift(Some(100.0), Some(102.0)), None);
         assert_eq!(drift(None, Some(102.0)), None);
-        let told = drift(Some(100.0), Some(150.0)).expect("half as much again");
-        assert!(told.starts_with("a fixed piece of work took 1.50× the time in the new run"), "{told}");
+        let remark = drift(Some(100.0), Some(150.0)).expect("half as much again");
+        assert!(remark.starts_with("a calibration loop took 1.50× its time in the new run"), "{remark}");
         assert!(drift(Some(150.0), Some(100.0)).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! What a cell costs beside wall time: medians over its rounds, for each message delivered.
+//! The costs of a cell other than wall time: medians over its rounds, for each delivered message.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use harness::protocol::Measured;
 
 use crate::run::journal::latency;
 
-/// The costs of a cell. What its runner did not tell is `None`, and never a zero.
+/// The costs of a cell. A cost that its runner does not report is `None`, never zero.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Costs {
     /// Processor time of all threads, in ns/op.
     pub cpu_ns: Option<f64>,
-    /// Context switches of threads that waited, for each message.
+    /// Voluntary context switches, for each message.
     pub voluntary: Option<f64>,
-    /// Context switches of threads that could have gone on, for each message.
+    /// Involuntary context switches, for each message.
     pub involuntary: Option<f64>,
     /// Heap allocations for each message.
     pub allocations: Option<f64>,
-    /// Bytes of these, for each message.
+    /// Allocated bytes, for each message.
     pub allocated_bytes: Option<f64>,
-    /// The most memory that its process had resident, in bytes.
+    /// The peak resident memory of its process, in bytes.
     pub peak_bytes: Option<u64>,
-    /// How long messages took, over all rounds.
+    /// The latency of messages, over all rounds.
     pub latency: Option<Percentiles>,
-    /// What else the workload tells: the median over the rounds, by name.
+    /// The figures of the workload: medians over the rounds, by name.
     pub figures: BTreeMap<String, f64>,
     /// Hardware counters for each message, by name.
     pub counters: BTreeMap<String, f64>,
 }
 
 impl Costs {
-    /// Those of the rounds of a cell.
+    /// The costs of these rounds.
     pub fn of(rounds: &[&Measured]) -> Self {
         let per_op = |count: fn(&Measured) -> Option<u64>| {
             let ratio = |round: &&Measured| Some(count(round)? as f64 / round.messages as f64);
@@ -59,11 +59,11 @@ impl Costs {
     }
 }
 
-/// Of all rounds together: a percentile of one round has too few messages beyond it.
+/// The percentiles over all rounds together: one round has too few messages beyond a high percentile.
 fn percentiles(rounds: &[&Measured]) -> Option<Percentiles> {
     let mut all = histogram();
     for round in rounds {
-        // A runner whose pairs make no sense has no latency.
+        // An implausible histogram makes no latency.
         let own = latency(round)?;
         all.len().checked_add(own.len())?;
         all += own;
@@ -79,8 +79,8 @@ fn named(values: impl Iterator<Item = (String, f64)>) -> BTreeMap<String, f64> {
     by_name.into_iter().filter_map(|(name, values)| Some((name, median(values)?))).collect()
 }
 
-/// The median; `None` of nothing.
-pub fn median(mut values: Vec<f64>) -> Option<f64> {
+/// The median; `None` without values.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
     Some(f64::midpoint(values[last / 2], values[values.len() / 2]))
@@ -96,7 +96,7 @@ mod tests {
     use crate::strategies;
 
     #[test]
-    fn costs_are_medians_for_each_message_and_what_was_not_told_is_absent() {
+    fn costs_are_medians_and_unreported_ones_are_absent() {
         let round = |user_ns: u64, share: f64| Measured {
             messages: 10,
             wall_ns: 1_000,
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(costs.voluntary, Some(0.5));
         assert_eq!((costs.involuntary, costs.allocations, costs.peak_bytes), (None, None, None));
         assert_eq!(costs.figures["share"], 0.7);
-        let latency = costs.latency.expect("it was told");
+        let latency = costs.latency.expect("it was reported");
         // 30 of 3,000 messages lie at 5 us: the 99th percentile has enough beyond it, the 99.9th has not.
         assert!(latency.p99.is_some() && latency.p99_9.is_none(), "{latency:?}");
         assert_eq!(Costs::of(&[]), Costs::default());
@@ -123,19 +123,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_runner_tells_has_costs_that_are_numbers(mut rounds in vec(strategies::measured(), 0..5)) {
+        fn any_report_of_a_runner_has_finite_costs(mut rounds in vec(strategies::measured(), 0..5)) {
             // Rounds of nothing are left out when a run is read.
             rounds.iter_mut().for_each(|round| round.messages = round.messages.max(1));
             let costs = Costs::of(&rounds.iter().collect::<Vec<_>>());
-            let told = [costs.cpu_ns, costs.voluntary, costs.involuntary, costs.allocations, costs.allocated_bytes];
-            let told = told.into_iter().flatten().chain(costs.figures.into_values()).chain(costs.counters.into_values());
-            for cost in told {
+            let reported = [costs.cpu_ns, costs.voluntary, costs.involuntary, costs.allocations, costs.allocated_bytes];
+            let reported = reported.into_iter().flatten().chain(costs.figures.into_values()).chain(costs.counters.into_values());
+            for cost in reported {
                 prop_assert!(cost.is_finite(), "{}", cost);
             }
         }
 
         #[test]
-        fn a_median_is_among_its_values_in_whatever_order(values in vec(-1e6..1e6, 1..20)) {
+        fn a_median_splits_its_values_in_half_in_any_order(values in vec(-1e6..1e6, 1..20)) {
             let middle = median(values.clone()).expect("there are values");
             let no_more = values.iter().filter(|value| **value <= middle).count();
             let no_less = values.iter().filter(|value| **value >= middle).count();

@@ -1,74 +1,62 @@
-//! Everything that the page says, before it is drawn.
+//! The page as data: numbers and facts, without a sentence. [`super::build`] fills it once and [`crate::render`] writes it.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use harness::channel::Info;
 use harness::machine::Machine;
-use harness::model_report::{ModelVerdict, words};
-use harness::profile::Profile;
 use harness::protocol::ChannelHello;
-use harness::record::{ModelRecord, Overhead, ParamsRecord, Run};
-use harness::registry::Registry;
-use harness::workload::{RankedBy, WorkloadInfo};
+use harness::model_report::{ExplorationLimit, ModelReport};
+use harness::record::{Overhead, ParamsRecord};
+use harness::verify::Method;
+use harness::workload::WorkloadInfo;
 
-use super::cells::{self, Cell, Outcome, Remark};
-use super::checks::{self, Verdict};
-use super::fingerprints::{Fingerprint, differences, fingerprints};
-use super::noise;
-use super::rank_summary::{Standing, standing};
-use super::ranking::{self, Ranked};
-use super::runs;
-use super::scaling::{self, Series};
-use super::verification::{Scope, Verification};
+use super::cells::{CellResult, MeasuredCell};
+use super::ranking::Ranked;
+use super::scaling::Series;
+use super::verification::Verification;
 use crate::collect::Problem;
-use crate::collect::records::Records;
-use crate::collect::runs::RunData;
-use crate::collect::sources::Collected;
-use crate::collect::verified::VerifiedRecords;
-use crate::numbers;
 
-/// Without a registered grid (a workload of another runner), so many params are prominent.
-const PROMINENT_OTHERWISE: usize = 4;
-
-/// The page.
+/// Everything the page shows.
 #[derive(Debug)]
 pub struct Page {
-    /// Where the times come from.
-    pub source: Source,
-    /// What `cargo bench` measured, where a run is the page's source.
-    pub criterion: Option<Box<Page>>,
-    /// The workloads with a run.
+    /// The run that every ranking, chart and verdict comes from; `None` when nothing was measured by `chanlab run`.
+    pub run: Option<RunSummary>,
+    /// How many cells of the run ended in which way.
+    pub totals: Totals,
+    /// The workloads of the run.
     pub workloads: Vec<WorkloadPage>,
-    /// Registered workloads without a run.
+    /// Registered workloads that the run left out.
     pub not_run: Vec<&'static WorkloadInfo>,
-    /// The channels, in the order of every table; the order gives each its colour.
+    /// The channels, in the order of every table. The order also assigns the colours.
     pub channels: Vec<ChannelPage>,
-    /// The newest overhead over each channel.
+    /// The results of `cargo bench`; `None` when it left none.
+    pub criterion: Option<Criterion>,
+    /// The newest overhead of each channel and comparison.
     pub overheads: Vec<Overhead>,
     /// The newest record of each model.
-    pub models: Vec<ModelRecord>,
-    /// What verifications found out.
+    pub models: Vec<ModelReport>,
+    /// The results of `chanlab verify`.
     pub verification: Verification,
-    /// Where everything was measured.
-    pub fingerprints: Vec<Fingerprint>,
-    /// What a reader has to be warned of.
-    pub warnings: Vec<String>,
-    /// What could not be read.
+    /// Facts that limit what the page can say.
+    pub warnings: Vec<Warning>,
+    /// Files and lines that could not be read.
     pub problems: Vec<Problem>,
-    /// Who would have been measured but was not available: a name, and why.
+    /// Channels that the run could not include: name and reason.
     pub not_available: Vec<(String, String)>,
 }
 
-/// Where the times of a page come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Criterion's directory.
-    Criterion(PathBuf),
-    /// The folder of a run.
-    Run(PathBuf),
-    /// Nothing was measured: the page is of what was verified.
-    Nowhere,
+/// Where the numbers of a run come from.
+#[derive(Clone, Debug)]
+pub struct RunSummary {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// When it began (RFC 3339, UTC).
+    pub began: String,
+    /// The command line.
+    pub command: String,
+    /// The profile, or `selected`.
+    pub profile: String,
+    /// The machine, the compiler and the versions.
+    pub machine: Machine,
 }
 
 /// A workload.
@@ -76,33 +64,54 @@ pub enum Source {
 pub struct WorkloadPage {
     /// Its name.
     pub name: String,
-    /// What this build knows of it.
+    /// Its registration; `None` for a workload that only another runner knows.
     pub info: Option<&'static WorkloadInfo>,
-    /// The newest run, which decides what is shown.
-    pub run: Run,
-    /// Its params, in the order of the grid.
+    /// The channels of the run.
+    pub channels: Vec<String>,
+    /// Its params, in the order of the plan.
     pub params: Vec<ParamsPage>,
     /// Series over one axis.
     pub series: Vec<Series>,
-    /// Each channel of the run over all params.
-    pub standings: Vec<Standing>,
-    /// What the models say of its protocol.
-    pub models: Option<Verdict>,
+    /// Each channel over all params.
+    pub summaries: Vec<RankSummary>,
+    /// The models of its protocol, by explorer; empty when no model explores it.
+    pub models: Vec<ExplorerResult>,
 }
 
-/// A workload with certain params: one ranking.
+/// A workload with its params: one ranking.
 #[derive(Clone, Debug)]
 pub struct ParamsPage {
     /// The params.
     pub record: ParamsRecord,
     /// A cell for each channel of the run.
-    pub cells: Vec<Cell>,
-    /// The measured ones, the fastest first.
+    pub cells: Vec<MeasuredCell>,
+    /// The measured cells, the fastest first.
     pub ranking: Vec<Ranked>,
-    /// The unit of what they are ranked by.
+    /// The unit of the value that ranks them.
     pub unit: &'static str,
-    /// Whether it is among the first that a reader should see.
+    /// Whether its ranking is shown unfolded.
     pub prominent: bool,
+}
+
+/// A channel over all params of a workload.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RankSummary {
+    /// The channel.
+    pub channel: String,
+    /// Params with a time, at the requested capacity.
+    pub measured: usize,
+    /// Params with a time, at another capacity.
+    pub altered: usize,
+    /// Params where it is the fastest or tied with the fastest.
+    pub fastest: usize,
+    /// The smallest and the largest of its ratios to the fastest; `None` without a time.
+    pub ratios: Option<[f64; 2]>,
+    /// Params that the channel or the machine does not support.
+    pub unsupported: usize,
+    /// Params where a round failed.
+    pub failed: usize,
+    /// Params without a round.
+    pub not_run: usize,
 }
 
 /// A channel.
@@ -110,377 +119,234 @@ pub struct ParamsPage {
 pub struct ChannelPage {
     /// Its name.
     pub name: String,
-    /// What this build knows of it.
-    pub info: Option<&'static Info>,
-    /// What its runner said of it, where this build does not know it.
-    pub told: Option<ChannelHello>,
-    /// The versions that were measured: one, unless the runs differ.
-    pub versions: BTreeSet<String>,
-    /// Whether its own rounds verified themselves.
-    pub rounds: Verdict,
-    /// What the models say of its own code.
-    pub models: Verdict,
+    /// Its description; `None` for a channel of a runner that gave none.
+    pub about: Option<ChannelHello>,
+    /// The version of the run.
+    pub version: Option<String>,
+    /// The self-checks of its own rounds.
+    pub rounds: RoundsCheck,
+    /// The models of its own code.
+    pub models: ModelsCheck,
 }
 
-/// How many cells of the page ended how.
+/// The self-checks of a channel's rounds, over all cells of the page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoundsCheck {
+    /// Rounds that verified themselves.
+    pub verified: u64,
+    /// The cells with a failed round: workload and params.
+    pub failed: Vec<(String, String)>,
+}
+
+/// The models of a channel's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelsCheck {
+    /// Models ran on its code.
+    Explored(Vec<ExplorerResult>),
+    /// No model ran on its code.
+    NotRun(ModelSource),
+}
+
+/// Where models of a channel would come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// The scripts: the channel is the baseline.
+    Scripts,
+    /// `chanlab verify`, which instruments the published crate.
+    Instrumentation,
+    /// Nowhere: this build does not know the channel.
+    Unknown,
+}
+
+/// The models that one explorer ran on the same code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplorerResult {
+    /// `loom` or `shuttle`.
+    pub explorer: String,
+    /// How many models it ran.
+    pub models: usize,
+    /// How many of them it explored in every schedule that exists.
+    pub exhausted: usize,
+    /// The models that failed.
+    pub failed: Vec<String>,
+    /// The models whose exploration a limit cut short: they have not passed.
+    pub cut: Vec<String>,
+    /// The distinct bounds of the models.
+    pub bounds: Vec<String>,
+}
+
+/// The results of `cargo bench`. They enter no ranking.
+#[derive(Clone, Debug)]
+pub struct Criterion {
+    /// Criterion's directory.
+    pub folder: PathBuf,
+    /// The newest result of each benchmark, grouped by machine.
+    pub machines: Vec<CriterionMachine>,
+}
+
+/// The benchmarks of one machine with the same compiler and versions.
+#[derive(Clone, Debug)]
+pub struct CriterionMachine {
+    /// The machine.
+    pub machine: Machine,
+    /// Its benchmarks.
+    pub benchmarks: Vec<CriterionBenchmark>,
+}
+
+/// A criterion benchmark.
+#[derive(Clone, Debug)]
+pub struct CriterionBenchmark {
+    /// The group: workload and params.
+    pub group: String,
+    /// The channel.
+    pub channel: String,
+    /// When it ended (RFC 3339, UTC).
+    pub at: String,
+    /// The profile.
+    pub profile: String,
+    /// How it ended.
+    pub result: BenchmarkResult,
+    /// The channel's capacity, where it differs from the requested one.
+    pub effective_capacity: Option<String>,
+    /// Whether threads of an earlier, hung round were still running.
+    pub beside_abandoned_threads: bool,
+    /// The command that repeats its rounds.
+    pub replay: String,
+}
+
+/// How a criterion benchmark ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BenchmarkResult {
+    /// Criterion has a time for it, and every round verified itself.
+    Measured {
+        /// The median of the samples, in ns/op.
+        median: f64,
+        /// Criterion's interval of that median, in ns/op.
+        interval: [f64; 2],
+        /// The level of the interval.
+        level: f64,
+    },
+    /// The channel or the machine does not support it; the reason.
+    Unsupported(String),
+    /// A round failed; the reason.
+    Failed(String),
+    /// Criterion's files are missing or damaged.
+    Damaged(Problem),
+}
+
+/// A fact that limits what the page can say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Warning {
+    /// Something was made on another machine or with other versions than the run; the differences.
+    Elsewhere(WarningSource, Vec<String>),
+    /// Cells with a failed round.
+    FailedCells(u64),
+    /// Criterion benchmarks with a failed round.
+    FailedBenchmarks(u64),
+    /// Criterion benchmarks whose times cannot be read.
+    DamagedBenchmarks(u64),
+    /// Criterion benchmarks that shared the machine with threads of a hung round.
+    BesideAbandonedThreads(u64),
+    /// A model failed.
+    FailedModel {
+        /// The model.
+        model: String,
+        /// The channel or workload that it explores.
+        subject: String,
+        /// The explorer.
+        explorer: String,
+    },
+    /// A limit cut the exploration of a model short.
+    CutModel {
+        /// The model.
+        model: String,
+        /// The channel or workload that it explores.
+        subject: String,
+        /// The explorer.
+        explorer: String,
+        /// The limit.
+        limit: ExplorationLimit,
+    },
+    /// The harness costs more than its target.
+    OverheadMissed {
+        /// Comparisons that miss the target.
+        missed: u64,
+        /// All comparisons.
+        of: u64,
+        /// The largest ratio among those that miss it.
+        worst: f64,
+    },
+    /// A method of verification failed on a channel.
+    FailedVerification {
+        /// The channel or workload.
+        subject: String,
+        /// The method.
+        method: Method,
+    },
+    /// The verified version is not the measured one.
+    OtherVersion {
+        /// The channel.
+        channel: String,
+        /// The verified version.
+        verified: String,
+        /// The measured version.
+        measured: String,
+    },
+    /// The slowest 1 in 20 calibration loops took at least this multiple of the median.
+    Unsteady(f64),
+    /// The share of the processors' time that a hypervisor took.
+    Stolen(f64),
+}
+
+/// What a [`Warning::Elsewhere`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningSource {
+    /// The overhead of the harness.
+    Overheads,
+    /// The criterion benchmarks.
+    Criterion,
+}
+
+/// How many cells ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// With a time.
+    /// Cells with a time.
     pub measured: u64,
-    /// That the channel or the machine cannot do.
+    /// Cells that the channel or the machine does not support.
     pub unsupported: u64,
-    /// With a failed round.
+    /// Cells with a failed round.
     pub failed: u64,
-    /// Whose measurement cannot be read.
-    pub damaged: u64,
-    /// Without a record.
+    /// Cells without a round.
     pub not_run: u64,
     /// Rounds that verified themselves.
     pub rounds: u64,
 }
 
-impl Page {
-    /// Makes the page of what was collected; `registry` adds what this build knows of channels and workloads.
-    pub fn new(collected: Collected, registry: &Registry) -> Self {
-        let Collected { input, records, benchmarks, models } = collected;
-
-        let newest_models = checks::newest_models(&models.models);
-        let mut workloads = Vec::new();
-        for run in newest_runs(&records.runs, registry) {
-            let mut grid: Vec<ParamsRecord> = Vec::new();
-            for params in &run.grid {
-                if !grid.iter().any(|known| known.id == params.id) {
-                    grid.push(params.clone());
-                }
-            }
-            let info = registry.workload(&run.workload).ok();
-            let params: Vec<_> = grid
-                .into_iter()
-                .enumerate()
-                .map(|(index, record)| {
-                    let cells: Vec<_> = run
-                        .channels
-                        .iter()
-                        .map(|channel| cells::cell(&records, &benchmarks, &run, &record.id, channel))
-                        .collect();
-                    ParamsPage {
-                        ranking: ranking::rank(&cells),
-                        unit: RankedBy::Time.unit(),
-                        prominent: is_prominent(info, &record, index),
-                        cells,
-                        record,
-                    }
-                })
-                .collect();
-            workloads.push(WorkloadPage::new(run, params, info, &newest_models));
-        }
-        let problems = [records.problems, models.problems, benchmarks.problems].concat();
-        let overheads = checks::newest_overheads(&records.overheads);
-        Page::assembled(Source::Criterion(input), workloads, overheads, newest_models, problems, registry)
-    }
-
-    /// Makes the page of a run, with what `cargo bench` left as a part of it.
-    pub fn of_run(run: RunData, criterion: Option<Collected>, models: Records, registry: &Registry) -> Self {
-        let newest_models = checks::newest_models(&models.models);
-        let workloads = runs::workloads(&run, registry, &newest_models);
-        let noise = noise::warnings(&run);
-        let criterion = criterion.map(|collected| Box::new(Page::new(collected, registry)));
-        let overheads = criterion.as_ref().map_or_else(Vec::new, |page| page.overheads.clone());
-        let mut problems = [run.problems, models.problems].concat();
-        for problem in criterion.iter().flat_map(|page| &page.problems) {
-            if !problems.contains(problem) {
-                problems.push(problem.clone());
-            }
-        }
-        let source = Source::Run(run.folder);
-        let mut page = Page::assembled(source, workloads, overheads, newest_models, problems, registry);
-        page.warnings.extend(noise);
-        for channel in page.channels.iter_mut().filter(|channel| channel.info.is_none()) {
-            if let Some(entry) = run.plan.entries.iter().find(|entry| entry.name == channel.name) {
-                channel.told = entry.about.clone();
-                channel.versions.insert(entry.version.clone());
-            }
-        }
-        Page { criterion, not_available: run.plan.not_available, ..page }
-    }
-
-    /// Makes a page on which nothing was measured.
-    pub fn without_times(models: Records, registry: &Registry) -> Self {
-        let newest_models = checks::newest_models(&models.models);
-        Page::assembled(Source::Nowhere, Vec::new(), Vec::new(), newest_models, models.problems, registry)
-    }
-
-    /// Adds what verifications found out.
-    pub fn with_verification(mut self, verified: VerifiedRecords, registry: &Registry) -> Self {
-        let channels: Vec<&str> = self.channels.iter().map(|channel| channel.name.as_str()).collect();
-        self.verification = Verification::new(&verified.records, &channels, registry, Scope::AllShards);
-        for failed in self.verification.failures.iter().filter(|failed| !failed.is_earlier) {
-            let (subject, method) = (&failed.verified.subject, failed.verified.method);
-            self.warnings.push(format!(
-                "Verification of {subject} by {method} failed: see the failure and its replay."
-            ));
-        }
-        for channel in &self.channels {
-            let row = self.verification.rows.iter().find(|row| row.subject == channel.name);
-            if let Some(version) = row.and_then(|row| row.version.as_ref())
-                && !channel.versions.is_empty()
-                && !channel.versions.contains(version)
-            {
-                let measured: Vec<_> = channel.versions.iter().map(String::as_str).collect();
-                self.warnings.push(format!(
-                    "What was verified of {} is {version}, and what was measured {}.",
-                    channel.name,
-                    measured.join(", ")
-                ));
-            }
-        }
-        self.problems.extend(verified.problems);
-        self
-    }
-
-    fn assembled(
-        source: Source,
-        workloads: Vec<WorkloadPage>,
-        overheads: Vec<Overhead>,
-        newest_models: Vec<ModelRecord>,
-        problems: Vec<Problem>,
-        registry: &Registry,
-    ) -> Self {
-        let fingerprints = fingerprints(runs_shown(&workloads));
-        let mut page = Page {
-            source,
-            criterion: None,
-            channels: channels(&workloads, &fingerprints, &newest_models, registry),
-            not_run: registry
-                .workloads()
-                .filter(|info| !workloads.iter().any(|workload| workload.name == info.name))
-                .collect(),
-            workloads,
-            overheads,
-            models: newest_models,
-            verification: Verification::default(),
-            fingerprints,
-            warnings: Vec::new(),
-            not_available: Vec::new(),
-            problems,
-        };
-        page.note_damage();
-        page.warn();
-        page
-    }
-
-    /// How many cells ended how.
-    pub fn totals(&self) -> Totals {
+impl Totals {
+    /// The totals over all cells of these workloads.
+    pub fn over(workloads: &[WorkloadPage]) -> Self {
         let mut totals = Totals::default();
-        for cell in self.cells() {
+        for cell in cells(workloads) {
             totals.rounds = totals.rounds.saturating_add(cell.rounds);
-            *match cell.outcome {
-                Outcome::Measured(_) => &mut totals.measured,
-                Outcome::Unsupported(_) => &mut totals.unsupported,
-                Outcome::Failed(_) => &mut totals.failed,
-                Outcome::Damaged(_) => &mut totals.damaged,
-                Outcome::NotRun => &mut totals.not_run,
+            *match cell.result {
+                CellResult::Measured(_) => &mut totals.measured,
+                CellResult::Unsupported(_) => &mut totals.unsupported,
+                CellResult::Failed(_) => &mut totals.failed,
+                CellResult::NotRun => &mut totals.not_run,
             } += 1;
         }
         totals
     }
-
-    /// Every cell.
-    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
-        self.workloads.iter().flat_map(|workload| &workload.params).flat_map(|params| &params.cells)
-    }
-
-    /// Adds the damage of single cells to what could not be read.
-    fn note_damage(&mut self) {
-        let damage: Vec<_> = self
-            .cells()
-            .filter_map(|cell| match &cell.outcome {
-                Outcome::Damaged(problem) => Some(problem.clone()),
-                _ => None,
-            })
-            .collect();
-        for problem in damage {
-            if !self.problems.contains(&problem) {
-                self.problems.push(problem);
-            }
-        }
-    }
-
-    fn warn(&mut self) {
-        let mut warnings = Vec::new();
-        if let [first, others @ ..] = &self.fingerprints[..] {
-            let mut differing = |what: &str, machines: &mut dyn Iterator<Item = &Machine>| {
-                let found: BTreeSet<_> =
-                    machines.flat_map(|other| differences(&first.machine, other)).collect();
-                if !found.is_empty() {
-                    let found: Vec<_> = found.into_iter().collect();
-                    warnings.push(format!("{what}: {}.", found.join("; ")));
-                }
-            };
-            differing(
-                "Not everything was measured with the same machine and versions, so not all times compare",
-                &mut others.iter().map(|other| &other.machine),
-            );
-            differing(
-                "The overhead was measured with another machine or version than the times",
-                &mut self.overheads.iter().map(|overhead| &overhead.machine),
-            );
-            differing(
-                "The models were run with another machine or version than the times",
-                &mut self.models.iter().map(|model| &model.machine),
-            );
-        }
-        let with_remark = |wanted: fn(&Remark) -> bool| {
-            let cells = self.cells().filter(|cell| cell.remarks.iter().any(wanted));
-            cells.count() as u64
-        };
-        let of_another_run = with_remark(|remark| matches!(remark, Remark::AnotherRun { .. }));
-        if of_another_run > 0 {
-            warnings.push(format!(
-                "{} not in the newest run of the workload: what is shown is of another run, and says so.",
-                was(of_another_run)
-            ));
-        }
-        let beside_threads = with_remark(|remark| matches!(remark, Remark::BesideAbandonedThreads));
-        if beside_threads > 0 {
-            warnings.push(format!(
-                "{} measured beside threads that a hung round left behind: too slow by an unknown share.",
-                was(beside_threads)
-            ));
-        }
-        let totals = self.totals();
-        if totals.failed > 0 {
-            warnings.push(format!(
-                "{} failed: a round of it was wrong, panicked or hung. No time is shown for it, but the command that \
-                 runs it again.",
-                numbers::count(totals.failed, "cell")
-            ));
-        }
-        if totals.damaged > 0 {
-            warnings.push(format!(
-                "{} of {} cannot be read: see what could not be read.",
-                if totals.damaged == 1 { "The time" } else { "The times" },
-                numbers::count(totals.damaged, "cell")
-            ));
-        }
-        for model in self.models.iter().map(|model| &model.report) {
-            let what = match &model.verdict {
-                ModelVerdict::Failed(_) => "failed".to_owned(),
-                ModelVerdict::Cut { limit, .. } => format!("was cut short ({})", words::limit(*limit)),
-                ModelVerdict::Passed { .. } | ModelVerdict::Unsupported { .. } => continue,
-            };
-            let (subject, explorer) = (model.subject_name(), model.explorer());
-            warnings.push(format!("The model {} of {subject} {what} by {explorer}.", model.model));
-        }
-        let missed = || self.overheads.iter().filter(|overhead| overhead.meets_target() == Some(false));
-        if missed().count() > 0 {
-            let most = missed().map(|overhead| overhead.ratio).fold(0.0, f64::max);
-            warnings.push(format!(
-                "The harness costs more than its target of {} in {} of {}, up to {}: the times of fast channels hold \
-                 that cost.",
-                numbers::ratio(Overhead::TARGET),
-                missed().count(),
-                numbers::count(self.overheads.len() as u64, "comparison"),
-                numbers::ratio(most)
-            ));
-        }
-        self.warnings = warnings;
-    }
 }
 
-fn was(cells: u64) -> String {
-    format!("{} {}", numbers::count(cells, "cell"), if cells == 1 { "was" } else { "were" })
+/// Every cell of these workloads.
+pub fn cells(workloads: &[WorkloadPage]) -> impl Iterator<Item = &MeasuredCell> {
+    workloads.iter().flat_map(|workload| &workload.params).flat_map(|params| &params.cells)
 }
 
-/// The newest run of each workload, in the registry's order; workloads that it does not know come last.
-fn newest_runs(runs: &[Run], registry: &Registry) -> Vec<Run> {
-    let mut newest: Vec<Run> = Vec::new();
-    for run in runs.iter().rev() {
-        if !newest.iter().any(|known| known.workload == run.workload) {
-            newest.push(run.clone());
-        }
+impl Criterion {
+    /// Every benchmark.
+    pub fn benchmarks(&self) -> impl Iterator<Item = &CriterionBenchmark> {
+        self.machines.iter().flat_map(|machine| &machine.benchmarks)
     }
-    newest.reverse();
-    newest.sort_by_key(|run| {
-        let place = registry.workloads().position(|info| info.name == run.workload);
-        place.unwrap_or(usize::MAX)
-    });
-    newest
-}
-
-/// The newest run of each workload, then the others that some cells are of.
-fn runs_shown(workloads: &[WorkloadPage]) -> Vec<&Run> {
-    let mut shown: Vec<_> = workloads.iter().map(|workload| &workload.run).collect();
-    let remarks = workloads
-        .iter()
-        .flat_map(|workload| &workload.params)
-        .flat_map(|params| &params.cells)
-        .flat_map(|cell| &cell.remarks);
-    for remark in remarks {
-        if let Remark::AnotherRun { run: Some(run), .. } = remark
-            && !shown.contains(&&**run)
-        {
-            shown.push(run);
-        }
-    }
-    shown
-}
-
-impl WorkloadPage {
-    /// A workload whose newest run is `run`, with what is derived of its params.
-    pub(super) fn new(
-        run: Run,
-        params: Vec<ParamsPage>,
-        info: Option<&'static WorkloadInfo>,
-        models: &[ModelRecord],
-    ) -> Self {
-        WorkloadPage {
-            series: scaling::series(&params),
-            standings: run.channels.iter().map(|channel| standing(channel, &params)).collect(),
-            models: checks::workload_models(&run.workload, models),
-            name: run.workload.clone(),
-            info,
-            run,
-            params,
-        }
-    }
-}
-
-/// Whether params are among the first that a reader should see.
-pub(super) fn is_prominent(info: Option<&WorkloadInfo>, record: &ParamsRecord, index: usize) -> bool {
-    info.map_or(index < PROMINENT_OTHERWISE, |info| {
-        info.grid(Profile::Quick).iter().any(|params| params.id() == record.id)
-    })
-}
-
-/// The registered channels, then those of the runs that this build does not know.
-fn channels(
-    workloads: &[WorkloadPage],
-    fingerprints: &[Fingerprint],
-    models: &[ModelRecord],
-    registry: &Registry,
-) -> Vec<ChannelPage> {
-    let mut names: Vec<String> = registry.channels().map(|info| info.name.to_owned()).collect();
-    for channel in workloads.iter().flat_map(|workload| &workload.run.channels) {
-        if !names.contains(channel) {
-            names.push(channel.clone());
-        }
-    }
-    names
-        .into_iter()
-        .map(|name| {
-            let info = registry.channels().find(|info| info.name == name);
-            ChannelPage {
-                versions: fingerprints
-                    .iter()
-                    .filter_map(|fingerprint| fingerprint.machine.channels.get(&name).cloned())
-                    .collect(),
-                rounds: checks::rounds(&name, workloads),
-                models: checks::channel_models(&name, info, models),
-                info,
-                told: None,
-                name,
-            }
-        })
-        .collect()
 }

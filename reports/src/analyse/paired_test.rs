@@ -1,9 +1,8 @@
-//! Channels against each other on the same work: paired by block, compared by epoch, adjusted for how many pairs there are.
+//! Compares channels on the same work: paired by block, compared by epoch, adjusted for the number of pairs.
 //!
-//! The unit is the epoch, in which each entry had one process: rounds of one process share where its memory lies, and say
-//! that again and again. Of an epoch counts the median of its blocks' log ratios. Over the epochs stand the Hodges-Lehmann
-//! estimate, its interval and the signed-rank test of [`signed_rank`], and the p-values of all pairs of a group are
-//! adjusted by Holm.
+//! The unit is the epoch, in which each entry has one process: rounds of the same process share its memory layout and are not
+//! independent. An epoch contributes the median of its blocks' log ratios. The estimate over the epochs is that of Hodges and Lehmann,
+//! with the interval and the signed-rank test of [`signed_rank`]; the p-values of all pairs of a group are adjusted by Holm.
 
 use std::collections::BTreeMap;
 
@@ -14,40 +13,39 @@ use crate::run::journal::Times;
 /// The level of every interval of a ratio.
 pub const LEVEL: f64 = 0.99;
 
-/// A pair is called different when its adjusted p-value is at most this: among groups whose channels are all equal, so many
-/// have any pair called different.
+/// The maximum adjusted p-value of a difference. It is also the share of groups with a false alarm when all channels are equal.
 pub const ALPHA: f64 = 0.01;
 
-/// Epochs without which none of so many comparisons can call anything different: the least p-value of `n` epochs is 2^(1-n), and
-/// Holm's adjustment multiplies the least one by the number of comparisons.
-pub fn fewest_epochs(comparisons: usize) -> u32 {
+/// The minimum number of epochs with which any of this many comparisons can find a difference: the smallest p-value of `n` epochs is
+/// 2^(1-n), and Holm's adjustment multiplies the smallest one by the number of comparisons.
+pub fn min_epochs(comparisons: usize) -> u32 {
     1 + (comparisons.max(1) as f64 / ALPHA).log2().ceil() as u32
 }
 
 /// Two entries of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
-    /// One.
+    /// The first entry.
     pub one: usize,
-    /// The other.
+    /// The second entry.
     pub other: usize,
     /// Epochs that both have.
     pub epochs: usize,
-    /// Time of the one / time of the other.
+    /// The time of the first divided by that of the second.
     pub ratio: f64,
-    /// Its interval at [`LEVEL`], before any adjustment; `None` when so few epochs cannot bound it.
+    /// The interval of the ratio at [`LEVEL`], not adjusted; `None` when the epochs are too few to bound it.
     pub interval: Option<[f64; 2]>,
     /// The adjusted p-value of "they are equal".
     pub p_value: f64,
 }
 
 impl Pair {
-    /// Whether the two are called different.
+    /// Whether the test finds a difference.
     pub fn differs(&self) -> bool {
         self.p_value <= ALPHA
     }
 
-    /// The same, seen from the other side.
+    /// The same pair with the sides swapped.
     fn turned(&self) -> Pair {
         Pair {
             one: self.other,
@@ -102,7 +100,7 @@ impl Pairs {
         pairs
     }
 
-    /// The fastest is whoever is faster than most others, pair by pair; the rest follow by their ratio to it.
+    /// The fastest is the entry that beats most others, pair by pair; the rest follow by their ratio to it.
     fn ordered(&self, entries: &[(usize, &Times)]) -> Vec<usize> {
         let median = |times: &Times| {
             let mut all: Vec<f64> = times.values().flat_map(|blocks| blocks.values().copied()).collect();
@@ -143,15 +141,15 @@ impl Pairs {
         &self.pairs
     }
 
-    /// The fastest, and those that are not told apart from it.
+    /// The fastest, and those that are tied with it.
     pub fn tied(&self) -> Vec<usize> {
         let Some(&fastest) = self.order.first() else {
             return Vec::new();
         };
-        let not_told_apart = |entry: &usize| {
+        let is_tied = |entry: &usize| {
             *entry == fastest || !self.between(*entry, fastest).is_some_and(|pair| pair.differs())
         };
-        self.order.iter().copied().filter(not_told_apart).collect()
+        self.order.iter().copied().filter(is_tied).collect()
     }
 
     /// Whether every ratio to the fastest is known to a half width of `precision`, as a share.
@@ -232,7 +230,7 @@ mod tests {
     #[test]
     fn so_many_epochs_can_tell_apart_and_one_less_cannot() {
         for entries in [2, 3, 6, 8, 12] {
-            let epochs = fewest_epochs(entries * (entries - 1) / 2);
+            let epochs = min_epochs(entries * (entries - 1) / 2);
             let times: Vec<Times> =
                 (0..entries).map(|entry| times(f64::from(2 + entry as u32), epochs)).collect();
             let differing = |epochs: u32| {
@@ -285,7 +283,7 @@ mod tests {
             }
         }
 
-        /// What hits a whole block, such as a neighbour on the machine, hits all entries alike: no ratio moves.
+        /// A disturbance of a whole block affects all entries alike, so no ratio moves.
         #[test]
         fn a_drift_of_whole_blocks_moves_no_ratio(times in strategies::times(), precision in 0.01..1.0) {
             let pairs = |times: &[Times]| Pairs::of(&times.iter().enumerate().collect::<Vec<_>>());

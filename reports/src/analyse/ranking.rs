@@ -1,99 +1,126 @@
-//! The order of the channels on the same work, and what may be said of it.
+//! The order of the channels on the same work.
 
-use super::cells::Cell;
+use super::cells::MeasuredCell;
+use super::paired_test::Pairs;
 
-/// A measured cell beside the fastest one of its params.
+/// A measured cell next to the fastest one of its params.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
-    /// The cell's index among those of its params.
+    /// The index of the cell among those of its params.
     pub cell: usize,
-    /// Its median over the fastest one's.
+    /// Its time divided by that of the fastest.
     pub ratio: f64,
-    /// What the two confidence intervals leave possible for that ratio.
+    /// The interval of the ratio; its upper bound is infinite when the epochs are too few to bound it.
     pub ratio_interval: [f64; 2],
-    /// True for the fastest, and for each whose confidence interval overlaps the fastest one's: not told apart from it.
+    /// Whether it is the fastest, or the test cannot distinguish it from the fastest.
     pub tied: bool,
-    /// True when its channel has another capacity than the params ask for: it did other work, and stands beside the ranking.
+    /// Whether its channel has another capacity than requested: it did other work, so its ratio is no rank.
     pub altered: bool,
 }
 
-/// The measured ones of `cells`, the fastest first; after them those of another capacity than asked for, in their order.
-pub fn rank(cells: &[Cell]) -> Vec<Ranked> {
-    let mut measured: Vec<_> =
-        cells.iter().enumerate().filter_map(|(index, cell)| Some((index, cell.measurement()?))).collect();
-    let altered = |cell: usize| cells[cell].effective_capacity.is_some();
-    measured.sort_by(|(one, fast), (other, slow)| {
-        altered(*one).cmp(&altered(*other)).then(fast.median.total_cmp(&slow.median))
-    });
-    let Some(&(_, fastest)) = measured.first() else {
-        return Vec::new();
-    };
-    measured
+/// The measured ones of `cells`: those of `pairs`, the fastest first, then those of another capacity by their medians. A cell of
+/// another capacity is never paired; its ratio is one of medians, and when there are only such cells, the ratio is to the fastest of
+/// them.
+pub(crate) fn rank(cells: &[MeasuredCell], pairs: &Pairs) -> Vec<Ranked> {
+    let measured = |index: usize| cells.get(index).and_then(MeasuredCell::measurement);
+    let mut altered: Vec<_> = cells
         .iter()
         .enumerate()
-        .map(|(place, &(cell, measurement))| Ranked {
+        .filter(|(_, cell)| cell.effective_capacity.is_some())
+        .filter_map(|(index, cell)| Some((index, cell.measurement()?)))
+        .collect();
+    altered.sort_by(|(_, one), (_, other)| one.median.total_cmp(&other.median));
+    let fastest = pairs.order.first().copied();
+    let tied = pairs.tied();
+    let ranked = pairs.order.iter().map(|&cell| {
+        let pair = fastest.and_then(|fastest| pairs.between(cell, fastest));
+        Ranked {
             cell,
-            ratio: measurement.median / fastest.median,
-            ratio_interval: [
-                measurement.interval[0] / fastest.interval[1],
-                measurement.interval[1] / fastest.interval[0],
-            ],
-            tied: place == 0 || !altered(cell) && measurement.interval[0] <= fastest.interval[1],
-            altered: altered(cell),
+            ratio: pair.as_ref().map_or(1.0, |pair| pair.ratio),
+            ratio_interval: pair.map_or([1.0, 1.0], |pair| pair.interval.unwrap_or([0.0, f64::INFINITY])),
+            tied: tied.contains(&cell),
+            altered: false,
+        }
+    });
+    let reference = fastest.and_then(measured).or(altered.first().map(|(_, first)| *first));
+    let altered = altered.iter().enumerate().filter_map(|(place, (cell, measurement))| {
+        let reference = reference?;
+        Some(Ranked {
+            cell: *cell,
+            ratio: measurement.median / reference.median,
+            ratio_interval: measurement.interval.map(|bound| bound / reference.median),
+            tied: fastest.is_none() && place == 0,
+            altered: true,
         })
-        .collect()
+    });
+    ranked.chain(altered).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyse::cells::Outcome;
-    use crate::collect::criterion::Measurement;
+    use crate::analyse::cells::{CellResult, Measurement};
+    use crate::run::journal::Times;
 
-    fn cell(times: Option<[f64; 3]>) -> Cell {
-        let outcome = times.map_or(Outcome::NotRun, |[low, median, high]| {
-            Outcome::Measured(Measurement {
+    /// A cell whose rounds in 12 epochs take about `median`.
+    fn cell(median: Option<f64>) -> MeasuredCell {
+        let result = median.map_or(CellResult::NotRun, |median| {
+            CellResult::Measured(Measurement {
                 median,
-                interval: [low, high],
+                interval: [median * 0.95, median * 1.05],
                 level: 0.95,
                 samples: vec![median],
-                rounds_per_sample: 1,
                 messages: 1,
-                epochs: None,
+                epochs: 12,
             })
         });
-        Cell {
+        MeasuredCell {
             channel: "channel".to_owned(),
-            outcome,
+            result,
             rounds: 1,
             effective_capacity: None,
-            remarks: Vec::new(),
-            replay: None,
+            replay: String::new(),
             costs: None,
             modes: Vec::new(),
         }
     }
 
-    #[test]
-    fn overlapping_intervals_are_not_told_apart() {
-        let cells =
-            [Some([190.0, 200.0, 210.0]), None, Some([95.0, 100.0, 110.0]), Some([110.0, 120.0, 130.0])]
-                .map(cell);
-        let ranked = rank(&cells);
-        let order: Vec<_> = ranked.iter().map(|ranked| (ranked.cell, ranked.tied)).collect();
-        assert_eq!(order, [(2, true), (3, true), (0, false)]);
-        assert_eq!(ranked[2].ratio, 2.0);
-        assert_eq!(ranked[2].ratio_interval, [190.0 / 110.0, 210.0 / 95.0]);
-        assert_eq!(rank(&cells[1..2]), []);
+    fn times(median: f64, swing: f64) -> Times {
+        let time = |epoch: u32| median * (1.0 + swing * (f64::from(epoch % 5) - 2.0));
+        (0..12).map(|epoch| (epoch, [(0, time(epoch))].into())).collect()
+    }
+
+    fn order(ranked: &[Ranked]) -> Vec<(usize, bool, bool)> {
+        ranked.iter().map(|ranked| (ranked.cell, ranked.tied, ranked.altered)).collect()
     }
 
     #[test]
-    fn who_has_another_capacity_is_not_the_fastest() {
-        let mut cells = [Some([95.0, 100.0, 105.0]), Some([190.0, 200.0, 210.0])].map(cell);
+    fn cells_that_the_test_cannot_distinguish_are_tied() {
+        let cells = [Some(200.0), None, Some(100.0), Some(100.5)].map(cell);
+        let [slow, fast, close] = [times(200.0, 0.001), times(100.0, 0.01), times(100.5, -0.01)];
+        let ranked = rank(&cells, &Pairs::of(&[(0, &slow), (2, &fast), (3, &close)]));
+        assert_eq!(order(&ranked), [(2, true, false), (3, true, false), (0, false, false)]);
+        assert!((ranked[2].ratio - 2.0).abs() < 0.05, "{ranked:?}");
+        let [low, high] = ranked[2].ratio_interval;
+        assert!(low <= ranked[2].ratio && ranked[2].ratio <= high && high < 2.2, "{ranked:?}");
+        assert_eq!(rank(&cells[1..2], &Pairs::default()), []);
+    }
+
+    #[test]
+    fn a_channel_of_another_capacity_is_not_the_fastest() {
+        let mut cells = [Some(100.0), Some(200.0)].map(cell);
         cells[0].effective_capacity = Some("1".to_owned());
-        let ranked = rank(&cells);
-        let order: Vec<_> = ranked.iter().map(|ranked| (ranked.cell, ranked.tied, ranked.altered)).collect();
-        assert_eq!(order, [(1, true, false), (0, false, true)]);
+        let ranked = rank(&cells, &Pairs::of(&[(1, &times(200.0, 0.0))]));
+        assert_eq!(order(&ranked), [(1, true, false), (0, false, true)]);
         assert_eq!(ranked[1].ratio, 0.5);
+    }
+
+    #[test]
+    fn channels_of_other_capacities_alone_are_ordered_by_their_medians() {
+        let mut cells = [Some(200.0), Some(100.0)].map(cell);
+        cells.iter_mut().for_each(|cell| cell.effective_capacity = Some("1".to_owned()));
+        let ranked = rank(&cells, &Pairs::default());
+        assert_eq!(order(&ranked), [(1, true, true), (0, false, true)]);
+        assert_eq!(ranked[1].ratio, 2.0);
     }
 }

@@ -1,17 +1,21 @@
 //! From the rounds of a run to the cells and rankings of the page.
 
+use harness::profile::Profile;
 use harness::protocol::Measured;
-use harness::record::{ModelRecord, Run};
+use harness::model_report::ModelReport;
+use harness::record::ParamsRecord;
 use harness::registry::Registry;
 use harness::workload::{RankedBy, WorkloadInfo};
 
-use super::cells::{Cell, Outcome};
+use super::cells::{CellResult, MeasuredCell, Measurement};
+use super::checks;
 use super::costs::{Costs, median};
-use super::page::{ParamsPage, WorkloadPage, is_prominent};
+use super::page::{ParamsPage, WorkloadPage};
 use super::paired_test::Pairs;
-use super::ranking::Ranked;
+use super::rank_summary::summarize;
+use super::ranking::rank;
+use super::scaling;
 use super::statistics::{bootstrap, modes};
-use crate::collect::criterion::Measurement;
 use crate::collect::runs::{RoundPosition, RunData};
 use crate::run::journal::{Metric, RunRecords, Times};
 use crate::run::plan::{Launch, Plan};
@@ -19,22 +23,25 @@ use crate::run::plan::{Launch, Plan};
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
 
-/// Whether a group of a run that goes on is measured well enough: every ratio to the first of its ranking as precisely as its plan
-/// asks. A precision of 0 is never reached, also where there is nothing to compare.
+/// The number of unfolded rankings of a workload without a registered grid, as one of another runner.
+const UNREGISTERED_PROMINENT: usize = 4;
+
+/// Whether a group of a run in progress is measured well enough: every ratio to the fastest is as precise as the plan asks. A
+/// precision of 0 is never reached, even with nothing to compare.
 pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
     let registry = adapters::registry();
     let by = ranked_by(registry.workload(&plan.groups[group].workload).ok());
     settled_by(plan, recorded, group, by.into())
 }
 
-/// As [`settled`], for a ranking by something else than the workload's own.
+/// As [`settled`], for a ranking by another metric than the workload's.
 pub fn settled_by(plan: &Plan, recorded: &RunRecords, group: usize, by: Metric) -> bool {
     if plan.precision == 0.0 {
         return false;
     }
     let is_ranked = |entry: &usize| {
-        let place = (group, *entry);
-        !recorded.closed.contains(&place) && !recorded.capacities.contains(&place)
+        let position = (group, *entry);
+        !recorded.closed.contains(&position) && !recorded.capacities.contains(&position)
     };
     let entries: Vec<(usize, &Times)> = (0..plan.entries.len())
         .filter(is_ranked)
@@ -43,15 +50,15 @@ pub fn settled_by(plan: &Plan, recorded: &RunRecords, group: usize, by: Metric) 
     Pairs::of(&entries).settled(plan.precision)
 }
 
-/// What the channels of a workload are ranked by; wall time where this build does not know it.
+/// The metric that ranks the channels of a workload; wall time for a workload that this build does not know.
 fn ranked_by(workload: Option<&WorkloadInfo>) -> RankedBy {
     workload.map_or(RankedBy::Time, |info| info.ranked_by)
 }
 
-/// What is compared of a cell's rounds, by epoch and block.
-pub fn times(run: &RunData, place: RoundPosition, by: Metric) -> Times {
+/// The metric of a cell's rounds, by epoch and block.
+pub fn times(run: &RunData, position: RoundPosition, by: Metric) -> Times {
     let mut times = Times::new();
-    for round in run.measured(place) {
+    for round in run.measured(position) {
         if let (Some(block), Some(value)) = (round.block, by.of(round)) {
             times.entry(round.epoch).or_default().insert(block, value);
         }
@@ -59,13 +66,13 @@ pub fn times(run: &RunData, place: RoundPosition, by: Metric) -> Times {
     times
 }
 
-/// What is compared of each entry of a group.
-pub fn of_entries(run: &RunData, group: usize, by: Metric) -> Vec<Times> {
+/// The metric of each entry of a group.
+pub fn times_by_entry(run: &RunData, group: usize, by: Metric) -> Vec<Times> {
     (0..run.plan.entries.len()).map(|entry| times(run, (group, entry), by)).collect()
 }
 
-/// The pairs of a group, whose entries have these `times`. Who has another capacity than asked for did other work, and is not among
-/// them.
+/// The pairs of a group, whose entries have these `times`. An entry with another capacity than requested did other work and is in
+/// no pair.
 pub fn pairs(run: &RunData, group: usize, times: &[Times]) -> Pairs {
     let times = times.iter().enumerate();
     let ranked: Vec<(usize, &Times)> = times
@@ -74,150 +81,121 @@ pub fn pairs(run: &RunData, group: usize, times: &[Times]) -> Pairs {
     Pairs::of(&ranked)
 }
 
-/// The workloads of a run, in the order of its plan.
-pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[ModelRecord]) -> Vec<WorkloadPage> {
-    let mut names: Vec<&str> = run.plan.groups.iter().map(|group| group.workload.as_str()).collect();
-    names.dedup();
-    let place = |name: &&str| registry.workloads().position(|info| info.name == *name);
-    names.sort_by_key(place);
-    names.dedup();
-    names
-        .into_iter()
-        .map(|name| {
-            let info = registry.workload(name).ok();
-            let by = ranked_by(info);
-            let groups = run.plan.groups.iter().enumerate().filter(|(_, group)| group.workload == name);
-            let params: Vec<ParamsPage> = groups
-                .enumerate()
-                .map(|(index, (group, of))| {
-                    // Once for the cells and their pairs: a percentile takes a histogram of each round.
-                    let times = of_entries(run, group, by.into());
-                    let cells: Vec<Cell> = times
-                        .iter()
-                        .enumerate()
-                        .map(|(entry, times)| cell(run, (group, entry), times))
-                        .collect();
-                    ParamsPage {
-                        ranking: ranking(&cells, &pairs(run, group, &times)),
-                        unit: by.unit(),
-                        prominent: is_prominent(info, &of.params, index),
-                        cells,
-                        record: of.params.clone(),
-                    }
-                })
-                .collect();
-            let plan = &run.plan;
-            let own = Run {
-                run: run.folder.display().to_string(),
-                began: plan.began.clone(),
-                command: plan.command.clone(),
-                profile: plan.profile.clone(),
-                workload: name.to_owned(),
-                grid: params.iter().map(|params| params.record.clone()).collect(),
-                channels: plan.entries.iter().map(|entry| entry.name.clone()).collect(),
-                machine: plan.machine.clone(),
-            };
-            WorkloadPage::new(own, params, info, models)
-        })
-        .collect()
+/// The workloads of a run: registered ones in the order of the registry, then the others in the order of the plan.
+pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[ModelReport]) -> Vec<WorkloadPage> {
+    let mut names: Vec<&str> = Vec::new();
+    for group in &run.plan.groups {
+        if !names.contains(&group.workload.as_str()) {
+            names.push(&group.workload);
+        }
+    }
+    let order = |name: &&str| registry.workloads().position(|info| info.name == *name).unwrap_or(usize::MAX);
+    names.sort_by_key(order);
+    names.into_iter().map(|name| workload(run, name, registry, models)).collect()
 }
 
-/// What became of a cell; `times` are what its samples are.
-pub fn cell(run: &RunData, place: RoundPosition, times: &Times) -> Cell {
-    let (group, entry) = place;
-    let measured: Vec<&Measured> = run.measured(place).into_iter().map(|round| &round.measured).collect();
+fn workload(run: &RunData, name: &str, registry: &Registry, models: &[ModelReport]) -> WorkloadPage {
+    let info = registry.workload(name).ok();
+    let by = ranked_by(info);
+    let groups = run.plan.groups.iter().enumerate().filter(|(_, group)| group.workload == name);
+    let params: Vec<ParamsPage> = groups
+        .enumerate()
+        .map(|(index, (group, of))| {
+            // Computed once for cells and pairs: a percentile needs a histogram of each round.
+            let times = times_by_entry(run, group, by.into());
+            let cells: Vec<MeasuredCell> =
+                times.iter().enumerate().map(|(entry, times)| cell(run, (group, entry), times)).collect();
+            ParamsPage {
+                ranking: rank(&cells, &pairs(run, group, &times)),
+                unit: by.unit(),
+                prominent: is_prominent(info, &of.params, index),
+                cells,
+                record: of.params.clone(),
+            }
+        })
+        .collect();
+    let channels: Vec<String> = run.plan.entries.iter().map(|entry| entry.name.clone()).collect();
+    WorkloadPage {
+        name: name.to_owned(),
+        info,
+        series: scaling::series(&params.iter().map(|params| &params.record).collect::<Vec<_>>()),
+        summaries: channels.iter().map(|channel| summarize(channel, &params)).collect(),
+        models: checks::workload_models(name, models),
+        channels,
+        params,
+    }
+}
+
+/// Whether the ranking of these params is shown unfolded: they are in the grid of the quick profile.
+fn is_prominent(info: Option<&WorkloadInfo>, record: &ParamsRecord, index: usize) -> bool {
+    info.map_or(index < UNREGISTERED_PROMINENT, |info| {
+        info.grid(Profile::Quick).iter().any(|params| params.id() == record.id)
+    })
+}
+
+/// A cell whose samples are `times`.
+pub fn cell(run: &RunData, position: RoundPosition, times: &Times) -> MeasuredCell {
+    let (_, entry) = position;
+    let measured: Vec<&Measured> = run.measured(position).into_iter().map(|round| &round.measured).collect();
     let epochs: Vec<Vec<f64>> = times.values().map(|blocks| blocks.values().copied().collect()).collect();
     let samples = epochs.concat();
     let (mut costs, mut found) = (None, Vec::new());
-    let outcome = if let Some(failure) = run.failed.get(&place) {
-        Outcome::Failed(failure.to_string())
-    } else if let Some(reason) = run.unsupported.get(&place) {
-        Outcome::Unsupported(reason.clone())
+    let result = if let Some(failure) = run.failed.get(&position) {
+        CellResult::Failed(failure.to_string())
+    } else if let Some(reason) = run.unsupported.get(&position) {
+        CellResult::Unsupported(reason.clone())
     } else if let Some(middle) = median(samples.clone()) {
         costs = Some(Costs::of(&measured));
         found = modes::find(&samples);
-        // Without enough epochs for an interval all that is known is where the rounds lie.
+        // With too few epochs for an interval, the range of the rounds is all that is known.
         let interval = bootstrap::median(&epochs, LEVEL, run.plan.seed).unwrap_or_else(|| {
-            let (least, most) = samples
+            let (low, high) = samples
                 .iter()
-                .fold((f64::MAX, 0.0_f64), |(least, most), &sample| (least.min(sample), most.max(sample)));
-            [least, most]
+                .fold((f64::MAX, 0.0_f64), |(low, high), &sample| (low.min(sample), high.max(sample)));
+            [low, high]
         });
-        Outcome::Measured(Measurement {
+        CellResult::Measured(Measurement {
             median: middle,
             interval,
             level: LEVEL,
             messages: median(measured.iter().map(|round| round.messages as f64).collect()).unwrap_or(0.0)
                 as u64,
             samples,
-            rounds_per_sample: 1,
-            epochs: Some(epochs.len()),
+            epochs: epochs.len(),
         })
     } else if measured.is_empty() {
-        Outcome::NotRun
+        CellResult::NotRun
     } else {
-        Outcome::Unsupported("its rounds tell no 99th percentile of the latency".to_owned())
+        CellResult::Unsupported("its rounds report no 99th percentile of the latency".to_owned())
     };
-    let entry = &run.plan.entries[entry];
-    let of = &run.plan.groups[group];
-    let values: Vec<_> = of.params.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    Cell {
-        channel: entry.name.clone(),
-        outcome,
-        rounds: run.verified(place),
-        effective_capacity: run.capacities.get(&place).cloned(),
-        remarks: Vec::new(),
-        replay: Some(match &entry.launch {
-            Launch::Own | Launch::Slowed { .. } => format!(
-                "cargo run --release -- round {} {} {} --rounds 100",
-                entry.channel,
-                of.workload,
-                values.join(",")
-            ),
-            // `round` has the channels of this build only.
-            Launch::Command(words) => format!(
-                "cargo run --release -- run {}/{} --channel '{}' --runner '{}'",
-                of.workload,
-                values.join(","),
-                entry.name,
-                words.join(" ")
-            ),
-        }),
+    MeasuredCell {
+        channel: run.plan.entries[entry].name.clone(),
+        result,
+        rounds: run.verified(position),
+        effective_capacity: run.capacities.get(&position).cloned(),
+        replay: replay(&run.plan, position),
         costs,
         modes: found,
     }
 }
 
-/// The measured cells by their paired ratios to the fastest; after them those of another capacity, which are not paired.
-fn ranking(cells: &[Cell], pairs: &Pairs) -> Vec<Ranked> {
-    let tied = pairs.tied();
-    let Some(&fastest) = pairs.order.first() else {
-        return super::ranking::rank(cells);
-    };
-    let ranked = pairs.order.iter().map(|&cell| {
-        let pair = pairs.between(cell, fastest);
-        let ratio = pair.as_ref().map_or(1.0, |pair| pair.ratio);
-        Ranked {
-            cell,
-            ratio,
-            ratio_interval: pair.map_or([1.0, 1.0], |pair| pair.interval.unwrap_or([0.0, f64::INFINITY])),
-            tied: tied.contains(&cell),
-            altered: false,
+/// The command that repeats the rounds of a cell.
+fn replay(plan: &Plan, (group, entry): RoundPosition) -> String {
+    let (entry, group) = (&plan.entries[entry], &plan.groups[group]);
+    let values: Vec<_> = group.params.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let values = values.join(",");
+    match &entry.launch {
+        Launch::Own | Launch::Slowed { .. } => {
+            format!("cargo run --release -- round {} {} {values} --rounds 100", entry.channel, group.workload)
         }
-    });
-    let beside = cells[fastest].measurement().map(|measurement| measurement.median);
-    let altered = cells.iter().enumerate().filter_map(|(index, cell)| {
-        let measurement = cell.measurement().filter(|_| cell.effective_capacity.is_some())?;
-        let fastest = beside?;
-        Some(Ranked {
-            cell: index,
-            ratio: measurement.median / fastest,
-            ratio_interval: measurement.interval.map(|bound| bound / fastest),
-            tied: false,
-            altered: true,
-        })
-    });
-    ranked.chain(altered).collect()
+        // `round` knows only the channels of this build.
+        Launch::Command(words) => format!(
+            "cargo run --release -- run {}/{values} --channel '{}' --runner '{}'",
+            group.workload,
+            entry.name,
+            words.join(" ")
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -229,7 +207,7 @@ mod tests {
     use crate::run::plan::{Entry, Group, VERSION};
     use crate::run::record::Line;
 
-    /// A round of entry 0 or 1 whose wall time in ns/op and whose latency at the 99th percentile are about these.
+    /// A round of entry 0 or 1 with about this wall time in ns/op and this 99th percentile of the latency.
     fn round(entry: usize, epoch: u32, wall: u64, latency: u64) -> Line {
         let line = format!(
             r#"{{"kind":"round","group":0,"entry":{entry},"epoch":{epoch},"block":0,"at_ms":0,
@@ -258,7 +236,7 @@ mod tests {
             entries: vec![entry("flume"), entry("kanal")],
             groups: vec![Group {
                 workload: workload.to_owned(),
-                params: ParamsRecord::of(info, &registry.params(workload, "").expect("its defaults")),
+                params: ParamsRecord::new(info, &registry.params(workload, "").expect("its defaults")),
                 deadline_ns: 1,
                 least_messages: 1,
             }],
@@ -275,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_settled_by_what_it_is_ranked_by() {
+    fn a_group_settles_by_the_metric_that_ranks_it() {
         let recorded = |jump: &dyn Fn(u32) -> [u64; 2]| {
             let mut recorded = RunRecords::default();
             for epoch in 0..12 {
@@ -285,7 +263,7 @@ mod tests {
             }
             recorded
         };
-        // At a rate all take the same time, and their latencies jump.
+        // At a fixed rate the times are equal while the latencies jump.
         let latencies_jump = recorded(&|epoch| [10_010, 90_000 + 20_000 * u64::from(epoch % 5)]);
         let times_jump = recorded(&|epoch| [10_000 + 2_000 * u64::from(epoch % 5), 99_000]);
         let by_time = plan("producer_consumer");
@@ -294,9 +272,9 @@ mod tests {
         assert!(!settled(&by_latency, &latencies_jump, 0) && settled(&by_latency, &times_jump, 0));
     }
 
-    /// It is not among the pairs that are ranked, so nobody waits for its ratio.
+    /// It is in no pair, so its ratio cannot keep the group from settling.
     #[test]
-    fn who_has_another_capacity_is_not_waited_for() {
+    fn a_channel_of_another_capacity_delays_no_group() {
         let mut recorded = RunRecords::default();
         for epoch in 0..12 {
             recorded.add(&round(0, epoch, 10_000, 90_000));

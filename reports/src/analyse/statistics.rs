@@ -4,12 +4,12 @@
 //! can be one observation. [`signed_rank`] and [`rank_sum`] therefore take one number per epoch, and [`bootstrap`] draws whole
 //! epochs.
 
-pub mod bootstrap;
+pub(crate) mod bootstrap;
 mod density;
-pub mod holm;
-pub mod modes;
+pub(crate) mod holm;
+pub(crate) mod modes;
 mod quantiles;
-pub mod rank_sum;
+pub(crate) mod rank_sum;
 #[cfg(test)]
 mod reference;
-pub mod signed_rank;
+pub(crate) mod signed_rank;

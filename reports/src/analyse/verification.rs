@@ -1,7 +1,7 @@
-//! What the records of verifications say together: the matrix of subjects and methods, and the failures.
+//! Combines the records of verifications into the matrix of subjects and methods, and the list of failures.
 //!
-//! The newest record of a subject and a method decides. Records with the same seed and the same number of shards are parts of one
-//! verification: what they covered is summed, and a part that is not there is said to be missing. It is no pass until all parts passed.
+//! The newest record of a subject and a method decides. Records with the same seed and the same number of shards belong to one
+//! verification: their cases are summed, absent shards are named as missing, and only a complete set of passed shards is a pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,40 +12,40 @@ use harness::verify::{Method, MethodOutcome};
 
 use crate::numbers;
 
-/// What verifications found out.
+/// The results of verification.
 #[derive(Clone, Debug, Default)]
 pub struct Verification {
     /// The channels, then the workloads whose coordination was explored.
     pub rows: Vec<Row>,
-    /// Each failure that counts; earlier ones of the same version last.
+    /// The current failures, then earlier ones of the same version.
     pub failures: Vec<FailedCase>,
 }
 
-/// A channel, or a workload.
+/// The results of a channel or a workload.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Its name.
     pub subject: String,
-    /// The version that was verified; `None` where nothing was.
+    /// The verified version; `None` without a record.
     pub version: Option<String>,
     /// Whether it is a channel.
     pub is_channel: bool,
-    /// By each method, in the order of [`Method::ALL`].
+    /// The result of each method, in the order of [`Method::ALL`].
     pub cells: Vec<MatrixCell>,
 }
 
-/// What a method says of a subject.
+/// The result of a method on a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatrixCell {
-    /// In a word.
+    /// The status.
     pub status: CellStatus,
-    /// Cases or schedules that were looked at, where that says something.
+    /// The number of cases or schedules; `None` where the status has none.
     pub cases: Option<u64>,
-    /// Which parts are there, and which are not; empty where the whole was one part.
+    /// The present and the missing shards; empty for a verification in one shard.
     pub shards: String,
-    /// The bounds of a pass, or the reason of anything else.
+    /// The bounds of a pass, or the reason for another status.
     pub detail: String,
-    /// Of a pass: an older record of the same version holds a failure.
+    /// Whether an older record of the same version failed.
     pub failed_earlier: bool,
 }
 
@@ -58,22 +58,22 @@ pub enum CellStatus {
     Failed,
     /// The channel lacks what the method needs.
     Unsupported,
-    /// The method cannot watch this code.
+    /// The method cannot instrument this code.
     NotInstrumentable,
-    /// The method is not there on the machine.
+    /// The machine lacks what the method needs.
     NotAvailable,
-    /// The time was over first.
+    /// The budget ran out first.
     OutOfTime,
     /// The method could not decide: its own search exceeded a limit.
     Unknown,
     /// Nothing failed, but some explorations ended at a limit.
     Cut,
-    /// Nothing failed, but some parts are not there.
+    /// Nothing failed, but some shards are missing.
     ShardsMissing,
     /// There is no record.
     NotRun,
-    /// The method is for something else.
-    NotMeant,
+    /// The method does not apply to this kind of subject.
+    NotApplicable,
 }
 
 impl CellStatus {
@@ -90,7 +90,7 @@ impl CellStatus {
             CellStatus::Unknown => "cannot tell",
             CellStatus::ShardsMissing => "shards missing",
             CellStatus::NotRun => "not run",
-            CellStatus::NotMeant => "",
+            CellStatus::NotApplicable => "",
         }
     }
 }
@@ -100,20 +100,20 @@ impl CellStatus {
 pub struct FailedCase {
     /// The record.
     pub verified: Verified,
-    /// A newer record of the same version found nothing.
+    /// Whether a newer record of the same version passed.
     pub is_earlier: bool,
 }
 
-/// What the records have to hold to be whole.
+/// Which shards make a verification complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All parts of each verification.
+    /// All shards.
     AllShards,
-    /// What there is: one part was asked for.
+    /// The present ones: one shard was requested.
     OneShard,
 }
 
-/// What one case of a method is called.
+/// The name of one case of a method.
 pub fn unit(method: Method) -> &'static str {
     match method {
         Method::Loom | Method::Shuttle => "schedule",
@@ -121,15 +121,15 @@ pub fn unit(method: Method) -> &'static str {
     }
 }
 
-/// Whether a method looks at a channel by models.
+/// Whether a method explores models.
 fn by_models(method: Method) -> bool {
     unit(method) == "schedule"
 }
 
 impl Verification {
-    /// What `records` say, in the order of `subjects` (those that come first, also without a record) and of the records.
+    /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the records.
     pub fn new(records: &[Verified], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
-        // A case that was looked at again covers nothing more.
+        // The replay of a single case covers nothing new.
         let records: Vec<&Verified> = records.iter().filter(|record| record.only.is_none()).collect();
         let mut names: Vec<&str> = subjects.to_vec();
         let is_workload = |name: &str| registry.workload(name).is_ok();
@@ -157,13 +157,13 @@ impl Verification {
                 if let Some(newest) = newest(&own) {
                     row.version = Some(newest.version.clone());
                 }
-                // A part may hold no model of a subject: it is there when it has a record of any.
+                // A shard may contain no model of a subject; it is present when it has a record of any model.
                 let of_parts: Vec<&Verified> = match by_models(method) {
                     true => records.iter().copied().filter(|record| record.method == method).collect(),
                     false => own.clone(),
                 };
-                let is_meant = row.is_channel || by_models(method);
-                row.cells.push(cell(&own, &of_parts, is_meant, scope, &mut verification));
+                let applies = row.is_channel || by_models(method);
+                row.cells.push(cell(&own, &of_parts, applies, scope, &mut verification));
             }
             verification.rows.push(row);
         }
@@ -174,10 +174,10 @@ impl Verification {
     /// Whether there is any record.
     pub fn is_empty(&self) -> bool {
         let statuses = self.rows.iter().flat_map(|row| &row.cells).map(|cell| cell.status);
-        statuses.into_iter().all(|status| matches!(status, CellStatus::NotRun | CellStatus::NotMeant))
+        statuses.into_iter().all(|status| matches!(status, CellStatus::NotRun | CellStatus::NotApplicable))
     }
 
-    /// Each distinct detail of a method, with the subjects that it is of.
+    /// Each distinct detail of a method, with its subjects.
     pub fn details(&self, method: Method) -> Vec<(CellStatus, &str, Vec<&str>)> {
         let place = Method::ALL.iter().position(|known| *known == method);
         let mut details: Vec<(CellStatus, &str, Vec<&str>)> = Vec::new();
@@ -197,7 +197,7 @@ impl Verification {
         details
     }
 
-    /// How many cells ended so.
+    /// The number of cells with this status.
     pub fn count(&self, status: CellStatus) -> usize {
         let cells = self.rows.iter().flat_map(|row| &row.cells);
         cells.filter(|cell| cell.status == status).count()
@@ -209,23 +209,23 @@ fn newest<'a>(records: &[&'a Verified]) -> Option<&'a Verified> {
     records.iter().copied().max_by(|one, other| one.at.cmp(&other.at))
 }
 
-/// What the records of one subject and one method say; `of_parts` show which parts are there, and failures go to `verification`.
+/// Combines the records of one subject and one method. `of_parts` shows which shards are present; failures go to `verification`.
 fn cell(
     own: &[&Verified],
     of_parts: &[&Verified],
-    is_meant: bool,
+    applies: bool,
     scope: Scope,
     verification: &mut Verification,
 ) -> MatrixCell {
     let empty = MatrixCell {
-        status: if is_meant { CellStatus::NotRun } else { CellStatus::NotMeant },
+        status: if applies { CellStatus::NotRun } else { CellStatus::NotApplicable },
         cases: None,
         shards: String::new(),
         detail: String::new(),
         failed_earlier: false,
     };
     let Some(newest) = newest(own) else { return empty };
-    // The parts of the newest one's verification; the last record of each counts.
+    // The shards of the newest verification; the last record of each counts.
     let in_group = |record: &&&Verified| (record.seed, record.shard.of) == (newest.seed, newest.shard.of);
     let mut group: Vec<&Verified> =
         own.iter().filter(in_group).filter(|record| record.version == newest.version).copied().collect();
@@ -290,7 +290,7 @@ fn cell(
     }
 }
 
-/// The parts that are not there, in words: the first of them, and how many more; empty when all are.
+/// The missing shards in words: the first few, and the number of the others; empty when none is missing.
 fn missing(of: u32, there: &BTreeSet<u32>) -> String {
     const NAMED: usize = 8;
     let mut missing = (1..=of).filter(|index| !there.contains(index)).map(|index| index.to_string());
@@ -302,7 +302,7 @@ fn missing(of: u32, there: &BTreeSet<u32>) -> String {
     }
 }
 
-/// Of several parts, the one with the greatest weight decides: nothing passed while a part has not.
+/// The shard with the greatest weight decides, so that nothing passes before all shards did.
 fn weight(status: CellStatus) -> u8 {
     match status {
         CellStatus::Failed => 7,
@@ -315,11 +315,11 @@ fn weight(status: CellStatus) -> u8 {
         CellStatus::NotInstrumentable
         | CellStatus::ShardsMissing
         | CellStatus::NotRun
-        | CellStatus::NotMeant => 0,
+        | CellStatus::NotApplicable => 0,
     }
 }
 
-/// A record in a word, and its bounds or its reason.
+/// The status of a record, and its bounds or its reason.
 fn said(record: &Verified) -> (CellStatus, String) {
     match &record.answer {
         Answer::Ran(MethodOutcome::Passed { bounds, .. }) => (CellStatus::Passed, bounds.clone()),
@@ -332,7 +332,7 @@ fn said(record: &Verified) -> (CellStatus, String) {
         Answer::Ran(MethodOutcome::OutOfTime { all, .. }) => {
             let of = match all {
                 Some(all) if record.shard.of == 1 => {
-                    format!(", of {} that there are", numbers::separated(*all))
+                    format!(", of {} in all", numbers::separated(*all))
                 }
                 _ => String::new(),
             };
@@ -340,7 +340,7 @@ fn said(record: &Verified) -> (CellStatus, String) {
             let detail = match record.answer {
                 Answer::Ran(MethodOutcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
                     format!(
-                        "within {seconds:.0} s no model had ended; they are built first, which a second time has done"
+                        "within {seconds:.0} s no model had ended; building comes first, and is done when you verify again"
                     )
                 }
                 _ => format!("within {seconds:.0} s{of}"),
@@ -355,7 +355,7 @@ fn said(record: &Verified) -> (CellStatus, String) {
     }
 }
 
-/// What all parts looked at; `None` where none says so.
+/// The sum of the cases of all shards; `None` when no status has any.
 fn cases(parts: &[&Verified]) -> Option<u64> {
     let counted = parts.iter().filter_map(|record| match record.answer {
         Answer::Ran(
@@ -428,23 +428,23 @@ mod tests {
         assert_eq!(two.detail, "2 of 3 shards; missing: 2; up to 20 operations");
         let (own, _) = of(&parts[..1], Scope::OneShard);
         assert_eq!((own.status, own.cases), (CellStatus::Passed, Some(10)));
-        // Of many that are missing some are named.
+        // Of many missing shards, only some are named.
         let (one, _) = of(&[record("flume", "1/4000000000", 1, passed(1))], Scope::AllShards);
         assert_eq!(
             one.shards,
             "1 of 4000000000 shards; missing: 2, 3, 4, 5, 6, 7, 8, 9 and 3,999,999,991 more"
         );
-        // Another seed is another verification: its part does not fill the gap.
+        // A shard of another seed belongs to another verification and does not fill the gap.
         let mut other = parts.clone();
         other[2].seed = 8;
         assert_eq!(of(&other, Scope::AllShards).0.status, CellStatus::ShardsMissing);
-        // The same part twice is one part.
+        // The same shard twice counts once.
         let twice = [&parts[..2], &parts[..1]].concat();
         assert_eq!(of(&twice, Scope::AllShards).0.cases, Some(21));
     }
 
     #[test]
-    fn one_part_that_did_not_pass_decides() {
+    fn one_shard_that_did_not_pass_decides() {
         let with = |outcome| {
             let parts = [record("flume", "1/2", 1, passed(10)), record("flume", "2/2", 2, outcome)];
             of(&parts, Scope::AllShards)
@@ -473,7 +473,7 @@ mod tests {
         let (cell, earlier) = of(&records, Scope::AllShards);
         assert_eq!((cell.status, cell.failed_earlier), (CellStatus::Passed, true));
         assert_eq!(earlier, [true]);
-        // Also when both had the same cases: that they pass now proves nothing of the schedule that failed.
+        // Even with the same cases: a pass proves nothing about the schedule that failed.
         records[0].seed = records[1].seed;
         assert_eq!(of(&records, Scope::AllShards).1, [true]);
         records[0].version = "0".to_owned();
@@ -481,9 +481,9 @@ mod tests {
         assert_eq!((cell.failed_earlier, earlier.len()), (false, 0), "another version's failure is its own");
     }
 
-    /// Loom's models are split by name: a subject with two models may have none in the third part.
+    /// Loom's models are sharded by name, so a shard may contain no model of a subject.
     #[test]
-    fn a_part_without_a_model_of_the_subject_is_not_missing() {
+    fn a_shard_without_a_model_of_the_subject_is_not_missing() {
         let model =
             |subject, shard| Verified { method: Method::Loom, ..record(subject, shard, 1, passed(5)) };
         let mut parts = vec![model("mutex-deque", "1/2"), model("worker_pool", "1/2")];
@@ -497,14 +497,14 @@ mod tests {
     }
 
     #[test]
-    fn a_case_that_was_looked_at_again_covers_nothing() {
+    fn the_replay_of_a_case_covers_nothing() {
         let mut again = record("flume", "1/1", 9, passed(1));
         again.only = Some(3);
         assert_eq!(of(&[again], Scope::AllShards).0.status, CellStatus::NotRun);
     }
 
     #[test]
-    fn workloads_come_last_and_are_meant_for_models_only() {
+    fn workloads_come_last_and_only_models_apply_to_them() {
         let mut model = record("worker_pool", "1/1", 1, passed(9));
         model.method = Method::Loom;
         model.shard = Shard::WHOLE;

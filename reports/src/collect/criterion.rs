@@ -1,6 +1,6 @@
-//! What criterion leaves behind: for each benchmark a folder `new` with `benchmark.json`, `estimates.json` and
-//! `sample.json` (criterion 0.8, `analysis/mod.rs` and `estimate.rs`). Benchmarks are matched by the ids inside
-//! `benchmark.json` and never by folder names, which criterion cuts and alters.
+//! The files of criterion: each benchmark has a folder `new` with `benchmark.json`, `estimates.json` and `sample.json`
+//! (criterion 0.8, `analysis/mod.rs` and `estimate.rs`). Benchmarks are matched by the ids inside `benchmark.json`, never by the
+//! names of folders, which criterion truncates and alters.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,57 +11,61 @@ use serde::de::DeserializeOwned;
 use walkdir::WalkDir;
 
 use super::Problem;
+use super::records::Records;
 
 /// The folder of a benchmark's newest measurement.
 const NEWEST: &str = "new";
 
-/// Criterion cuts the folder name of a group or a function to this many bytes.
-const LONGEST_FOLDER: usize = 64;
+/// The length in bytes at which criterion truncates the folder name of a group or a function.
+const MAX_FOLDER_LEN: usize = 64;
 
-/// Deeper than criterion nests (`group/function/value/new/benchmark.json`), so that a stray link is no endless walk.
-const DEEPEST: usize = 8;
+/// The maximum depth of the search. Criterion nests less deeply (`group/function/value/new/benchmark.json`); the limit ends a cycle
+/// of links.
+const MAX_DEPTH: usize = 8;
 
-/// The times of a cell, for each message delivered: criterion's, or those of a run's rounds.
+/// Everything that `cargo bench` left behind.
+#[derive(Clone, Debug)]
+pub struct CriterionData {
+    /// Criterion's directory.
+    pub folder: PathBuf,
+    /// Our record of the benchmarks.
+    pub records: Records,
+    /// Criterion's own files.
+    pub estimates: Estimates,
+}
+
+/// The time of a benchmark, per delivered message.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Measurement {
-    /// The median of the samples, in ns/op.
+pub struct Estimate {
+    /// The median of the samples, in ns/op. A round that the scheduler delays does not move it.
     pub median: f64,
     /// The bounds of its confidence interval, in ns/op.
     pub interval: [f64; 2],
-    /// The level of that interval: 0.95 unless criterion was told otherwise.
+    /// The level of that interval: 0.95 by default.
     pub level: f64,
-    /// Every sample, in ns/op, in the order of measurement.
-    pub samples: Vec<f64>,
-    /// The most rounds that a sample is the mean of.
-    pub rounds_per_sample: u64,
-    /// Messages delivered in each round.
-    pub messages: u64,
-    /// The epochs that the samples come from; `None` for criterion, which measures in one process.
-    pub epochs: Option<usize>,
 }
 
-/// Every benchmark of a criterion directory.
+/// The benchmarks of a criterion directory.
 #[derive(Clone, Debug)]
-pub struct Benchmarks {
+pub struct Estimates {
     root: PathBuf,
     /// The folder `new` and the messages of a round, by group and function.
     found: HashMap<(String, String), (PathBuf, Option<u64>)>,
-    /// Files that name a benchmark, and could not be read.
+    /// Files that should name a benchmark but cannot be read.
     pub problems: Vec<Problem>,
 }
 
-impl Benchmarks {
-    /// Finds the benchmarks under `root`; their measurements are read when asked for.
+impl Estimates {
+    /// Finds the benchmarks under `root`. Their times are read on request.
     pub fn find(root: &Path) -> Self {
-        let mut benchmarks =
-            Benchmarks { root: root.to_owned(), found: HashMap::new(), problems: Vec::new() };
-        for entry in WalkDir::new(root).max_depth(DEEPEST).sort_by_file_name() {
+        let mut estimates = Estimates { root: root.to_owned(), found: HashMap::new(), problems: Vec::new() };
+        for entry in WalkDir::new(root).max_depth(MAX_DEPTH).sort_by_file_name() {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
                     let file = error.path().unwrap_or(root).to_owned();
                     let what = format!("cannot be listed ({error})");
-                    benchmarks.problems.push(Problem { file, line: None, what });
+                    estimates.problems.push(Problem { file, line: None, what });
                     continue;
                 }
             };
@@ -73,57 +77,53 @@ impl Benchmarks {
                 Ok(BenchmarkFile { group_id, function_id: Some(function), throughput }) => {
                     let messages = throughput.and_then(|throughput| throughput.elements);
                     let folder = path.parent().unwrap_or(root).to_owned();
-                    benchmarks.found.insert((group_id, function), (folder, messages));
+                    estimates.found.insert((group_id, function), (folder, messages));
                 }
-                // A benchmark without a function is none of chanlab's.
+                // Every benchmark of chanlab has a function.
                 Ok(_) => {}
-                Err(problem) => benchmarks.problems.push(problem),
+                Err(problem) => estimates.problems.push(problem),
             }
         }
-        benchmarks
+        estimates
     }
 
-    /// The measurement of a benchmark whose rounds delivered `messages` messages.
+    /// The time of a benchmark whose rounds delivered `messages` messages.
     ///
     /// # Errors
     ///
-    /// [`Problem`] with the file that is missing, damaged or of another size of round.
-    pub fn measurement(&self, group: &str, function: &str, messages: u64) -> Result<Measurement, Problem> {
+    /// [`Problem`] with the file that is missing, damaged, or from rounds of another size.
+    pub fn estimate(&self, group: &str, function: &str, messages: u64) -> Result<Estimate, Problem> {
         let key = (group.to_owned(), function.to_owned());
         let Some((folder, elements)) = self.found.get(&key) else {
             return Err(self.missing(group, function));
         };
-        if *elements != Some(messages) {
-            let what = match elements {
-                Some(elements) => format!(
-                    "is of rounds of {elements} messages, where the record says {messages}: of another run"
-                ),
-                None => "does not say how many messages a round delivered".to_owned(),
-            };
-            return Err(Problem { file: folder.join("benchmark.json"), line: None, what });
-        }
-        if messages == 0 {
-            let what = "is of rounds that delivered nothing".to_owned();
-            return Err(Problem { file: folder.join("benchmark.json"), line: None, what });
+        let problem =
+            |file: &str, what: &str| Problem { file: folder.join(file), line: None, what: what.to_owned() };
+        match elements {
+            None => {
+                return Err(problem("benchmark.json", "does not say how many messages a round delivered"));
+            }
+            Some(elements) if *elements != messages => {
+                let what = format!(
+                    "describes rounds of {elements} messages, but the record says {messages}: it belongs to another measurement"
+                );
+                return Err(problem("benchmark.json", &what));
+            }
+            Some(0) => return Err(problem("benchmark.json", "describes rounds that delivered nothing")),
+            Some(_) => {}
         }
 
-        let estimates_path = folder.join("estimates.json");
-        let estimates: EstimatesFile = read_json(&estimates_path)?;
-        let sample_path = folder.join("sample.json");
-        let sample: SampleFile = read_json(&sample_path)?;
+        let estimates: EstimatesFile = read_json(&folder.join("estimates.json"))?;
+        let sample: SampleFile = read_json(&folder.join("sample.json"))?;
 
-        // Checked after the division: of what is next to nothing, nothing may be left.
+        // The checks follow the division, which may underflow to zero.
         let per_message = |round: f64| round / messages as f64;
         let positive = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite() && *number > 0.0);
         let bounds = estimates.median.confidence_interval;
         let [low, median, high] =
             [bounds.lower_bound, estimates.median.point_estimate, bounds.upper_bound].map(per_message);
         if !positive(&[low, median, high]) || low > high {
-            return Err(Problem {
-                file: estimates_path,
-                line: None,
-                what: "holds a time that is none".to_owned(),
-            });
+            return Err(problem("estimates.json", "has an invalid time"));
         }
         let rounds = sample.iters.iter().zip(&sample.times);
         let samples: Vec<f64> = rounds.map(|(rounds, time)| per_message(time / rounds)).collect();
@@ -132,25 +132,12 @@ impl Benchmarks {
             || !positive(&sample.iters)
             || !positive(&samples)
         {
-            return Err(Problem {
-                file: sample_path,
-                line: None,
-                what: "holds samples that are none".to_owned(),
-            });
+            return Err(problem("sample.json", "has invalid samples"));
         }
-
-        Ok(Measurement {
-            median,
-            interval: [low, high],
-            level: bounds.confidence_level,
-            samples,
-            rounds_per_sample: sample.iters.iter().copied().fold(1.0, f64::max) as u64,
-            messages,
-            epochs: None,
-        })
+        Ok(Estimate { median, interval: [low, high], level: bounds.confidence_level })
     }
 
-    /// No benchmark has these ids: names the file that would have them.
+    /// The problem of a benchmark without files: names the file that should be there.
     fn missing(&self, group: &str, function: &str) -> Problem {
         let file = self
             .root
@@ -162,15 +149,15 @@ impl Benchmarks {
         damaged.cloned().unwrap_or_else(|| Problem {
             file,
             line: None,
-            what: "is missing, or is of another benchmark".to_owned(),
+            what: "is missing or belongs to another benchmark".to_owned(),
         })
     }
 }
 
-/// The folder that criterion makes of a group or a function (its `make_filename_safe`).
+/// The folder name that criterion derives from a group or a function (its `make_filename_safe`).
 fn folder_name(id: &str) -> String {
     let mut name = id.replace(['?', '"', '/', '\\', '*', '<', '>', ':', '|', '^'], "_");
-    while name.len() > LONGEST_FOLDER {
+    while name.len() > MAX_FOLDER_LEN {
         name.pop();
     }
     name
@@ -192,21 +179,21 @@ struct BenchmarkFile {
     throughput: Option<Throughput>,
 }
 
-/// Criterion's enum; the variants that chanlab does not use leave the field empty.
+/// Criterion's enum. Its other variants leave the field empty.
 #[derive(Deserialize)]
 struct Throughput {
     #[serde(rename = "Elements")]
     elements: Option<u64>,
 }
 
-/// Of the estimates only the median is used: a round that the scheduler held up does not move it.
+/// Of the estimates only the median is used.
 #[derive(Deserialize)]
 struct EstimatesFile {
-    median: Estimate,
+    median: MedianFile,
 }
 
 #[derive(Deserialize)]
-struct Estimate {
+struct MedianFile {
     confidence_interval: ConfidenceInterval,
     point_estimate: f64,
 }
@@ -218,7 +205,7 @@ struct ConfidenceInterval {
     upper_bound: f64,
 }
 
-/// Total nanoseconds of each sample, and its rounds.
+/// The total nanoseconds and the number of rounds of each sample.
 #[derive(Deserialize)]
 struct SampleFile {
     iters: Vec<f64>,
@@ -237,11 +224,11 @@ mod tests {
     #[test]
     fn folders_are_named_as_criterion_names_them() {
         assert_eq!(folder_name("producer_consumer/capacity=64"), "producer_consumer_capacity=64");
-        assert_eq!(folder_name(&"ä".repeat(40)).len(), LONGEST_FOLDER);
+        assert_eq!(folder_name(&"ä".repeat(40)).len(), MAX_FOLDER_LEN);
     }
 
     #[test]
-    fn throughput_of_another_kind_is_no_number_of_messages() {
+    fn bytes_are_no_number_of_messages() {
         let parse = |text| serde_json::from_str::<BenchmarkFile>(text).expect("criterion's form");
         let file =
             parse(r#"{"group_id":"g","function_id":"f","value_str":null,"throughput":{"Elements":7}}"#);
@@ -251,9 +238,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever numbers the files hold: a measurement has times, or there is a problem.
+        /// Whatever numbers the files hold, the result is a valid time or a problem.
         #[test]
-        fn what_is_read_are_times(
+        fn an_estimate_has_valid_times(
             numbers in prop_oneof![Just([900.0, 1_000.0, 1_100.0]), [ANY, ANY, ANY]],
             iters in vec(prop_oneof![ANY, 1.0..1e3], 0..4),
             times in vec(prop_oneof![ANY, 1.0..1e9], 0..4),
@@ -270,24 +257,23 @@ mod tests {
             let bounds = json!({"confidence_level": 0.95, "lower_bound": low, "upper_bound": high});
             write("estimates.json", json!({"median": {"confidence_interval": bounds, "point_estimate": middle}}));
             write("sample.json", json!({"iters": iters, "times": times}));
-            if let Ok(read) = Benchmarks::find(folder.path()).measurement("g", "f", messages) {
+            if let Ok(read) = Estimates::find(folder.path()).estimate("g", "f", messages) {
                 prop_assert!(read.interval[0] <= read.interval[1]);
-                let all = read.samples.into_iter().chain(read.interval).chain([read.median]);
-                for time in all {
+                for time in [read.interval[0], read.median, read.interval[1]] {
                     prop_assert!(time > 0.0 && time.is_finite(), "{}", time);
                 }
             }
         }
 
         #[test]
-        fn files_of_any_bytes_are_a_problem(bytes in vec(any::<u8>(), 0..40)) {
+        fn a_file_of_arbitrary_bytes_is_a_problem(bytes in vec(any::<u8>(), 0..40)) {
             let folder = tempfile::tempdir().expect("a folder");
             let new = folder.path().join("g").join("f").join(NEWEST);
             fs::create_dir_all(&new).expect("made");
             fs::write(new.join("benchmark.json"), &bytes).expect("written");
-            let found = Benchmarks::find(folder.path());
+            let found = Estimates::find(folder.path());
             prop_assert_eq!(found.problems.len(), 1);
-            let problem = found.measurement("g", "f", 1).expect_err("it cannot be read");
+            let problem = found.estimate("g", "f", 1).expect_err("it cannot be read");
             prop_assert!(problem.what.starts_with("is damaged"), "{}", problem);
         }
     }

@@ -1,44 +1,42 @@
-//! The records of benchmarks and models: JSON Lines, as [`harness::record`] documents them.
+//! The records of criterion benchmarks and models: JSON Lines, documented in [`harness::record`].
 
 use std::io;
 use std::path::Path;
 
-use harness::record::{CellRecord, ModelRecord, Overhead, Record, Run};
+use harness::model_report::ModelReport;
+use harness::record::{BenchmarkRecord, Overhead, Record};
 
 use super::Problem;
 
-/// The records of one file, each kind in the order of the file: the last one on a subject is the valid one.
+/// The records of one file, each kind in the order of the file. The last record on a subject is the valid one.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
-    /// The runs that began.
-    pub runs: Vec<Run>,
-    /// What became of cells.
-    pub cells: Vec<CellRecord>,
-    /// The harness beside hand-written loops.
+    /// Criterion benchmarks.
+    pub benchmarks: Vec<BenchmarkRecord>,
+    /// The cost of the harness.
     pub overheads: Vec<Overhead>,
-    /// What became of models.
-    pub models: Vec<ModelRecord>,
+    /// Models.
+    pub models: Vec<ModelReport>,
     /// Lines that could not be read.
     pub problems: Vec<Problem>,
 }
 
 impl Records {
-    /// Adds those of another file.
+    /// Adds the records of another file.
     pub fn add(&mut self, other: Records) {
-        let Records { runs, cells, overheads, models, problems } = other;
-        self.runs.extend(runs);
-        self.cells.extend(cells);
+        let Records { benchmarks, overheads, models, problems } = other;
+        self.benchmarks.extend(benchmarks);
         self.overheads.extend(overheads);
         self.models.extend(models);
         self.problems.extend(problems);
     }
 
-    /// Reads a file of records. Lines that cannot be read are one [`Problem`], whose line is the first of them: another
-    /// version's records may be many.
+    /// Reads a file of records. All unreadable lines make one [`Problem`], which names the first of them: another version may have
+    /// left many.
     ///
     /// # Errors
     ///
-    /// When the file as a whole cannot be read.
+    /// When the file cannot be read at all.
     pub fn read(path: &Path) -> io::Result<Self> {
         let bytes = std::fs::read(path)?;
         let mut records = Records::default();
@@ -48,11 +46,10 @@ impl Records {
                 continue;
             }
             match serde_json::from_slice(line) {
-                Ok(Record::Run(run)) => records.runs.push(run),
-                Ok(Record::Cell(cell)) => records.cells.push(cell),
+                Ok(Record::Benchmark(benchmark)) => records.benchmarks.push(benchmark),
                 Ok(Record::Overhead(overhead)) => records.overheads.push(overhead),
                 Ok(Record::Model(model)) => records.models.push(*model),
-                // Those have files of their own.
+                // Verifications have their own files.
                 Ok(Record::Verified(_)) => {}
                 Err(error) => {
                     unread += 1;
@@ -60,7 +57,7 @@ impl Records {
                         records.problems.push(Problem {
                             file: path.to_owned(),
                             line: Some(index + 1),
-                            what: format!("not a record, so it was left out ({error})"),
+                            what: format!("not a record, left out ({error})"),
                         });
                     }
                 }
@@ -108,8 +105,8 @@ mod tests {
             }
             let read = Records::read(&path).expect("readable");
             let of = |wanted: fn(&Record) -> bool| written.iter().filter(move |record| wanted(record)).cloned();
-            prop_assert!(read.runs.into_iter().map(Record::Run).eq(of(|record| matches!(record, Record::Run(_)))));
-            prop_assert!(read.cells.into_iter().map(Record::Cell).eq(of(|record| matches!(record, Record::Cell(_)))));
+            let benchmarks = of(|record| matches!(record, Record::Benchmark(_)));
+            prop_assert!(read.benchmarks.into_iter().map(Record::Benchmark).eq(benchmarks));
             prop_assert!(read.models.into_iter().map(|model| Record::Model(Box::new(model))).eq(of(|record| matches!(record, Record::Model(_)))));
             let overheads = of(|record| matches!(record, Record::Overhead(_)));
             prop_assert!(read.overheads.into_iter().map(Record::Overhead).eq(overheads));
@@ -130,7 +127,7 @@ mod tests {
             let line = serde_json::to_vec(&record).expect("plain data");
             std::fs::write(&path, [&damage[..], b"\n", &line, b"\n"].concat()).expect("written");
             let read = Records::read(&path).expect("readable");
-            let kept = read.runs.len() + read.cells.len() + read.overheads.len() + read.models.len();
+            let kept = read.benchmarks.len() + read.overheads.len() + read.models.len();
             prop_assert_eq!(kept, usize::from(!matches!(record, Record::Verified(_))));
             let lines: Vec<_> = read.problems.iter().map(|problem| problem.line).collect();
             prop_assert_eq!(lines, [Some(1)]);

@@ -1,4 +1,4 @@
-//! What a run of `chanlab run` left in its folder.
+//! The folder of a run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,25 @@ use crate::run::plan::Plan;
 use crate::run::record::{EndReason, Line, ROUNDS_FILE, RoundLine};
 use crate::run::supervisor::ProcessFailure;
 
-/// The place of a cell in the plan: group and entry.
+/// The position of a cell in the plan: group and entry.
 pub type RoundPosition = (usize, usize);
 
-/// A run, as far as it went.
+/// A run, complete or not.
 #[derive(Clone, Debug)]
 pub struct RunData {
     /// Its folder.
     pub folder: PathBuf,
-    /// What was to be measured.
+    /// Its plan.
     pub plan: Plan,
-    /// The rounds of each cell, in the order of measurement, those that warm up among them.
+    /// The rounds of each cell in the order of measurement, warm-up included.
     pub rounds: BTreeMap<RoundPosition, Vec<RoundLine>>,
-    /// Effective capacities, where they are not the ones asked for.
+    /// Capacities that differ from the requested ones.
     pub capacities: BTreeMap<RoundPosition, String>,
-    /// What cannot be done, and why.
+    /// Unsupported cells, with the reason.
     pub unsupported: BTreeMap<RoundPosition, String>,
-    /// What failed.
+    /// Cells that failed.
     pub failed: BTreeMap<RoundPosition, ProcessFailure>,
-    /// Why it ended; `None` for a run that was killed or goes on.
+    /// Why it ended; `None` for a run that was killed or is still going.
     pub ended: Option<EndReason>,
     /// Lines that could not be read.
     pub problems: Vec<Problem>,
@@ -39,7 +39,7 @@ impl RunData {
     ///
     /// # Errors
     ///
-    /// When there is no plan, or no file of rounds.
+    /// When the plan or the file of rounds is missing.
     pub fn read(folder: &Path) -> Result<Self> {
         let plan = Plan::read(folder)?;
         let path = folder.join(ROUNDS_FILE);
@@ -57,15 +57,15 @@ impl RunData {
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let left_out = match serde_json::from_slice(line) {
                 Ok(Line::Round(round)) if round.measured.messages == 0 || round.measured.wall_ns == 0 => {
-                    "a round of no messages or no time, so it was left out".to_owned()
+                    "a round without messages or without time, left out".to_owned()
                 }
                 Ok(line) => {
                     run.add(line);
                     continue;
                 }
-                // What a killed run left of the round in flight.
+                // The unfinished line of a run that was killed.
                 Err(_) if !line.ends_with(b"\n") => continue,
-                Err(error) => format!("not a line of a run, so it was left out ({error})"),
+                Err(error) => format!("not a line of a run, left out ({error})"),
             };
             run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what: left_out });
         }
@@ -92,25 +92,25 @@ impl RunData {
         }
     }
 
-    /// The measured rounds of a cell, without those that warm up; none of a cell that failed, whose times are void.
-    pub fn measured(&self, place: RoundPosition) -> Vec<&RoundLine> {
-        if self.failed.contains_key(&place) || self.unsupported.contains_key(&place) {
+    /// The measured rounds of a cell, without warm-up; none for a cell that failed or is unsupported.
+    pub fn measured(&self, position: RoundPosition) -> Vec<&RoundLine> {
+        if self.failed.contains_key(&position) || self.unsupported.contains_key(&position) {
             return Vec::new();
         }
-        let rounds = self.rounds.get(&place).into_iter().flatten();
+        let rounds = self.rounds.get(&position).into_iter().flatten();
         rounds.filter(|round| round.block.is_some()).collect()
     }
 
-    /// Verified rounds of a cell, those that warm up among them.
-    pub fn verified(&self, place: RoundPosition) -> u64 {
-        self.rounds.get(&place).map_or(0, |rounds| rounds.len() as u64)
+    /// The number of verified rounds of a cell, warm-up included.
+    pub fn verified(&self, position: RoundPosition) -> u64 {
+        self.rounds.get(&position).map_or(0, |rounds| rounds.len() as u64)
     }
 }
 
 /// The newest run in a folder of runs; `None` when there is none.
 pub fn newest(runs: &Path) -> Option<PathBuf> {
     let folders = std::fs::read_dir(runs).ok()?.flatten().map(|entry| entry.path());
-    // They are named by the moment they began.
+    // Folders are named by the time at which the run began.
     folders.filter(|folder| folder.join(ROUNDS_FILE).is_file()).max()
 }
 
@@ -123,8 +123,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analyse::page::Page;
+    use crate::analyse::build;
     use crate::collect::records::Records;
+    use crate::collect::sources::Collected;
     use crate::collect::verified::VerifiedRecords;
     use crate::render;
     use crate::run::plan::Launch;
@@ -135,7 +136,7 @@ mod tests {
     fn plan(registry: &Registry) -> Plan {
         let group = |workload: &str| Group {
             workload: workload.to_owned(),
-            params: ParamsRecord::of(
+            params: ParamsRecord::new(
                 registry.workload(workload).expect("a workload"),
                 &registry.params(workload, "").expect("its defaults"),
             ),
@@ -170,7 +171,7 @@ mod tests {
         }
     }
 
-    /// The run of these bytes.
+    /// A run whose file of rounds has these bytes.
     fn read(registry: &Registry, rounds: &[u8]) -> RunData {
         let folder = tempfile::tempdir().expect("a folder");
         plan(registry).write(folder.path()).expect("written");
@@ -179,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn a_round_of_nothing_is_a_problem_and_no_time() {
+    fn an_empty_round_is_a_problem_and_no_time() {
         let line = r#"{"kind":"round","group":0,"entry":0,"epoch":0,"block":0,"at_ms":0}"#;
         let run = read(&adapters::registry(), format!("{line}\n").as_bytes());
         assert_eq!(run.measured((0, 0)), [] as [&RoundLine; 0]);
         let problem = run.problems[0].to_string();
         assert!(
-            problem.ends_with("rounds.jsonl:1: a round of no messages or no time, so it was left out"),
+            problem.ends_with("rounds.jsonl:1: a round without messages or without time, left out"),
             "{problem}"
         );
     }
@@ -194,12 +195,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn whatever_was_recorded_the_page_is_drawn(lines in vec(strategies::line(), 0..12), verified in vec(strategies::verified(), 0..4)) {
+        fn any_record_makes_a_page(lines in vec(strategies::line(), 0..12), verified in vec(strategies::verified(), 0..4)) {
             let registry = adapters::registry();
             let bytes = lines.iter().flat_map(|line| serde_json::to_vec(line).expect("plain data").into_iter().chain(*b"\n"));
             let run = read(&registry, &bytes.collect::<Vec<_>>());
             let verified = VerifiedRecords { records: verified, problems: Vec::new() };
-            let page = Page::of_run(run, None, Records::default(), &registry).with_verification(verified, &registry);
+            let collected = Collected { run: Some(run), criterion: None, models: Records::default(), verified };
+            let page = build::page(collected, &registry);
             let text = render::page::page(&page, "2026-01-02T03:04:05Z");
             prop_assert!(text.ends_with("</html>") && !text.contains("NaN") && !text.contains("inf×"));
         }

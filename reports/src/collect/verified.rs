@@ -1,4 +1,4 @@
-//! The records of verifications: one file for each `chanlab verify`, of this machine or brought from others.
+//! The records of verifications: one file for each `chanlab verify`, from this machine or from others.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use walkdir::WalkDir;
 
 use super::Problem;
 
-/// What was read.
+/// The records of verifications.
 #[derive(Clone, Debug, Default)]
 pub struct VerifiedRecords {
     /// The records, in the order of the files.
@@ -20,18 +20,18 @@ pub struct VerifiedRecords {
 }
 
 impl VerifiedRecords {
-    /// Reads files, and all files of verifications that are in folders or in folders within them: those that are named as
-    /// [`VERIFIED_FILE`] is, or at least end so, as those do that were brought together from several machines.
+    /// Reads files, and searches folders for files whose name ends with [`VERIFIED_FILE`]. A prefix keeps the files of several
+    /// machines apart.
     ///
     /// # Errors
     ///
-    /// When a path is not there, or a folder holds no file of a verification.
+    /// When a path does not exist, or a folder holds no verification.
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut all = VerifiedRecords::default();
         for path in paths {
             let files = if path.is_dir() { files(path) } else { vec![path.clone()] };
             if files.is_empty() {
-                anyhow::bail!("there is no file of a verification (…{VERIFIED_FILE}) in {}", path.display());
+                anyhow::bail!("no verification (…{VERIFIED_FILE}) in {}", path.display());
             }
             for file in files {
                 all.add(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -40,7 +40,7 @@ impl VerifiedRecords {
         Ok(all)
     }
 
-    /// Reads all that there is in a folder, which need not exist.
+    /// Reads all files in a folder, which need not exist.
     pub fn in_folder(folder: &Path) -> Self {
         let mut all = VerifiedRecords::default();
         for file in files(folder) {
@@ -68,7 +68,7 @@ impl VerifiedRecords {
                 Ok(Record::Verified(verified)) => self.records.push(*verified),
                 Ok(_) => {
                     unread += 1;
-                    first.get_or_insert((number, "it is no record of a verification".to_owned()));
+                    first.get_or_insert((number, "it is a record of something else".to_owned()));
                 }
                 Err(error) => {
                     unread += 1;
@@ -77,7 +77,7 @@ impl VerifiedRecords {
             }
         }
         if let Some((line, why)) = first {
-            let mut what = format!("not a record of a verification, so it was left out ({why})");
+            let mut what = format!("not a record of a verification, left out ({why})");
             if unread > 1 {
                 what.push_str(&format!("; later lines left out: {}", unread - 1));
             }
@@ -87,7 +87,7 @@ impl VerifiedRecords {
     }
 }
 
-/// The files of verifications in a folder, in a fixed order.
+/// The files of verifications in a folder, sorted by name.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
     entries
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_found_and_damage_is_named() {
+    fn a_folder_is_searched_and_damage_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let one = folder.path().join("run").join(VERIFIED_FILE);
         Recorder::new(&one).append(&record("flume")).expect("written");
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_named_has_to_hold_something() {
+    fn a_named_path_must_hold_a_verification() {
         let folder = tempfile::tempdir().expect("a folder");
         VerifiedRecords::read(&[folder.path().to_owned()]).expect_err("it is empty");
         VerifiedRecords::read(&[folder.path().join("none")]).expect_err("it is not there");

@@ -11,7 +11,7 @@ use harness::record::now;
 use harness::registry::Registry;
 use reports::BadArguments;
 use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
-use reports::analyse::paired_test::fewest_epochs;
+use reports::analyse::paired_test::min_epochs;
 use reports::collect::runs::RunData;
 use reports::numbers;
 use reports::render::changes::{ChangeReport, ratio, side_by_side};
@@ -22,7 +22,7 @@ use reports::run::runner::Runner;
 use reports::versions::build;
 use reports::versions::source::CrateSource;
 
-use super::changes::{facts, tell};
+use super::changes::{facts, print};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
 /// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them in any case.
@@ -98,7 +98,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
         remarks: Vec::new(),
         facts: facts(&run.plan),
     };
-    tell(&told, markdown)?;
+    print(&told, markdown)?;
     eprintln!("every round is in {}; chanlab report --run draws its page", folder.display());
     match worse(&changes, threshold) {
         Some(how) => bail!("{how}"),
@@ -148,7 +148,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     plan.entries.extend(others);
     let told = plan.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone()));
     plan.machine.channels.extend(told);
-    plan.fewest_epochs = plan.fewest_epochs.max(fewest_epochs(plan.groups.len()));
+    plan.fewest_epochs = plan.fewest_epochs.max(min_epochs(plan.groups.len()));
     if !arguments.measuring.names_epochs() {
         plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs).max(MAX_EPOCHS);
     }

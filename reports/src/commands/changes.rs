@@ -1,4 +1,4 @@
-//! What `chanlab ab` and `chanlab compare` share: telling of changes.
+//! Prints changes, for `chanlab ab` and `chanlab compare`.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,8 +9,8 @@ use reports::render::changes::{ChangeReport, terminal};
 use reports::render::markdown::markdown;
 use reports::run::plan::Plan;
 
-/// Says what changed, in the terminal or, where `file` is `-`, in Markdown; and writes Markdown into any other `file`.
-pub(super) fn tell(report: &ChangeReport<'_>, file: Option<&Path>) -> Result<()> {
+/// Prints changes, in Markdown when `file` is `-`, and writes Markdown into any other `file`.
+pub(super) fn print(report: &ChangeReport<'_>, file: Option<&Path>) -> Result<()> {
     let mut output = io::stdout().lock();
     match file {
         Some(file) if file == Path::new("-") => write!(output, "{}", markdown(report))?,
@@ -23,7 +23,7 @@ pub(super) fn tell(report: &ChangeReport<'_>, file: Option<&Path>) -> Result<()>
     Ok(())
 }
 
-/// What a run was made with: the machine, the settings, who was measured.
+/// The machine, the settings and the channels of a run.
 pub(super) fn facts(plan: &Plan) -> Vec<(String, String)> {
     let machine = &plan.machine;
     let mut facts = vec![

@@ -1,4 +1,4 @@
-//! `chanlab choose`: measures one cell that the user describes, and recommends a channel with the reason.
+//! `chanlab choose`: measures one cell and recommends a channel for it.
 
 use std::io::{self, Write};
 
@@ -10,14 +10,15 @@ use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
+use reports::render;
 use reports::run::journal::Metric;
 
 use super::measure::{Measuring, carry_out};
 
-/// The maximum number of epochs: a single cell has time for many.
+/// The maximum number of epochs; a single cell has time for many.
 const MAX_EPOCHS: u32 = 120;
 
-/// The half width of a ratio's interval that is enough to choose by, in per cent.
+/// The half width of a ratio's interval that suffices for a choice, in per cent.
 const PRECISION: f64 = 2.0;
 
 #[derive(Args)]
@@ -28,39 +29,40 @@ pub(crate) struct Arguments {
     /// Receiving threads
     #[arg(long, value_name = "N", default_value = "1")]
     consumers: String,
-    /// Messages that the channel holds; 0 for a rendezvous, or unbounded
+    /// Capacity of the channel in messages, or unbounded; 0 is a rendezvous
     #[arg(long, value_name = "N", default_value = "64")]
     capacity: String,
     /// Size of a message in bytes: 8, 64, 256, 1024, or box256 for a pointer to 256 bytes [default: 8]
     #[arg(long, value_name = "BYTES", conflicts_with = "rate")]
     payload: Option<String>,
-    /// Messages of 8 bytes a second, whether or not the channel keeps up, instead of as many as it can take
+    /// Send this many messages a second (of 8 bytes each), whether or not the channel keeps up, instead of as many as it takes
     #[arg(long, value_name = "PER SECOND")]
     rate: Option<String>,
-    /// The metric to choose by [default: latency with a rate, else throughput]
+    /// The metric to rank by [default: latency with --rate, otherwise throughput]
     #[arg(long, value_name = "COST")]
     by: Option<ByArgument>,
-    /// The maximum of seconds to measure
+    /// The maximum measuring time in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
     budget: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ByArgument {
-    /// From the intended send to the receive, at the 99th percentile; needs --rate
+    /// The 99th percentile of the time from intended send to receive; needs --rate
     Latency,
-    /// Wall time for each message
+    /// Wall time per message
     Throughput,
-    /// Processor time for each message
+    /// Processor time per message
     Cpu,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let by = match (arguments.by, &arguments.rate) {
         (Some(ByArgument::Latency), None) => {
-            return Err(
-                BadArguments("--by latency: give the --rate at which messages come".to_owned()).into()
-            );
+            return Err(BadArguments(
+                "--by latency needs a rate: give the --rate at which messages are sent".to_owned(),
+            )
+            .into());
         }
         (Some(ByArgument::Latency) | None, Some(_)) => Metric::Latency,
         (Some(ByArgument::Throughput), _) | (None, None) => Metric::Throughput,
@@ -76,9 +78,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     carry_out(&plan, &folder, &settled, "chanlab run")?;
     let Some(choice) = choose(&RunData::read(&folder)?, by) else {
-        bail!("no channel has a time: {} says why", folder.display());
+        bail!("no channel has a time; the reasons are in {}", folder.display());
     };
-    writeln!(io::stdout(), "{choice}\n\nevery round is in {}", folder.display())?;
+    writeln!(io::stdout(), "{}\n\nevery round is in {}", render::choice::text(&choice), folder.display())?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `chanlab compare`: two runs that were made apart.
+//! `chanlab compare`: compares two runs that were made separately.
 
 use std::path::PathBuf;
 
@@ -9,23 +9,23 @@ use reports::analyse::compare_runs::{compare, unlike};
 use reports::collect::runs::RunData;
 use reports::render::changes::{ChangeReport, apart};
 
-use super::changes::{facts, tell};
+use super::changes::{facts, print};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The folder of the run that was before
+    /// The folder of the earlier run
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The folder of the run that came after
+    /// The folder of the later run
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// Compare channels of different versions too
+    /// Also compare channels of different versions
     #[arg(long)]
     across_versions: bool,
-    /// Compare even what is unlike, such as the runs of two machines
+    /// Compare the runs even if their machines or settings differ
     #[arg(long)]
     force: bool,
-    /// Write the changes as Markdown; - prints that and nothing else
+    /// Write the changes as Markdown; - prints Markdown instead of the table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let differences = unlike(&old.plan, &new.plan);
     if !differences.is_empty() && !arguments.force {
         return Err(BadArguments(format!(
-            "the runs are unlike, so a difference would tell nothing of the channels ({}); --force compares them all the same",
+            "the runs are not comparable ({}); --force compares them anyway",
             differences.join("; ")
         ))
         .into());
@@ -43,30 +43,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let compared = compare(&old, &new, arguments.across_versions);
     if compared.changes.all.is_empty() {
         let why = if compared.other_versions.is_empty() {
-            "no channel on the same work".to_owned()
+            "no channel did the same work in both".to_owned()
         } else {
             format!(
-                "only channels of other versions ({}), which --across-versions compares",
+                "the versions differ ({}); --across-versions compares them",
                 compared.other_versions.join("; ")
             )
         };
-        return Err(
-            BadArguments(format!("the runs have nothing in common that can be compared: {why}")).into()
-        );
+        return Err(BadArguments(format!("the runs have no cell in common: {why}")).into());
     }
     for difference in &differences {
-        eprintln!("warning: the runs are unlike: {difference}");
+        eprintln!("warning: the runs differ: {difference}");
     }
     for run in [&old, &new] {
         for problem in &run.problems {
             eprintln!("warning: {problem}");
         }
         if run.ended.is_none() {
-            eprintln!("warning: the run in {} did not end: what it has is compared", run.folder.display());
+            eprintln!("warning: the run in {} is incomplete", run.folder.display());
         }
     }
     let mut remarks: Vec<String> =
-        differences.iter().map(|difference| format!("unlike in both runs: {difference}")).collect();
+        differences.iter().map(|difference| format!("the runs differ: {difference}")).collect();
     let versions =
         if arguments.across_versions { "compared across versions" } else { "left out, other versions" };
     remarks.extend(compared.other_versions.iter().map(|differs| format!("{versions}: {differs}")));
@@ -79,10 +77,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         remarks,
         facts: of_both(&of_old, &of_new),
     };
-    tell(&report, arguments.markdown.as_deref())
+    print(&report, arguments.markdown.as_deref())
 }
 
-/// The facts of both runs: once what is the same in both.
+/// The facts of both runs; equal ones once.
 fn of_both(old: &[(String, String)], new: &[(String, String)]) -> Vec<(String, String)> {
     let mut both = Vec::new();
     for fact in old {

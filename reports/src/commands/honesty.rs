@@ -13,6 +13,7 @@ use harness::registry::Registry;
 use reports::analyse::checks::newest_overheads;
 use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
 use reports::collect::records::Records;
+use reports::render;
 use reports::run::cargo::Cargo;
 use reports::run::journal::{RoundsFile, RunRecords};
 use reports::run::plan::Plan;
@@ -92,9 +93,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(folder) = output.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    fs::write(&output, honesty.to_string()).with_context(|| format!("cannot write {}", output.display()))?;
+    fs::write(&output, render::honesty::document(&honesty))
+        .with_context(|| format!("cannot write {}", output.display()))?;
     let mut terminal = io::stdout().lock();
-    for line in honesty.summary() {
+    for line in render::honesty::summary(&honesty) {
         writeln!(terminal, "{line}")?;
     }
     writeln!(terminal, "{}", output.display())?;
@@ -134,7 +136,7 @@ fn alarms(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Resu
     let plan = doubled(plan);
     eprintln!("\nA/A: every channel under two names");
     let recorded = measured(&plan, &suffixed(&folder, "aa"))?;
-    Ok(Alarms::of(&trials(&plan, &recorded, &twins(&plan), EPOCHS)))
+    Ok(Alarms::from_pairs(&trials(&plan, &recorded, &twins(&plan), EPOCHS)))
 }
 
 fn suffixed(folder: &Path, suffix: &str) -> PathBuf {
@@ -155,7 +157,7 @@ fn found(
     eprintln!("\nsensitivity: planted slowdowns of 3, 5 and 10 %");
     let recorded = measured(&plan, &suffixed(&folder, "slowed"))?;
     let found = PLANTED.iter().enumerate().map(|(index, &percent)| {
-        Found::of(percent, steps[index], &trials(&plan, &recorded, &[[index + 1, 0]], TRIAL_EPOCHS))
+        Found::from_trials(percent, steps[index], &trials(&plan, &recorded, &[[index + 1, 0]], TRIAL_EPOCHS))
     });
     // A trial is of two entries on all groups, as `chanlab ab` would have them.
     let share = 2.0 / (plan.entries.len() as f64 * f64::from(arguments.trials));
@@ -172,7 +174,7 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
     let (plan, folder) = plan(registry, machine, &SENSITIVE, TRIAL_EPOCHS)?;
     let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[0, CALIBRATION]) };
     let recorded = measured(&plan, &suffixed(&folder, "steps"))?;
-    let ratio = Found::of(0, CALIBRATION, &trials(&plan, &recorded, &[[1, 0]], TRIAL_EPOCHS)).ratio;
+    let ratio = Found::from_trials(0, CALIBRATION, &trials(&plan, &recorded, &[[1, 0]], TRIAL_EPOCHS)).ratio;
     if ratio.is_nan() || ratio <= 1.0 {
         bail!("{CALIBRATION} steps of work slow nothing down: this machine is too noisy for the experiment");
     }

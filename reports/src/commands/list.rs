@@ -1,4 +1,4 @@
-//! `chanlab list`: the channels and the workloads, as this build has them.
+//! `chanlab list`: the channels and the workloads of this build.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use harness::machine::Machine;
 use harness::profile::Profile;
 use harness::workload::WorkloadInfo;
 
-/// Text is broken at this width.
+/// The width at which text wraps.
 const WIDTH: usize = 100;
 
 pub(crate) fn run() -> Result<()> {
@@ -53,10 +53,10 @@ fn workload(out: &mut impl Write, info: &WorkloadInfo) -> io::Result<()> {
     }
     let grids: Vec<_> =
         Profile::ALL.into_iter().map(|profile| format!("{profile} {}", info.grid(profile).len())).collect();
-    writeln!(out, "      params measured by profile: {}", grids.join(", "))
+    writeln!(out, "      number of params by profile: {}", grids.join(", "))
 }
 
-/// Writes `text` in lines of at most [`WIDTH`], indented by `indent` and by four more from the second line on.
+/// Writes `text` in lines of at most [`WIDTH`], indented by `indent`, and by four more from the second line on.
 fn wrapped(out: &mut impl Write, indent: usize, text: &str) -> io::Result<()> {
     let mut line = " ".repeat(indent);
     let mut is_empty = true;

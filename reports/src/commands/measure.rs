@@ -13,7 +13,7 @@ use harness::params::Params;
 use harness::profile::Profile;
 use harness::record::{ParamsRecord, now};
 use harness::registry::{Registry, UsageError};
-use reports::analyse::paired_test::fewest_epochs;
+use reports::analyse::paired_test::min_epochs;
 use reports::collect::sources::runs_folder;
 use reports::run::engine::{self, MAX_SCALE, Settled};
 use reports::run::go::{self, GoError};
@@ -155,7 +155,7 @@ impl Measuring {
         let profile = self.profile.map_or(profile, ProfileArgument::profile);
         let extent = extent(profile);
         let blocks = blocks(extent.blocks, registry.channels().count(), entries.len());
-        let fewest_epochs = fewest_epochs(entries.len() * entries.len().saturating_sub(1) / 2);
+        let fewest_epochs = min_epochs(entries.len() * entries.len().saturating_sub(1) / 2);
         Ok(Plan {
             version: VERSION,
             began: now(),
@@ -363,7 +363,7 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
             Some(seconds) => seconds * 1_000_000_000,
             None => u64::try_from(largest.deadline.as_nanos()).unwrap_or(u64::MAX),
         };
-        let record = ParamsRecord::of(registry.workload(workload)?, &params);
+        let record = ParamsRecord::new(registry.workload(workload)?, &params);
         let group = Group {
             workload: workload.to_owned(),
             least_messages: match record.values.contains_key(RATE) {

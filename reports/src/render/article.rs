@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::analyse::article::{
-    Article, ArticleConclusion, ArticleResult, Beside, CHANNEL, Claim, LEVEL, MUTEX, PUBLISHED, Row,
+    AgainstChannel, Article, ArticleConclusion, ArticleResult, CHANNEL, Claim, LEVEL, MUTEX, PUBLISHED, Row,
 };
 use crate::analyse::paired_test;
 use crate::numbers;
@@ -35,7 +35,7 @@ pub fn verdict(article: &Article) -> &'static str {
         Some(Claim::All(ArticleConclusion::ChannelSlower)) => {
             "The claim is reversed here: every corrected mutex version is faster than the Go channel."
         }
-        Some(Claim::All(ArticleConclusion::NotToldApart)) => {
+        Some(Claim::All(ArticleConclusion::Tied)) => {
             "The claim can be neither confirmed nor reversed here: no corrected mutex version is told apart from the Go channel."
         }
         Some(Claim::Depends) => "Whether the claim holds here depends on how the mutex version is corrected.",
@@ -118,11 +118,7 @@ fn cells(outcome: &ArticleResult) -> (String, String, String) {
             "all".to_owned(),
             beside.as_ref().map_or("1".to_owned(), |beside| {
                 let words = ratio(beside);
-                if beside.verdict() == ArticleConclusion::NotToldApart {
-                    words
-                } else {
-                    format!("**{words}**")
-                }
+                if beside.verdict() == ArticleConclusion::Tied { words } else { format!("**{words}**") }
             }),
         ),
         ArticleResult::Void { consumed: [least, middle, most], .. } => (
@@ -143,7 +139,7 @@ fn cells(outcome: &ArticleResult) -> (String, String, String) {
     }
 }
 
-fn ratio(beside: &Beside) -> String {
+fn ratio(beside: &AgainstChannel) -> String {
     match beside.interval {
         Some(interval) => format!("{} ({})", numbers::ratio(beside.ratio), numbers::ratios(interval)),
         None => format!("{} (interval unknown)", numbers::ratio(beside.ratio)),
@@ -161,7 +157,7 @@ fn claim(article: &Article) -> String {
         let words = match beside.verdict() {
             ArticleConclusion::ChannelFaster => "slower than the channel, as published",
             ArticleConclusion::ChannelSlower => "faster than the channel, the reverse of what is published",
-            ArticleConclusion::NotToldApart => "not told apart from the channel",
+            ArticleConclusion::Tied => "not told apart from the channel",
         };
         let _ = write!(text, "\n- `{}` takes {} of the channel's time: {words}.", row.name, ratio(beside));
     }

@@ -1,32 +1,32 @@
-//! What changed, in the terminal: a table, what failed, and a sentence.
+//! Changes in the terminal: a table, the failures, and a summary.
 
 use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
 use crate::analyse::paired_test::{ALPHA, LEVEL};
 use crate::numbers;
 
-/// Changes, and what a reader has to know of them.
+/// Changes, with everything a reader needs to interpret them.
 #[derive(Clone, Debug)]
 pub struct ChangeReport<'a> {
-    /// What was compared with what.
+    /// The two sides.
     pub title: String,
-    /// How it turned out.
+    /// The changes.
     pub changes: &'a Changes,
-    /// How it was compared, in a sentence.
+    /// The method, in a sentence.
     pub method: String,
-    /// What has to be known beside it.
+    /// Facts that limit the comparison.
     pub remarks: Vec<String>,
-    /// The machine, the versions and what else it was measured with: name and value.
+    /// The machine, the versions and the settings: name and value.
     pub facts: Vec<(String, String)>,
 }
 
-/// The table, with everything that is report of it.
+/// The table and the text below it.
 pub fn terminal(report: &ChangeReport<'_>) -> String {
     let changes = report.changes;
     let mut rows = vec![header(changes)];
     rows.extend(changes.all.iter().map(|change| {
         let mut row = vec![change.name.clone(), time(&change.old), time(&change.new)];
         row.extend(change.beside.iter().map(time));
-        row.extend([ratio(change), p_value(change), change.kind().words().to_owned()]);
+        row.extend([ratio(change), p_value(change), kind(change.kind()).to_owned()]);
         row
     }));
     let mut text = format!("{}\n\n{}\n", report.title, aligned(&rows));
@@ -47,7 +47,7 @@ fn header(changes: &Changes) -> Vec<String> {
     header
 }
 
-/// Rows with their columns below each other: the first and the last to the left, numbers to the right.
+/// Aligned columns: the first and the last to the left, numbers to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows[0].len();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -69,7 +69,22 @@ fn aligned(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The time of a side in ns/op, or why there is none, in a word.
+/// A kind of change in words.
+pub(super) fn kind(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Slower => "slower",
+        ChangeKind::Faster => "faster",
+        ChangeKind::NoDifference => "no difference detected",
+        ChangeKind::FailedInNew => "failed in the new one",
+        ChangeKind::FailedInOld => "failed in the old one",
+        ChangeKind::FailedInBoth => "failed in both",
+        ChangeKind::Unsupported => "unsupported",
+        ChangeKind::NotRun => "not run",
+        ChangeKind::OtherWork => "not compared: other capacities",
+    }
+}
+
+/// The time of a side in ns/op, or in a word why there is none.
 pub(super) fn time(side: &Side) -> String {
     match side {
         Side::Measured(ns_per_op) => numbers::measured(*ns_per_op),
@@ -113,7 +128,7 @@ pub(super) fn failures(changes: &Changes) -> Vec<String> {
     lines
 }
 
-/// How many of what, in a sentence.
+/// The number of changes of each kind, in a sentence.
 pub(super) fn summary(changes: &Changes) -> String {
     let counts = [
         (ChangeKind::Slower, "slower"),
@@ -139,7 +154,7 @@ pub(super) fn summary(changes: &Changes) -> String {
     format!("{all} of {} with {}: {}.", changes.new, changes.old, report.join(", "))
 }
 
-/// What the numbers mean, in a sentence; `how` is how they were measured.
+/// The meaning of the numbers, in a sentence; `how` says how they were measured.
 fn method(changes: &Changes, how: &str, each: &str) -> String {
     let epochs = match changes.epochs() {
         [least, most] if least > most => return how.to_owned(),
@@ -151,34 +166,34 @@ fn method(changes: &Changes, how: &str, each: &str) -> String {
         compared => format!(", adjusted for all {compared} (Holm)"),
     };
     format!(
-        "{how} Ratios of the new one's time to the old one's over {epochs}, with a {} % interval for each {each} alone; \
-         p-values of \"they are equal\"{adjusted}, a difference at {ALPHA} or less.",
+        "{how} Ratios are new time / old time over {epochs}, each with a {} % interval for its {each} alone. \
+         p-values test \"they are equal\"{adjusted}; {ALPHA} or less is a difference.",
         LEVEL * 100.0
     )
 }
 
-/// Of a comparison of two versions in one run.
+/// The method of a comparison of two versions in one run.
 pub fn side_by_side(changes: &Changes) -> String {
     method(changes, "Measured side by side in one run.", "group")
 }
 
-/// Of a comparison of two runs.
+/// The method of a comparison of two runs.
 pub fn apart(changes: &Changes) -> String {
     method(
         changes,
-        "The two runs were made one after the other, so that a drift of the machine between them cannot be excluded: \
-         measure side by side (chanlab ab, chanlab run) before you believe a difference.",
+        "The two runs were made at different times, so the machine may have drifted between them: \
+         measure side by side (chanlab ab, chanlab run) before you trust a difference.",
         "cell",
     )
 }
 
-/// The remarks, and what the epochs cannot tell.
+/// The remarks, and a note on comparisons with too few epochs.
 pub(super) fn remarks(report: &ChangeReport<'_>) -> Vec<String> {
     let mut remarks = report.remarks.clone();
     let blind = report.changes.blind();
     if blind > 0 {
         remarks.push(format!(
-            "in {blind} of {} comparisons the epochs are too few to tell any difference, however large: measure longer",
+            "in {blind} of {} comparisons there are too few epochs to detect any difference: measure longer",
             report.changes.compared()
         ));
     }

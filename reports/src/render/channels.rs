@@ -1,15 +1,14 @@
-//! The channels: what each is, what it lacks, what the checks say of it.
+//! The channels: what each one is, what it lacks, and the results of its checks.
 
-use harness::protocol::ChannelHello;
 use maud::{Markup, html};
 
-use super::checks::verdict;
+use super::checks;
 use super::colours::Colours;
-use super::overview::swatch;
+use super::parts::swatch;
 use crate::analyse::page::{ChannelPage, Page};
 
 /// The section.
-pub fn section(page: &Page, colours: &Colours) -> Markup {
+pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
     html! {
         section #channels {
             h2 { "Channels" }
@@ -18,10 +17,10 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                     thead {
                         tr {
                             th scope="col" { "channel" }
-                            th scope="col" { "what it is" }
-                            th scope="col" { "lacks, and other notes" }
-                            th scope="col" { "its own rounds" }
-                            th scope="col" { "models of its own code" }
+                            th scope="col" { "description" }
+                            th scope="col" { "lacks and notes" }
+                            th scope="col" { "self-checks of its rounds" }
+                            th scope="col" { "models of its code" }
                         }
                     }
                     tbody {
@@ -30,9 +29,9 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                 }
             }
             p.quiet {
-                "A lack is declared by the channel's file and is no failure. Verified rounds show that nothing went wrong in the "
-                "runs that were made, not that nothing can; loom tries every schedule of its models within their bounds, and shuttle a "
-                "number of random ones, where they can run at all."
+                "The adapter of a channel declares what the channel lacks; a lack is no failure. Verified rounds show that nothing went wrong in "
+                "these rounds, not that nothing can. Loom tries every schedule of its models within their bounds, shuttle a number of "
+                "random ones, on the channels where they can run at all."
             }
         }
     }
@@ -43,28 +42,30 @@ fn row(channel: &ChannelPage, colours: &Colours) -> Markup {
         tr {
             th scope="row" {
                 (swatch(&channel.name, colours)) (channel.name)
-                @for version in &channel.versions { div.version { (version) } }
+                @if let Some(version) = &channel.version { div.version { (version) } }
             }
-            @match channel.info.map(|info| ChannelHello::from_info(info, "")).or_else(|| channel.told.clone()) {
-                Some(told) => {
-                    td { (told.about) }
+            @match &channel.about {
+                Some(about) => {
+                    td { (about.about) }
                     td {
-                        @if told.lacks.is_empty() && told.notes.is_empty() { span.quiet { "lacks nothing" } }
+                        @if about.lacks.is_empty() && about.notes.is_empty() { span.quiet { "lacks nothing" } }
                         @else {
                             ul.tight {
-                                @for lack in &told.lacks {
+                                @for lack in &about.lacks {
                                     li { b { "lacks " (lack.capability) } ": " (lack.reason) }
                                 }
-                                @for note in &told.notes { li { (note) } }
+                                @for note in &about.notes { li { (note) } }
                             }
                         }
                     }
                 }
-                None => { td colspan="2" { "not known to this build" } }
+                None => { td colspan="2" { "unknown to this build" } }
             }
-            // The labels stand in for the head where the table is too narrow to have columns.
-            td data-label="its own rounds" { (verdict(&channel.rounds)) }
-            td data-label="models of its own code" { (verdict(&channel.models)) }
+            // The labels replace the head where the page is too narrow for columns.
+            td data-label="self-checks of its rounds" { (checks::check(&checks::rounds(&channel.rounds))) }
+            td data-label="models of its code" {
+                (checks::check(&checks::channel_models(&channel.name, &channel.models)))
+            }
         }
     }
 }

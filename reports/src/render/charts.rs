@@ -1,6 +1,6 @@
 //! Charts as SVG.
 
-pub mod canvas;
-pub mod ranking;
-pub mod scale;
-pub mod scaling;
+pub(crate) mod canvas;
+pub(crate) mod ranking;
+pub(crate) mod scale;
+pub(crate) mod scaling;

@@ -1,9 +1,8 @@
-//! The colours of channels: the same for a channel everywhere on the page.
+//! The colours of channels: a channel has the same colour everywhere on the page.
 
 use plotters::style::RGBColor;
 
-/// Each is legible on the light and on the dark background. The first is the baseline's: grey, since the others are held
-/// against it.
+/// Each colour is legible on light and dark backgrounds. The first, grey, is for the baseline.
 const CHANNELS: [RGBColor; 10] = [
     RGBColor(0x80, 0x88, 0x92),
     RGBColor(0x3B, 0x82, 0xC4),
@@ -19,26 +18,26 @@ const CHANNELS: [RGBColor; 10] = [
 
 /// Colours by channel.
 #[derive(Clone, Debug)]
-pub struct Colours {
+pub(crate) struct Colours {
     /// In the order of the page's channels.
     names: Vec<String>,
 }
 
 impl Colours {
     /// Colours for these channels, in the page's order.
-    pub fn new<'a>(channels: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(channels: impl IntoIterator<Item = &'a str>) -> Self {
         Colours { names: channels.into_iter().map(str::to_owned).collect() }
     }
 
-    /// The colour of a channel. Beyond ten channels colours come again.
-    pub fn of(&self, channel: &str) -> RGBColor {
+    /// The colour of a channel. From the eleventh channel on, colours repeat.
+    pub(crate) fn rgb(&self, channel: &str) -> RGBColor {
         let place = self.names.iter().position(|name| name == channel);
         CHANNELS[place.unwrap_or(0) % CHANNELS.len()]
     }
 
     /// The colour for CSS.
-    pub fn css(&self, channel: &str) -> String {
-        let RGBColor(red, green, blue) = self.of(channel);
+    pub(crate) fn css(&self, channel: &str) -> String {
+        let RGBColor(red, green, blue) = self.rgb(channel);
         format!("#{red:02X}{green:02X}{blue:02X}")
     }
 }

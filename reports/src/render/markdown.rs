@@ -1,9 +1,9 @@
-//! What changed, for a pull request: a table of what changed, and the rest folded away.
+//! Changes in Markdown, for a pull request: a table of the changes, with everything else folded.
 
-use super::changes::{ChangeReport, failures, p_value, ratio, remarks, summary, time};
+use super::changes::{ChangeReport, failures, kind, p_value, ratio, remarks, summary, time};
 use crate::analyse::changes::{Change, Changes};
 
-/// The report. It is read where somebody reviews a change, so what changed comes first and needs no click.
+/// The report. Reviewers read it in a pull request, so the changes come first and are not folded.
 pub fn markdown(report: &ChangeReport<'_>) -> String {
     let changes = report.changes;
     let (changed, rest): (Vec<&Change>, Vec<&Change>) =
@@ -52,7 +52,7 @@ fn table(changes: &Changes, rows: &[&Change]) -> String {
     for change in rows {
         let mut cells = vec![escaped(&change.name), time(&change.old), time(&change.new)];
         cells.extend(change.beside.iter().map(time));
-        cells.extend([ratio(change), escaped(&p_value(change)), change.kind().words().to_owned()]);
+        cells.extend([ratio(change), escaped(&p_value(change)), kind(change.kind()).to_owned()]);
         text.push_str(&row(&cells));
     }
     text
@@ -66,7 +66,7 @@ fn folded(summary: &str, content: &str) -> String {
     format!("\n<details><summary>{summary}</summary>\n\n{content}\n</details>\n")
 }
 
-/// Text that stays text: no column, no tag, no line of its own, no emphasis.
+/// Escapes everything that would make a column, a tag, a line break or emphasis.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

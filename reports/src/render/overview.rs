@@ -1,29 +1,29 @@
-//! The overview: how each channel stands on each workload, then its ratio to the fastest on each of the params.
+//! The overview: the rank of each channel on each workload, then its ratio to the fastest for each of the params.
 
 use maud::{Markup, html};
 
 use super::colours::Colours;
-use super::workload::params_anchor;
-use crate::analyse::cells::Cell;
-use crate::analyse::page::{Page, ParamsPage, Source, WorkloadPage};
-use crate::analyse::rank_summary::Standing;
+use super::parts::{breakable, has_failed, lack, params_anchor, swatch};
+use crate::analyse::cells::MeasuredCell;
+use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage};
 use crate::analyse::ranking::Ranked;
 use crate::numbers;
 
-/// The shades of the table of ratios: up to which ratio each goes.
+/// The shades of the table of ratios, each with the largest ratio it covers.
 const SHADES: [(f64, &str); 5] =
     [(1.25, "s1"), (2.0, "s2"), (4.0, "s3"), (10.0, "s4"), (f64::INFINITY, "s5")];
 
 /// The section.
-pub fn section(page: &Page, colours: &Colours) -> Markup {
+pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
     html! {
         section #overview {
             h2 { "Overview" }
             p {
-                "In how many of a workload's params a channel is the " b { "fastest, or not told apart from it" }
-                (told_apart(&page.source)) ", and between which ratios to the fastest it lies."
+                "For each workload: in how many of its params a channel is the " b { "fastest or tied with the fastest" }
+                ", and the range of its ratios to the fastest. Channels are tied when a paired test over the epochs, adjusted for the "
+                "number of pairs, finds no difference."
             }
-            div.scroll { (standings(page, colours)) }
+            div.scroll { (summaries(page, colours)) }
             @if !page.not_run.is_empty() {
                 p.quiet {
                     "Not run: "
@@ -31,63 +31,29 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                         @if index > 0 { ", " }
                         (info.name)
                     }
-                    " (" code { (command(&page.source)) } ")."
+                    " (" code { "chanlab run" } ")."
                 }
             }
-            @for (name, why) in &page.not_available { p.quiet { "Not available: " (name) ": " (why) "." } }
+            @for (name, reason) in &page.not_available { p.quiet { "Not available: " (name) ": " (reason) "." } }
             h3 { "Ratio to the fastest, for each of the params" }
-            p { "Params name the capacity, and whatever is not at the workload's default." }
+            p { "Each row names the capacity and every parameter that is not at its default." }
             p.legend {
-                span.shade.tied { "1.04×" } " fastest, or not told apart from it"
+                span.shade.tied { "1.04×" } " fastest or tied with the fastest"
                 @for (index, (most, shade)) in SHADES.iter().enumerate() {
                     span.shade.(shade) {
                         @if most.is_finite() { "up to " (most) "×" }
                         @else { "over " (SHADES[index - 1].0) "×" }
                     }
                 }
-                @if has_altered(page) { " † another capacity than asked for, so not ranked" }
+                @if has_altered(page) { " † other capacity than requested, so not ranked" }
             }
-            div.scroll { (ratios(page, colours, true)) }
-        }
-    }
-}
-
-/// The command that measures what was not run.
-fn command(source: &Source) -> &'static str {
-    match source {
-        Source::Run(_) | Source::Nowhere => "chanlab run",
-        Source::Criterion(_) => "cargo bench",
-    }
-}
-
-/// What "not told apart" means, by how the times were measured.
-fn told_apart(source: &Source) -> &'static str {
-    match source {
-        Source::Run(_) => " (paired in blocks, compared by epoch, adjusted for the number of pairs)",
-        Source::Criterion(_) => " (the confidence intervals of the medians overlap)",
-        Source::Nowhere => "",
-    }
-}
-
-/// What `cargo bench` measured, beside a run: one channel after the other, so a second opinion of lesser weight.
-pub fn criterion(page: &Page, colours: &Colours) -> Markup {
-    html! {
-        @if let Some(criterion) = &page.criterion {
-            section #criterion {
-                h2 { "cargo bench" }
-                p {
-                    "The same, as criterion measures it: one channel after the other, in one process. The ratios of the medians, and "
-                    "overlapping intervals as not told apart."
-                }
-                div.scroll { (ratios(criterion, colours, false)) }
-                @if let Source::Criterion(input) = &criterion.source { (super::machine::criterion(input)) }
-            }
+            div.scroll { (ratios(page, colours)) }
         }
     }
 }
 
 fn has_altered(page: &Page) -> bool {
-    page.workloads.iter().flat_map(|workload| &workload.standings).any(|standing| standing.altered > 0)
+    page.workloads.iter().flat_map(|workload| &workload.summaries).any(|summary| summary.altered > 0)
 }
 
 fn channel_heads(page: &Page, colours: &Colours) -> Markup {
@@ -98,19 +64,7 @@ fn channel_heads(page: &Page, colours: &Colours) -> Markup {
     }
 }
 
-/// The spot of a channel's colour.
-pub fn swatch(channel: &str, colours: &Colours) -> Markup {
-    html! { i.swatch style={ "background:" (colours.css(channel)) } {} }
-}
-
-/// A name that may go on in the next line after each of its parts.
-fn breakable(name: &str) -> Markup {
-    html! {
-        @for part in name.split_inclusive([',', '_']) { (part) wbr; }
-    }
-}
-
-fn standings(page: &Page, colours: &Colours) -> Markup {
+fn summaries(page: &Page, colours: &Colours) -> Markup {
     html! {
         table.matrix {
             thead {
@@ -122,13 +76,13 @@ fn standings(page: &Page, colours: &Colours) -> Markup {
             }
             tbody {
                 @for workload in &page.workloads {
-                    @let most = workload.standings.iter().map(|standing| standing.fastest).max().unwrap_or(0);
+                    @let most = workload.summaries.iter().map(|summary| summary.fastest).max().unwrap_or(0);
                     tr {
                         th scope="row" { a href={ "#" (workload.name) } { (breakable(&workload.name)) } }
                         td.number { (workload.params.len()) }
                         @for channel in &page.channels {
-                            @match workload.standings.iter().find(|standing| standing.channel == channel.name) {
-                                Some(standing) => (standing_cell(standing, most)),
+                            @match workload.summaries.iter().find(|summary| summary.channel == channel.name) {
+                                Some(summary) => (summary_cell(summary, most)),
                                 None => td.lacking { "not run" },
                             }
                         }
@@ -139,20 +93,19 @@ fn standings(page: &Page, colours: &Colours) -> Markup {
     }
 }
 
-fn standing_cell(standing: &Standing, most: usize) -> Markup {
-    let best = most > 0 && standing.fastest == most;
+fn summary_cell(summary: &RankSummary, most: usize) -> Markup {
+    let best = most > 0 && summary.fastest == most;
     html! {
         td.standing.best[best] {
-            @if let Some(ratios) = standing.ratios {
-                b { (standing.fastest) } span.quiet { " of " (standing.measured) }
+            @if let Some(ratios) = summary.ratios {
+                b { (summary.fastest) } span.quiet { " of " (summary.measured) }
                 span.range { (numbers::ratios(ratios)) }
             }
             @for (count, word, bad) in [
-                (standing.failed, "failed", true),
-                (standing.damaged, "damaged", true),
-                (standing.altered, "at another capacity", false),
-                (standing.unsupported, "unsupported", false),
-                (standing.not_run, "not run", false),
+                (summary.failed, "failed", true),
+                (summary.altered, "at other capacities", false),
+                (summary.unsupported, "unsupported", false),
+                (summary.not_run, "not run", false),
             ] {
                 @if count > 0 {
                     span.aside.bad[bad] { (count) " " (word) }
@@ -162,14 +115,14 @@ fn standing_cell(standing: &Standing, most: usize) -> Markup {
     }
 }
 
-/// The table of ratios; `linked` to the rankings, where the page has them.
-fn ratios(page: &Page, colours: &Colours, linked: bool) -> Markup {
+/// The table of ratios, linked to the rankings.
+fn ratios(page: &Page, colours: &Colours) -> Markup {
     html! {
         table.matrix.ratios {
             thead {
                 tr {
                     th scope="col" { "workload, params" }
-                    th.number scope="col" { "the fastest" }
+                    th.number scope="col" { "fastest" }
                     (channel_heads(page, colours))
                 }
             }
@@ -177,7 +130,7 @@ fn ratios(page: &Page, colours: &Colours, linked: bool) -> Markup {
                 tbody {
                     tr.group { th colspan=(page.channels.len() + 2) scope="rowgroup" { (workload.name) } }
                     @for (index, params) in workload.params.iter().enumerate() {
-                        (ratio_row(page, workload, index, params, linked))
+                        (ratio_row(page, workload, index, params))
                     }
                 }
             }
@@ -185,22 +138,12 @@ fn ratios(page: &Page, colours: &Colours, linked: bool) -> Markup {
     }
 }
 
-fn ratio_row(
-    page: &Page,
-    workload: &WorkloadPage,
-    index: usize,
-    params: &ParamsPage,
-    linked: bool,
-) -> Markup {
+fn ratio_row(page: &Page, workload: &WorkloadPage, index: usize, params: &ParamsPage) -> Markup {
     let fastest = params.ranking.first().and_then(|ranked| params.cells[ranked.cell].measurement());
     html! {
         tr {
             th scope="row" {
-                @if linked {
-                    a href={ "#" (params_anchor(&workload.name, index)) } { (breakable(&params.record.id)) }
-                } @else {
-                    (breakable(&params.record.id))
-                }
+                a href={ "#" (params_anchor(&workload.name, index)) } { (breakable(&params.record.id)) }
             }
             td.number {
                 @if let Some(fastest) = fastest { (numbers::measured(fastest.median)) " " span.quiet { (params.unit) } }
@@ -217,13 +160,12 @@ fn ratio_row(
     }
 }
 
-fn ratio_cell(cell: &Cell, ranked: Option<&Ranked>) -> Markup {
+fn ratio_cell(cell: &MeasuredCell, ranked: Option<&Ranked>) -> Markup {
     html! {
-        @match (ranked, cell.lack()) {
-            (Some(ranked), _) if ranked.altered => td.number.quiet { (numbers::ratio(ranked.ratio)) " †" },
-            (Some(ranked), _) => td.number.shade.(shade(ranked)) { (numbers::ratio(ranked.ratio)) },
-            (None, Some(lack @ ("failed" | "damaged"))) => td.lacking.bad { (lack) },
-            (None, lack) => td.lacking { (lack.unwrap_or_default()) },
+        @match ranked {
+            Some(ranked) if ranked.altered => td.number.quiet { (numbers::ratio(ranked.ratio)) " †" },
+            Some(ranked) => td.number.shade.(shade(ranked)) { (numbers::ratio(ranked.ratio)) },
+            None => td.lacking.bad[has_failed(cell)] { (lack(cell).unwrap_or_default()) },
         }
     }
 }

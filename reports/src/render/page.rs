@@ -1,15 +1,15 @@
-//! The page as a whole: its head, the links at its top, the sections in their order.
+//! The page as a whole: the head, the links, and the sections in order.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::colours::Colours;
-use super::{channels, checks, machine, method, overview, verification, workload};
-use crate::analyse::page::{Page, Source};
+use super::{channels, checks, criterion, machine, method, overview, verification, warnings, workload};
+use crate::analyse::page::Page;
 use crate::numbers;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Draws the page. `generated` is the moment of drawing (RFC 3339, UTC).
+/// Draws the page. `generated` is the current time (RFC 3339, UTC).
 pub fn page(page: &Page, generated: &str) -> String {
     let colours = Colours::new(page.channels.iter().map(|channel| channel.name.as_str()));
     let markup = html! {
@@ -30,19 +30,19 @@ pub fn page(page: &Page, generated: &str) -> String {
                 }
                 (links(page))
                 main {
-                    (warnings(page))
-                    @if has_times(page) { (overview::section(page, &colours)) }
+                    (warning_list(page))
+                    @if page.run.is_some() { (overview::section(page, &colours)) }
                     (channels::section(page, &colours))
                     (verification::section::section(page, &colours))
                     @for workload in &page.workloads {
                         (workload::section(workload, &colours))
                     }
-                    (overview::criterion(page, &colours))
-                    @if has_times(page) { (checks::overhead(page, &colours)) }
+                    @if let Some(benchmarks) = &page.criterion { (criterion::section(benchmarks, &colours)) }
+                    @if has_overheads(page) { (checks::overhead(page, &colours)) }
                     (checks::models(page))
-                    @if has_times(page) {
-                        (machine::section(page))
-                        (method::section(&page.source))
+                    @if let Some(run) = &page.run {
+                        (machine::section(run))
+                        (method::section())
                     }
                     (unreadable(page))
                 }
@@ -52,23 +52,29 @@ pub fn page(page: &Page, generated: &str) -> String {
     markup.into_string()
 }
 
-fn has_times(page: &Page) -> bool {
-    page.source != Source::Nowhere
+/// The cost of the harness matters wherever times are shown, and its absence is stated there.
+fn has_overheads(page: &Page) -> bool {
+    page.run.is_some() || page.criterion.is_some() || !page.overheads.is_empty()
 }
 
 fn lead(page: &Page, generated: &str) -> Markup {
-    let totals = page.totals();
+    let totals = &page.totals;
     html! {
-        @if !has_times(page) { p.lead { "Nothing was measured: this page is of what was verified." } }
-        @else { p.lead {
-            "The same work over each channel. Every round verified itself: each message delivered exactly once and in order, "
-            "nothing leaked. " b { (numbers::count(totals.rounds, "round")) " verified" } " in "
-            (numbers::count(totals.measured, "measured cell")) "; "
-            (numbers::separated(totals.unsupported)) " unsupported, "
-            span.bad[totals.failed > 0] { (numbers::separated(totals.failed)) " failed" } ", "
-            @if totals.damaged > 0 { span.bad { (numbers::separated(totals.damaged)) " damaged" } ", " }
-            (numbers::separated(totals.not_run)) " not run. A cell is a channel on one workload with certain params."
-        } }
+        @match &page.run {
+            None => p.lead {
+                "There is no run to compare channels with (" code { "chanlab run" } "). This page shows "
+                @if page.criterion.is_some() { "criterion benchmarks and " } "the results of verification."
+            },
+            Some(run) => p.lead {
+                "Every channel did the same work, and every round checked itself: each message arrived exactly once and in order, and "
+                "nothing leaked. " b { (numbers::count(totals.rounds, "round")) " verified" } " in "
+                (numbers::count(totals.measured, "measured cell")) "; "
+                (numbers::separated(totals.unsupported)) " unsupported, "
+                span.bad[totals.failed > 0] { (numbers::separated(totals.failed)) " failed" } ", "
+                (numbers::separated(totals.not_run)) " not run. A cell is one channel on one workload with its params. Run of "
+                (numbers::date(&run.began)) ", " @match run.profile.as_str() { "selected" => "selected cells", profile => { "profile " (profile) } } "."
+            },
+        }
         p.quiet { "Drawn on " (numbers::date(generated)) "." }
     }
 }
@@ -76,38 +82,38 @@ fn lead(page: &Page, generated: &str) -> Markup {
 fn links(page: &Page) -> Markup {
     html! {
         nav aria-label="Sections" {
-            @if has_times(page) { a href="#overview" { "Overview" } }
+            @if page.run.is_some() { a href="#overview" { "Overview" } }
             a href="#channels" { "Channels" }
             a href="#verification" { "Verification" }
             @for workload in &page.workloads {
                 a.workload href={ "#" (workload.name) } { (workload.name) }
             }
-            @if page.criterion.is_some() { a href="#criterion" { "cargo bench" } }
-            @if has_times(page) { a href="#overhead" { "Overhead" } }
+            @if page.criterion.is_some() { a href="#criterion" { "Criterion benchmarks" } }
+            @if has_overheads(page) { a href="#overhead" { "Overhead" } }
             a href="#models" { "Models" }
-            @if has_times(page) {
+            @if page.run.is_some() {
                 a href="#machine" { "Machine" }
                 a href="#method" { "Method" }
             }
             @if !page.problems.is_empty() {
-                a href="#unreadable" { "What could not be read" }
+                a href="#unreadable" { "Unreadable data" }
             }
         }
     }
 }
 
-fn warnings(page: &Page) -> Markup {
+fn warning_list(page: &Page) -> Markup {
     html! {
         @if !page.warnings.is_empty() || !page.problems.is_empty() {
             section.warnings aria-label="Warnings" {
                 ul {
                     @for warning in &page.warnings {
-                        li { (warning) }
+                        li { (warnings::words(warning)) }
                     }
                     @if !page.problems.is_empty() {
                         li {
-                            a href="#unreadable" { "What could not be read" } ": "
-                            (numbers::count(page.problems.len() as u64, "place")) ". The rest is shown."
+                            a href="#unreadable" { "Unreadable data" } " in "
+                            (numbers::count(page.problems.len() as u64, "place")) "; everything else is shown."
                         }
                     }
                 }
@@ -120,7 +126,7 @@ fn unreadable(page: &Page) -> Markup {
     html! {
         @if !page.problems.is_empty() {
             section #unreadable {
-                h2 { "What could not be read" }
+                h2 { "Unreadable data" }
                 ul {
                     @for problem in &page.problems {
                         li { code { (problem.place()) } ": " (problem.what) }

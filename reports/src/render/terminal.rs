@@ -1,12 +1,13 @@
-//! A run in the terminal: for each of its params the channels by their ratio to the fastest.
+//! A run in the terminal: for each of its params, the channels by their ratio to the fastest.
 
-use crate::analyse::page::{Page, ParamsPage};
+use super::parts::{has_failed, lack};
+use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage, cells};
 use crate::numbers;
 
-/// Lines are cut after so many characters.
+/// The width at which lines are cut.
 const WIDTH: usize = 118;
 
-/// The table. `~` stands before who is not told apart from the fastest; `†` behind who has another capacity than asked for.
+/// The table. `~` marks a channel that is tied with the fastest, `†` a capacity other than the requested one.
 pub fn table(page: &Page) -> String {
     let mut text = String::new();
     let ids =
@@ -20,15 +21,13 @@ pub fn table(page: &Page) -> String {
             text.push('\n');
         }
     }
-    text.push_str(
-        "ns/op (or the latency) of the fastest, ratios of the others; ~ not told apart from the fastest",
-    );
-    if page.cells().any(|cell| cell.effective_capacity.is_some()) {
-        text.push_str("; † another capacity than asked for");
+    text.push_str("The fastest in ns/op (or its latency), the others as ratios; ~ tied with the fastest");
+    if cells(&page.workloads).any(|cell| cell.effective_capacity.is_some()) {
+        text.push_str("; † other capacity than requested");
     }
     text.push('\n');
-    for (name, why) in &page.not_available {
-        text.push_str(&format!("Not available: {name}: {why}\n"));
+    for (name, reason) in &page.not_available {
+        text.push_str(&format!("Not available: {name}: {reason}\n"));
     }
     text.push('\n');
     text
@@ -57,8 +56,40 @@ fn ranking(params: &ParamsPage) -> String {
         }
         line.push_str(&entry);
     }
-    for cell in params.cells.iter().filter(|cell| matches!(cell.lack(), Some("failed" | "damaged"))) {
-        line.push_str(&format!("   {} {}", cell.channel, cell.lack().unwrap_or_default()));
+    for cell in params.cells.iter().filter(|cell| has_failed(cell)) {
+        line.push_str(&format!("   {} {}", cell.channel, lack(cell).unwrap_or_default()));
     }
     line
+}
+
+/// A line for each workload: `ping_pong (5)  crossfire 4, kanal 2; failed: flume 1`.
+pub fn summary(page: &Page) -> Vec<String> {
+    let width = page.workloads.iter().map(|workload| workload.name.len()).max().unwrap_or(0);
+    page.workloads.iter().map(|workload| summary_line(workload, width)).collect()
+}
+
+fn summary_line(workload: &WorkloadPage, width: usize) -> String {
+    let mut summaries: Vec<_> = workload.summaries.iter().collect();
+    summaries.sort_by_key(|summary| std::cmp::Reverse(summary.fastest));
+    let names = |count: fn(&RankSummary) -> usize| {
+        let counted = summaries.iter().filter(|summary| count(summary) > 0);
+        let words: Vec<_> =
+            counted.map(|summary| format!("{} {}", summary.channel, count(summary))).collect();
+        words.join(", ")
+    };
+    let fastest = names(|summary| summary.fastest);
+    let mut text = format!(
+        "{:width$} {:>4}  {}",
+        workload.name,
+        format!("({})", workload.params.len()),
+        if fastest.is_empty() { "no time" } else { &fastest }
+    );
+    for (word, lacking) in
+        [("failed", names(|summary| summary.failed)), ("not run", names(|summary| summary.not_run))]
+    {
+        if !lacking.is_empty() {
+            text.push_str(&format!("; {word}: {lacking}"));
+        }
+    }
+    text
 }

@@ -1,13 +1,13 @@
-//! What verifications found out: on the page ([`section`]), and in the terminal ([`terminal`]). [`steps`] is what both show of a failure.
+//! The results of verification on the page ([`section`]) and in the terminal ([`terminal`]). Both show the [`steps`] of a failure.
 
-pub mod section;
-pub mod steps;
+pub(crate) mod section;
+pub(crate) mod steps;
 pub mod terminal;
 
 use harness::record::{Answer, Verified};
 use harness::verify::{Finding, MethodOutcome};
 
-/// What a record found wrong.
+/// The finding of a record that failed.
 pub fn finding(verified: &Verified) -> Option<&Finding> {
     match &verified.answer {
         Answer::Ran(MethodOutcome::Failed(finding)) => Some(finding),

@@ -1,29 +1,22 @@
-//! A workload: what it is, how its channels scale, and a ranking for each of its params.
+//! The section of a workload: a description, charts of how the channels scale, and a ranking for each of its params.
 
-use harness::latency::Percentiles;
 use maud::{Markup, PreEscaped, html};
 
-use super::charts;
-use super::checks::verdict;
 use super::colours::Colours;
-use super::overview::swatch;
-use crate::analyse::cells::{Cell, Outcome};
+use super::parts::{has_failed, lack, params_anchor, swatch};
+use super::{charts, checks, words};
+use crate::analyse::cells::{CellResult, MeasuredCell, Measurement};
 use crate::analyse::costs::Costs;
 use crate::analyse::page::{ParamsPage, WorkloadPage};
 use crate::analyse::ranking::Ranked;
 use crate::analyse::scaling::Series;
-use crate::analyse::statistics::modes::{self, Mode};
-use crate::collect::criterion::Measurement;
 use crate::numbers;
 
-/// Columns of the ranking's table after the channel's name, without those of [`costs`].
-const COLUMNS: usize = 5;
-
-/// Columns of [`costs`].
-const COST_COLUMNS: usize = 2;
+/// The number of columns after the channel's name.
+const COLUMNS: usize = 7;
 
 /// The section.
-pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
+pub(crate) fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
     html! {
         section.workload id=(workload.name) {
             h2 { (workload.name) }
@@ -32,7 +25,7 @@ pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
                     p { (info.about) }
                     p.caveat { b { "What it does not show: " } (info.caveat) }
                     p.caveat {
-                        b { "Unless named: " }
+                        b { "Defaults: " }
                         @for (index, param) in info.params.iter().enumerate() {
                             @if index > 0 { ", " }
                             (param.name) "=" (param.default)
@@ -40,11 +33,10 @@ pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
                         "."
                     }
                 }
-                None => p.quiet { "Not known to this build." },
+                None => p.quiet { "Unknown to this build." },
             }
-            p.quiet {
-                "Run of " (numbers::date(&workload.run.began)) ", profile " (workload.run.profile) ". "
-                @if let Some(models) = &workload.models { "Models: " (verdict(models)) "." }
+            @if let Some(models) = checks::workload_models(&workload.models) {
+                p.quiet { "Models: " (checks::check(&models)) "." }
             }
             @if !workload.series.is_empty() {
                 div.series {
@@ -56,11 +48,6 @@ pub fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
             }
         }
     }
-}
-
-/// The anchor of a workload's params.
-pub fn params_anchor(workload: &str, index: usize) -> String {
-    format!("{workload}-{index}")
 }
 
 fn scaling(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Markup {
@@ -85,15 +72,15 @@ fn scaling(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Marku
     }
 }
 
-/// The capacities that are not the ones asked for, in words, along a series.
+/// Capacities other than the requested ones along a series, in words.
 fn altered_capacities(workload: &WorkloadPage, series: &Series) -> Vec<String> {
     let mut words = Vec::new();
     for (label, params) in &series.points {
         let params = &workload.params[*params];
         for cell in params.cells.iter().filter(|cell| cell.measurement().is_some()) {
             if let Some(capacity) = &cell.effective_capacity {
-                let asked = if series.over_capacity { label } else { asked_capacity(params) };
-                let text = format!("{} has capacity {capacity} where {asked} was asked for", cell.channel);
+                let requested = if series.over_capacity { label } else { requested_capacity(params) };
+                let text = format!("{} has capacity {capacity} instead of {requested}", cell.channel);
                 if !words.contains(&text) {
                     words.push(text);
                 }
@@ -103,31 +90,31 @@ fn altered_capacities(workload: &WorkloadPage, series: &Series) -> Vec<String> {
     words
 }
 
-/// What is absent from a series, in words: each channel with the points where it has no time.
+/// The gaps of a series, in words: each channel with the points where it has no time.
 fn gaps(workload: &WorkloadPage, series: &Series) -> Vec<String> {
     let mut words = Vec::new();
-    for channel in &workload.run.channels {
-        for lack in ["unsupported", "failed", "damaged", "not run"] {
+    for channel in &workload.channels {
+        for word in ["unsupported", "failed", "not run"] {
             let points: Vec<_> = series
                 .points
                 .iter()
                 .filter(|(_, params)| {
                     let mut cells = workload.params[*params].cells.iter();
-                    cells.any(|cell| cell.channel == *channel && cell.lack() == Some(lack))
+                    cells.any(|cell| cell.channel == *channel && lack(cell) == Some(word))
                 })
                 .map(|(label, _)| label.as_str())
                 .collect();
             if points.len() == series.points.len() {
-                words.push(format!("{channel} {lack}"));
+                words.push(format!("{channel} {word}"));
             } else if !points.is_empty() {
-                words.push(format!("{channel} {lack} at {}", points.join(", ")));
+                words.push(format!("{channel} {word} at {}", points.join(", ")));
             }
         }
     }
     words
 }
 
-fn asked_capacity(params: &ParamsPage) -> &str {
+fn requested_capacity(params: &ParamsPage) -> &str {
     let name = params.record.capacity.as_ref();
     name.and_then(|name| params.record.values.get(name)).map_or("another", String::as_str)
 }
@@ -161,26 +148,15 @@ fn first_measurement(params: &ParamsPage) -> Option<&Measurement> {
 }
 
 fn sampling(measurement: &Measurement) -> String {
-    if let Some(epochs) = measurement.epochs {
-        return format!(
-            "{} in {}, about {} each.",
-            numbers::count(measurement.samples.len() as u64, "round"),
-            numbers::count(epochs as u64, "epoch"),
-            numbers::count(measurement.messages, "message")
-        );
-    }
-    let rounds = match measurement.rounds_per_sample {
-        1 => "a round".to_owned(),
-        rounds => format!("up to {}", numbers::count(rounds, "round")),
-    };
     format!(
-        "{} of {rounds}, {} each.",
-        numbers::count(measurement.samples.len() as u64, "sample"),
+        "{} in {}, about {} each.",
+        numbers::count(measurement.samples.len() as u64, "round"),
+        numbers::count(measurement.epochs as u64, "epoch"),
         numbers::count(measurement.messages, "message")
     )
 }
 
-/// The order of the channels in one line, for a ranking that is folded.
+/// The ranking in one line, for a ranking that is folded.
 fn digest(params: &ParamsPage, colours: &Colours) -> Markup {
     html! {
         @for (place, ranked) in params.ranking.iter().enumerate() {
@@ -193,8 +169,8 @@ fn digest(params: &ParamsPage, colours: &Colours) -> Markup {
                 }
             }
         }
-        @for cell in params.cells.iter().filter(|cell| matches!(cell.outcome, Outcome::Failed(_) | Outcome::Damaged(_))) {
-            span.entry.bad { (cell.channel) " " (cell.lack().unwrap_or_default()) }
+        @for cell in params.cells.iter().filter(|cell| has_failed(cell)) {
+            span.entry.bad { (cell.channel) " " (lack(cell).unwrap_or_default()) }
         }
     }
 }
@@ -209,10 +185,8 @@ fn table(params: &ParamsPage, colours: &Colours) -> Markup {
                     th.number scope="col" { (params.unit) }
                     th.number scope="col" { (format!("{:.0} %", level * 100.0)) " interval" }
                     th.number colspan="2" scope="col" { "ratio to the fastest" }
-                    @if has_costs(params) {
-                        th.number scope="col" { "cpu-ns/op" }
-                        th.number scope="col" { "switches/op" }
-                    }
+                    th.number scope="col" { "cpu-ns/op" }
+                    th.number scope="col" { "switches/op" }
                     th.number scope="col" { "rounds verified" }
                 }
             }
@@ -224,7 +198,7 @@ fn table(params: &ParamsPage, colours: &Colours) -> Markup {
                     }
                 }
                 @for cell in params.cells.iter().filter(|cell| cell.measurement().is_none()) {
-                    (lacking_row(params, cell, colours))
+                    (lacking_row(cell, colours))
                 }
             }
         }
@@ -235,7 +209,7 @@ fn measured_row(
     params: &ParamsPage,
     place: usize,
     ranked: &Ranked,
-    cell: &Cell,
+    cell: &MeasuredCell,
     measurement: &Measurement,
     colours: &Colours,
 ) -> Markup {
@@ -254,43 +228,24 @@ fn measured_row(
                     @else { "too few epochs" }
                 }
             }
-            @if has_costs(params) { (costs(cell.costs.as_ref())) }
+            (costs(cell.costs.as_ref()))
             td.number { (numbers::separated(cell.rounds)) }
         }
-        @if has_remarks(ranked, place, cell) {
-            tr.remarks {
-                td {}
-                td colspan=(columns(params)) {
-                @if let Some(words) = modes_in_words(&cell.modes, params.unit) { div { (words) } }
+        tr.remarks {
+            td {}
+            td colspan=(COLUMNS) {
+                @if cell.modes.len() > 1 { div { (words::modes(&cell.modes, params.unit)) } }
                 @if let Some(costs) = &cell.costs { (other_costs(costs)) }
-                @if ranked.tied && place > 0 { div { "not told apart from the fastest" } }
+                @if ranked.tied && place > 0 { div { "tied with the fastest" } }
                 @if let Some(capacity) = &cell.effective_capacity {
-                    div { "effective capacity " b { (capacity) } ", asked for: " (asked_capacity(params)) }
-                    @if place > 0 { div { "so not ranked" } }
+                    div {
+                        "effective capacity " b { (capacity) } ", requested: " (requested_capacity(params))
+                        @if place > 0 { "; not ranked" }
+                    }
                 }
-                @for remark in &cell.remarks { div { (remark) } }
-            }
             }
         }
     }
-}
-
-fn has_remarks(ranked: &Ranked, place: usize, cell: &Cell) -> bool {
-    ranked.tied && place > 0
-        || cell.effective_capacity.is_some()
-        || !cell.remarks.is_empty()
-        || cell.modes.len() > 1
-        || cell.costs.is_some()
-}
-
-/// Criterion tells no costs.
-fn has_costs(params: &ParamsPage) -> bool {
-    params.cells.iter().any(|cell| cell.costs.is_some())
-}
-
-/// Columns after the channel's name.
-fn columns(params: &ParamsPage) -> usize {
-    COLUMNS + if has_costs(params) { COST_COLUMNS } else { 0 }
 }
 
 /// Processor time and context switches.
@@ -304,16 +259,11 @@ fn costs(costs: Option<&Costs>) -> Markup {
     }
 }
 
-/// One mode is no news.
-fn modes_in_words(modes: &[Mode], unit: &str) -> Option<String> {
-    (modes.len() > 1).then(|| modes::words(modes, unit))
-}
-
-/// What else a cell costs, and what its workload tells: each in a line.
+/// The other costs of a cell and the figures of its workload, one in each line.
 fn other_costs(costs: &Costs) -> Markup {
     let memory = |bytes: u64| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
     html! {
-        @if let Some(latency) = &costs.latency { div { "latency: " (latency_in_words(latency)) } }
+        @if let Some(latency) = &costs.latency { div { "latency: " (words::latency(latency)) } }
         @if let (Some(count), Some(bytes)) = (costs.allocations, costs.allocated_bytes) {
             div { (numbers::figure(count)) " allocations/op, " (numbers::figure(bytes)) " bytes/op" }
         }
@@ -324,48 +274,27 @@ fn other_costs(costs: &Costs) -> Markup {
                     @if index > 0 { ", " }
                     (numbers::measured(*count)) " " (name)
                 }
-                " for each op"
+                " per op"
             }
         }
         @if let Some(peak) = costs.peak_bytes { div.quiet { "peak memory " (memory(peak)) } }
     }
 }
 
-/// Percentiles in microseconds. One with too few messages beyond it is withheld.
-pub fn latency_in_words(latency: &Percentiles) -> String {
-    let named = [
-        ("p50", latency.p50),
-        ("p90", latency.p90),
-        ("p99", latency.p99),
-        ("p99.9", latency.p99_9),
-        ("max", latency.max),
-    ];
-    let words = named.map(|(name, time)| match time {
-        Some(nanos) => format!("{name} {} µs", numbers::measured(nanos as f64 / 1_000.0)),
-        None => format!("{name} withheld"),
-    });
-    words.join(", ")
-}
-
-fn lacking_row(params: &ParamsPage, cell: &Cell, colours: &Colours) -> Markup {
+fn lacking_row(cell: &MeasuredCell, colours: &Colours) -> Markup {
     html! {
         tr.lacking {
             th scope="row" { (swatch(&cell.channel, colours)) (cell.channel) }
-            td colspan=(columns(params)) {
-                @match &cell.outcome {
-                    Outcome::Measured(_) => {},
-                    Outcome::Unsupported(reason) => { "unsupported: " (reason) },
-                    Outcome::Failed(reason) => {
+            td colspan=(COLUMNS) {
+                @match &cell.result {
+                    CellResult::Measured(_) => {},
+                    CellResult::Unsupported(reason) => { "unsupported: " (reason) },
+                    CellResult::Failed(reason) => {
                         span.bad { "failed: " (reason) }
-                        @if let Some(replay) = &cell.replay { div { "again: " code { (replay) } } }
+                        div { "again: " code { (cell.replay) } }
                     },
-                    Outcome::Damaged(problem) => {
-                        span.bad { "damaged: " code { (problem.place()) } " " (problem.what) }
-                        div { "Measure it again." }
-                    },
-                    Outcome::NotRun => "not run",
+                    CellResult::NotRun => "not run",
                 }
-                @for remark in &cell.remarks { div.quiet { (remark) } }
             }
         }
     }

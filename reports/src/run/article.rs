@@ -232,7 +232,7 @@ impl RoundSource {
             cell: 0,
             channel: variant.name.clone(),
             workload: WORKLOAD.to_owned(),
-            params: ParamsRecord::of(registry.workload(WORKLOAD)?, &params).values,
+            params: ParamsRecord::new(registry.workload(WORKLOAD)?, &params).values,
             messages: Some(messages),
             deadline_ns: Some(ROUND_TIMEOUT.as_nanos() as u64),
             placement: "any".to_owned(),

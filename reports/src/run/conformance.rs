@@ -111,7 +111,7 @@ fn plan(cell: u64, channel: &str, workload: &str, registry: &Registry) -> Reques
         cell,
         channel: channel.to_owned(),
         workload: workload.to_owned(),
-        params: ParamsRecord::of(info, &params).values,
+        params: ParamsRecord::new(info, &params).values,
         messages: Some(MESSAGES.max(least)),
         deadline_ns: Some(REPLY_TIMEOUT.as_nanos() as u64 / 2),
         placement: "any".to_owned(),

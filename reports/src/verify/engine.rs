@@ -22,7 +22,7 @@ use super::worker::{CaseReport, Job, WorkerProgram};
 use crate::run::progress::Progress;
 
 /// The only channel of this build that is written on primitives that the models control.
-const BASELINE: &str = MutexDeque::INFO.name;
+pub(super) const BASELINE: &str = MutexDeque::INFO.name;
 
 /// The part of the budget that the scripts of models leave to the endless methods. The models end by themselves, and on a first run most
 /// of their time is compiling.

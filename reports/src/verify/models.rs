@@ -9,15 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use harness::machine::Machine;
 use harness::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
-use harness::record::{Answer, MODELS_FILE, ModelRecord, Record, Recorder, run_name, target_dir};
+use harness::record::{Answer, MODELS_FILE, Record, Recorder, now, target_dir};
 use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
+use super::engine::BASELINE;
 use super::evidence::outcome;
-use crate::analyse::checks::BASELINE;
 use crate::run::supervisor::{self, Ending, Streams, Supervised, status_words};
 use crate::versions::workspace::project;
 
@@ -65,7 +64,8 @@ pub fn has_models(method: Method) -> bool {
 pub(super) fn request_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     // Relaxed: only the numbers have to differ.
-    format!("{}-{}", run_name(), NEXT.fetch_add(1, Ordering::Relaxed))
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{}-{number}", now(), std::process::id())
 }
 
 /// The file of reports next to a log.
@@ -122,11 +122,10 @@ pub fn explore(
 
 /// Appends the reports to the record of models that the page reads, as models do when no parent asks for their reports.
 fn keep(events: &[ModelEvent], record: &Path) -> io::Result<()> {
-    let (recorder, machine) = (Recorder::new(record), Machine::current(&adapters::registry()));
+    let recorder = Recorder::new(record);
     for event in events {
         if let ModelEvent::Ended(report) = event {
-            let record = ModelRecord { machine: machine.clone(), report: (**report).clone() };
-            recorder.append(&Record::Model(Box::new(record)))?;
+            recorder.append(&Record::Model(report.clone()))?;
         }
     }
     Ok(())
@@ -275,6 +274,7 @@ fn settings(method: Method, task: &Task) -> String {
     let shard = (task.shard != Shard::WHOLE).then(|| format!("{SHARD}={} ", task.shard));
     [seed, shard].into_iter().flatten().collect()
 }
+
 
 #[cfg(test)]
 mod tests {

@@ -5,12 +5,12 @@ use std::process::{Command, Output};
 
 use harness::record::BENCH_FILE;
 
-use crate::fixture::{Fixture, chanlab, text};
+use crate::fixture::{Fixture, chanlab, measured, text};
 
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 
-/// The error that `output` holds, which is one line and the only one.
+/// The error in `output`: one line on stderr, and nothing else.
 #[track_caller]
 fn error(output: &Output, code: i32) -> String {
     let stderr = text(&output.stderr);
@@ -24,7 +24,7 @@ fn error(output: &Output, code: i32) -> String {
 
 #[test]
 fn bad_arguments_are_one_line_and_exit_code_2() {
-    // Whether there is a Go decides which channels are known: here there is none, wherever the test runs.
+    // An installed Go adds channels, so the path is empty here.
     let nothing = tempfile::tempdir().expect("a folder");
     let chanlab = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chanlab"));
@@ -61,7 +61,7 @@ fn bad_arguments_are_one_line_and_exit_code_2() {
     .into_iter()
     .map(|arguments| error(&chanlab(arguments), USAGE))
     .collect();
-    // Whoever adds a channel or a workload has no message to change.
+    // A new channel or workload changes no message.
     let registry = adapters::registry();
     let channels: Vec<_> = registry.channels().map(|info| info.name).collect();
     let workloads: Vec<_> = registry.workloads().map(|info| info.name).collect();
@@ -95,10 +95,9 @@ fn nothing_to_report_names_what_is_missing_and_what_to_do() {
 
     fs::write(&record, "not a record\n").expect("written");
     let missing = error(&fixture.report(), FAILED);
-    assert!(missing.contains("holds no run"), "{missing}");
+    assert!(missing.contains("holds no benchmark"), "{missing}");
 
-    fixture.run("run", "6.1", "ping_pong", &["capacity=1"]);
-    fs::remove_file(fixture.models_file()).expect("an empty one was there");
+    fixture.benchmark("6.1", ["ping_pong", "capacity=1", "flume"], measured());
     let input = fixture.input().display().to_string();
     let models = fixture.models_file().display().to_string();
     let missing = error(&chanlab(&["report", "--input", &input, "--models", &models]), FAILED);
@@ -108,8 +107,8 @@ fn nothing_to_report_names_what_is_missing_and_what_to_do() {
 #[test]
 fn report_ends_with_the_path_of_the_page() {
     let fixture = Fixture::new();
-    fixture.run("run", "6.1", "ping_pong", &["capacity=1"]);
-    fixture.measured("run", ["ping_pong", "capacity=1", "flume"], 900.0);
+    let run = fixture.run("ping_pong", &["capacity=1"]);
+    run.rounds(["capacity=1", "flume"], 900.0);
     let output = fixture.report();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let stdout = text(&output.stdout);
@@ -140,7 +139,7 @@ fn a_round_prints_its_times() {
 }
 
 #[test]
-fn what_is_unsupported_is_no_failure_and_has_no_time() {
+fn an_unsupported_cell_is_no_failure_and_has_no_time() {
     let output = chanlab(&["round", "std", "producer_consumer", "consumers=2"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let stdout = text(&output.stdout);
@@ -153,7 +152,7 @@ fn what_is_unsupported_is_no_failure_and_has_no_time() {
 
 #[test]
 fn a_failed_round_is_one_line_and_exit_code_1() {
-    // So many messages, one at a time, take more than a second.
+    // Sending this many messages one at a time takes more than a second.
     let output = chanlab(&[
         "round",
         "mutex-deque",

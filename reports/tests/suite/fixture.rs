@@ -1,4 +1,4 @@
-//! A folder as benchmarks leave it: chanlab's record, and criterion's files for each benchmark.
+//! A target directory with a run, the records of models, and the files of `cargo bench`, and the command built into it.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -7,15 +7,22 @@ use std::process::{Command, Output};
 
 use harness::machine::Machine;
 use harness::model_report::{Coverage, ExplorationBounds, Format, ModelReport, ModelSubject, ModelVerdict};
+use harness::protocol::Measured;
 use harness::record::{
-    BENCH_FILE, CellRecord, MODELS_FILE, ModelRecord, ParamsRecord, Record, Recorder, Run, Status,
+    BENCH_FILE, BenchmarkRecord, BenchmarkStatus, MODELS_FILE, ParamsRecord, Record, Recorder,
 };
 use harness::shard::Shard;
+use reports::run::record::{Line, ROUNDS_FILE, RoundLine};
+use reports::run::plan::{Entry, Group, Launch, Plan, VERSION};
+use reports::run::supervisor::ProcessFailure;
 use serde_json::json;
 use tempfile::TempDir;
 
 /// Messages of each round.
 pub(crate) const MESSAGES: u64 = 2_000;
+
+/// The epochs of a measured cell, with one round each.
+pub(crate) const EPOCHS: u32 = 15;
 
 pub(crate) struct Fixture {
     folder: TempDir,
@@ -23,79 +30,130 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        // On the file system of the command, so that a link to it can be made.
-        Fixture { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder") }
+        // On the file system of the command, which is linked into the folder.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let fixture = Fixture { folder };
+        fs::create_dir(fixture.target()).expect("made");
+        // This file marks a target directory of cargo.
+        fs::write(fixture.target().join(".rustc_info.json"), "{}").expect("written");
+        // A link instead of a copy: a file that is being written cannot be executed while another test forks.
+        fs::hard_link(env!("CARGO_BIN_EXE_chanlab"), fixture.command()).expect("linked");
+        fixture
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+    fn target(&self) -> PathBuf {
+        self.folder.path().join("target")
     }
 
+    fn command(&self) -> PathBuf {
+        self.target().join("chanlab-linked")
+    }
+
+    /// Criterion's directory.
     pub(crate) fn input(&self) -> PathBuf {
-        self.path().join("criterion")
+        self.target().join("criterion")
     }
 
     pub(crate) fn models_file(&self) -> PathBuf {
-        self.path().join("models.jsonl")
+        self.target().join("loom").join(MODELS_FILE)
     }
 
-    fn append(&self, record: &Record) {
-        Recorder::new(self.input().join(BENCH_FILE)).append(record).expect("written");
+    /// A run of `workload` over all channels of this build.
+    pub(crate) fn run(&self, workload: &str, grid: &[&str]) -> Run {
+        let channels: Vec<_> = adapters::registry().channels().map(|info| info.name).collect();
+        self.run_of("2026-01-02T03-04-05Z", workload, grid, &channels)
     }
 
-    /// Appends a line that may be none.
-    pub(crate) fn append_line(&self, line: &str) {
-        let path = self.input().join(BENCH_FILE);
-        let mut file = OpenOptions::new().append(true).open(path).expect("there is a record");
-        writeln!(file, "{line}").expect("written");
-    }
-
-    /// A run of `workload` over all channels on the machine that `kernel` names.
-    pub(crate) fn run(&self, name: &str, kernel: &str, workload: &str, grid: &[&str]) {
+    /// A run of `workload` in the folder `name`.
+    pub(crate) fn run_of(&self, name: &str, workload: &str, grid: &[&str], channels: &[&str]) -> Run {
         let registry = adapters::registry();
-        let info = registry.workload(workload).expect("a workload");
-        let grid = grid
-            .iter()
-            .map(|text| ParamsRecord::of(info, &registry.params(workload, text).expect("params")))
-            .collect();
-        let channels: Vec<_> = registry.channels().map(|info| info.name.to_owned()).collect();
-        self.append(&Record::Run(Run {
-            run: name.to_owned(),
+        // A workload of another runner has the params of one that this build knows.
+        let info = registry
+            .workload(workload)
+            .or_else(|_| registry.workload("producer_consumer"))
+            .expect("a workload");
+        let group = |text: &&str| Group {
+            workload: workload.to_owned(),
+            params: ParamsRecord::new(info, &registry.params(info.name, text).expect("params")),
+            least_messages: 1,
+            deadline_ns: 1,
+        };
+        let entry = |name: &&str| Entry {
+            name: (*name).to_owned(),
+            channel: (*name).to_owned(),
+            version: format!("{name} 1.2.3"),
+            launch: Launch::Own,
+            about: None,
+        };
+        let plan = Plan {
+            version: VERSION,
             began: "2026-01-02T03:04:05Z".to_owned(),
+            command: "chanlab run".to_owned(),
+            profile: "quick".to_owned(),
+            seed: 1,
+            machine: machine("6.1"),
+            entries: channels.iter().map(entry).collect(),
+            groups: grid.iter().map(group).collect(),
+            blocks: 1,
+            budget_seconds: 1,
+            fewest_epochs: 1,
+            most_epochs: EPOCHS,
+            precision: 0.05,
+            placement: "any".to_owned(),
+            allocations: false,
+            versions: None,
+            not_available: Vec::new(),
+        };
+        let folder = self.target().join("chanlab").join("runs").join(name);
+        plan.write(&folder).expect("written");
+        fs::write(folder.join(ROUNDS_FILE), "").expect("written");
+        Run { folder, plan }
+    }
+
+    /// The end of a benchmark on the machine with this kernel.
+    pub(crate) fn benchmark(&self, kernel: &str, cell: [&str; 3], status: BenchmarkStatus) {
+        self.benchmark_of_capacity(kernel, cell, status, None);
+    }
+
+    pub(crate) fn benchmark_of_capacity(
+        &self,
+        kernel: &str,
+        cell: [&str; 3],
+        status: BenchmarkStatus,
+        effective_capacity: Option<&str>,
+    ) {
+        let [workload, params, channel] = cell;
+        let record = Record::Benchmark(BenchmarkRecord {
+            at: "2026-01-02T03:04:05Z".to_owned(),
             command: "cargo bench".to_owned(),
             profile: "quick".to_owned(),
-            workload: workload.to_owned(),
-            grid,
-            channels,
-            machine: machine(kernel),
-        }));
-    }
-
-    /// What became of a cell of the run `name`.
-    pub(crate) fn cell(&self, name: &str, cell: [&str; 3], status: Status, effective_capacity: Option<&str>) {
-        let [workload, params, channel] = cell;
-        self.append(&Record::Cell(CellRecord {
-            run: name.to_owned(),
             workload: workload.to_owned(),
             params: params.to_owned(),
             channel: channel.to_owned(),
             status,
             effective_capacity: effective_capacity.map(str::to_owned),
             replay: format!("cargo run --release -- round {channel} {workload} {params}"),
-        }));
+            machine: machine(kernel),
+        });
+        Recorder::new(self.input().join(BENCH_FILE)).append(&record).expect("written");
     }
 
-    /// A measured cell whose median is `ns` ns/op.
-    pub(crate) fn measured(&self, name: &str, cell: [&str; 3], ns: f64) {
-        self.cell(name, cell, measured(), None);
+    /// Appends an arbitrary line to the record of the benchmarks.
+    pub(crate) fn append_line(&self, line: &str) {
+        append_line(&self.input().join(BENCH_FILE), line);
+    }
+
+    /// A measured benchmark whose median is `ns` ns/op.
+    pub(crate) fn measured_benchmark(&self, kernel: &str, cell: [&str; 3], ns: f64) {
+        self.benchmark(kernel, cell, measured());
         self.criterion(cell, ns);
     }
 
-    /// Criterion's files of a benchmark; the folder that holds them.
+    /// Criterion's files of a benchmark; returns their folder.
     pub(crate) fn criterion(&self, cell: [&str; 3], ns: f64) -> PathBuf {
         let [workload, params, channel] = cell;
         let group = format!("{workload}/{params}");
-        // Not criterion's names for them: folders say nothing.
+        // Names that criterion would not choose: the names of folders must not matter.
         let folder = self.input().join(format!("folder of {params}")).join(channel).join("new");
         fs::create_dir_all(&folder).expect("made");
         let write = |file: &str, content: serde_json::Value| {
@@ -129,53 +187,31 @@ impl Fixture {
         folder
     }
 
-    /// A model that loom passed on the machine that `kernel` names.
-    pub(crate) fn model(&self, model: &str, subject: &str, kernel: &str) {
-        append_model(&self.models_file(), "loom", model, subject, kernel);
+    /// A model that loom passed.
+    pub(crate) fn model(&self, model: &str, subject: &str) {
+        self.model_by("loom", model, subject);
     }
 
-    /// A model that `explorer` passed, recorded in the folder's target directory.
-    pub(crate) fn model_by(&self, explorer: &str, model: &str, subject: &str, kernel: &str) {
-        append_model(&self.target().join(explorer).join(MODELS_FILE), explorer, model, subject, kernel);
+    /// A model that `explorer` passed.
+    pub(crate) fn model_by(&self, explorer: &str, model: &str, subject: &str) {
+        append_model(&self.target().join(explorer).join(MODELS_FILE), explorer, model, subject);
     }
 
-    fn target(&self) -> PathBuf {
-        self.path().join("target")
-    }
-
-    /// The page that the command draws when it was built into this folder's target directory, and is told of no models.
-    pub(crate) fn page_of_its_target(&self) -> String {
-        // What makes a folder one of cargo's.
-        fs::write(self.target().join(".rustc_info.json"), "{}").expect("written");
-        let command = self.target().join("chanlab");
-        // No copy: while another test starts a process, a file that is being written cannot be started.
-        fs::hard_link(env!("CARGO_BIN_EXE_chanlab"), &command).expect("linked");
-        let paths = [self.input(), self.page_file()].map(|path| path.display().to_string());
-        let [input, output] = paths.each_ref().map(String::as_str);
-        let output = Command::new(command)
-            .args(["report", "--input", input, "--output", output])
-            .output()
-            .expect("the command starts");
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        fs::read_to_string(self.page_file()).expect("the page")
-    }
-
-    /// Runs `chanlab report` over this folder.
+    /// Runs `chanlab report` over this target directory.
     pub(crate) fn report(&self) -> Output {
-        if !self.models_file().exists() {
-            fs::write(self.models_file(), "").expect("written");
-        }
-        let paths =
-            [self.input(), self.models_file(), self.page_file()].map(|path| path.display().to_string());
-        let [input, models, output] = paths.each_ref().map(String::as_str);
-        chanlab(&["report", "--input", input, "--models", models, "--output", output])
+        let page = self.page_file().display().to_string();
+        Command::new(self.command())
+            .args(["report", "--output", &page])
+            .env_remove("CRITERION_HOME")
+            .output()
+            .expect("the command starts")
     }
 
     fn page_file(&self) -> PathBuf {
-        self.path().join("report.html")
+        self.folder.path().join("report.html")
     }
 
-    /// The page, after a report that has to succeed.
+    /// The page, after a report that must succeed.
     pub(crate) fn page(&self) -> String {
         let output = self.report();
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -183,7 +219,7 @@ impl Fixture {
     }
 }
 
-fn append_model(file: &Path, explorer: &str, model: &str, subject: &str, kernel: &str) {
+fn append_model(file: &Path, explorer: &str, model: &str, subject: &str) {
     let bounds = match explorer {
         "shuttle" => ExplorationBounds::Shuttle {
             schedules: 1_234,
@@ -217,8 +253,76 @@ fn append_model(file: &Path, explorer: &str, model: &str, subject: &str, kernel:
         timed_waits: None,
         verdict: ModelVerdict::Passed { coverage: Coverage::Bounds },
     };
-    let record = Record::Model(Box::new(ModelRecord { machine: machine(kernel), report }));
+    let record = Record::Model(Box::new(report));
     Recorder::new(file).append(&record).expect("written");
+}
+
+/// A run in the fixture's target directory.
+pub(crate) struct Run {
+    folder: PathBuf,
+    plan: Plan,
+}
+
+impl Run {
+    pub(crate) fn rounds_file(&self) -> PathBuf {
+        self.folder.join(ROUNDS_FILE)
+    }
+
+    fn position(&self, [params, channel]: [&str; 2]) -> (usize, usize) {
+        let group = self.plan.groups.iter().position(|group| group.params.id == params).expect(params);
+        let entry = self.plan.entries.iter().position(|entry| entry.name == channel).expect(channel);
+        (group, entry)
+    }
+
+    fn append(&self, line: &Line) {
+        append_line(&self.rounds_file(), &serde_json::to_string(line).expect("plain data"));
+    }
+
+    pub(crate) fn append_line(&self, line: &str) {
+        append_line(&self.rounds_file(), line);
+    }
+
+    /// Rounds of a cell whose median is `ns` ns/op.
+    pub(crate) fn rounds(&self, cell: [&str; 2], ns: f64) {
+        let (group, entry) = self.position(cell);
+        for epoch in 0..EPOCHS {
+            // All channels drift alike, by up to 2 %.
+            let drift = 1.0 + 0.01 * (f64::from(epoch % 5) - 2.0);
+            self.append(&Line::Round(RoundLine {
+                group,
+                entry,
+                epoch,
+                block: Some(0),
+                at_ms: 0,
+                measured: Measured {
+                    messages: MESSAGES,
+                    wall_ns: (ns * drift * MESSAGES as f64).round() as u64,
+                    ..Measured::default()
+                },
+            }));
+        }
+    }
+
+    pub(crate) fn unsupported(&self, cell: [&str; 2], reason: &str) {
+        let (group, entry) = self.position(cell);
+        self.append(&Line::Unsupported { group, entry, reason: reason.to_owned() });
+    }
+
+    pub(crate) fn failed(&self, cell: [&str; 2], reason: &str) {
+        let (group, entry) = self.position(cell);
+        let failure = ProcessFailure { what: reason.to_owned(), ..ProcessFailure::default() };
+        self.append(&Line::Failed { group, entry, epoch: 0, failure });
+    }
+
+    pub(crate) fn capacity(&self, cell: [&str; 2], effective: &str) {
+        let (group, entry) = self.position(cell);
+        self.append(&Line::Capacity { group, entry, effective: effective.to_owned() });
+    }
+}
+
+fn append_line(path: &Path, line: &str) {
+    let mut file = OpenOptions::new().append(true).open(path).expect("the file exists");
+    writeln!(file, "{line}").expect("written");
 }
 
 /// A machine with this kernel.
@@ -234,9 +338,9 @@ pub(crate) fn machine(kernel: &str) -> Machine {
     }
 }
 
-/// The status of a cell that was measured.
-pub(crate) fn measured() -> Status {
-    Status::Measured { rounds: 120, messages: MESSAGES, beside_abandoned_threads: false }
+/// The status of a measured benchmark.
+pub(crate) fn measured() -> BenchmarkStatus {
+    BenchmarkStatus::Measured { rounds: 120, messages: MESSAGES, beside_abandoned_threads: false }
 }
 
 /// Runs the command.
@@ -264,4 +368,18 @@ pub(crate) fn words(html: &str) -> String {
         }
     }
     words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The rows of the first table in a piece of HTML, as text. Remarks below a row belong to it.
+pub(crate) fn table_rows(html: &str) -> Vec<String> {
+    let table = html.split("<tbody>").nth(1).expect("a table").split("</tbody>").next().expect("its end");
+    let mut rows: Vec<String> = Vec::new();
+    for row in table.split("<tr").skip(1) {
+        let text = words(&format!("<tr{row}"));
+        match rows.last_mut().filter(|_| row.starts_with(" class=\"remarks\"")) {
+            Some(last) => last.push_str(&format!(" {text}")),
+            None => rows.push(text),
+        }
+    }
+    rows
 }

@@ -1,7 +1,8 @@
-//! The command and its page: from data made here in criterion's form, and from benchmarks of channels with planted faults.
+//! The command and its page, over runs and benchmarks that the tests write, and over benchmarks of mutants.
 
 mod article;
 mod command;
+mod criterion;
 mod fixture;
 mod markdown;
 mod page;

@@ -1,29 +1,15 @@
-//! What the page says of cells of every kind.
+//! The page of a run: cells of every kind, checks, charts and links.
 
 use std::fs;
 
-use harness::record::{BENCH_FILE, Status};
+use crate::fixture::{Fixture, Run, measured, table_rows, text, words};
 
-use crate::fixture::{Fixture, measured, text, words};
-
-const RUN: &str = "2026-01-02T03:04:05Z-1";
-const KERNEL: &str = "6.1";
 const WORKLOAD: &str = "producer_consumer";
+const PARAMS: &str = "capacity=0";
 
-/// The rows of the ranking of a workload's first params, as text.
+/// The rows of the page's first ranking.
 fn rows(page: &str) -> Vec<String> {
-    let ranking = page.split("<details").nth(1).expect("a ranking");
-    let table = ranking.split("<tbody>").nth(1).expect("a table").split("</tbody>").next().expect("its end");
-    // The remarks of a channel are a row of their own, below its own.
-    let row = |row: &str| words(&format!("<tr{row}"));
-    let mut rows: Vec<String> = Vec::new();
-    for text in table.split("<tr").skip(1) {
-        match rows.last_mut().filter(|_| text.starts_with(" class=\"remarks\"")) {
-            Some(last) => last.push_str(&format!(" {}", row(text))),
-            None => rows.push(row(text)),
-        }
-    }
-    rows
+    table_rows(page.split("<details").nth(1).expect("a ranking"))
 }
 
 fn row<'a>(rows: &'a [String], channel: &str) -> &'a str {
@@ -31,145 +17,102 @@ fn row<'a>(rows: &'a [String], channel: &str) -> &'a str {
 }
 
 /// One ranking with a cell of every kind.
-fn every_kind() -> Fixture {
+fn every_kind() -> (Fixture, Run) {
     let fixture = Fixture::new();
-    fixture.run(RUN, KERNEL, WORKLOAD, &["capacity=0"]);
-    let cell = |channel| [WORKLOAD, "capacity=0", channel];
-    fixture.measured(RUN, cell("mutex-deque"), 900.0);
-    fixture.measured(RUN, cell("crossbeam"), 100.0);
-    fixture.cell(RUN, cell("crossfire"), measured(), Some("1"));
-    fixture.criterion(cell("crossfire"), 102.0);
-    let reason = "unsupported: several consumers (it has one)".to_owned();
-    fixture.cell(RUN, cell("std"), Status::Unsupported { reason }, None);
-    let reason = "wrong: lost 3 message(s) <of many>".to_owned();
-    fixture.cell(RUN, cell("kanal"), Status::Failed { reason }, None);
-    // Numbers of a cell that failed, and of one that has no record: neither is a time.
-    fixture.criterion(cell("kanal"), 12.25);
-    fixture.criterion(cell("flume"), 13.25);
-    fixture
+    let run = fixture.run(WORKLOAD, &[PARAMS]);
+    run.rounds([PARAMS, "mutex-deque"], 900.0);
+    run.rounds([PARAMS, "crossbeam"], 100.0);
+    run.rounds([PARAMS, "crossfire"], 102.0);
+    run.capacity([PARAMS, "crossfire"], "1");
+    run.unsupported([PARAMS, "std"], "unsupported: several consumers (it has one)");
+    // Rounds of a cell that failed later are void.
+    run.rounds([PARAMS, "kanal"], 12.25);
+    run.failed([PARAMS, "kanal"], "wrong: lost 3 message(s) <of many>");
+    (fixture, run)
 }
 
 #[test]
 fn a_ranking_has_the_fastest_first_and_every_other_cell_in_words() {
-    let page = every_kind().page();
+    let page = every_kind().0.page();
     let rows = rows(&page);
     let order: Vec<_> = rows.iter().map(|row| row.split(' ').next().unwrap_or_default()).collect();
     assert_eq!(order, ["crossbeam", "mutex-deque", "crossfire", "std", "flume", "kanal"]);
-    assert!(row(&rows, "crossbeam").starts_with("crossbeam 100 98.0–102 fastest 120"), "{rows:?}");
+    assert!(row(&rows, "crossbeam").starts_with("crossbeam 100 99"), "{rows:?}");
+    assert!(row(&rows, "crossbeam").contains("fastest – – 15"), "{rows:?}");
     let crossfire = row(&rows, "crossfire");
     assert!(crossfire.contains("1.02×"), "{crossfire}");
-    assert!(!crossfire.contains("not told apart from the fastest"), "{crossfire}");
-    assert!(crossfire.contains("effective capacity 1 , asked for: 0 so not ranked"), "{crossfire}");
+    assert!(!crossfire.contains("tied with the fastest"), "{crossfire}");
+    assert!(crossfire.contains("effective capacity 1 , requested: 0 ; not ranked"), "{crossfire}");
     assert!(row(&rows, "mutex-deque").contains("900"), "{rows:?}");
-    assert!(!row(&rows, "mutex-deque").contains("not told apart"), "{rows:?}");
+    assert!(row(&rows, "mutex-deque").contains("9.00×"), "{rows:?}");
+    assert!(!row(&rows, "mutex-deque").contains("tied"), "{rows:?}");
     assert_eq!(row(&rows, "std"), "std unsupported: several consumers (it has one)");
     assert_eq!(row(&rows, "flume"), "flume not run");
 }
 
 #[test]
 fn a_failed_cell_has_a_reason_and_a_command_and_no_time() {
-    let page = every_kind().page();
+    let (fixture, _) = every_kind();
+    // Criterion's times cannot replace those that the run lacks.
+    fixture.criterion([WORKLOAD, PARAMS, "kanal"], 13.25);
+    fixture.criterion([WORKLOAD, PARAMS, "flume"], 14.25);
+    let page = fixture.page();
     let rows = rows(&page);
     let kanal = row(&rows, "kanal");
     assert!(kanal.contains("failed: wrong: lost 3 message(s) &lt;of many&gt;"), "{kanal}");
-    assert!(kanal.contains("cargo run --release -- round kanal producer_consumer capacity=0"), "{kanal}");
-    // The times that criterion has for it and for the cell without a record.
-    for void in ["12.2", "12.3", "13.2", "13.3"] {
+    assert!(kanal.contains("cargo run --release -- round kanal producer_consumer "), "{kanal}");
+    assert!(kanal.contains("capacity=0"), "{kanal}");
+    for void in ["12.2", "12.3", "13.2", "13.3", "14.2", "14.3"] {
         assert!(!words(&page).contains(void), "{void} is a time");
     }
     let charts: String = page.split("<svg").skip(1).filter_map(|svg| svg.split("</svg>").next()).collect();
     assert!(charts.contains("crossbeam") && !charts.contains("kanal") && !charts.contains("flume"));
+    let warnings = words(page.split("class=\"warnings\"").nth(1).expect("warnings"));
+    assert!(warnings.contains("1 cell failed"), "{warnings}");
 }
 
 #[test]
 fn damage_is_named_and_the_rest_is_shown() {
-    let fixture = every_kind();
-    let cell = [WORKLOAD, "capacity=0", "crossbeam"];
-    let file = fixture.criterion(cell, 100.0).join("estimates.json");
-    fs::write(&file, "{\"mean\":").expect("written");
-    fixture.append_line("{\"kind\":\"cell\",\"run\"");
+    let (fixture, run) = every_kind();
+    let lines = fs::read_to_string(run.rounds_file()).expect("rounds").lines().count();
+    run.append_line("{\"kind\":\"round\",\"group\"");
     let output = fixture.report();
     let stderr = text(&output.stderr);
     let page = fixture.page();
     let rows = rows(&page);
-    let crossbeam = row(&rows, "crossbeam");
-    let place = file.display().to_string();
-    assert!(crossbeam.contains(&format!("damaged: {place}")), "{crossbeam}");
-    assert!(crossbeam.contains("Measure it again"), "{crossbeam}");
-    assert!(row(&rows, "mutex-deque").contains("fastest"), "{rows:?}");
+    assert!(row(&rows, "crossbeam").contains("fastest"), "{rows:?}");
     let unreadable = words(page.split("id=\"unreadable\"").nth(1).expect("the section"));
-    let line = format!("{}:7", fixture.input().join(BENCH_FILE).display());
-    for place in [&place, &line] {
-        assert!(unreadable.contains(place), "{place} is not in: {unreadable}");
-        assert!(stderr.contains(&format!("warning: {place}")), "{place} is not in: {stderr}");
-    }
+    let place = format!("{}:{}", run.rounds_file().display(), lines + 1);
+    assert!(unreadable.contains(&place), "{place} is not in: {unreadable}");
+    assert!(stderr.contains(&format!("warning: {place}")), "{place} is not in: {stderr}");
 }
 
 #[test]
-fn criterion_data_of_another_size_of_round_or_gone_is_damage() {
+fn the_newest_run_is_shown_and_no_other() {
     let fixture = Fixture::new();
-    fixture.run(RUN, KERNEL, WORKLOAD, &["capacity=64"]);
-    let cell = |channel| [WORKLOAD, "capacity=64", channel];
-    let status = Status::Measured { rounds: 9, messages: 7, beside_abandoned_threads: false };
-    fixture.cell(RUN, cell("std"), status, None);
-    fixture.criterion(cell("std"), 50.0);
-    fixture.cell(RUN, cell("flume"), measured(), None);
-    let folder = fixture.criterion(cell("kanal"), 50.0);
-    fs::remove_file(folder.join("sample.json")).expect("it was there");
-    fixture.cell(RUN, cell("kanal"), measured(), None);
-    let page = fixture.page();
-    let rows = rows(&page);
-    assert!(row(&rows, "std").contains("is of rounds of 2000 messages, where the record says 7"), "{rows:?}");
-    let expected = fixture.input().join("producer_consumer_capacity=64/flume/new/benchmark.json");
-    assert!(row(&rows, "flume").contains(&format!("damaged: {}", expected.display())), "{rows:?}");
-    assert!(row(&rows, "kanal").contains("sample.json is missing"), "{rows:?}");
-}
-
-#[test]
-fn the_newest_run_decides_what_is_shown_and_older_cells_say_their_date() {
-    let fixture = Fixture::new();
-    fixture.run("older", "6.0", WORKLOAD, &["capacity=64", "capacity=1"]);
+    let older = fixture.run_of("2026-01-01", WORKLOAD, &["capacity=64", "capacity=1"], &["std", "flume"]);
     for channel in ["std", "flume"] {
-        fixture.measured("older", [WORKLOAD, "capacity=64", channel], 70.0);
+        older.rounds(["capacity=64", channel], 70.0);
     }
-    fixture.measured("older", [WORKLOAD, "capacity=1", "std"], 500.0);
-    fixture.run("newer", KERNEL, WORKLOAD, &["capacity=64"]);
-    fixture.measured("newer", [WORKLOAD, "capacity=64", "std"], 60.0);
+    older.rounds(["capacity=1", "std"], 500.0);
+    let newer = fixture.run_of("2026-01-02", WORKLOAD, &["capacity=64"], &["std", "flume"]);
+    newer.rounds(["capacity=64", "std"], 60.0);
     let page = fixture.page();
     assert!(!page.contains("capacity=1\""), "the older run's params are shown");
     assert_eq!(page.matches("<details").count(), 1);
     let rows = rows(&page);
     assert!(row(&rows, "std").starts_with("std 60.0"), "{rows:?}");
-    assert!(!row(&rows, "std").contains("another run"), "{rows:?}");
-    let flume = row(&rows, "flume");
-    assert!(
-        flume
-            .contains("of another run, on 2 January 2026, 03:04 UTC, with another machine or other versions"),
-        "{flume}"
-    );
-    let warnings = words(page.split("class=\"warnings\"").nth(1).expect("warnings"));
-    assert!(warnings.contains("kernel: 6.1 and 6.0"), "the machines differ");
-    assert!(warnings.contains("1 cell was not in the newest run"), "an older cell is shown");
-}
-
-#[test]
-fn models_of_another_machine_are_no_silent_part_of_the_page() {
-    let fixture = every_kind();
-    fixture.model("hand_off", "mutex-deque", KERNEL);
-    let said = "The models were run with another machine or version than the times: kernel: 6.1 and 5.10.";
-    assert!(!words(&fixture.page()).contains(said));
-    fixture.model("queue", "mutex-deque", "5.10");
-    assert!(words(&fixture.page()).contains(said));
+    assert_eq!(row(&rows, "flume"), "flume not run");
 }
 
 /// The scripts leave one record for each explorer, in the target directory of the command.
 #[test]
 fn models_of_every_explorer_are_shown() {
-    let fixture = every_kind();
-    fixture.model_by("loom", "hand_off", "mutex-deque", KERNEL);
-    fixture.model_by("shuttle", "hand_off", "mutex-deque", KERNEL);
-    fixture.model_by("shuttle", "protocol", WORKLOAD, KERNEL);
-    let page = words(&fixture.page_of_its_target());
+    let (fixture, _) = every_kind();
+    fixture.model_by("loom", "hand_off", "mutex-deque");
+    fixture.model_by("shuttle", "hand_off", "mutex-deque");
+    fixture.model_by("shuttle", "protocol", WORKLOAD);
+    let page = words(&fixture.page());
     let section = page.split("Models Loom runs").nth(1).expect("the section");
     for row in [
         "hand_off mutex-deque loom passed",
@@ -186,9 +129,9 @@ fn models_of_every_explorer_are_shown() {
 
 #[test]
 fn no_check_passes_on_code_that_it_did_not_run_on() {
-    let fixture = every_kind();
-    fixture.model("hand_off", "mutex-deque", KERNEL);
-    fixture.model("protocol", WORKLOAD, KERNEL);
+    let (fixture, _) = every_kind();
+    fixture.model("hand_off", "mutex-deque");
+    fixture.model("protocol", WORKLOAD);
     let page = fixture.page();
     let table =
         page.split("id=\"channels\"").nth(1).expect("channels").split("</table>").next().expect("its end");
@@ -202,9 +145,9 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
             "✓ loom: 1 model passed: all schedules of at most 2 preemptions, 2000 branches at most"
         )
     );
-    assert!(row("crossbeam").contains("✓ 120 rounds verified, none failed"));
+    assert!(row("crossbeam").contains("✓ 15 rounds verified, none failed"));
     let explores = |channel| {
-        format!("not run (chanlab verify --method shuttle --channel {channel} explores its own source)")
+        format!("not run (chanlab verify --method shuttle --channel {channel} explores its source)")
     };
     assert!(row("crossbeam").ends_with(&explores("crossbeam")));
     assert!(row("std").ends_with(&explores("std")));
@@ -218,11 +161,11 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
 fn series_are_drawn_along_capacities_and_threads() {
     let fixture = Fixture::new();
     let grid = ["capacity=0", "capacity=1", "capacity=64", "producers=2,consumers=2"];
-    fixture.run(RUN, KERNEL, WORKLOAD, &grid);
+    let run = fixture.run(WORKLOAD, &grid);
     for (params, ns) in [("capacity=0", 900.0), ("capacity=1", 700.0), ("capacity=64", 60.0)] {
-        fixture.measured(RUN, [WORKLOAD, params, "flume"], ns);
+        run.rounds([params, "flume"], ns);
     }
-    fixture.measured(RUN, [WORKLOAD, "producers=2,consumers=2,capacity=64", "flume"], 80.0);
+    run.rounds(["producers=2,consumers=2,capacity=64", "flume"], 80.0);
     let page = fixture.page();
     let captions: Vec<_> = page
         .split("<figcaption>")
@@ -234,8 +177,10 @@ fn series_are_drawn_along_capacities_and_threads() {
 }
 
 #[test]
-fn the_page_needs_nothing_else() {
-    let page = every_kind().page();
+fn the_page_is_self_contained() {
+    let (fixture, _) = every_kind();
+    fixture.benchmark("6.1", [WORKLOAD, PARAMS, "flume"], measured());
+    let page = fixture.page();
     for forbidden in ["<script", "<link", "<img", "@import", "url("] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }
@@ -250,7 +195,7 @@ fn the_page_needs_nothing_else() {
 
 #[test]
 fn every_chart_is_well_formed() {
-    let page = every_kind().page();
+    let page = every_kind().0.page();
     let charts: Vec<_> = page.split("<svg").skip(1).collect();
     assert!(!charts.is_empty());
     for chart in charts {
@@ -265,15 +210,12 @@ fn every_chart_is_well_formed() {
 }
 
 #[test]
-fn what_another_runner_names_is_shown_as_it_is() {
+fn unknown_workloads_and_channels_are_shown_as_they_are() {
     let fixture = Fixture::new();
-    fixture.run(RUN, KERNEL, WORKLOAD, &["capacity=64"]);
-    let record = fs::read_to_string(fixture.input().join(BENCH_FILE)).expect("the record");
-    let foreign = record.replace(WORKLOAD, "mail_room").replace("\"kanal\"", "\"go-chan\"");
-    fixture.append_line(foreign.trim_end());
-    fixture.measured(RUN, ["mail_room", "capacity=64", "go-chan"], 42.0);
+    let run = fixture.run_of("2026-01-02", "mail_room", &["capacity=64"], &["flume", "go-chan"]);
+    run.rounds(["capacity=64", "go-chan"], 42.0);
     let page = fixture.page();
     let section = words(page.split("id=\"mail_room\"").nth(1).expect("the workload"));
-    assert!(section.contains("Not known to this build."), "{section}");
+    assert!(section.contains("Unknown to this build."), "{section}");
     assert!(section.contains("go-chan 42.0"), "{section}");
 }

@@ -1,4 +1,4 @@
-//! From a planted fault to the page: the benchmarks run over channels with faults, and the page shows them as failed.
+//! From a mutant to the page: benchmarks run over faulty channels, and the page shows them as failed.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,12 @@ use harness::registry::{ChannelEntry, Registry};
 use harness::testing::{DeliversTwice, DropsOne, LeaksOne, Reorders, Wrapped};
 use suite::{Arguments, Settings, Suite};
 
-use crate::fixture::{Fixture, words};
+use crate::fixture::{Fixture, table_rows};
 
 /// Benchmarks the first params of a workload's quick grid over the registry's channels. Returns how many cells failed.
 fn bench(fixture: &Fixture, registry: &Registry, workload: &str) -> usize {
     let workload = registry.workload(workload).expect("a workload");
-    let settings = Settings::of(Profile::Quick);
+    let settings = Settings::for_profile(Profile::Quick);
     let params = workload.grid(Profile::Quick).swap_remove(0);
     let names: HashSet<String> = registry
         .channels()
@@ -25,20 +25,19 @@ fn bench(fixture: &Fixture, registry: &Registry, workload: &str) -> usize {
     suite.measure(criterion, &arguments, &names).expect("a record").failed
 }
 
-/// What the page says of a channel below a workload's title: its row in the first ranking.
+/// The row of a benchmark: its workload and its channel.
 fn row(page: &str, workload: &str, channel: &str) -> String {
-    let section =
-        page.split(&format!("class=\"workload\" id=\"{workload}\"")).nth(1).expect("the workload's section");
-    let table =
-        section.split("<tbody>").nth(1).expect("a ranking").split("</tbody>").next().expect("its end");
-    let rows = table.split("<tr").skip(1).map(|row| words(&format!("<tr{row}")));
-    rows.into_iter()
-        .find(|row| row.starts_with(channel))
-        .unwrap_or_else(|| panic!("no {channel} in: {table}"))
+    let rows = table_rows(page.split("id=\"criterion\"").nth(1).expect("the section"));
+    // The name of a benchmark may be broken after each of its components.
+    let name = |row: &str| row.replace("_ ", "_");
+    rows.iter()
+        .map(|row| name(row))
+        .find(|row| row.starts_with(workload) && row.contains(&format!(" {channel} ")))
+        .unwrap_or_else(|| panic!("no {channel} in: {rows:?}"))
 }
 
 #[test]
-fn every_planted_fault_is_shown_as_failed_and_without_a_time() {
+fn every_mutant_is_shown_as_failed_and_without_a_time() {
     let fixture = Fixture::new();
     let registry = Registry::with_channels(vec![
         ChannelEntry::new::<MutexDeque>(),
@@ -50,22 +49,21 @@ fn every_planted_fault_is_shown_as_failed_and_without_a_time() {
     assert_eq!(bench(&fixture, &registry, "producer_consumer"), 4);
     let page = fixture.page();
     let said = |channel| row(&page, "producer_consumer", channel);
-    assert!(said("mutex-deque").contains("fastest"), "{}", said("mutex-deque"));
+    assert!(said("mutex-deque").contains("mutex-deque ") && !said("mutex-deque").contains("failed"));
     for (channel, reason) in [
         ("mutant-drops-one", "failed: wrong: lost 1 message(s)"),
         ("mutant-leaks-one", "failed: wrong: 1 payload(s) were never dropped"),
         ("mutant-delivers-twice", "failed: wrong: message 10 of producer 0 arrived twice"),
         ("mutant-reorders", "failed: wrong: message 10 of producer 0 arrived after message 11"),
     ] {
-        // Its whole row: the failure and how to see it again, and no time before them.
-        let start = format!("{channel} {reason}");
-        assert!(said(channel).starts_with(&start), "{}", said(channel));
+        // The failure follows the channel: there is no time between them.
+        assert!(said(channel).contains(&format!(" {channel} {reason}")), "{}", said(channel));
         assert!(said(channel).contains(&format!("again: cargo run --release -- round {channel}")));
     }
 }
 
 #[test]
-fn a_planted_fault_is_shown_on_every_workload() {
+fn a_mutant_is_shown_on_every_workload() {
     let fixture = Fixture::new();
     let registry = Registry::with_channels(vec![
         ChannelEntry::new::<MutexDeque>(),
@@ -78,6 +76,6 @@ fn a_planted_fault_is_shown_on_every_workload() {
     let page = fixture.page();
     for workload in workloads {
         let said = row(&page, workload, "mutant-delivers-twice");
-        assert!(said.starts_with("mutant-delivers-twice failed: wrong: "), "{workload}: {said}");
+        assert!(said.contains(" mutant-delivers-twice failed: wrong: "), "{workload}: {said}");
     }
 }

@@ -47,16 +47,8 @@ impl Bench {
         let models = self.path().join("no-models.jsonl");
         fs::write(&models, "").expect("written");
         let [verified, output, models] = [self.path(), &page, &models].map(|path| path.display().to_string());
-        let arguments = [
-            "report",
-            "--benchmarks-only",
-            "--verified",
-            &verified,
-            "--output",
-            &output,
-            "--models",
-            &models,
-        ];
+        let arguments =
+            ["report", "--no-run", "--verified", &verified, "--output", &output, "--models", &models];
         let reported = self.command(&arguments).output().expect("the command starts");
         assert!(reported.status.success(), "{}", text(&reported.stderr));
         let page = fs::read_to_string(page).expect("the page");

@@ -115,7 +115,7 @@ fn a_picture_is_beside_the_record_and_on_the_page_where_it_can_do_nothing() {
         assert!(page.contains(step), "{step} is not on the page");
     }
     assert!(
-        page.contains("Verification of mutant-delivers-twice by properties failed"),
+        page.contains("mutant-delivers-twice failed verification by properties"),
         "a warning at the top"
     );
 }

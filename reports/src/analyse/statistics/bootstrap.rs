@@ -10,7 +10,7 @@ use super::quantiles::{middle, midpoint, quantile};
 
 /// How many times the clusters are drawn. The ends of a 95 % interval are then the 50th of 2,000 from each side, and their own
 /// error is small beside the interval.
-pub const RESAMPLES: usize = 2_000;
+pub(crate) const RESAMPLES: usize = 2_000;
 
 /// The confidence interval of the median of all observations, in their unit, at a level such as 0.95.
 ///
@@ -28,7 +28,7 @@ pub const RESAMPLES: usize = 2_000;
 /// # Panics
 ///
 /// When an observation is not a number, or `level` is not between 0 and 1.
-pub fn median(clusters: &[Vec<f64>], level: f64, seed: u64) -> Option<[f64; 2]> {
+pub(crate) fn median(clusters: &[Vec<f64>], level: f64, seed: u64) -> Option<[f64; 2]> {
     assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1: {level}");
     let sizes: Vec<usize> = clusters.iter().map(Vec::len).filter(|size| *size > 0).collect();
     let outside_range = 0.5f64.powi(sizes.len() as i32 - 1);

@@ -10,7 +10,7 @@
 /// # Panics
 ///
 /// When a p-value is not between 0 and 1.
-pub fn adjust(p_values: &[f64]) -> Vec<f64> {
+pub(crate) fn adjust(p_values: &[f64]) -> Vec<f64> {
     assert!(p_values.iter().all(|p| (0.0..=1.0).contains(p)), "p-values are between 0 and 1: {p_values:?}");
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|one, other| p_values[*one].total_cmp(&p_values[*other]));

@@ -10,7 +10,6 @@
 
 use super::density::{Density, Valley};
 use super::quantiles::median;
-use crate::numbers;
 
 /// The evidence that a valley is no chance, in nats. Even ground makes the observations then 12 times less likely. Found by
 /// simulation, as the tests below repeat it: of samples with one mode, whatever their shape and number, less than 2 % show two.
@@ -47,7 +46,7 @@ pub struct Mode {
 /// # Panics
 ///
 /// When a time is not above 0 or not finite.
-pub fn find(times: &[f64]) -> Vec<Mode> {
+pub(crate) fn find(times: &[f64]) -> Vec<Mode> {
     assert!(times.iter().all(|time| *time > 0.0 && time.is_finite()), "times are above 0: {times:?}");
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -87,28 +86,6 @@ fn cut(sorted: &[f64], first: usize, fewest: usize, cuts: &mut Vec<usize>) {
         cut(low, first, fewest, cuts);
         cuts.push(first + low.len());
         cut(high, first + low.len(), fewest, cuts);
-    }
-}
-
-/// Modes in words, with their unit: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200 ns/op`.
-pub fn words(modes: &[Mode], unit: &str) -> String {
-    let near = |mode: &Mode| format!("near {} {unit}", numbers::measured(mode.centre));
-    match modes {
-        [] => "no rounds".to_owned(),
-        [mode] => format!("1 mode {}", near(mode)),
-        [first, others @ ..] => {
-            let percent = |mode: &Mode| format!("{:.0} %", mode.share * 100.0);
-            let mut text = format!(
-                "{}: {} of rounds {}",
-                numbers::count(modes.len() as u64, "mode"),
-                percent(first),
-                near(first)
-            );
-            for mode in others {
-                text.push_str(&format!(", {} {}", percent(mode), near(mode)));
-            }
-            text
-        }
     }
 }
 
@@ -205,12 +182,12 @@ mod tests {
             Mode { share: 0.2, centre: 2_250.0, low: 2_100.0, high: 2_400.0 },
         ];
         assert_eq!(modes, expected);
-        assert_eq!(words(&modes, "ns/op"), "2 modes: 80 % of rounds near 178 ns/op, 20 % near 2,250 ns/op");
     }
 
     #[test]
     fn stragglers_and_equal_times_are_no_modes() {
-        assert_eq!(words(&find(&[170.0; 50]), "ns/op"), "1 mode near 170 ns/op");
+        let mode = |time| Mode { share: 1.0, centre: time, low: time, high: time };
+        assert_eq!(find(&[170.0; 50]), [mode(170.0)]);
         // Half of a hundredth apart, as of a coarse clock.
         assert_eq!(find(&[[200.0; 50], [201.0; 50]].concat()).len(), 1);
         assert_eq!(find(&[[200.0; 50], [210.0; 50]].concat()).len(), 2);
@@ -218,8 +195,8 @@ mod tests {
         assert_eq!(find(&straggler).len(), 1);
         // Three of 52 are a mode, and no stragglers any more.
         assert_eq!(find(&[straggler, vec![9_200.0]].concat()).len(), 2);
-        assert_eq!(words(&find(&[]), "ns/op"), "no rounds");
-        assert_eq!(words(&find(&[42.0]), "ns/op"), "1 mode near 42.0 ns/op");
+        assert_eq!(find(&[]), []);
+        assert_eq!(find(&[42.0]), [mode(42.0)]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ const EXACT_UP_TO: usize = 60;
 
 /// What two independent samples say of their difference.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RankSumTest {
+pub(crate) struct RankSumTest {
     /// Units of either sample: epochs.
     pub units: [usize; 2],
     /// Hodges and Lehmann's estimate of how far the one lies above the other: the median of all differences between them.
@@ -42,7 +42,7 @@ pub struct RankSumTest {
 /// # Panics
 ///
 /// When a sample is empty or holds what is not finite, or `level` is not between 0 and 1.
-pub fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
+pub(crate) fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
     assert!(!one.is_empty() && !other.is_empty(), "nothing to compare");
     assert!(one.iter().chain(other).all(|unit| unit.is_finite()), "what is compared is finite");
     assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1: {level}");

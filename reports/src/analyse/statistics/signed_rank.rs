@@ -14,7 +14,7 @@ const EXACT_UP_TO: usize = 60;
 
 /// What paired measurements of two channels say of their difference.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SignedRankTest {
+pub(crate) struct SignedRankTest {
     /// Independent units that were compared: epochs.
     pub units: usize,
     /// Hodges and Lehmann's estimate of the middle, in the unit of the sample: the median of the means of all pairs.
@@ -46,7 +46,7 @@ pub struct SignedRankTest {
 /// # Panics
 ///
 /// When the sample is empty or holds what is not finite, or `level` is not between 0 and 1.
-pub fn compare(sample: &[f64], level: f64) -> SignedRankTest {
+pub(crate) fn compare(sample: &[f64], level: f64) -> SignedRankTest {
     assert!(!sample.is_empty(), "nothing to compare");
     assert!(sample.iter().all(|unit| unit.is_finite()), "what is compared is finite: {sample:?}");
     assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1: {level}");

@@ -15,37 +15,37 @@ const FONT_FACTOR: f64 = 1.24;
 
 const INFALLIBLE: &str = "a string takes whatever is drawn into it";
 
-/// Stands for the colour of text. `style.css` replaces it and the two below by what fits the reader's light or dark page.
-pub const INK: RGBColor = RGBColor(0x10, 0x10, 0x10);
-/// Stands for the colour of labels of an axis.
-pub const MUTED: RGBColor = RGBColor(0x60, 0x60, 0x60);
-/// Stands for the colour of grid lines.
-pub const GRID: RGBColor = RGBColor(0xE0, 0xE0, 0xE0);
-/// Stands for the colour of the page behind a chart.
-pub const PAPER: RGBColor = RGBColor(0xFE, 0xFE, 0xFE);
+/// A placeholder for the colour of text. `style.css` replaces it and the next ones by colours of the light or dark theme.
+pub(crate) const INK: RGBColor = RGBColor(0x10, 0x10, 0x10);
+/// A placeholder for the colour of axis labels.
+pub(crate) const MUTED: RGBColor = RGBColor(0x60, 0x60, 0x60);
+/// A placeholder for the colour of grid lines.
+pub(crate) const GRID: RGBColor = RGBColor(0xE0, 0xE0, 0xE0);
+/// A placeholder for the colour of the page.
+pub(crate) const PAPER: RGBColor = RGBColor(0xFE, 0xFE, 0xFE);
 
-/// Where a text stands beside its point.
+/// The part of a text that is at its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Anchor {
-    /// It begins there.
+pub(crate) enum Anchor {
+    /// Its start.
     Start,
-    /// Its middle is there.
+    /// Its middle.
     Middle,
-    /// It ends there.
+    /// Its end.
     End,
 }
 
 /// A chart being drawn. Coordinates are pixels from the upper left corner.
-pub struct Canvas<'a> {
+pub(crate) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
 }
 
-/// Draws a chart of `width` by `height` pixels and returns the SVG element. `alt` says in words what it shows.
+/// Draws a chart of `width` by `height` pixels and returns the SVG element. `alt` describes it in words.
 ///
 /// # Panics
 ///
 /// Never: the drawing surface is a string.
-pub fn draw(width: u32, height: u32, alt: &str, paint: impl FnOnce(&Canvas<'_>)) -> String {
+pub(crate) fn draw(width: u32, height: u32, alt: &str, paint: impl FnOnce(&Canvas<'_>)) -> String {
     let mut svg = String::new();
     let size = (width * UNITS as u32, height * UNITS as u32);
     {
@@ -74,14 +74,20 @@ fn units((x, y): (f64, f64)) -> (i32, i32) {
 
 impl<'a> Canvas<'a> {
     /// A line through `points`.
-    pub fn line(&self, points: &[(f64, f64)], colour: RGBColor, opacity: f64, width: f64) {
+    pub(crate) fn line(&self, points: &[(f64, f64)], colour: RGBColor, opacity: f64, width: f64) {
         let style = colour.mix(opacity).stroke_width((width * UNITS) as u32);
         let points: Vec<_> = points.iter().copied().map(units).collect();
         self.put(&PathElement::new(points, style));
     }
 
     /// A filled rectangle between two corners; at least a quarter of a pixel wide and high.
-    pub fn block(&self, upper_left: (f64, f64), lower_right: (f64, f64), colour: RGBColor, opacity: f64) {
+    pub(crate) fn block(
+        &self,
+        upper_left: (f64, f64),
+        lower_right: (f64, f64),
+        colour: RGBColor,
+        opacity: f64,
+    ) {
         let (left, top) = units(upper_left);
         let (right, bottom) = units(lower_right);
         let corners = [(left, top), (right.max(left + 1), bottom.max(top + 1))];
@@ -89,19 +95,19 @@ impl<'a> Canvas<'a> {
     }
 
     /// A filled dot.
-    pub fn dot(&self, centre: (f64, f64), radius: f64, colour: RGBColor) {
+    pub(crate) fn dot(&self, centre: (f64, f64), radius: f64, colour: RGBColor) {
         self.put(&Circle::new(units(centre), (radius * UNITS) as i32, colour.filled()));
     }
 
     /// A ring on the colour of the page.
-    pub fn ring(&self, centre: (f64, f64), radius: f64, colour: RGBColor) {
+    pub(crate) fn ring(&self, centre: (f64, f64), radius: f64, colour: RGBColor) {
         self.dot(centre, radius, PAPER);
         let style: ShapeStyle = colour.stroke_width((1.5 * UNITS) as u32);
         self.put(&Circle::new(units(centre), (radius * UNITS) as i32, style));
     }
 
     /// A text whose middle height is at `point`.
-    pub fn text(&self, text: &str, point: (f64, f64), anchor: Anchor, size: f64, colour: RGBColor) {
+    pub(crate) fn text(&self, text: &str, point: (f64, f64), anchor: Anchor, size: f64, colour: RGBColor) {
         let h_pos = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,

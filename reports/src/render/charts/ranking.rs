@@ -1,12 +1,12 @@
-//! The ranking of the channels on the same work: a row for each, the fastest at the top. The dot is the median, the bar its
-//! confidence interval, the faint strip every sample, so that a second mode is seen and not averaged away.
+//! The ranking of the channels on the same work: one row for each, the fastest at the top. The dot is the median, the bar its
+//! confidence interval, and the faint strip every round, which shows a second mode that a median would hide.
 
 use std::collections::BTreeMap;
 
 use super::canvas::{self, Anchor, Canvas, GRID, INK, MUTED};
 use super::scale::Scale;
+use crate::analyse::cells::Measurement;
 use crate::analyse::page::ParamsPage;
-use crate::collect::criterion::Measurement;
 use crate::numbers;
 use crate::render::colours::Colours;
 
@@ -18,11 +18,11 @@ const ROW: f64 = 28.0;
 const BOTTOM: f64 = 36.0;
 const FONT: f64 = 12.5;
 
-/// Samples closer than this, in pixels, are drawn as one tick that is the darker the more they are.
+/// The width in pixels of a bin of samples. The more samples a bin holds, the darker it is.
 const BIN: f64 = 1.5;
 
 /// The chart; `None` when nothing was measured.
-pub fn chart(workload: &str, params: &ParamsPage, colours: &Colours) -> Option<String> {
+pub(crate) fn chart(workload: &str, params: &ParamsPage, colours: &Colours) -> Option<String> {
     let rows: Vec<(&str, &Measurement)> = params
         .ranking
         .iter()
@@ -77,7 +77,7 @@ fn row(
     measurement: &Measurement,
     colours: &Colours,
 ) {
-    let colour = colours.of(channel);
+    let colour = colours.rgb(channel);
     let middle = TOP + ROW * (index as f64 + 0.5);
     canvas.text(channel, (LEFT - 10.0, middle), Anchor::End, FONT, INK);
 

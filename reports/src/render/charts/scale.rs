@@ -1,22 +1,22 @@
 //! The axis of a time: linear from zero, or logarithmic when the times span too much for that.
 
-/// The largest time over the least from which on an axis is logarithmic.
+/// The ratio of the largest to the smallest time from which on an axis is logarithmic.
 const WIDE: f64 = 6.0;
 
-/// More ticks than this crowd the axis.
-const MOST_TICKS: usize = 8;
+/// The maximum number of ticks on an axis.
+const MAX_TICKS: usize = 8;
 
-/// Maps times, in ns/op, to places on an axis.
+/// Maps times in ns/op to positions on an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scale {
+pub(crate) struct Scale {
     low: f64,
     high: f64,
     logarithmic: bool,
 }
 
 impl Scale {
-    /// A scale that has room for all of `times`, which are above zero.
-    pub fn of(times: impl IntoIterator<Item = f64>) -> Self {
+    /// A scale that covers all of `times`, which are above zero.
+    pub(crate) fn of(times: impl IntoIterator<Item = f64>) -> Self {
         let (least, largest) = times
             .into_iter()
             .fold((f64::INFINITY, 0.0f64), |(least, largest), time| (least.min(time), largest.max(time)));
@@ -31,18 +31,18 @@ impl Scale {
         }
     }
 
-    /// Whether equal distances are equal ratios.
-    pub fn is_logarithmic(self) -> bool {
+    /// Whether the axis is logarithmic.
+    pub(crate) fn is_logarithmic(self) -> bool {
         self.logarithmic
     }
 
-    /// What stands at the axis of times in this unit.
-    pub fn title(self, unit: &str) -> String {
+    /// The title of the axis, with this unit.
+    pub(crate) fn title(self, unit: &str) -> String {
         if self.is_logarithmic() { format!("{unit} (logarithmic)") } else { unit.to_owned() }
     }
 
-    /// The place of a time: 0 at the low end of the axis, 1 at the high end.
-    pub fn place(self, time: f64) -> f64 {
+    /// The position of a time: 0 at the low end of the axis, 1 at the high end.
+    pub(crate) fn place(self, time: f64) -> f64 {
         if self.logarithmic {
             (time / self.low).ln() / (self.high / self.low).ln()
         } else {
@@ -51,15 +51,15 @@ impl Scale {
     }
 
     /// Round times along the axis, ascending.
-    pub fn ticks(self) -> Vec<f64> {
+    pub(crate) fn ticks(self) -> Vec<f64> {
         if self.logarithmic {
             // Dense within a decade or two, sparse over many.
             let candidates: [&[f64]; 4] = [&[1.0, 2.0, 3.0, 5.0, 7.0], &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
             let ticks = candidates.map(|digits| self.decade_ticks(digits));
-            let fitting = ticks.iter().position(|ticks| ticks.len() <= MOST_TICKS);
+            let fitting = ticks.iter().position(|ticks| ticks.len() <= MAX_TICKS);
             ticks[fitting.unwrap_or(ticks.len() - 1)].clone()
         } else {
-            let step = round_step(self.high / (MOST_TICKS as f64 - 2.0));
+            let step = round_step(self.high / (MAX_TICKS as f64 - 2.0));
             (0..).map(|index| f64::from(index) * step).take_while(|tick| *tick <= self.high).collect()
         }
     }
@@ -73,7 +73,7 @@ impl Scale {
     }
 }
 
-/// The least of 1, 2 and 5 times a power of ten that is no less than `least`.
+/// The smallest of 1, 2 and 5 times a power of ten that is at least `least`.
 fn round_step(least: f64) -> f64 {
     let decade = 10f64.powf(least.log10().floor());
     let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| digit * decade >= least);

@@ -1,4 +1,4 @@
-//! How the time of a message changes along one axis: a line for each channel, named at its right end.
+//! The time of a message along one axis: a line for each channel, named at its right end.
 
 use super::canvas::{self, Anchor, Canvas, GRID, INK, MUTED};
 use super::scale::Scale;
@@ -16,19 +16,19 @@ const TOP: f64 = 22.0;
 const BOTTOM: f64 = 44.0;
 const FONT: f64 = 12.5;
 
-/// The least distance of two names, in pixels.
+/// The minimum distance of two names, in pixels.
 const NAME_DISTANCE: f64 = 15.0;
 
 /// A channel's line.
 #[derive(Debug)]
 struct Line<'a> {
     channel: &'a str,
-    /// The index of the point, its time, and whether the capacity is another than the one asked for.
+    /// The index of the point, its time, and whether the capacity differs from the requested one.
     points: Vec<(usize, f64, bool)>,
 }
 
 /// The chart; `None` when nothing was measured along the axis.
-pub fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Option<String> {
+pub(crate) fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Option<String> {
     let lines = lines(workload, series);
     if lines.is_empty() {
         return None;
@@ -44,7 +44,7 @@ pub fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Opt
     Some(canvas::draw(WIDTH, HEIGHT, &alt, |canvas| {
         axes(canvas, scale, workload.params.first().map_or("", |params| params.unit), series);
         for line in &lines {
-            let colour = colours.of(line.channel);
+            let colour = colours.rgb(line.channel);
             let points: Vec<_> =
                 line.points.iter().map(|(index, time, _)| (x(series, *index), y(scale, *time))).collect();
             canvas.line(&points, colour, 1.0, 2.0);
@@ -62,7 +62,7 @@ pub fn chart(workload: &WorkloadPage, series: &Series, colours: &Colours) -> Opt
 
 /// A line for each channel that was measured at some point of the axis.
 fn lines<'a>(workload: &'a WorkloadPage, series: &Series) -> Vec<Line<'a>> {
-    let channels = workload.run.channels.iter();
+    let channels = workload.channels.iter();
     channels
         .map(|channel| Line {
             channel,
@@ -82,7 +82,7 @@ fn lines<'a>(workload: &'a WorkloadPage, series: &Series) -> Vec<Line<'a>> {
         .collect()
 }
 
-/// The axis is ordinal: capacities and threads are few, and far apart.
+/// The axis is ordinal, because capacities and thread counts are few and far apart.
 fn x(series: &Series, point: usize) -> f64 {
     let inset = 14.0;
     let room = f64::from(WIDTH) - LEFT - RIGHT - 2.0 * inset;
@@ -112,7 +112,7 @@ fn axes(canvas: &Canvas<'_>, scale: Scale, unit: &str, series: &Series) {
     canvas.text(&series.axis, (middle, bottom + 33.0), Anchor::Middle, FONT - 1.0, MUTED);
 }
 
-/// Names each line: in the margin when it runs to the right end of the axis, and else beside its own last point.
+/// Names each line: in the margin when it reaches the right end of the axis, otherwise next to its last point.
 fn names(canvas: &Canvas<'_>, scale: Scale, series: &Series, lines: &[Line<'_>], colours: &Colours) {
     let margin = f64::from(WIDTH) - RIGHT + 14.0;
     for place in 0..series.points.len() {
@@ -128,7 +128,7 @@ fn names(canvas: &Canvas<'_>, scale: Scale, series: &Series, lines: &[Line<'_>],
         let name_x = if is_last { margin } else { end_x + 9.0 };
         let places = apart(&ends.iter().map(|(_, height)| *height).collect::<Vec<_>>());
         for ((channel, height), place) in ends.into_iter().zip(places) {
-            let colour = colours.of(channel);
+            let colour = colours.rgb(channel);
             if is_last {
                 canvas.line(&[(end_x, height), (name_x - 3.0, place)], colour, 0.45, 0.75);
             }
@@ -137,7 +137,7 @@ fn names(canvas: &Canvas<'_>, scale: Scale, series: &Series, lines: &[Line<'_>],
     }
 }
 
-/// Ascending heights moved apart to [`NAME_DISTANCE`], as little as possible, within the chart.
+/// Moves ascending heights apart to [`NAME_DISTANCE`], as little as possible and within the chart.
 fn apart(heights: &[f64]) -> Vec<f64> {
     let bottom = f64::from(HEIGHT) - BOTTOM;
     let mut places: Vec<f64> = Vec::with_capacity(heights.len());

@@ -1,24 +1,24 @@
-//! The page's section on verification: the matrix, what each method can and cannot say, and every failure.
+//! The page's section on verification: the matrix, the meaning of each method, and every failure.
 
 use harness::verify::{Finding, Method};
 use maud::{Markup, html};
 
 use super::super::colours::Colours;
-use super::super::overview::swatch;
+use super::super::parts::swatch;
 use super::{finding, steps};
 use crate::analyse::page::Page;
 use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Verification, unit};
 use crate::numbers;
 
 /// The section.
-pub fn section(page: &Page, colours: &Colours) -> Markup {
+pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
     let verification = &page.verification;
     html! {
         section #verification {
             h2 { "Verification" }
             p {
-                "Beside the rounds that are timed, each method below looks at numbered cases of a channel, harder than a benchmark does. A "
-                "pass holds within its bounds and no further. A method that did not look at a channel's own code is no pass of it."
+                "In addition to the timed rounds, each method below runs numbered cases that are harder on a channel than a benchmark is. A "
+                "pass holds within its bounds and no further. A method that did not run on a channel's own code never counts as a pass."
             }
             @if verification.is_empty() {
                 p.quiet { "Not run (" code { "chanlab verify" } ")." }
@@ -27,44 +27,44 @@ pub fn section(page: &Page, colours: &Colours) -> Markup {
                 (bounds(verification))
                 (failures(verification))
             }
-            h3 { "What each method can and cannot say" }
+            h3 { "What each method shows" }
             div.scroll { (methods()) }
         }
     }
 }
 
-/// What a method looks at, what it says when it passes, and what it does not.
+/// The cases of a method, what a pass shows, and what it does not show.
 fn about(method: Method) -> [&'static str; 3] {
     match method {
         Method::Rounds => [
             "small rounds of every workload, on real threads",
-            "in the rounds made nothing was lost, doubled, reordered for a producer, damaged or leaked",
-            "anything of schedules that the machine did not happen to take",
+            "no message was lost, duplicated, reordered within a producer, damaged or leaked in these rounds",
+            "schedules that did not happen on this machine",
         ],
         Method::Conformance => [
-            "scenarios that any channel must pass",
-            "the channel does what the contract asks, or declares that it does not, in each scenario",
-            "anything of what nobody thought to write a scenario for",
+            "scenarios that every channel must pass",
+            "in each scenario the channel meets the contract or declares that it does not",
+            "behaviour that no scenario covers",
         ],
         Method::Properties => [
-            "random sequences of operations, each held against a model of the contract",
-            "every answer was the model's on the sequences tried",
-            "anything of operations that meet on several threads",
+            "random sequences of operations, compared with a model of the contract",
+            "every result agreed with the model",
+            "operations that overlap on several threads",
         ],
         Method::Linearizability => [
-            "histories of operations that met on real threads",
-            "each recorded history has a legal order",
-            "anything of histories that the machine did not happen to take",
+            "histories of operations that overlap on real threads",
+            "every recorded history has a legal order",
+            "histories that did not happen on this machine",
         ],
         Method::Loom => [
-            "models of the baseline, and of the workloads' coordination over it",
-            "every schedule within the bounds, weak memory included",
-            "anything of other channels' code, or beyond the bounds",
+            "models of the baseline and of the workloads' protocols over it, and of instrumented crates",
+            "no schedule within the bounds fails, weak memory included",
+            "code that has no model, and schedules beyond the bounds",
         ],
         Method::Shuttle => [
-            "the same models, larger",
-            "the random and PCT schedules that were tried",
-            "anything of schedules that were not tried, or of weak memory",
+            "the same models, with more threads and messages",
+            "none of the random and PCT schedules that were tried fails",
+            "other schedules, and weak memory",
         ],
     }
 }
@@ -74,16 +74,16 @@ fn methods() -> Markup {
         table.methods {
             thead {
                 tr {
-                    th scope="col" { "method" } th scope="col" { "looks at" } th scope="col" { "a pass says" }
-                    th scope="col" { "it does not say" }
+                    th scope="col" { "method" } th scope="col" { "cases" } th scope="col" { "a pass shows" }
+                    th scope="col" { "a pass does not cover" }
                 }
             }
             tbody {
                 @for method in Method::ALL {
-                    @let [looks_at, says, silent] = about(method);
+                    @let [cases, shows, misses] = about(method);
                     tr {
                         th scope="row" { (method) }
-                        td { (looks_at) } td { (says) } td { (silent) }
+                        td { (cases) } td { (shows) } td { (misses) }
                     }
                 }
             }
@@ -112,7 +112,7 @@ fn matrix_row(row: &Row, colours: &Colours) -> Markup {
         tr {
             th scope="row" {
                 @if row.is_channel { (swatch(&row.subject, colours)) (row.subject) }
-                @else { (row.subject) div.version { "coordination, over the baseline" } }
+                @else { (row.subject) div.version { "protocol, over the baseline" } }
                 @if row.is_channel {
                     @if let Some(version) = &row.version { div.version { (version) } }
                 }
@@ -138,11 +138,11 @@ fn matrix_cell(method: Method, cell: &MatrixCell) -> Markup {
     }
 }
 
-/// How far each method went, and why others say nothing.
+/// The bounds of each pass, and the reasons for every other status.
 fn bounds(verification: &Verification) -> Markup {
     html! {
         details.bounds {
-            summary { "How far each method went, and why others say nothing" }
+            summary { "Bounds of each pass, and reasons for every other result" }
             dl {
                 @for method in Method::ALL {
                     @let details = verification.details(method);
@@ -174,7 +174,7 @@ fn failure(failed: &FailedCase) -> Markup {
             article.failure {
                 h4 { (verified.subject) " by " (verified.method) ": " (finding.scenario) }
                 @if failed.is_earlier {
-                    p.quiet { "Found earlier, on " (numbers::date(&verified.at)) ", and not again by a newer verification of the same version." }
+                    p.quiet { "Found on " (numbers::date(&verified.at)) ". A newer verification of the same version did not find it again." }
                 }
                 dl {
                     dt { "expected" } dd { pre { (finding.expected) } }
@@ -186,13 +186,13 @@ fn failure(failed: &FailedCase) -> Markup {
                 @if let Some(remains) = &verified.remains {
                     @if !remains.last_words.is_empty() {
                         details {
-                            summary { "Its last words" }
+                            summary { "Last lines of its stderr" }
                             pre { (remains.last_words.join("\n")) }
                         }
                     }
                     @if let Some(backtrace) = &remains.backtrace {
                         details {
-                            summary { "Where its threads were" }
+                            summary { "Backtraces of its threads" }
                             pre { (backtrace) }
                         }
                     }
@@ -202,7 +202,7 @@ fn failure(failed: &FailedCase) -> Markup {
     }
 }
 
-/// The smallest scenario, and its picture.
+/// The smallest scenario, and its diagram.
 fn scenario(finding: &Finding) -> Markup {
     let rows = steps::rows(&finding.threads);
     html! {
@@ -227,13 +227,13 @@ fn scenario(finding: &Finding) -> Markup {
             }
         }
         @if let Some(picture) = &finding.picture {
-            // As an image it can run nothing and fetch nothing, whoever wrote the record.
+            // As an image, an SVG from an untrusted record can neither run scripts nor load resources.
             div.scroll { img.history alt="the history, one lane for each thread" src=(as_address(picture)); }
         }
     }
 }
 
-/// An SVG document as an address that holds it.
+/// An SVG document as a data URL.
 fn as_address(svg: &str) -> String {
     let mut address = "data:image/svg+xml,".to_owned();
     for byte in svg.bytes() {
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_holds_nothing_that_ends_it() {
+    fn a_data_url_contains_no_delimiter() {
         let address = as_address("<svg a=\"1\" b='2'>#é%</svg>");
         assert_eq!(address, "data:image/svg+xml,%3Csvg a=%221%22 b=%272%27%3E%23%C3%A9%25%3C/svg%3E");
     }

@@ -1,18 +1,18 @@
-//! The smallest scenario of a failure: one column for each thread, one row for each moment.
+//! The smallest scenario of a failure as a table: one column for each thread, one row for each moment.
 
 use harness::verify::ThreadSteps;
 
-/// A row: the moment, and what each thread did in it, in the order of the threads. Numbers order the steps of all threads; steps with
-/// the same number share a row.
-pub type Row<'a> = (u64, Vec<&'a str>);
+/// A row: the moment, and the step of each thread. Moments number the steps of all threads in time order; steps of the same moment
+/// share a row.
+pub(crate) type Row<'a> = (u64, Vec<&'a str>);
 
 /// The rows, in time order.
-pub fn rows(threads: &[ThreadSteps]) -> Vec<Row<'_>> {
+pub(crate) fn rows(threads: &[ThreadSteps]) -> Vec<Row<'_>> {
     let mut steps: Vec<(u64, usize, &str)> = Vec::new();
     for (column, thread) in threads.iter().enumerate() {
         steps.extend(thread.steps.iter().map(|(moment, step)| (*moment, column, step.as_str())));
     }
-    // Steps of one thread with the same number keep their order.
+    // Steps of one thread in the same moment keep their order.
     steps.sort_by_key(|(moment, _, _)| *moment);
     let mut rows: Vec<Row<'_>> = Vec::new();
     for (moment, column, step) in steps {
@@ -30,7 +30,7 @@ pub fn rows(threads: &[ThreadSteps]) -> Vec<Row<'_>> {
 }
 
 /// The rows as text: a head with the threads' names, then a line for each.
-pub fn text(threads: &[ThreadSteps]) -> Vec<String> {
+pub(crate) fn text(threads: &[ThreadSteps]) -> Vec<String> {
     if threads.iter().all(|thread| thread.steps.is_empty()) {
         return Vec::new();
     }

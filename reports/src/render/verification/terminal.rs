@@ -1,4 +1,4 @@
-//! A verification in the terminal: each failure with all that is needed to see it again, and the matrix in words.
+//! A verification in the terminal: each failure with everything that reproduces it, and the matrix in words.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use super::{finding, steps};
 use crate::analyse::verification::{CellStatus, MatrixCell, Verification, unit};
 use crate::numbers;
 
-/// So many lines of a backtrace are printed; the record has all.
-const BACKTRACE_SHOWN: usize = 24;
+/// The number of lines of a backtrace that are printed; the record has all of them.
+const MAX_BACKTRACE_LINES: usize = 24;
 
-/// Text is broken at this width.
+/// The width at which text wraps.
 const WIDTH: usize = 110;
 
-/// The word before a line that belongs to a failure takes so much.
+/// The width of the label before a line of a failure.
 const LABEL: usize = 12;
 
-/// A failure, in full; empty for a record of anything else. `picture` is where its picture was written.
+/// A failure in full; empty for a record that did not fail. `picture` is the path of its diagram.
 pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
     let Some(finding) = finding(verified) else {
         return String::new();
@@ -37,8 +37,8 @@ pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
     if let Some(remains) = &verified.remains {
         say("last words", &mut remains.last_words.iter().map(String::as_str));
         if let Some(backtrace) = &remains.backtrace {
-            say("threads", &mut backtrace.lines().take(BACKTRACE_SHOWN));
-            if backtrace.lines().count() > BACKTRACE_SHOWN {
+            say("threads", &mut backtrace.lines().take(MAX_BACKTRACE_LINES));
+            if backtrace.lines().count() > MAX_BACKTRACE_LINES {
                 say("", &mut ["… (the record has all)"].into_iter());
             }
         }
@@ -53,14 +53,14 @@ pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
     text
 }
 
-/// The matrix, and below it how far each method went and why others say nothing. Methods that nothing is known of are left out.
+/// The matrix, then the bounds of each pass and the reasons for every other status. Methods without a record are left out.
 pub fn matrix(verification: &Verification) -> String {
     let known: Vec<(usize, Method)> = Method::ALL
         .into_iter()
         .enumerate()
         .filter(|(place, _)| {
             let cells = verification.rows.iter().map(|row| row.cells[*place].status);
-            cells.into_iter().any(|status| !matches!(status, CellStatus::NotRun | CellStatus::NotMeant))
+            cells.into_iter().any(|status| !matches!(status, CellStatus::NotRun | CellStatus::NotApplicable))
         })
         .collect();
     let mut table: Vec<Vec<String>> = Vec::new();
@@ -95,7 +95,7 @@ pub fn matrix(verification: &Verification) -> String {
     text
 }
 
-/// A cell: its word, and the number that was looked at.
+/// A cell: its status and its number of cases.
 fn words(cell: &MatrixCell) -> String {
     let mut words = cell.status.words().to_owned();
     if let Some(cases) = cell.cases {
@@ -104,7 +104,7 @@ fn words(cell: &MatrixCell) -> String {
     words
 }
 
-/// Writes a line indented, and broken between words.
+/// Appends a line, indented and wrapped between words.
 fn wrap(text: &mut String, line: &str) {
     let mut length = 0;
     for word in line.split_whitespace() {

@@ -1,0 +1,38 @@
+//! Small pieces that several sections share.
+
+use maud::{Markup, html};
+
+use super::colours::Colours;
+use crate::analyse::cells::{CellResult, MeasuredCell};
+
+/// The spot of a channel's colour.
+pub(crate) fn swatch(channel: &str, colours: &Colours) -> Markup {
+    html! { i.swatch style={ "background:" (colours.css(channel)) } {} }
+}
+
+/// The anchor of a workload's params.
+pub(crate) fn params_anchor(workload: &str, index: usize) -> String {
+    format!("{workload}-{index}")
+}
+
+/// A name with possible line breaks between its components.
+pub(crate) fn breakable(name: &str) -> Markup {
+    html! {
+        @for part in name.split_inclusive([',', '_']) { (part) wbr; }
+    }
+}
+
+/// Why a cell has no time, in a word; `None` when it has one.
+pub(crate) fn lack(cell: &MeasuredCell) -> Option<&'static str> {
+    match cell.result {
+        CellResult::Measured(_) => None,
+        CellResult::Unsupported(_) => Some("unsupported"),
+        CellResult::Failed(_) => Some("failed"),
+        CellResult::NotRun => Some("not run"),
+    }
+}
+
+/// Whether a round of a cell failed.
+pub(crate) fn has_failed(cell: &MeasuredCell) -> bool {
+    matches!(cell.result, CellResult::Failed(_))
+}
