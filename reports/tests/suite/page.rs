@@ -42,7 +42,7 @@ fn a_ranking_has_the_fastest_first_and_every_other_cell_in_words() {
     let crossfire = row(&rows, "crossfire");
     assert!(crossfire.contains("1.02×"), "{crossfire}");
     assert!(!crossfire.contains("tied with the fastest"), "{crossfire}");
-    assert!(crossfire.contains("effective capacity 1 , requested: 0 ; not ranked"), "{crossfire}");
+    assert!(crossfire.contains("effective capacity 1 , requested: 0; not ranked"), "{crossfire}");
     assert!(row(&rows, "mutex-deque").contains("900"), "{rows:?}");
     assert!(row(&rows, "mutex-deque").contains("9.00×"), "{rows:?}");
     assert!(!row(&rows, "mutex-deque").contains("tied"), "{rows:?}");
