@@ -38,18 +38,17 @@ use std::time::{Duration, Instant};
 use adapters::crossbeam::Adapter as Crossbeam;
 use adapters::flume::Adapter as Flume;
 use adapters::kanal::Adapter as Kanal;
-use harness::channel::{Capacity, Channel, Handles, Info, Receiver, Sender, Unsupported};
-use harness::ledger::{LastDelivery, Ledger, verify};
-use harness::machine::Machine;
-use harness::message::{Message, MessageId, Payload, Tally};
-use harness::params::Params;
-use harness::profile::Profile;
-use harness::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
-use harness::thread_group::ThreadGroup;
-use harness::workload::{Size, Workload, work};
-use harness::workloads::producer_consumer::ProducerConsumer;
+use contract::channel::{Capacity, Channel, Handles, Info, Receiver, Sender, Unsupported};
+use records::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
 use suite::paired::{Ratio, ratios, summary};
 use suite::{Arguments, Error, Mode, Settings, ended, list, words};
+use workloads::ledger::{LastDelivery, Ledger, verify};
+use workloads::message::{Message, MessageId, Payload, Tally};
+use workloads::params::Params;
+use workloads::producer_consumer::ProducerConsumer;
+use workloads::profile::Profile;
+use workloads::thread_group::ThreadGroup;
+use workloads::workload::{Size, Workload, work};
 
 const CAPACITY: usize = 1024;
 
@@ -203,7 +202,7 @@ fn run() -> Result<(), Error> {
             words(PROCESS_TIME * (processes * selected.len()) as u32)
         );
     }
-    let machine = Machine::current(&adapters::registry());
+    let machine = runner::machine::current(&adapters::registry());
     let recorder = Recorder::new(criterion_dir().join(BENCH_FILE));
     for compared in selected {
         let ratios: Result<Vec<f64>, Error> = (0..processes).map(|_| compare_in_process(compared)).collect();

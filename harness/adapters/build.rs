@@ -1,6 +1,7 @@
 //! Declares a module for every file of `channels/`, and `each`, which visits them. Adding a channel needs no registration.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 /// Comes directly after the baseline; all others follow in alphabetical order.
@@ -9,6 +10,7 @@ const FIRST: &str = "std";
 fn main() -> io::Result<()> {
     let folder = Path::new(&variable("CARGO_MANIFEST_DIR")).join("channels");
     println!("cargo:rerun-if-changed={}", folder.display());
+    println!("cargo:rustc-env=CHANLAB_RUSTC={}", rustc_version());
     let mut channels = Vec::new();
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
@@ -18,6 +20,13 @@ fn main() -> io::Result<()> {
     }
     channels.sort_by_key(|(module, _)| (module != FIRST, module.clone()));
     fs::write(Path::new(&variable("OUT_DIR")).join("channels.rs"), generated(&channels))
+}
+
+/// The version of the compiler, which is that of std's channels.
+fn rustc_version() -> String {
+    let output = Command::new(variable("RUSTC")).arg("--version").output();
+    let version = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    version.map_or_else(|| "unknown".to_owned(), |version| version.trim().to_owned())
 }
 
 fn variable(name: &str) -> String {

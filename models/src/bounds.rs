@@ -10,9 +10,9 @@ use std::env::{self, VarError};
 use std::str::FromStr;
 use std::time::Duration;
 
-use harness::model_report::{Coverage, ExplorationBounds, ExplorationLimit, ModelVerdict};
-use harness::shard::Shard;
-use harness::sync::{Bounds, EXPLORER, ExplorationPlan, Explored, Explorer, Reached};
+use contract::shard::Shard;
+use contract::sync::{Bounds, EXPLORER, ExplorationPlan, Explored, Explorer, Reached};
+use records::model_report::{Coverage, ExplorationBounds, ExplorationLimit, ModelVerdict};
 
 /// The environment variable that replaces loom's preemption bound in every model that has one: a number, or `all` for every
 /// schedule. A model without a bound is small enough for every schedule.

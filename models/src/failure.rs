@@ -9,8 +9,8 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 use std::{process, thread};
 
-use harness::model_report::{CUT_EXIT_CODE, ExplorationLimit, ModelFailure, ModelStep, ModelVerdict, Replay};
-use harness::sync::{EXPLORER, Explorer, choices, reached};
+use contract::sync::{EXPLORER, Explorer, choices, reached};
+use records::model_report::{CUT_EXIT_CODE, ExplorationLimit, ModelFailure, ModelStep, ModelVerdict, Replay};
 use sut::{REPLAY, is_out_of_primitives, schedule};
 
 use crate::runner::{Running, say};

@@ -4,7 +4,7 @@
 //! module is the only place that reads them, and an update of one of the crates may need a change here. A text that is
 //! not recognised never becomes a pass: a limit of loom's is then a failure, a deadlock lists no threads.
 
-use harness::model_report::{ExplorationLimit, Frame};
+use records::model_report::{ExplorationLimit, Frame};
 
 /// The limit of loom that a panic with this message says was exceeded.
 pub(crate) fn loom_limit(message: &str) -> Option<ExplorationLimit> {

@@ -29,14 +29,14 @@
 //!
 //! The report has the execution, its steps, and the command that runs it again: loom is deterministic and fails in the
 //! same execution; of shuttle, the report has the schedule. A model process writes its reports as
-//! [`harness::model_report`] describes. `scripts/mutants` plants mutants in the code and checks that the models find
+//! [`records::model_report`] describes. `scripts/mutants` plants mutants in the code and checks that the models find
 //! them.
 //!
 //! [loom]: https://docs.rs/loom
 //! [shuttle]: https://docs.rs/shuttle
-//! [`serve`]: harness::workloads::worker_pool::serve
-//! [`Quit`]: harness::workloads::worker_pool::Quit
-//! [`tick`]: harness::workloads::token_bucket::tick
+//! [`serve`]: workloads::worker_pool::serve
+//! [`Quit`]: workloads::worker_pool::Quit
+//! [`tick`]: workloads::token_bucket::tick
 
 pub mod bounds;
 mod failure;

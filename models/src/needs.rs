@@ -1,7 +1,7 @@
 //! What a scenario needs of the system under test.
 
-use harness::channel::{Capability, Capacity, Channel};
-use harness::model_report::ModelVerdict;
+use contract::channel::{Capability, Capacity, Channel};
+use records::model_report::ModelVerdict;
 use sut::Adapter;
 
 /// What a scenario needs of the system under test.

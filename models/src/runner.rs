@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use harness::channel::{Capability, Capacity, Channel};
-use harness::model_report::{
+use contract::channel::{Capability, Capacity, Channel};
+use contract::sync::thread::JoinHandle;
+use contract::sync::{Bounds, EXPLORES, ExplorationPlan, explore, reached};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use records::model_report::{
     CUT_EXIT_CODE, Format, ModelEvent, ModelReport, ModelSubject, ModelVerdict, REPORTS_VARIABLE,
     REQUEST_VARIABLE, TimedWaits, words,
 };
-use harness::record::{self, MODELS_FILE, Record, Recorder};
-use harness::sync::thread::JoinHandle;
-use harness::sync::{Bounds, EXPLORES, ExplorationPlan, explore, reached};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use records::record::{self, MODELS_FILE, Record, Recorder};
 use sut::Adapter;
 
 use crate::needs::Needs;
@@ -27,8 +27,6 @@ use crate::{bounds, failure};
 /// Held by the model that is being explored. The explorers map and unmap a stack for each thread of each execution, and
 /// the system serialises that for a process: on two processors, two models at once take four times as long as each alone.
 static EXPLORING: Mutex<()> = Mutex::new(());
-
-
 
 /// A model: a scenario, and how far it is explored.
 #[derive(Clone)]

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use harness::shard::Shard;
-use harness::sync::{Arc, AtomicUsize, ExplorationPlan, Ordering, Reached, explore, reached, thread};
+use contract::shard::Shard;
+use contract::sync::{Arc, AtomicUsize, ExplorationPlan, Ordering, Reached, explore, reached, thread};
 use models::bounds::{EVERY_SCHEDULE, at_most};
 use models::joined;
 

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use harness::model_report::{ModelEvent, ModelFailure, ModelReport, REPORTS_VARIABLE, REQUEST_VARIABLE};
-use harness::sync::{
+use contract::sync::{
     Arc, AtomicUsize, Condvar, EXPLORER, EXPLORES, Explorer, Mutex, Ordering, lock, thread, wait,
 };
 use models::needs::Needs;
 use models::{Model, bounds, joined};
+use records::model_report::{ModelEvent, ModelFailure, ModelReport, REPORTS_VARIABLE, REQUEST_VARIABLE};
 
 /// Runs this program with one test, in a process of its own that appends its reports to the file.
 fn alone(name: &str, reports: &Path, request: &str, schedule: Option<&str>) -> (Output, ModelReport) {

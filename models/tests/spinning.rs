@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use harness::shard::Shard;
-use harness::sync::{Arc, AtomicUsize, ExplorationPlan, Ordering, explore, thread};
+use contract::shard::Shard;
+use contract::sync::{Arc, AtomicUsize, ExplorationPlan, Ordering, explore, thread};
 use models::bounds::DEFAULT;
 use models::joined;
 

@@ -1,27 +1,27 @@
 //! Models of every workload: its own round over the [`Adapter`], ledgers included, with a few messages.
 //!
 //! A round verifies itself, so it is a scenario as it stands: no message lost, doubled, reordered or leaked, and no
-//! disconnect reported that is none. Its threads are modelled ones (`harness/src/thread_group/modelled.rs`). The models of
+//! disconnect reported that is none. Its threads are modelled ones (`harness/workloads/src/thread_group/modelled.rs`). The models of
 //! `coordination` look closer at what coordinates `worker_pool` and `token_bucket`.
 
 use std::process::ExitCode;
 
-use harness::channel::{Capability, Capacity};
-use harness::params::Params;
-use harness::registry::Registry;
-use harness::sync::Bounds;
-use harness::workload::{Size, Workload};
-use harness::workloads::fan_in::FanIn;
-use harness::workloads::open_loop::OpenLoop;
-use harness::workloads::ping_pong::PingPong;
-use harness::workloads::pipeline::Pipeline;
-use harness::workloads::producer_consumer::ProducerConsumer;
-use harness::workloads::token_bucket::TokenBucket;
-use harness::workloads::worker_pool::WorkerPool;
+use contract::channel::{Capability, Capacity};
+use contract::sync::Bounds;
 use models::Model;
 use models::bounds::{DEFAULT, at_most, sized};
 use models::needs::Needs;
 use sut::Adapter;
+use workloads::fan_in::FanIn;
+use workloads::open_loop::OpenLoop;
+use workloads::params::Params;
+use workloads::ping_pong::PingPong;
+use workloads::pipeline::Pipeline;
+use workloads::producer_consumer::ProducerConsumer;
+use workloads::registry::Registry;
+use workloads::token_bucket::TokenBucket;
+use workloads::worker_pool::WorkerPool;
+use workloads::workload::{Size, Workload};
 
 /// The model of a round of `messages` messages.
 fn round<W: Workload>(name: &str, bounds: Bounds, params: &str, messages: usize) -> Model {
@@ -35,8 +35,8 @@ fn round<W: Workload>(name: &str, bounds: Bounds, params: &str, messages: usize)
     let needs = Needs { capacity: Some(capacity), capabilities };
     Model::of_workload(name, W::INFO.name, needs, bounds, move || {
         // Fewer messages are delivered where the threads share them evenly, or where a pool quits.
-        let round =
-            W::round::<Adapter>(&params, Size::with_messages(messages as u64)).unwrap_or_else(|error| panic!("{error}"));
+        let round = W::round::<Adapter>(&params, Size::with_messages(messages as u64))
+            .unwrap_or_else(|error| panic!("{error}"));
         assert!(round.messages > 0, "nothing was delivered");
     })
 }

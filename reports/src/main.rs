@@ -8,10 +8,10 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use harness::meters::allocations::CountingAllocator;
-use harness::registry::UsageError;
+use model_driver::versions::source::SourceError;
 use reports::BadArguments;
-use reports::versions::source::SourceError;
+use workloads::meters::allocations::CountingAllocator;
+use workloads::registry::UsageError;
 
 use crate::commands::{
     Command, ab, article, choose, compare, honesty, list, report, round, run, runner, verify,
@@ -68,8 +68,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&format!("{error:#}"));
-            let usage =
-                error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>();
+            let usage = error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>();
             ExitCode::from(if usage { BAD_ARGUMENTS } else { FAILED })
         }
     }

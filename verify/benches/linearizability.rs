@@ -9,9 +9,9 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use baseline::MutexDeque;
+use contract::channel::{Capacity, Channel};
 use criterion::{Criterion, PlottingBackend, criterion_group, criterion_main};
-use harness::channel::{Capacity, Channel};
-use harness::channels::mutex_deque::MutexDeque;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 use verify::DynChannel;
 use verify::linearizability::dice::Dice;

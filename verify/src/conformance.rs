@@ -3,7 +3,7 @@
 //! A scenario is a small program that checks one rule of the contract: about empty and full, waiting and waking, disconnects or
 //! drops. Each is played at a few capacities, and each of these is a case. A case is unsupported where the channel declares that it lacks
 //! a capability that the scenario needs. A channel also declares its differences from the contract
-//! ([`harness::channel::Difference`]); a false declaration fails.
+//! ([`contract::channel::Difference`]); a false declaration fails.
 //!
 //! The scenarios follow the contract, and the tests of crossbeam-channel (`tests/array.rs`, `zero.rs`, `list.rs`, `mpsc.rs`) and of Go
 //! (`runtime/chan_test.go`, `test/chan/`). A scenario stops at the first wrong answer; its finding has the last steps of each thread, in
@@ -30,8 +30,8 @@ pub(crate) use self::{
 };
 use crate::dyn_channel::{DynChannel, DynHandles, DynSender, Factory, Open};
 use crate::violation::Violation;
-use harness::channel::{Capability, Capacity, Channel, Sender, Unsupported};
-use harness::verify::{Finding, MethodOutcome, Task};
+use contract::channel::{Capability, Capacity, Channel, Sender, Unsupported};
+use records::verify::{Finding, MethodOutcome, Task};
 
 /// Every kind of capacity; `None` is unbounded.
 const ANY: &[Option<usize>] = &[Some(0), Some(1), Some(3), None];
@@ -57,7 +57,7 @@ macro_rules! table {
         vec![$(crate::conformance::Scenario {
             name: stringify!($name),
             says: $says,
-            needs: &[$(harness::channel::Capability::$need),*],
+            needs: &[$(contract::channel::Capability::$need),*],
             capacities: $capacities,
             run: $name,
         }),*]
@@ -121,12 +121,10 @@ impl Case {
     fn all(scenarios: &[Scenario]) -> Vec<Case> {
         let mut cases = Vec::new();
         for (scenario, played) in scenarios.iter().enumerate() {
-            cases.extend(
-                played.capacities.iter().map(|slots| Case {
-                    scenario,
-                    capacity: slots.map_or(Capacity::Unbounded, Capacity::from_slots),
-                }),
-            );
+            cases.extend(played.capacities.iter().map(|slots| Case {
+                scenario,
+                capacity: slots.map_or(Capacity::Unbounded, Capacity::from_slots),
+            }));
         }
         cases
     }
@@ -219,8 +217,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use harness::channels::mutex_deque::MutexDeque;
-    use harness::verify::Shard;
+    use baseline::MutexDeque;
+    use records::verify::Shard;
 
     fn task(only: Option<u64>, budget: Duration) -> Task {
         Task { seed: 1, shard: Shard::WHOLE, only, budget }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use harness::channel::{
+use contract::channel::{
     Capacity, Channel, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError, SendTimeoutError,
     Sender, TryRecvError, TrySendError, Unsupported,
 };

@@ -1,6 +1,6 @@
 //! The methods that verify a channel on its own code, harder than the rounds of a benchmark do.
 //!
-//! A method runs numbered cases, each made from the task's seed and its number alone ([`harness::verify`]). This crate has
+//! A method runs numbered cases, each made from the task's seed and its number alone ([`records::verify`]). This crate has
 //! [`rounds`], [`conformance`], [`properties`] and [`linearizability`]; loom and shuttle are in `models/`. The program
 //! `chanlab-verify` runs the cases of one method over one channel in a separate process, because a channel under verification may
 //! hang, abort or corrupt memory. `chanlab verify` builds and starts that program and reports its findings.
@@ -12,9 +12,9 @@ pub mod properties;
 pub mod rounds;
 mod violation;
 
-use harness::channel::{Channel, Info, Visitor};
-use harness::registry::Registry;
-use harness::verify::{Method, Verify};
+use contract::channel::{Channel, Info, Visitor};
+use records::verify::{Method, Verify};
+use workloads::registry::Registry;
 
 pub use self::dyn_channel::DynChannel;
 
@@ -68,5 +68,5 @@ fn each(visitor: &mut impl Visitor) {
     #[cfg(feature = "adapters")]
     adapters::each(visitor);
     #[cfg(not(feature = "adapters"))]
-    visitor.visit::<harness::channels::mutex_deque::MutexDeque>();
+    visitor.visit::<baseline::MutexDeque>();
 }

@@ -34,9 +34,9 @@ use self::scenario::Scenario;
 use self::stream::Stream;
 use self::wgl::{Legality, MAX_CONFIGURATIONS};
 use crate::dyn_channel::DynChannel;
-use harness::channel::{Capacity, Channel};
-use harness::thread_group::ThreadGroupError;
-use harness::verify::{Finding, MethodOutcome, Task};
+use contract::channel::{Capacity, Channel};
+use records::verify::{Finding, MethodOutcome, Task};
+use workloads::thread_group::ThreadGroupError;
 
 /// The runs of a scenario in one case. All runs share their threads, so that most begin with every thread already running.
 const REPETITIONS: usize = 24;
@@ -65,8 +65,13 @@ fn verify_channel(
     task: &Task,
     begins: &mut dyn FnMut(u64),
 ) -> MethodOutcome {
-    let wanted =
-        [Capacity::Rendezvous, Capacity::from_slots(1), Capacity::from_slots(2), Capacity::from_slots(3), Capacity::Unbounded];
+    let wanted = [
+        Capacity::Rendezvous,
+        Capacity::from_slots(1),
+        Capacity::from_slots(2),
+        Capacity::from_slots(3),
+        Capacity::Unbounded,
+    ];
     let capacities: Vec<Capacity> =
         wanted.into_iter().filter(|&capacity| channel.open::<u64>(capacity).is_ok()).collect();
     if capacities.is_empty() {
@@ -326,8 +331,8 @@ fn unfinished(case: u64, scenario: &Scenario, history: &History, error: &ThreadG
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness::channels::mutex_deque::MutexDeque;
-    use harness::verify::Shard;
+    use baseline::MutexDeque;
+    use records::verify::Shard;
 
     #[test]
     fn a_wrong_length_among_many_messages_is_drawn_small() {

@@ -1,13 +1,12 @@
-//! `chanlab-verify`: runs the cases of one method over one channel for `chanlab verify` ([`harness::verify::cases`]).
+//! `chanlab-verify`: runs the cases of one method over one channel for `chanlab verify` ([`records::verify::cases`]).
 
 use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use harness::machine::Machine;
-use harness::registry::UsageError;
-use harness::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
+use records::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
+use workloads::registry::UsageError;
 
 fn main() -> ExitCode {
     exit_with_stdin();
@@ -41,18 +40,15 @@ fn answer(request: Option<&str>, output: impl Write) -> Result<()> {
 
 fn hello() -> WorkerEvent {
     let registry = verify::registry();
-    let versions = Machine::current(&registry).channels;
-    let version = |name: &str| versions.get(name).cloned().unwrap_or_default();
-    WorkerEvent::Hello {
-        channels: registry.channels().map(|info| (info.name.to_owned(), version(info.name))).collect(),
-    }
+    let channels = registry.versions().map(|(channel, version)| (channel.to_owned(), version.to_owned()));
+    WorkerEvent::Hello { channels: channels.collect() }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use harness::verify::{Method, Shard, Task};
+    use records::verify::{Method, Shard, Task};
 
     use super::*;
 

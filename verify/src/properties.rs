@@ -21,8 +21,8 @@ pub(crate) use self::model::Counted;
 use self::model::run;
 use crate::dyn_channel::DynChannel;
 use crate::violation::Violation;
-use harness::channel::{Capability, Capacity, Channel, Info};
-use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps};
+use contract::channel::{Capability, Capacity, Channel, Info};
+use records::verify::{Finding, MethodOutcome, Task, ThreadSteps};
 
 /// An operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,8 +227,8 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness::channels::mutex_deque::MutexDeque;
-    use harness::verify::Shard;
+    use baseline::MutexDeque;
+    use records::verify::Shard;
 
     #[test]
     fn a_seed_decides_the_sequence() {

@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harness::channel::Channel;
-use harness::params::Params;
-use harness::profile::Profile;
-use harness::registry::{Cell, ChannelEntry, DEADLINE, Registry};
-use harness::thread_group::ThreadGroupError;
-use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps};
-use harness::workload::RoundError;
+use contract::channel::Channel;
+use records::verify::{Finding, MethodOutcome, Task, ThreadSteps};
+use workloads::params::Params;
+use workloads::profile::Profile;
+use workloads::registry::{Cell, ChannelEntry, DEADLINE, Registry};
+use workloads::thread_group::ThreadGroupError;
+use workloads::workload::RoundError;
 
 /// The number of messages of a round, unless the capacity needs more: enough to fill and drain the channel often.
 const MESSAGES: u64 = 400;
@@ -125,8 +125,8 @@ fn finding(case: u64, cell: &Cell, error: &RoundError) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use harness::channels::mutex_deque::MutexDeque;
-    use harness::verify::Shard;
+    use baseline::MutexDeque;
+    use records::verify::Shard;
 
     #[test]
     fn the_cells_cover_every_workload_with_short_rounds() {

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use harness::channel::{
+use baseline::MutexDeque;
+use contract::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError,
     Unsupported, Visitor,
 };
-use harness::channels::mutex_deque::MutexDeque;
-use harness::testing::{self, Mutant};
-use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
+use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
+use testing::{self, Mutant};
 use verify::linearizability::verify;
 
 fn task(seconds: u64) -> Task {
@@ -187,7 +187,8 @@ fn kanal_has_no_other_defect() {
 #[test]
 #[cfg(feature = "adapters")]
 fn kanal_still_reports_a_timeout_instead_of_a_disconnect() {
-    let (sender, receiver) = adapters::kanal::Adapter::open::<u64>(Capacity::from_slots(1)).expect("a channel");
+    let (sender, receiver) =
+        adapters::kanal::Adapter::open::<u64>(Capacity::from_slots(1)).expect("a channel");
     drop(sender);
     let results = (0..1_000).map(|_| Receiver::recv_timeout(&receiver, Duration::ZERO));
     assert!(results.into_iter().any(|result| result == Err(RecvTimeoutError::Timeout)));

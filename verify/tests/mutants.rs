@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use harness::channel::Channel;
-use harness::testing::{self, HoldsOneMore, Mutant, Plain, Visitor};
-use harness::verify::{Method, MethodOutcome, Shard, Task, Verify};
+use contract::channel::Channel;
+use records::verify::{Method, MethodOutcome, Shard, Task, Verify};
+use testing::{self, HoldsOneMore, Mutant, Plain, Visitor};
 use verify::{conformance, properties, rounds};
 
 /// The budget of a method that must catch a mutant.

@@ -1,7 +1,7 @@
 //! Drives criterion over the cells of a workload, for all benchmark files.
 //!
 //! One iteration of criterion is one round, which times and verifies itself. A cell that is unsupported or fails never reaches
-//! criterion's statistics: the result of each cell is recorded next to criterion's data (`harness::record`), and the page shows a time
+//! criterion's statistics: the result of each cell is recorded next to criterion's data (`records::record`), and the page shows a time
 //! only when the record says that every round passed.
 
 mod arguments;
@@ -14,10 +14,10 @@ use std::panic;
 use std::process::ExitCode;
 
 use adapters::crossbeam::Adapter as Crossbeam;
-use harness::channel::Channel as _;
-use harness::registry::Registry;
-use harness::slowed;
-use harness::thread_group::panic_message;
+use contract::channel::Channel as _;
+use workloads::registry::Registry;
+use workloads::slowed;
+use workloads::thread_group::panic_message;
 
 pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;
@@ -76,7 +76,7 @@ pub fn bench(workload: &str) -> ExitCode {
     ended(registry().and_then(|registry| run(&registry, workload)))
 }
 
-/// The registered channels, or the slowed one when [`harness::slowed::VARIABLE`] is set.
+/// The registered channels, or the slowed one when [`workloads::slowed::VARIABLE`] is set.
 fn registry() -> Result<Registry, Error> {
     let Ok(steps) = env::var(slowed::VARIABLE) else {
         return Ok(adapters::registry());
@@ -90,7 +90,7 @@ fn run(registry: &Registry, workload: &str) -> Result<(), Error> {
     let arguments = Arguments::from_env();
     let settings = Settings::from_env().map_err(|error| Error::Usage(error.to_string()))?;
     let workload = registry.workload(workload).map_err(|error| Error::Usage(error.to_string()))?;
-    let suite = Suite { registry, workload, settings, directory: harness::record::criterion_dir() };
+    let suite = Suite { registry, workload, settings, directory: records::record::criterion_dir() };
     match suite.run(&arguments)?.failed {
         0 => Ok(()),
         1 => Err(Error::Failed("1 benchmark failed, see above".to_owned())),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, PlottingBackend};
-use harness::profile::{Profile, UnknownProfile};
+use workloads::profile::{Profile, UnknownProfile};
 
 /// The settings of a profile.
 #[derive(Clone, Copy, Debug)]

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, SamplingMode, Throughput};
-use harness::machine::Machine;
-use harness::record::{BENCH_FILE, BenchmarkRecord, BenchmarkStatus, Record, Recorder, now};
-use harness::registry::{Cell, CellError, Registry};
-use harness::thread_group::ThreadGroupError;
-use harness::workload::{RoundError, WorkloadInfo};
+use records::record::{BENCH_FILE, BenchmarkRecord, BenchmarkStatus, Record, Recorder, now};
+use workloads::registry::{Cell, CellError, Registry};
+use workloads::thread_group::ThreadGroupError;
+use workloads::workload::{RoundError, WorkloadInfo};
 
 use crate::{Arguments, Error, Mode, Settings, list};
 
@@ -85,7 +84,7 @@ impl Suite<'_> {
                 Error::Failed(format!("could not write {}: {error}", recorder.path().display()))
             }),
         };
-        let machine = Machine::current(self.registry);
+        let machine = runner::machine::current(self.registry);
         if !selected.is_empty() {
             self.announce(arguments, selected);
         }
@@ -228,8 +227,8 @@ fn replay(cell: &Cell) -> String {
 
 /// The command line as it was typed, without what cargo adds.
 fn command(arguments: &Arguments) -> String {
-    let profile = env::var(harness::profile::PROFILE_VARIABLE)
-        .map(|profile| format!("{}={profile} ", harness::profile::PROFILE_VARIABLE))
+    let profile = env::var(workloads::profile::PROFILE_VARIABLE)
+        .map(|profile| format!("{}={profile} ", workloads::profile::PROFILE_VARIABLE))
         .unwrap_or_default();
     let text = arguments.text().replace("--bench", "");
     match text.trim() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::channel::{
+use contract::channel::{
     Capacity, Channel, Difference, Handles, Info, Receiver, RecvError, RecvTimeoutError, Selector, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossfire::mpmc::{Array, List};
 use crossfire::{BlockingRxTrait, MRx, MTx};
-use harness::channel::{
+use contract::channel::{
     Capability, Capacity, Channel, Difference, Handles, Info, Receiver, RecvError, RecvTimeoutError,
     Selector, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use harness::channel::{
+use contract::channel::{
     Capability, Capacity, Channel, Difference, Handles, Info, NoSelect, Receiver, RecvError,
     RecvTimeoutError, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };

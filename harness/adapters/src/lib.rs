@@ -1,5 +1,5 @@
 //! The channels that chanlab compares. An adapter is one file with a `pub struct Adapter` that implements
-//! [`harness::channel::Channel`]; CONTRIBUTING.md says how to add one.
+//! [`contract::channel::Channel`]; CONTRIBUTING.md says how to add one.
 //!
 //! - `channels/`: the registered channels, each a module of this crate. The build script finds the files.
 //! - `verified/`: channels that are verified and not measured. This crate does not build them; `chanlab verify` does, over an
@@ -8,10 +8,10 @@
 //!
 //! The crates' versions are in this package's `Cargo.toml`.
 
-use harness::channel::{Channel, Info, Visitor};
-use harness::channels::mutex_deque::MutexDeque;
-use harness::machine::{OWN_VERSION, RUSTC};
-use harness::registry::{ChannelEntry, Registry};
+use baseline::MutexDeque;
+use contract::OWN_VERSION;
+use contract::channel::{Channel, Info, Visitor};
+use workloads::registry::{ChannelEntry, Registry};
 
 include!(concat!(env!("OUT_DIR"), "/channels.rs"));
 
@@ -37,7 +37,7 @@ pub fn registry() -> Registry {
 pub fn version(info: &Info) -> String {
     match info.package {
         Some(package) => format!("{package} {}", locked(package)),
-        None if info.name == std::Adapter::INFO.name => RUSTC.to_owned(),
+        None if info.name == std::Adapter::INFO.name => env!("CHANLAB_RUSTC").to_owned(),
         None => OWN_VERSION.to_owned(),
     }
 }

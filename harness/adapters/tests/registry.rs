@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use adapters::registry;
-use harness::machine::Machine;
-use harness::profile::Profile;
+use workloads::profile::Profile;
 
 /// Criterion truncates the directory of a benchmark group to this many bytes; two names with the same prefix would share it.
 const MAX_GROUP_LEN: usize = 64;
@@ -60,7 +59,7 @@ fn the_baseline_is_first_then_std_and_the_others_follow_in_alphabetical_order() 
 
 #[test]
 fn every_channel_has_a_version() {
-    let machine = Machine::current(&registry());
+    let machine = runner::machine::current(&registry());
     assert!(machine.channels["crossbeam"].starts_with("crossbeam-channel "));
     for (channel, version) in &machine.channels {
         assert!(version.chars().any(|character| character.is_ascii_digit()), "{channel}: {version}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::channel::{
+use contract::channel::{
     Capability, Capacity, Channel, Handles, Info, NoSelect, Receiver, RecvError, RecvTimeoutError, SendError,
     SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };

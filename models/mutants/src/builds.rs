@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use harness::verify::Method;
+use records::verify::Method;
 use serde_json::Value;
 
 use crate::results::EXPLORERS;
@@ -79,7 +79,7 @@ impl Cargo {
         let mut cargo = self.command("test", &self.target.join(explorer.name()));
         cargo.args(["--no-run", "-p", "models"]);
         // The explorers, which are optimised, take nearly all of the time.
-        let members = ["harness", "sut", "models"];
+        let members = ["baseline", "contract", "records", "workloads", "sut", "models"];
         cargo.args(members.map(|member| format!("--config=profile.release.package.{member}.opt-level=0")));
         cargo.args(table::tests(mutants).into_iter().flat_map(|test| ["--test", test]));
         cargo.env("RUSTFLAGS", format!("{flags} --cfg {explorer}"));

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use anyhow::{Context, Result};
-use harness::verify::Method;
+use records::verify::Method;
 
 use self::builds::Builds;
 use self::results::{EXPLORERS, METHODS, MutantResult, ORIGINAL, Results};

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use harness::verify::Method;
+use records::verify::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Mutant, MutantKind};

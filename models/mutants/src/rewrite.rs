@@ -6,7 +6,7 @@
 //! becomes
 //!
 //! ```text
-//! if harness::mutants::active("NAME") { WITH } else { ORIGINAL }
+//! if contract::mutants::active("NAME") { WITH } else { ORIGINAL }
 //! ```
 //!
 //! Edits of different mutants may replace the same code, or one may lie inside another's.
@@ -65,7 +65,7 @@ fn render(source: &str, range: Range<usize>, mut sites: &[Site<'_>]) -> String {
         let is_statement = source[code.clone()].ends_with([';', '}']);
         text += if is_statement { "" } else { "(" };
         for Site { mutant, with, .. } in alternatives {
-            text += &format!("if harness::mutants::active(\"{mutant}\") {{ {with} }} else ");
+            text += &format!("if contract::mutants::active(\"{mutant}\") {{ {with} }} else ");
         }
         text += &format!("{{ {} }}", render(source, code.clone(), inner));
         text += if is_statement { "" } else { ")" };
@@ -139,8 +139,8 @@ mod tests {
         let mutants = [mutant("m", "wake();", ""), mutant("n", "len < limit", "len <= limit")];
         assert_eq!(
             rewritten("if len < limit { wake(); }", &mutants).as_deref(),
-            Ok("if (if harness::mutants::active(\"n\") { len <= limit } else { len < limit }) \
-                { if harness::mutants::active(\"m\") {  } else { wake(); } }")
+            Ok("if (if contract::mutants::active(\"n\") { len <= limit } else { len < limit }) \
+                { if contract::mutants::active(\"m\") {  } else { wake(); } }")
         );
     }
 
@@ -149,8 +149,10 @@ mod tests {
         let source = "drop(state);\n    wake();\n    return 1;\nwake(); return 2;";
         assert_eq!(
             rewritten(source, &[mutant("m", "drop(state); «wake();» return 1;", "")]).as_deref(),
-            Ok("drop(state);\n    if harness::mutants::active(\"m\") {  } else { wake(); }\n    return 1;\n\
-                wake(); return 2;")
+            Ok(
+                "drop(state);\n    if contract::mutants::active(\"m\") {  } else { wake(); }\n    return 1;\n\
+                wake(); return 2;"
+            )
         );
     }
 
@@ -160,8 +162,8 @@ mod tests {
         assert_eq!(
             rewritten("f(x);", &mutants).as_deref(),
             Ok(
-                "if harness::mutants::active(\"m\") { 1; } else if harness::mutants::active(\"n\") { 2; } else \
-                { f((if harness::mutants::active(\"inner\") { y } else { x })); }"
+                "if contract::mutants::active(\"m\") { 1; } else if contract::mutants::active(\"n\") { 2; } else \
+                { f((if contract::mutants::active(\"inner\") { y } else { x })); }"
             )
         );
     }

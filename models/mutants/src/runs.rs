@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use harness::channel::Channel;
-use harness::channels::mutex_deque::MutexDeque;
-use harness::model_report::{ModelEvent, REPORTS_VARIABLE, REQUEST_VARIABLE};
-use harness::verify::cases::{WorkerRequest, WorkerEvent};
-use harness::verify::{Method, MethodOutcome, Shard, Task};
+use baseline::MutexDeque;
+use contract::channel::Channel;
+use records::model_report::{ModelEvent, REPORTS_VARIABLE, REQUEST_VARIABLE};
+use records::verify::cases::{WorkerEvent, WorkerRequest};
+use records::verify::{Method, MethodOutcome, Shard, Task};
 use serde_json::from_str;
 
 use crate::builds::{Builds, Model};

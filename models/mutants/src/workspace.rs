@@ -19,7 +19,7 @@ pub(crate) const VARIABLE: &str = "CHANLAB_MUTANT";
 /// built into one target folder.
 pub(crate) const WORKER: &str = "chanlab-verify-mutants";
 
-/// The switch, added to the harness.
+/// The switch, added to the crate `contract`, on which all mutated code depends.
 const SWITCH: &str = r#"//! The switch of the mutants.
 
 /// Whether the environment names this mutant.
@@ -29,20 +29,17 @@ pub fn active(mutant: &str) -> bool {
 }
 "#;
 
-/// Added to the root of the harness, so that the path `harness::mutants` is valid in every crate.
-const SWITCH_DECLARATION: &str = "\nextern crate self as harness;\npub mod mutants;\n";
+/// Added to the root of `contract`, so that the path `contract::mutants` is valid in every crate.
+const SWITCH_DECLARATION: &str = "\nextern crate self as contract;\npub mod mutants;\n";
 
 /// The members of the mutated workspace.
-const MEMBERS: [&str; 4] = ["harness", "models", "models/subject", "verify"];
+const MEMBERS: [&str; 4] = ["harness/*", "models", "models/sut", "verify"];
 
-/// The folders of the project that are copied, each without these of its entries.
-const FOLDERS: [(&str, &[&str]); 5] = [
-    ("harness", &["tests", "runners"]),
-    ("models/src", &[]),
-    ("models/tests", &[]),
-    ("models/subject", &[]),
-    ("verify/src", &[]),
-];
+/// The packages of the harness that are copied, without their tests. The adapters are not built.
+const HARNESS: [&str; 5] = ["adapters", "baseline", "contract", "records", "workloads"];
+
+/// The other folders of the project that are copied.
+const FOLDERS: [&str; 4] = ["models/src", "models/tests", "models/sut", "verify/src"];
 
 const LOCK: &str = "Cargo.lock";
 
@@ -65,8 +62,8 @@ pub(crate) fn project() -> PathBuf {
 /// When an edit of the table is stale, or a file cannot be read or written.
 pub(crate) fn generate(folder: &Path, mutants: &[Mutant]) -> Result<()> {
     let mut tree = mutated(&project(), mutants)?;
-    // Cargo removes unused packages from the lock file. The harness embeds the file, so its changes are kept
-    // while they are valid; otherwise every run would rebuild the harness.
+    // Cargo removes unused packages from the lock file. Its changes are kept while they are valid; otherwise
+    // every run would rebuild the adapters, which embed the file.
     let old = if folder.is_dir() { read_tree(folder, &[])? } else { Tree::new() };
     let decides = |path: &&PathBuf| path.ends_with("Cargo.toml") || path.ends_with(LOCK_ORIGIN);
     if tree.keys().filter(decides).all(|path| old.get(path) == tree.get(path))
@@ -80,7 +77,9 @@ pub(crate) fn generate(folder: &Path, mutants: &[Mutant]) -> Result<()> {
 /// The files of the mutated workspace.
 fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
     let mut tree = Tree::new();
-    for (folder, left_out) in FOLDERS {
+    let packages = HARNESS.map(|package| format!("harness/{package}"));
+    let folders = packages.iter().map(|folder| (folder.as_str(), ["tests"].as_slice()));
+    for (folder, left_out) in folders.chain(FOLDERS.map(|folder| (folder, [].as_slice()))) {
         let files = read_tree(&project.join(folder), left_out)?;
         tree.extend(files.into_iter().map(|(path, bytes)| (Path::new(folder).join(path), bytes)));
     }
@@ -96,9 +95,9 @@ fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
             *bytes = rewrite(file, source, mutants)?.into_bytes();
         }
     }
-    let root = tree.get_mut(Path::new("harness/src/lib.rs")).context("the harness has no lib.rs")?;
+    let root = tree.get_mut(Path::new("harness/contract/src/lib.rs")).context("contract has no lib.rs")?;
     root.extend(SWITCH_DECLARATION.bytes());
-    tree.insert("harness/src/mutants.rs".into(), SWITCH.into());
+    tree.insert("harness/contract/src/mutants.rs".into(), SWITCH.into());
 
     let lock = fs::read(project.join(LOCK)).with_context(|| format!("cannot read {LOCK}"))?;
     tree.insert(LOCK.into(), lock.clone());
@@ -120,9 +119,11 @@ fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
         manifest["profile"]["release"]["package"] = Item::None;
     })?;
     // Tests and benchmarks of these packages are not copied.
-    manifest("harness/Cargo.toml", |manifest| {
-        manifest.remove("dev-dependencies");
-    })?;
+    for package in HARNESS {
+        manifest(&format!("harness/{package}/Cargo.toml"), |manifest| {
+            manifest.remove("dev-dependencies");
+        })?;
+    }
     manifest("models/Cargo.toml", |_| ())?;
     manifest("verify/Cargo.toml", |manifest| {
         manifest.remove("dev-dependencies");
@@ -144,7 +145,7 @@ mod tests {
         let tree = mutated(&project(), &mutants).expect("a mutated workspace");
         let text: String = tree.values().map(|bytes| String::from_utf8_lossy(bytes)).collect();
         for mutant in &mutants {
-            let switches = text.matches(&format!("harness::mutants::active(\"{}\")", mutant.name)).count();
+            let switches = text.matches(&format!("contract::mutants::active(\"{}\")", mutant.name)).count();
             assert_eq!(switches, mutant.edits.len(), "{}", mutant.name);
         }
         assert!(SWITCH.contains(VARIABLE));

@@ -1,7 +1,7 @@
 //! Messages through the buffered flavour, bounded and unbounded, while both ends are there.
 
-use harness::channel::{Capacity, Receiver, Sender, TryRecvError, TrySendError};
-use harness::sync::thread;
+use contract::channel::{Capacity, Receiver, Sender, TryRecvError, TrySendError};
+use contract::sync::thread;
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::joined;
 use models::payload::{Payloads, assert_each_once, assert_in_order};

@@ -1,7 +1,7 @@
 //! One side disconnects while the other is open: every waiter is woken, and no message is lost or dropped twice.
 
-use harness::channel::{Capacity, Receiver, RecvError, Sender, TryRecvError};
-use harness::sync::thread;
+use contract::channel::{Capacity, Receiver, RecvError, Sender, TryRecvError};
+use contract::sync::thread;
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::joined;
 use models::payload::{Payloads, assert_each_once};

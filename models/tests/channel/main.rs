@@ -8,8 +8,8 @@
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
-use harness::channel::{Capability, Capacity, Channel, Receiver, Sender};
-use harness::sync::{Bounds, thread};
+use contract::channel::{Capability, Capacity, Channel, Receiver, Sender};
+use contract::sync::{Bounds, thread};
 use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
 use models::{Model, joined};
 use sut::Adapter;

@@ -1,7 +1,7 @@
 //! Many threads and messages. Shuttle has sizes that loom could not finish; loom has the same models, smaller.
 
-use harness::channel::{Capacity, Receiver, Sender, receivers};
-use harness::sync::thread;
+use contract::channel::{Capacity, Receiver, Sender, receivers};
+use contract::sync::thread;
 use models::bounds::{at_most, sized};
 use models::joined;
 use models::payload::{Payloads, assert_each_once, assert_in_order};

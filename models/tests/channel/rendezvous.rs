@@ -1,7 +1,7 @@
 //! Messages through the rendezvous flavour, in which a send and a receive meet.
 
-use harness::channel::{Capacity, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
-use harness::sync::{Arc, AtomicBool, Ordering, thread};
+use contract::channel::{Capacity, Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
+use contract::sync::{Arc, AtomicBool, Ordering, thread};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::joined;
 use models::payload::{Payloads, assert_each_once};

@@ -4,8 +4,8 @@
 //! it received and does not need, a message that is assigned to it and comes too late, an input whose disconnect it no longer
 //! sees. In each scenario a select that is never woken is a deadlock, and so a failure.
 
-use harness::channel::{Capacity, Channel, Receiver, RecvError, Selector, Sender};
-use harness::sync::thread;
+use contract::channel::{Capacity, Channel, Receiver, RecvError, Selector, Sender};
+use contract::sync::thread;
 use models::bounds::{DEFAULT, at_most, sized};
 use models::joined;
 use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};

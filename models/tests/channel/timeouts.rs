@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use harness::channel::{Capacity, Receiver, RecvTimeoutError, SendTimeoutError, Sender};
-use harness::sync::thread;
+use contract::channel::{Capacity, Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use contract::sync::thread;
 use models::bounds::{EVERY_SCHEDULE, at_most};
 use models::joined;
 use models::payload::{Payloads, assert_each_once};

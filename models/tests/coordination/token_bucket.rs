@@ -2,15 +2,15 @@
 //!
 //! The main thread is the ticker and calls the real [`refill`] or runs the real loop, [`tick`]; other threads take tokens.
 
-use harness::channel::{Capacity, Channel, Receiver, TryRecvError};
-use harness::channels::mutex_deque::{DequeReceiver, DequeSender, MutexDeque};
-use harness::sync::{Arc, AtomicBool, AtomicUsize, Bounds, Ordering, thread};
-use harness::workload::Workload;
-use harness::workloads::token_bucket::{Refill, TokenBucket, refill, tick};
+use baseline::{DequeReceiver, DequeSender, MutexDeque};
+use contract::channel::{Capacity, Channel, Receiver, TryRecvError};
+use contract::sync::{Arc, AtomicBool, AtomicUsize, Bounds, Ordering, thread};
 use models::bounds::{EVERY_SCHEDULE, at_most, sized};
 use models::needs::Needs;
 use models::payload::{Id, Payload, Payloads, assert_in_order};
 use models::{Model, joined};
+use workloads::token_bucket::{Refill, TokenBucket, refill, tick};
+use workloads::workload::Workload;
 
 fn model(name: &str, bounds: Bounds, scenario: fn()) -> Model {
     Model::of_workload(name, TokenBucket::INFO.name, Needs::NOTHING, bounds, scenario)

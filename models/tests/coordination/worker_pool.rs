@@ -6,16 +6,16 @@
 
 use std::panic::resume_unwind;
 
-use harness::channel::{Capacity, Channel, Receiver, receivers};
-use harness::channels::mutex_deque::{DequeReceiver, MutexDeque};
-use harness::sync::thread::{self, JoinHandle};
-use harness::sync::{Arc, AtomicBool, Bounds, Ordering};
-use harness::workload::Workload;
-use harness::workloads::worker_pool::{JobOutcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
+use baseline::{DequeReceiver, MutexDeque};
+use contract::channel::{Capacity, Channel, Receiver, receivers};
+use contract::sync::thread::{self, JoinHandle};
+use contract::sync::{Arc, AtomicBool, Bounds, Ordering};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::needs::Needs;
 use models::payload::{Id, Payload, Payloads, assert_each_once};
 use models::{Model, joined};
+use workloads::worker_pool::{JobOutcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
+use workloads::workload::Workload;
 
 fn model(name: &str, bounds: Bounds, scenario: fn()) -> Model {
     Model::of_workload(name, WorkerPool::INFO.name, Needs::NOTHING, bounds, scenario)

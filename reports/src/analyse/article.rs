@@ -1,12 +1,12 @@
 //! The article's benchmark: each variant compared with the Go channel, and the published claim.
 
-use harness::machine::Machine;
+use records::machine::Machine;
 
 use super::costs::median;
 use super::paired_test::{ALPHA, Pairs};
 use super::statistics::{bootstrap, holm};
-use crate::run::article::{Extent, Origin, Round, Rounds};
-use crate::run::journal::Times;
+use engine::article::{Extent, Origin, Round, Rounds};
+use engine::journal::Times;
 
 /// The published times in ns/op: of the buffered channel, and of the mutex with a slice.
 pub const PUBLISHED: [f64; 2] = [42.0, 71.0];

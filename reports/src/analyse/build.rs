@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use harness::machine::Machine;
-use harness::protocol::ChannelHello;
-use harness::model_report::{ModelReport, ModelVerdict};
-use harness::record::Overhead;
-use harness::registry::Registry;
+use records::machine::Machine;
+use records::model_report::{ModelReport, ModelVerdict};
+use records::protocol::ChannelHello;
+use records::record::Overhead;
+use workloads::registry::Registry;
 
 use super::differences::differences;
 use super::page::{
@@ -120,11 +120,7 @@ fn channels(
 }
 
 /// What was made on another machine, or with other versions, than the run.
-fn elsewhere(
-    machine: &Machine,
-    overheads: &[Overhead],
-    criterion: Option<&Criterion>,
-) -> Vec<Warning> {
+fn elsewhere(machine: &Machine, overheads: &[Overhead], criterion: Option<&Criterion>) -> Vec<Warning> {
     let warning = |source: WarningSource, machines: &mut dyn Iterator<Item = &Machine>| {
         let found: BTreeSet<_> = machines.flat_map(|other| differences(machine, other)).collect();
         (!found.is_empty()).then(|| Warning::Elsewhere(source, found.into_iter().collect()))

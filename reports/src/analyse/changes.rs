@@ -8,8 +8,8 @@ use super::paired_test::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
 use crate::collect::runs::{RoundPosition, RunData};
-use crate::run::journal::{Metric, RunRecords, Times};
-use crate::run::plan::Plan;
+use engine::journal::{Metric, RunRecords, Times};
+use records::plan::Plan;
 
 /// One side of a comparison.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,9 @@
 //! The results of the checks, by channel and by workload. A check that did not run on a channel's own code is no pass.
 
-use harness::channel::{Channel, Info};
-use harness::channels::mutex_deque::MutexDeque;
-use harness::model_report::{Coverage, ModelReport, ModelVerdict, words};
-use harness::record::Overhead;
+use baseline::MutexDeque;
+use contract::channel::{Channel, Info};
+use records::model_report::{Coverage, ModelReport, ModelVerdict, words};
+use records::record::Overhead;
 
 use super::cells::CellResult;
 use super::page::{ExplorerResult, ModelSource, ModelsCheck, RoundsCheck, WorkloadPage};
@@ -105,8 +105,8 @@ fn explored(model: &ModelReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use harness::model_report::{ExplorationBounds, ExplorationLimit, Format, ModelSubject};
-    use harness::shard::Shard;
+    use contract::shard::Shard;
+    use records::model_report::{ExplorationBounds, ExplorationLimit, Format, ModelSubject};
 
     use super::*;
 

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use harness::machine::Machine;
+use records::machine::Machine;
 
 use super::changes::{Change, Changes, Shift, Side};
 use super::costs::median;
 use super::differences::{difference, machine_differences};
 use super::runs::times;
 use crate::collect::runs::{RoundPosition, RunData};
-use crate::numbers;
-use crate::run::journal::Metric;
-use crate::run::plan::{Entry, Plan};
+use engine::journal::Metric;
+use records::numbers;
+use records::plan::{Entry, Plan};
 
 /// The maximum change of the calibration loop's time that counts as the same machine, as a share.
 const MAX_DRIFT: f64 = 0.03;

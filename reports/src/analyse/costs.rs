@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use harness::latency::{Percentiles, histogram};
-use harness::protocol::Measured;
+use records::protocol::Measured;
+use workloads::latency::{Percentiles, histogram};
 
-use crate::run::journal::latency;
+use engine::journal::latency;
 
 /// The costs of a cell. A cost that its runner does not report is `None`, never zero.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -88,12 +88,12 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use harness::protocol::NamedFigure;
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use records::protocol::NamedFigure;
 
     use super::*;
-    use crate::strategies;
+    use testing::strategies;
 
     #[test]
     fn costs_are_medians_and_unreported_ones_are_absent() {

@@ -1,6 +1,6 @@
 //! The results of `cargo bench`: the newest record of each benchmark, with the time that criterion has for it.
 
-use harness::record::{BenchmarkRecord, BenchmarkStatus};
+use records::record::{BenchmarkRecord, BenchmarkStatus};
 
 use super::checks::newest;
 use super::page::{BenchmarkResult, Criterion, CriterionBenchmark, CriterionMachine};
@@ -37,9 +37,7 @@ fn benchmark(data: &CriterionData, record: &BenchmarkRecord) -> CriterionBenchma
                 Err(problem) => BenchmarkResult::Damaged(problem),
             }
         }
-        BenchmarkStatus::Unsupported { reason } => {
-            BenchmarkResult::Unsupported(reason.clone())
-        }
+        BenchmarkStatus::Unsupported { reason } => BenchmarkResult::Unsupported(reason.clone()),
         BenchmarkStatus::Failed { reason } => BenchmarkResult::Failed(reason.clone()),
     };
     CriterionBenchmark {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use harness::machine::Machine;
+use records::machine::Machine;
 
 /// The differences between two machines and their versions; empty when they are the same. A channel that only one of them has is
 /// no difference.

@@ -9,13 +9,13 @@
 
 use std::ops::Range;
 
-use harness::machine::Machine;
-use harness::record::Overhead;
+use records::machine::Machine;
+use records::record::Overhead;
 
 use super::paired_test::{Pair, Pairs};
-use crate::run::journal::{Metric, RunRecords, Times};
-use crate::run::plan::Launch;
-use crate::run::plan::{Entry, Plan};
+use engine::journal::{Metric, RunRecords, Times};
+use records::plan::Launch;
+use records::plan::{Entry, Plan};
 
 /// The suffix of the second name of a channel in an A/A run.
 const SECOND: &str = " again";

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use harness::machine::Machine;
-use harness::protocol::ChannelHello;
-use harness::model_report::{ExplorationLimit, ModelReport};
-use harness::record::{Overhead, ParamsRecord};
-use harness::verify::Method;
-use harness::workload::WorkloadInfo;
+use records::machine::Machine;
+use records::model_report::{ExplorationLimit, ModelReport};
+use records::protocol::ChannelHello;
+use records::record::{Overhead, ParamsRecord};
+use records::verify::Method;
+use workloads::workload::WorkloadInfo;
 
 use super::cells::{CellResult, MeasuredCell};
 use super::ranking::Ranked;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::costs::median;
 use super::statistics::{holm, signed_rank};
-use crate::run::journal::Times;
+use engine::journal::Times;
 
 /// The level of every interval of a ratio.
 pub const LEVEL: f64 = 0.99;
@@ -177,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::strategies;
+    use testing::strategies;
 
     /// Times that drift from epoch to epoch by far more than the channels differ.
     fn times(factor: f64, epochs: u32) -> Times {

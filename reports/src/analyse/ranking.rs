@@ -60,7 +60,7 @@ pub(crate) fn rank(cells: &[MeasuredCell], pairs: &Pairs) -> Vec<Ranked> {
 mod tests {
     use super::*;
     use crate::analyse::cells::{CellResult, Measurement};
-    use crate::run::journal::Times;
+    use engine::journal::Times;
 
     /// A cell whose rounds in 12 epochs take about `median`.
     fn cell(median: Option<f64>) -> MeasuredCell {

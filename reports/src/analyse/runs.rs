@@ -1,11 +1,11 @@
 //! From the rounds of a run to the cells and rankings of the page.
 
-use harness::profile::Profile;
-use harness::protocol::Measured;
-use harness::model_report::ModelReport;
-use harness::record::ParamsRecord;
-use harness::registry::Registry;
-use harness::workload::{RankedBy, WorkloadInfo};
+use records::model_report::ModelReport;
+use records::protocol::Measured;
+use records::record::ParamsRecord;
+use workloads::profile::Profile;
+use workloads::registry::Registry;
+use workloads::workload::{RankedBy, WorkloadInfo};
 
 use super::cells::{CellResult, MeasuredCell, Measurement};
 use super::checks;
@@ -17,8 +17,8 @@ use super::ranking::rank;
 use super::scaling;
 use super::statistics::{bootstrap, modes};
 use crate::collect::runs::{RoundPosition, RunData};
-use crate::run::journal::{Metric, RunRecords, Times};
-use crate::run::plan::{Launch, Plan};
+use engine::journal::{Metric, RunRecords, Times};
+use records::plan::{Launch, Plan};
 
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
@@ -200,12 +200,11 @@ fn replay(plan: &Plan, (group, entry): RoundPosition) -> String {
 
 #[cfg(test)]
 mod tests {
-    use harness::machine::Machine;
-    use harness::record::ParamsRecord;
+    use records::record::ParamsRecord;
 
     use super::*;
-    use crate::run::plan::{Entry, Group, VERSION};
-    use crate::run::record::Line;
+    use records::plan::{Entry, Group, VERSION};
+    use records::rounds::Line;
 
     /// A round of entry 0 or 1 with about this wall time in ns/op and this 99th percentile of the latency.
     fn round(entry: usize, epoch: u32, wall: u64, latency: u64) -> Line {
@@ -232,7 +231,7 @@ mod tests {
             command: "chanlab run".to_owned(),
             profile: "quick".to_owned(),
             seed: 1,
-            machine: Machine::current(&registry),
+            machine: runner::machine::current(&registry),
             entries: vec![entry("flume"), entry("kanal")],
             groups: vec![Group {
                 workload: workload.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::record::ParamsRecord;
+use records::record::ParamsRecord;
 
 /// The minimum number of capacities in a series.
 const MIN_CAPACITIES: usize = 3;

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness::model_report::words;
-use harness::record::{Answer, Verified};
-use harness::registry::Registry;
-use harness::verify::{Method, MethodOutcome};
+use records::model_report::words;
+use records::record::{Answer, Verified};
+use records::verify::{Method, MethodOutcome};
+use workloads::registry::Registry;
 
-use crate::numbers;
+use records::numbers;
 
 /// The results of verification.
 #[derive(Clone, Debug, Default)]
@@ -371,9 +371,8 @@ fn cases(parts: &[&Verified]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use harness::machine::Machine;
-    use harness::model_report::ExplorationLimit;
-    use harness::verify::{Finding, Shard};
+    use records::model_report::ExplorationLimit;
+    use records::verify::{Finding, Shard};
 
     use super::*;
 
@@ -393,7 +392,7 @@ mod tests {
             remains: None,
             replay: None,
             models: None,
-            machine: Machine::current(&adapters::registry()),
+            machine: runner::machine::current(&adapters::registry()),
         }
     }
 
@@ -451,7 +450,8 @@ mod tests {
         };
         assert_eq!(with(MethodOutcome::OutOfTime { cases: 5, all: None }).0.status, CellStatus::OutOfTime);
         assert_eq!(with(MethodOutcome::OutOfTime { cases: 5, all: None }).0.cases, Some(15));
-        let unknown = || MethodOutcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
+        let unknown =
+            || MethodOutcome::Unknown { cases: 5, reason: "2 histories exceeded the budget".to_owned() };
         let cell = with(unknown()).0;
         assert_eq!((cell.status, cell.cases), (CellStatus::Unknown, Some(15)));
         assert_eq!(cell.detail, "all 2 shards; 2 histories exceeded the budget");
@@ -488,7 +488,8 @@ mod tests {
             |subject, shard| Verified { method: Method::Loom, ..record(subject, shard, 1, passed(5)) };
         let mut parts = vec![model("mutex-deque", "1/2"), model("worker_pool", "1/2")];
         let statuses = |parts: &[Verified]| {
-            let verification = Verification::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
+            let verification =
+                Verification::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
             [0, 1].map(|row: usize| verification.rows[row].cells[4].status)
         };
         assert_eq!(statuses(&parts), [CellStatus::ShardsMissing; 2]);

@@ -1,10 +1,10 @@
-//! The records of criterion benchmarks and models: JSON Lines, documented in [`harness::record`].
+//! The records of criterion benchmarks and models: JSON Lines, documented in [`records::record`].
 
 use std::io;
 use std::path::Path;
 
-use harness::model_report::ModelReport;
-use harness::record::{BenchmarkRecord, Overhead, Record};
+use records::model_report::ModelReport;
+use records::record::{BenchmarkRecord, Overhead, Record};
 
 use super::Problem;
 
@@ -72,13 +72,13 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
-    use harness::record::Recorder;
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use records::record::Recorder;
 
     use super::*;
     use crate::collect::verified::VerifiedRecords;
-    use crate::strategies;
+    use testing::strategies;
 
     #[test]
     fn a_broken_line_is_named_and_the_others_are_kept() {

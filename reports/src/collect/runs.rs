@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Problem;
-use crate::run::plan::Plan;
-use crate::run::record::{EndReason, Line, ROUNDS_FILE, RoundLine};
-use crate::run::supervisor::ProcessFailure;
+use records::crash::ProcessFailure;
+use records::plan::Plan;
+use records::rounds::{EndReason, Line, ROUNDS_FILE, RoundLine};
 
 /// The position of a cell in the plan: group and entry.
 pub type RoundPosition = (usize, usize);
@@ -116,11 +116,10 @@ pub fn newest(runs: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use harness::machine::Machine;
-    use harness::record::ParamsRecord;
-    use harness::registry::Registry;
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use records::record::ParamsRecord;
+    use workloads::registry::Registry;
 
     use super::*;
     use crate::analyse::build;
@@ -128,9 +127,9 @@ mod tests {
     use crate::collect::sources::Collected;
     use crate::collect::verified::VerifiedRecords;
     use crate::render;
-    use crate::run::plan::Launch;
-    use crate::run::plan::{Entry, Group, VERSION};
-    use crate::strategies;
+    use records::plan::Launch;
+    use records::plan::{Entry, Group, VERSION};
+    use testing::strategies;
 
     /// A plan of two workloads, one ranked by time and one by latency, over two channels.
     fn plan(registry: &Registry) -> Plan {
@@ -156,7 +155,7 @@ mod tests {
             command: "chanlab run".to_owned(),
             profile: "quick".to_owned(),
             seed: 1,
-            machine: Machine::current(registry),
+            machine: runner::machine::current(registry),
             entries: vec![entry("flume"), entry("kanal")],
             groups: vec![group("producer_consumer"), group("open_loop")],
             blocks: 1,

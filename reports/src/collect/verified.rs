@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use harness::record::{Record, VERIFIED_FILE, Verified};
+use records::record::{Record, VERIFIED_FILE, Verified};
 use walkdir::WalkDir;
 
 use super::Problem;
@@ -101,9 +101,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 mod tests {
     use std::fs;
 
-    use harness::machine::Machine;
-    use harness::record::{Answer, Recorder};
-    use harness::verify::{Method, MethodOutcome, Shard};
+    use records::record::{Answer, Recorder};
+    use records::verify::{Method, MethodOutcome, Shard};
 
     use super::*;
 
@@ -123,7 +122,7 @@ mod tests {
             remains: None,
             replay: None,
             models: None,
-            machine: Machine::current(&adapters::registry()),
+            machine: runner::machine::current(&adapters::registry()),
         }))
     }
 

@@ -4,23 +4,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use harness::channel::Info;
-use harness::machine::Machine;
-use harness::profile::Profile;
-use harness::record::now;
-use harness::registry::Registry;
+use contract::channel::Info;
+use engine::go;
+use engine::runner::Runner;
+use model_driver::versions::build;
+use model_driver::versions::source::CrateSource;
+use records::machine::Machine;
+use records::numbers;
+use records::plan::{Entry, Launch, Plan};
+use records::record::now;
+use records::rounds::EndReason;
 use reports::BadArguments;
 use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::runs::RunData;
-use reports::numbers;
 use reports::render::changes::{ChangeReport, ratio, side_by_side};
-use reports::run::go;
-use reports::run::plan::{Entry, Launch, Plan};
-use reports::run::record::EndReason;
-use reports::run::runner::Runner;
-use reports::versions::build;
-use reports::versions::source::CrateSource;
+use workloads::profile::Profile;
+use workloads::registry::Registry;
 
 use super::changes::{facts, print};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
@@ -132,7 +132,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let [old, new] = sources;
     let sources = [old?, new?];
     // A bad command line is refused before anything is built.
-    let machine = Machine::current(&registry);
+    let machine = runner::machine::current(&registry);
     let mut others = arguments.measuring.entries(&registry, &machine)?;
     let mut not_available = Vec::new();
     if !arguments.beside.iter().all(|name| others.iter().any(|entry| entry.name == *name)) {

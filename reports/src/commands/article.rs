@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
-use harness::machine::Machine;
-use harness::record::{now, target_dir};
+use engine::article::{Extent, Lack, MAX_MESSAGES, measure};
+use engine::progress::Progress;
+use records::record::{now, target_dir};
 use reports::analyse::article::Article;
 use reports::render::article::{document, verdict};
-use reports::run::article::{Extent, Lack, MAX_MESSAGES, measure};
-use reports::run::progress::Progress;
 
 use super::measure::seed;
 
@@ -49,7 +48,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let extent =
         Extent { epochs: arguments.epochs, blocks: BLOCKS, messages: arguments.messages, seed: seed() };
-    let (began, machine) = (now(), Machine::current(&adapters::registry()));
+    let (began, machine) = (now(), runner::machine::current(&adapters::registry()));
     let folder = target_dir().join("chanlab").join("article");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let record = folder.join(format!("{}-{}.jsonl", began.replace(':', ""), process::id()));

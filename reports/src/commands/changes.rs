@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use records::plan::Plan;
 use reports::render::changes::{ChangeReport, terminal};
 use reports::render::markdown::markdown;
-use reports::run::plan::Plan;
 
 /// Prints changes, in Markdown when `file` is `-`, and writes Markdown into any other `file`.
 pub(super) fn print(report: &ChangeReport<'_>, file: Option<&Path>) -> Result<()> {

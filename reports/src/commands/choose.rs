@@ -4,14 +4,13 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
-use harness::machine::Machine;
-use harness::profile::Profile;
+use engine::journal::Metric;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
 use reports::render;
-use reports::run::journal::Metric;
+use workloads::profile::Profile;
 
 use super::measure::{Measuring, carry_out};
 
@@ -69,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         (Some(ByArgument::Cpu), _) => Metric::Cpu,
     };
     let registry = adapters::registry();
-    let machine = Machine::current(&registry);
+    let machine = runner::machine::current(&registry);
     let measuring = Measuring::of_cells(vec![cell(arguments)], arguments.budget, MAX_EPOCHS, PRECISION);
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
-use harness::machine::Machine;
-use harness::profile::{PROFILE_VARIABLE, Profile};
-use harness::record::{BENCH_FILE, criterion_dir, now, target_dir};
-use harness::registry::Registry;
+use engine::cargo::Cargo;
+use engine::journal::{RoundsFile, RunRecords};
+use records::machine::Machine;
+use records::plan::Plan;
+use records::record::{BENCH_FILE, criterion_dir, now, target_dir};
+use records::rounds::EndReason;
 use reports::analyse::checks::newest_overheads;
 use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
 use reports::collect::records::Records;
 use reports::render;
-use reports::run::cargo::Cargo;
-use reports::run::journal::{RoundsFile, RunRecords};
-use reports::run::plan::Plan;
-use reports::run::record::EndReason;
+use workloads::profile::{PROFILE_VARIABLE, Profile};
+use workloads::registry::Registry;
 
 use super::measure::{Measuring, carry_out, extent, stop_request};
 
@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let registry = adapters::registry();
-    let machine = Machine::current(&registry);
+    let machine = runner::machine::current(&registry);
     eprintln!("how long a step of a planted slowdown is");
     let steps = steps(&registry, &machine)?;
     let alarms = alarms(arguments, &registry, &machine)?;
@@ -251,7 +251,7 @@ fn bench(
         .env(PROFILE_VARIABLE, profile.name())
         .stop(stop_request()?);
     if let Some(steps) = slowed {
-        cargo = cargo.env(harness::slowed::VARIABLE, steps.to_string());
+        cargo = cargo.env(workloads::slowed::VARIABLE, steps.to_string());
     }
     let output =
         cargo.echo().context("cargo bench failed: criterion's part needs it (or --without-criterion)")?;

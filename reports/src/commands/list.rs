@@ -3,17 +3,16 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use harness::channel::Info;
-use harness::machine::Machine;
-use harness::profile::Profile;
-use harness::workload::WorkloadInfo;
+use contract::channel::Info;
+use workloads::profile::Profile;
+use workloads::workload::WorkloadInfo;
 
 /// The width at which text wraps.
 const WIDTH: usize = 100;
 
 pub(crate) fn run() -> Result<()> {
     let registry = adapters::registry();
-    let machine = Machine::current(&registry);
+    let machine = runner::machine::current(&registry);
     let mut out = io::stdout().lock();
     writeln!(out, "CHANNELS")?;
     for info in registry.channels() {

@@ -8,23 +8,24 @@ use std::{env, process};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum, value_parser};
-use harness::machine::Machine;
-use harness::params::Params;
-use harness::profile::Profile;
-use harness::record::{ParamsRecord, now};
-use harness::registry::{Registry, UsageError};
+use engine::go::{self, GoError};
+use engine::progress::Progress;
+use engine::runner::Runner;
+use engine::schedule::{self, MAX_SCALE, Settled};
+use records::crash::ProcessFailure;
+use records::machine::Machine;
+use records::numbers;
+use records::plan::{Entry, Group, Launch, Plan, VERSION};
+use records::record::{ParamsRecord, now};
+use records::rounds::EndReason;
+use reports::BadArguments;
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::sources::runs_folder;
-use reports::run::engine::{self, MAX_SCALE, Settled};
-use reports::run::go::{self, GoError};
-use reports::run::plan::{Entry, Group, Launch, Plan, VERSION};
-use reports::run::progress::Progress;
-use reports::run::record::EndReason;
-use reports::run::runner::Runner;
-use reports::run::supervisor::ProcessFailure;
-use reports::{BadArguments, numbers};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use workloads::params::Params;
+use workloads::profile::Profile;
+use workloads::registry::{Registry, UsageError};
 
 /// The param of workloads whose messages come at a rate. Their rounds are never smaller than the workload proposes: a shorter time at
 /// the rate has too few messages for a percentile.
@@ -231,7 +232,7 @@ pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume
     let stop = stop_request()?;
     let progress = Progress::new(plan.budget());
     let resume = format!("{resume} --resume {}", folder.display());
-    let why = engine::run(plan, folder, settled, stop, &progress)
+    let why = schedule::run(plan, folder, settled, stop, &progress)
         .with_context(|| format!("the run stopped; the recorded rounds are whole, go on with {resume}"))?;
     if why == EndReason::Interrupted {
         eprintln!("stopped; go on with {resume}");

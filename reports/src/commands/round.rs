@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use clap::value_parser;
-use harness::registry::{Cell, CellError};
-use harness::workload::Round;
 use indicatif::{ProgressBar, ProgressStyle};
-use reports::numbers;
+use records::numbers;
+use workloads::registry::{Cell, CellError};
+use workloads::workload::Round;
 
 /// The number of rounds up to which each is printed.
 const MAX_PRINTED_ROUNDS: usize = 20;

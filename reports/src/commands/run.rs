@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use harness::machine::Machine;
-use harness::profile::Profile;
+use engine::go;
+use records::plan::Plan;
 use reports::analyse::runs::settled;
 use reports::collect::sources::{RUNS, Sources};
-use reports::run::go;
-use reports::run::plan::Plan;
+use workloads::profile::Profile;
 
 use super::measure::{Measuring, add_go, carry_out, chosen};
 use super::report;
@@ -49,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn planned(arguments: &Arguments) -> Result<Plan> {
     let registry = adapters::registry();
-    let machine = Machine::current(&registry);
+    let machine = runner::machine::current(&registry);
     let mut entries = arguments.measuring.entries(&registry, &machine)?;
     let mut not_available = Vec::new();
     // Go is not needed when only other channels are named.

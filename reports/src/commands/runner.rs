@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use adapters::crossbeam::Adapter as Crossbeam;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use harness::channel::Channel as _;
-use harness::registry::Registry;
-use reports::run::conformance::{self, CheckResult};
-use reports::run::plan::Launch;
+use contract::channel::Channel as _;
+use engine::conformance::{self, CheckResult};
+use records::plan::Launch;
+use workloads::registry::Registry;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -38,11 +38,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let registry = match slowed {
                 None => adapters::registry(),
                 Some(steps) => {
-                    harness::slowed::set(*steps);
+                    workloads::slowed::set(*steps);
                     Registry::slowed::<Crossbeam>(adapters::version(&Crossbeam::INFO))
                 }
             };
-            harness::runner::serve(&registry, io::stdin().lock(), io::stdout().lock())?;
+            runner::serve(&registry, io::stdin().lock(), io::stdout().lock())?;
             Ok(())
         }
         Command::Check { command } => {

@@ -6,25 +6,26 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::{Duration, Instant};
 
+use ::engine::progress::Progress;
 use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
-use harness::machine::Machine;
-use harness::record::{Recorder, VERIFIED_FILE, Verified, now};
-use harness::verify::{Method, Shard};
+use model_driver::instrumented::adapters::{check_shape, default_version};
+use model_driver::instrumented::std_source::STD;
+use model_driver::instrumented::{Adapter, Crate};
+use model_driver::models::has_models;
+use model_driver::versions::source::{CrateSource, package_name};
+use records::machine::Machine;
+use records::numbers;
+use records::record::{Recorder, VERIFIED_FILE, Verified, now};
+use records::verify::{Method, Shard};
+use reports::BadArguments;
 use reports::analyse::verification::{CellStatus, Scope, Verification};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
-use reports::run::progress::Progress;
-use reports::verify::engine;
-use reports::verify::instrumented::adapters::{check_shape, default_version};
-use reports::verify::instrumented::std_source::STD;
-use reports::verify::instrumented::{Adapter, Crate};
-use reports::verify::models::has_models;
-use reports::verify::program as worker;
-use reports::verify::worker::WorkerProgram;
-use reports::versions::source::{CrateSource, package_name};
-use reports::{BadArguments, numbers};
+use verify_driver::engine;
+use verify_driver::program as worker;
+use verify_driver::worker::WorkerProgram;
 
 use super::measure::{seed, stop_request};
 
@@ -56,7 +57,7 @@ pub(crate) struct Arguments {
     /// The folder of a crate that is no channel of chanlab, for loom and shuttle alone
     #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
     path: Option<PathBuf>,
-    /// The file that makes a channel of it: its `pub struct Adapter` implements harness::channel::Channel
+    /// The file that makes a channel of it: its `pub struct Adapter` implements contract::channel::Channel
     #[arg(long, value_name = "FILE", requires = "path")]
     adapter: Option<PathBuf>,
     /// Only this model, of instrumented crates
@@ -113,7 +114,7 @@ fn record_file(arguments: &Arguments) -> PathBuf {
 
 fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification> {
     let registry = adapters::registry();
-    let machine = Machine::current(&registry);
+    let machine = runner::machine::current(&registry);
     let (mut program, known) = match &arguments.by {
         None => {
             let version = |name: &str| machine.channels.get(name).cloned().unwrap_or_default();
@@ -294,8 +295,7 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
     if !told.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
         // What was not asked for is not run, and missed by nobody.
-        let silent =
-            [CellStatus::OutOfTime, CellStatus::Cut, CellStatus::Unknown, CellStatus::NotAvailable];
+        let silent = [CellStatus::OutOfTime, CellStatus::Cut, CellStatus::Unknown, CellStatus::NotAvailable];
         let silent: usize = silent.map(|status| summary.count(status)).iter().sum();
         if silent > 0 && summary.count(CellStatus::Failed) == 0 {
             writeln!(terminal, "\nNothing failed, but not everything was explored: see above.")?;

@@ -6,8 +6,8 @@ use crate::analyse::article::{
     AgainstChannel, Article, ArticleConclusion, ArticleResult, CHANNEL, Claim, LEVEL, MUTEX, PUBLISHED, Row,
 };
 use crate::analyse::paired_test;
-use crate::numbers;
-use crate::run::article::{CAPACITY, MAX_MESSAGES, WORKLOAD};
+use engine::article::{CAPACITY, MAX_MESSAGES, WORKLOAD};
+use records::numbers;
 
 /// The most that `go test -bench` makes of N.
 const MOST_OF_GO_TEST: u64 = 1_000_000_000;
@@ -196,8 +196,8 @@ fn method(article: &Article) -> String {
     let extent = article.extent;
     format!(
         "- The published functions are in the shape in which they are commonly published, with N for `b.N`: \
-         [published.go](../harness/runners/go/article/published.go). A count and a sum of what is consumed are added to each, by which \
-         every round is checked. The corrected ones are in [corrected.go](../harness/runners/go/article/corrected.go).\n\
+         [published.go](../harness/runner/go/article/published.go). A count and a sum of what is consumed are added to each, by which \
+         every round is checked. The corrected ones are in [corrected.go](../harness/runner/go/article/corrected.go).\n\
          - {} of {}: in each epoch every variant has a process of its own, and in each block, after one that warms up, every variant has a \
          round, in random order. Ratios are within a block; an epoch counts once.\n\
          - Told apart: the signed-rank test over the epochs, adjusted by Holm for all variants that are compared with the Go channel, at most {}. \

@@ -2,7 +2,7 @@
 
 use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
 use crate::analyse::paired_test::{ALPHA, LEVEL};
-use crate::numbers;
+use records::numbers;
 
 /// Changes, with everything a reader needs to interpret them.
 #[derive(Clone, Debug)]

@@ -1,14 +1,14 @@
 //! The checks behind the times: the self-checks of rounds, the models, and the cost of the harness.
 
-use harness::model_report::{ModelReport, ModelVerdict, words};
-use harness::record::Overhead;
 use maud::{Markup, html};
+use records::model_report::{ModelReport, ModelVerdict, words};
+use records::record::Overhead;
 
 use super::colours::Colours;
 use super::parts::swatch;
 use crate::analyse::checks::BASELINE;
 use crate::analyse::page::{ExplorerResult, ModelSource, ModelsCheck, Page, RoundsCheck};
-use crate::numbers;
+use records::numbers;
 
 /// The scripts that run the models of the baseline.
 const MODELS_SCRIPTS: &str = "scripts/loom, scripts/shuttle";

@@ -1,12 +1,12 @@
 //! `chanlab choose` in the terminal: a ranking, and a paragraph that recommends a channel.
 
-use harness::workload::RankedBy;
+use workloads::workload::RankedBy;
 
 use super::words;
 use crate::analyse::cells::MeasuredCell;
 use crate::analyse::choice::{Choice, RankedChannel, Unranked};
-use crate::numbers;
-use crate::run::journal::Metric;
+use engine::journal::Metric;
+use records::numbers;
 
 /// How many times as much processor time the best must take before the text warns of it.
 const WASTEFUL: f64 = 1.5;

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::colours::Colours;
 use super::parts::{breakable, swatch};
 use crate::analyse::page::{BenchmarkResult, Criterion, CriterionBenchmark, CriterionMachine};
-use crate::numbers;
+use records::numbers;
 
 /// The section.
 pub(crate) fn section(criterion: &Criterion, colours: &Colours) -> Markup {
@@ -23,7 +23,7 @@ pub(crate) fn section(criterion: &Criterion, colours: &Colours) -> Markup {
             @for machine in &criterion.machines { (table(machine, colours)) }
             p.quiet {
                 "Criterion's report shows the distribution of every benchmark: " code { (report.display()) } ". The results of the "
-                "self-checks are in " code { (criterion.folder.join(harness::record::BENCH_FILE).display()) } "."
+                "self-checks are in " code { (criterion.folder.join(records::record::BENCH_FILE).display()) } "."
             }
         }
     }

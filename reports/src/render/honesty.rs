@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use harness::record::Overhead;
+use records::record::Overhead;
 
 use crate::analyse::honesty::{Alarms, Criterion, Found, Honesty};
 use crate::analyse::paired_test;
-use crate::numbers;
+use records::numbers;
 
 /// One line for each experiment.
 pub fn summary(honesty: &Honesty) -> Vec<String> {

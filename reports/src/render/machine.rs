@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use crate::analyse::page::RunSummary;
-use crate::numbers;
-use crate::run::record::ROUNDS_FILE;
+use records::numbers;
+use records::rounds::ROUNDS_FILE;
 
 /// The section.
 pub(crate) fn section(run: &RunSummary) -> Markup {

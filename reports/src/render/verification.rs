@@ -4,8 +4,8 @@ pub(crate) mod section;
 pub(crate) mod steps;
 pub mod terminal;
 
-use harness::record::{Answer, Verified};
-use harness::verify::{Finding, MethodOutcome};
+use records::record::{Answer, Verified};
+use records::verify::{Finding, MethodOutcome};
 
 /// The finding of a record that failed.
 pub fn finding(verified: &Verified) -> Option<&Finding> {

@@ -1,10 +1,10 @@
 //! Warnings in words.
 
-use harness::model_report::words::limit as limit_words;
-use harness::record::Overhead;
+use records::model_report::words::limit as limit_words;
+use records::record::Overhead;
 
 use crate::analyse::page::{Warning, WarningSource};
-use crate::numbers;
+use records::numbers;
 
 /// A warning as one or two sentences.
 pub fn words(warning: &Warning) -> String {

@@ -1,9 +1,9 @@
 //! Phrases that the page and the terminal share.
 
-use harness::latency::Percentiles;
+use workloads::latency::Percentiles;
 
 use crate::analyse::statistics::modes::Mode;
-use crate::numbers;
+use records::numbers;
 
 /// Modes with their unit: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200 ns/op`.
 pub(crate) fn modes(modes: &[Mode], unit: &str) -> String {

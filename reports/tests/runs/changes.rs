@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use harness::machine::Machine;
-use harness::record::ParamsRecord;
-use reports::run::plan::{Entry, Group, Launch, PLAN_FILE, Plan, VERSION};
+use records::plan::{Entry, Group, Launch, PLAN_FILE, Plan, VERSION};
+use records::record::ParamsRecord;
 
 use crate::sandbox::{Sandbox, text};
 
@@ -64,7 +63,7 @@ fn plan(sandbox: &Sandbox, old: &str, new: &str) {
         command: "chanlab ab --crate fake 1.0.0 1.1.0".to_owned(),
         profile: "selected".to_owned(),
         seed: 7,
-        machine: Machine::current(&registry),
+        machine: runner::machine::current(&registry),
         entries: vec![entry("1.0.0", old), entry("1.1.0", new)],
         groups: vec![group("capacity=64"), group("capacity=1024")],
         blocks: 1,

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use reports::run::record::Line;
-use reports::run::supervisor::ProcessFailure;
+use records::crash::ProcessFailure;
+use records::rounds::Line;
 
 use crate::sandbox::{Sandbox, text};
 

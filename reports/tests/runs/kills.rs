@@ -6,13 +6,13 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use harness::runner::LOG_VARIABLE;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use reports::run::plan::PLAN_FILE;
-use reports::run::record::{Line, ROUNDS_FILE};
+use records::plan::PLAN_FILE;
+use records::rounds::{Line, ROUNDS_FILE};
+use runner::LOG_VARIABLE;
 
 use crate::sandbox::{Sandbox, text};
 
@@ -143,7 +143,7 @@ fn nothing_is_lost_or_counted_twice() {
     for number in log.lines().filter_map(|line| line.parse().ok()) {
         *ran.entry(number).or_default() += 1;
     }
-    ran.remove(&reports::run::engine::UNRECORDED);
+    ran.remove(&engine::schedule::UNRECORDED);
     let rounds = sandbox.rounds();
     for round in &rounds {
         assert!(ran.contains_key(&round.measured.round), "round {} was never run", round.measured.round);

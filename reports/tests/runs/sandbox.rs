@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use reports::run::plan::Plan;
-use reports::run::record::{Line, ROUNDS_FILE, RoundLine};
+use records::plan::Plan;
+use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 use tempfile::TempDir;
 
 pub(crate) struct Sandbox {
@@ -36,7 +36,7 @@ impl Sandbox {
     /// The command, not started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chanlab"));
-        command.args(arguments).env(harness::runner::LOG_VARIABLE, self.runner_log()).stdin(Stdio::null());
+        command.args(arguments).env(runner::LOG_VARIABLE, self.runner_log()).stdin(Stdio::null());
         command
     }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use harness::machine::Machine;
+use engine::article::{Extent, Lack, Origin, Round, Rounds, Variant};
+use records::machine::Machine;
+use records::plan::Launch;
 use reports::analyse::article::{Article, ArticleConclusion, ArticleResult, CHANNEL, Claim, MUTEX};
 use reports::render::article::{document, verdict};
-use reports::run::article::{Extent, Lack, Origin, Round, Rounds, Variant};
-use reports::run::plan::Launch;
 
 const EXTENT: Extent = Extent { epochs: 16, blocks: 2, messages: 1_000_000, seed: 7 };
 

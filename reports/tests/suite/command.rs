@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use harness::record::BENCH_FILE;
+use records::record::BENCH_FILE;
 
 use crate::fixture::{Fixture, chanlab, measured, text};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use harness::record::{BENCH_FILE, BenchmarkStatus};
+use records::record::{BENCH_FILE, BenchmarkStatus};
 
 use crate::fixture::{Fixture, MESSAGES, measured, table_rows, text, words};
 

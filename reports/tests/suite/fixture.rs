@@ -5,16 +5,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use harness::machine::Machine;
-use harness::model_report::{Coverage, ExplorationBounds, Format, ModelReport, ModelSubject, ModelVerdict};
-use harness::protocol::Measured;
-use harness::record::{
+use contract::shard::Shard;
+use records::crash::ProcessFailure;
+use records::machine::Machine;
+use records::model_report::{Coverage, ExplorationBounds, Format, ModelReport, ModelSubject, ModelVerdict};
+use records::plan::{Entry, Group, Launch, Plan, VERSION};
+use records::protocol::Measured;
+use records::record::{
     BENCH_FILE, BenchmarkRecord, BenchmarkStatus, MODELS_FILE, ParamsRecord, Record, Recorder,
 };
-use harness::shard::Shard;
-use reports::run::record::{Line, ROUNDS_FILE, RoundLine};
-use reports::run::plan::{Entry, Group, Launch, Plan, VERSION};
-use reports::run::supervisor::ProcessFailure;
+use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use harness::channels::mutex_deque::MutexDeque;
-use harness::profile::Profile;
-use harness::registry::{ChannelEntry, Registry};
-use harness::testing::{DeliversTwice, DropsOne, LeaksOne, Reorders, Wrapped};
+use baseline::MutexDeque;
 use suite::{Arguments, Settings, Suite};
+use testing::{DeliversTwice, DropsOne, LeaksOne, Reorders, Wrapped};
+use workloads::profile::Profile;
+use workloads::registry::{ChannelEntry, Registry};
 
 use crate::fixture::{Fixture, table_rows};
 

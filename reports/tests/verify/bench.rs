@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use harness::record::{Record, VERIFIED_FILE, Verified};
+use records::record::{Record, VERIFIED_FILE, Verified};
 use tempfile::TempDir;
 
 pub(crate) struct Bench {

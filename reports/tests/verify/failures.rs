@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use harness::record::{Answer, Verified};
-use harness::verify::{Finding, MethodOutcome};
+use records::record::{Answer, Verified};
+use records::verify::{Finding, MethodOutcome};
 
 use crate::bench::{Bench, text};
 use crate::planted::{self, CASES, FAULTY_FROM};
@@ -114,8 +114,5 @@ fn a_picture_is_beside_the_record_and_on_the_page_where_it_can_do_nothing() {
     for step in ["<td>send(10)</td>", "<td>recv() → 10</td>", "<th scope=\"col\">receiver</th>"] {
         assert!(page.contains(step), "{step} is not on the page");
     }
-    assert!(
-        page.contains("mutant-delivers-twice failed verification by properties"),
-        "a warning at the top"
-    );
+    assert!(page.contains("mutant-delivers-twice failed verification by properties"), "a warning at the top");
 }

@@ -6,11 +6,11 @@
 use std::fs::OpenOptions;
 use std::{env, process};
 
-use harness::channel::{Capacity, Channel, Receiver, Sender};
-use harness::channels::mutex_deque::MutexDeque;
-use harness::testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
-use harness::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
-use harness::verify::{Finding, MethodOutcome, Task, ThreadSteps, Verify};
+use baseline::MutexDeque;
+use contract::channel::{Capacity, Channel, Receiver, Sender};
+use records::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
+use records::verify::{Finding, MethodOutcome, Task, ThreadSteps, Verify};
+use testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
 
 use crate::bench::Bench;
 

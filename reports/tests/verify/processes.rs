@@ -1,7 +1,7 @@
 //! Faulty worker programs: each ends as a clear record.
 
-use harness::record::{Answer, Verified};
-use harness::verify::MethodOutcome;
+use records::record::{Answer, Verified};
+use records::verify::MethodOutcome;
 
 use crate::bench::{Bench, text};
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use harness::record::{Answer, VERIFIED_FILE};
-use harness::verify::MethodOutcome;
+use records::record::{Answer, VERIFIED_FILE};
+use records::verify::MethodOutcome;
 
 use crate::bench::{Bench, text};
 use crate::planted::{self, CASES};

@@ -1,8 +1,7 @@
 //! What is said in words, to the letter: the matrix with a cell of every kind, and a failure.
 
-use harness::machine::Machine;
-use harness::record::{Answer, Remains, Verified};
-use harness::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
+use records::record::{Answer, Remains, Verified};
+use records::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
 use reports::analyse::verification::{Scope, Verification};
 use reports::render::verification::terminal::{failure, matrix};
 
@@ -24,7 +23,7 @@ fn verified(subject: &str, method: Method, answer: Answer) -> Verified {
         remains: None,
         replay: Some(format!("chanlab verify --channel {subject} --method {method} --seed 7 --case 12")),
         models: None,
-        machine: Machine::current(&adapters::registry()),
+        machine: runner::machine::current(&adapters::registry()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::scene::{Checked, holds, is, note, tries};
 use super::{FULLABLE, QUEUED, Scenario, Setup, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
-use harness::channel::{
+use contract::channel::{
     Capacity, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
 };
 

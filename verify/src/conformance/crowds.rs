@@ -12,7 +12,7 @@ use super::scene::{Checked, Running, holds, is, thread, tries};
 use super::{ANY, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
 use crate::violation::Violation;
-use harness::channel::{
+use contract::channel::{
     Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError, receivers,
 };
 

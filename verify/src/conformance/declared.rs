@@ -7,7 +7,7 @@ use super::payload::{Counted, Counts};
 use super::scene::{Checked, holds, is, note};
 use super::{Scenario, Setup, refused, table};
 use crate::violation::Violation;
-use harness::channel::{
+use contract::channel::{
     Capability, Capacity, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError,
 };
 

@@ -6,7 +6,7 @@ use super::payload::{Counted, Counts, each_once};
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, Setup, table};
 use crate::dyn_channel::DynSender;
-use harness::channel::{
+use contract::channel::{
     Capability, Capacity, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
     TryRecvError, TrySendError, receivers,
 };

@@ -8,7 +8,7 @@ use super::scene::{Checked, Running, holds, is, thread, tries};
 use super::{ANY, FULLABLE, QUEUED, Scenario, Setup, table};
 use crate::dyn_channel::{DynSender, Factory, Open};
 use crate::violation::Violation;
-use harness::channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError};
+use contract::channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {

@@ -9,7 +9,7 @@ use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, thread};
 use super::{ANY, FULLABLE, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
-use harness::channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use contract::channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {

@@ -20,8 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::violation::Violation;
-use harness::thread_group::panic_message;
-use harness::verify::ThreadSteps;
+use records::verify::ThreadSteps;
+use workloads::thread_group::panic_message;
 
 /// The time limit of a scenario: a hundred times what one usually takes, for machines under load.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);

@@ -4,7 +4,7 @@ use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynSender, Inputs};
-use harness::channel::{Receiver, RecvError, Selector, Sender};
+use contract::channel::{Receiver, RecvError, Selector, Sender};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     table! {

@@ -9,7 +9,7 @@ use super::payload::each_once;
 use super::scene::{Checked, Running, is, note, thread, tries};
 use super::{ANY, FULLABLE, RENDEZVOUS, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
-use harness::channel::{
+use contract::channel::{
     Capability, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
     receivers,
 };

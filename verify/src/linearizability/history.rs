@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use harness::verify::ThreadSteps;
+use records::verify::ThreadSteps;
 
 /// An operation on a channel. The numbers are messages, each sent once in a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -28,11 +28,11 @@ use std::time::Duration;
 use super::history::{Action, Answer, History, NEVER, Operation};
 use super::scenario::{Pause, Scenario, Script, Step};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender, Factory, Open};
-use harness::channel::{
+use contract::channel::{
     Capability, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
 };
-use harness::thread_group::{ThreadGroup, ThreadGroupError};
-use harness::workload::Size;
+use workloads::thread_group::{ThreadGroup, ThreadGroupError};
+use workloads::workload::Size;
 
 /// A message with a number, which detects damage to itself.
 pub trait Numbered: Send + 'static {
@@ -210,7 +210,7 @@ where
     let (sender, receiver) = channel.open::<T>(scenario.capacity).map_err(|error| error.to_string())?;
     let mut endpoints = Vec::with_capacity(scenario.scripts.len());
     let (_, count) = scenario.handles();
-    let mut receivers = harness::channel::receivers(receiver, count).map_err(|error| error.to_string())?;
+    let mut receivers = contract::channel::receivers(receiver, count).map_err(|error| error.to_string())?;
     for script in &scenario.scripts {
         endpoints.push(Endpoints {
             senders: (0..script.senders).map(|_| sender.clone()).collect(),
@@ -247,19 +247,21 @@ where
             thread.push(endpoints);
         }
     }
-    let mut group = ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) }).map_err(|error| error.to_string())?;
+    let mut group = ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) })
+        .map_err(|error| error.to_string())?;
     for (thread, endpoints) in of_threads.into_iter().enumerate() {
         let (script, shared) = (scenario.scripts[thread].clone(), Arc::clone(&shared));
-        group.spawn(format!("thread {thread}"), move |barrier| {
-            barrier.wait();
-            for (repetition, endpoints) in endpoints.into_iter().enumerate() {
-                if !shared.meet(repetition) {
-                    return;
+        group
+            .spawn(format!("thread {thread}"), move |barrier| {
+                barrier.wait();
+                for (repetition, endpoints) in endpoints.into_iter().enumerate() {
+                    if !shared.meet(repetition) {
+                        return;
+                    }
+                    play(&script, endpoints, &shared.stamps, &shared.slots[thread][repetition]);
                 }
-                play(&script, endpoints, &shared.stamps, &shared.slots[thread][repetition]);
-            }
-        })
-        .map_err(|error| error.to_string())?;
+            })
+            .map_err(|error| error.to_string())?;
     }
     let slots = channel.effective_capacity(scenario.capacity).slots();
     match group.join() {

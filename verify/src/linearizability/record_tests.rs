@@ -3,8 +3,8 @@
 use super::*;
 use crate::linearizability::dice::Dice;
 use crate::linearizability::wgl;
-use harness::channel::{Capacity, Channel};
-use harness::channels::mutex_deque::MutexDeque;
+use baseline::MutexDeque;
+use contract::channel::{Capacity, Channel};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -64,7 +64,8 @@ fn recorded_answers_are_those_of_the_channel() {
         Action::DropSender,
     ];
     for long in [false, true] {
-        let scenario = Scenario { capacity: Capacity::from_slots(1), long, scripts: vec![script(1, 1, &actions)] };
+        let scenario =
+            Scenario { capacity: Capacity::from_slots(1), long, scripts: vec![script(1, 1, &actions)] };
         for history in ended(&scenario, 3) {
             let answers: Vec<Answer> =
                 history.operations.iter().filter_map(|operation| operation.answer).collect();
@@ -99,7 +100,8 @@ fn recorded_answers_are_those_of_the_channel() {
 fn an_order_that_the_channel_enforces_is_recorded() {
     let sends = script(1, 0, &[Action::Send(1), Action::Send(2), Action::DropSender]);
     let receives = script(0, 1, &[Action::Recv, Action::Recv, Action::Recv, Action::DropReceiver]);
-    let scenario = Scenario { capacity: Capacity::from_slots(1), long: false, scripts: vec![sends, receives] };
+    let scenario =
+        Scenario { capacity: Capacity::from_slots(1), long: false, scripts: vec![sends, receives] };
     for history in ended(&scenario, 50) {
         assert_eq!(history.well_formed(), Ok(()));
         let at = |thread: usize, index: usize| history.operations[history.by_thread()[thread][index]];
@@ -158,7 +160,8 @@ fn a_hang_comes_with_its_pending_operations() {
 
 #[test]
 fn random_scenarios_over_the_baseline_end_with_legal_histories() {
-    let capacities = [Capacity::Rendezvous, Capacity::from_slots(1), Capacity::from_slots(2), Capacity::Unbounded];
+    let capacities =
+        [Capacity::Rendezvous, Capacity::from_slots(1), Capacity::from_slots(2), Capacity::Unbounded];
     for seed in 0..300 {
         let scenario = Scenario::random(&MutexDeque::INFO, &capacities, &mut Dice::new(seed));
         for history in ended(&scenario, 4) {

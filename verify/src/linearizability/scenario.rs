@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::dice::Dice;
 use super::history::Action;
-use harness::channel::{Capability, Capacity, Info};
+use contract::channel::{Capability, Capacity, Info};
 
 /// The maximum number of threads.
 pub const MAX_THREADS: usize = 4;
@@ -200,8 +200,8 @@ impl Author<'_> {
 mod tests {
     use super::*;
     use adapters::std::Adapter as Std;
-    use harness::channel::Channel;
-    use harness::channels::mutex_deque::MutexDeque;
+    use baseline::MutexDeque;
+    use contract::channel::Channel;
 
     fn random(info: &Info, seed: u64) -> Scenario {
         Scenario::random(info, &[Capacity::Rendezvous, Capacity::from_slots(2)], &mut Dice::new(seed))

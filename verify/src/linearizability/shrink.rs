@@ -113,8 +113,8 @@ mod tests {
     use crate::linearizability::dice::Dice;
     use crate::linearizability::record::{Recorded, record};
     use crate::linearizability::scenario::Scenario;
-    use harness::channel::{Capacity, Channel};
-    use harness::channels::mutex_deque::MutexDeque;
+    use baseline::MutexDeque;
+    use contract::channel::{Capacity, Channel};
 
     fn shrunk(text: &str) -> String {
         shrink(&text.parse().expect("a history")).to_string()

@@ -7,9 +7,9 @@ use super::dice::Dice;
 use super::history::{Action, Answer, History, Operation};
 use super::record::Stamps;
 use crate::dyn_channel::DynChannel;
-use harness::channel::{Capability, Capacity, Info, Receiver, Sender, TryRecvError, receivers};
-use harness::thread_group::{ThreadGroup, ThreadGroupError, GroupThread};
-use harness::workload::Size;
+use contract::channel::{Capability, Capacity, Info, Receiver, Sender, TryRecvError, receivers};
+use workloads::thread_group::{GroupThread, ThreadGroup, ThreadGroupError};
+use workloads::workload::Size;
 
 /// The time limit of the producers of a random stream.
 const MAX_SENDING_TIME: Duration = Duration::from_secs(2);
@@ -197,8 +197,8 @@ fn consume(
 mod tests {
     use super::*;
     use crate::linearizability::queue_patterns::{self, QueueViolation};
-    use harness::channels::mutex_deque::MutexDeque;
-    use harness::testing::{MiscountsWhenFull, Plain};
+    use baseline::MutexDeque;
+    use testing::{MiscountsWhenFull, Plain};
 
     /// Sooner or later a consumer calls `len` while the channel is full.
     #[test]

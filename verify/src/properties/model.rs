@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{CurrentStep, Operation};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender};
 use crate::violation::Violation;
-use harness::channel::{
+use contract::channel::{
     Capability, Capacity, Difference, Info, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender,
     TryRecvError, TrySendError,
 };

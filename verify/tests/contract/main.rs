@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::verify::{Finding, Method, MethodOutcome, Shard, Task};
+use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
 use verify::conformance;
 
 /// The cases that fail on published channels: the channel, and the beginning of the scenario's name. These tests skip them so that any

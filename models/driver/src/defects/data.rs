@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use harness::verify::Method;
+use records::verify::Method;
 use serde::Deserialize;
 
 /// The version of a defect that the newest published version still has.
@@ -158,9 +158,9 @@ impl Defect {
 fn planted(text: &str, file: PathBuf) -> Result<Planted> {
     let head = |key: &str| {
         let mut lines = text.lines().take_while(|line| !line.starts_with("--- "));
-        lines.find_map(|line| Some(line.strip_prefix(key)?.strip_prefix(": ")?.to_owned())).with_context(|| {
-            format!("{}: no line `{key}: …` above the patch", file.display())
-        })
+        lines
+            .find_map(|line| Some(line.strip_prefix(key)?.strip_prefix(": ")?.to_owned()))
+            .with_context(|| format!("{}: no line `{key}: …` above the patch", file.display()))
     };
     let name = stem(&file);
     let method = head("Method")?;

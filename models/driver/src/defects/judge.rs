@@ -1,7 +1,7 @@
 //! Compares what an exploration found with what the expectations say.
 
 use super::data::{Defect, Expectations, Planted};
-use harness::verify::Method;
+use records::verify::Method;
 
 /// Which version of a channel is explored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,8 @@ pub struct Explored {
 
 /// The rows of the newest versions.
 pub fn newest(all: &Expectations) -> Vec<Row> {
-    let rows = all.newest.iter().flat_map(|newest| newest.methods.iter().map(move |&method| (newest, method)));
+    let rows =
+        all.newest.iter().flat_map(|newest| newest.methods.iter().map(move |&method| (newest, method)));
     rows.map(|(newest, method)| {
         let open: Vec<&Defect> =
             all.open(&newest.channel).filter(|defect| !defect.families(method).is_empty()).collect();
@@ -109,7 +110,9 @@ pub fn newest(all: &Expectations) -> Vec<Row> {
 /// The rows of old versions with known defects, and of the versions that fixed them.
 pub fn known(all: &Expectations) -> Vec<Row> {
     let closed = all.defects.iter().filter(|defect| !defect.is_open());
-    closed.flat_map(|defect| defect.models.keys().flat_map(|&method| of_defect(all, defect, method))).collect()
+    closed
+        .flat_map(|defect| defect.models.keys().flat_map(|&method| of_defect(all, defect, method)))
+        .collect()
 }
 
 fn of_defect(all: &Expectations, defect: &Defect, method: Method) -> Vec<Row> {
@@ -184,7 +187,8 @@ fn is_of(model: &str, families: &[String]) -> bool {
 
 /// What an exploration did otherwise than its row expects, a sentence each; empty when it did all of it.
 pub fn deviations(row: &Row, explored: &[Explored]) -> Vec<String> {
-    let came = |wanted: Came| explored.iter().filter(move |one| one.came == wanted).map(|one| one.model.as_str());
+    let came =
+        |wanted: Came| explored.iter().filter(move |one| one.came == wanted).map(|one| one.model.as_str());
     let failed: Vec<&str> = came(Came::Failed).collect();
     let passed: Vec<&str> = came(Came::Passed).collect();
     let mut wrong = Vec::new();
@@ -206,7 +210,9 @@ pub fn deviations(row: &Row, explored: &[Explored]) -> Vec<String> {
                 });
                 wrong.extend(silent.map(|one| format!("{} finds nothing", one.model)));
             }
-            let silent = families.iter().filter(|family| !failed.iter().any(|model| model.starts_with(family.as_str())));
+            let silent = families
+                .iter()
+                .filter(|family| !failed.iter().any(|model| model.starts_with(family.as_str())));
             wrong.extend(silent.map(|family| format!("no model of the family {family} fails")));
         }
     }
@@ -229,7 +235,9 @@ fn one_sided_waits(row: &Row, explored: &[Explored]) -> Option<String> {
     let waits = explored.iter().filter_map(|one| one.timed_waits);
     let (woken, expired) = waits.fold((0, 0), |(woken, expired), one| (woken + one.0, expired + one.1));
     (woken == 0 || expired == 0).then(|| {
-        format!("{woken} waits with a deadline were woken and {expired} expired, so one ending was not explored")
+        format!(
+            "{woken} waits with a deadline were woken and {expired} expired, so one ending was not explored"
+        )
     })
 }
 
@@ -267,7 +275,8 @@ mod tests {
         assert_eq!(deviations(&row, &as_expected), [""; 0]);
         let other = explored(&[("select::beside_one", Came::Failed), ("buffered::a", Came::Failed)]);
         assert_eq!(deviations(&row, &other), ["buffered::a fails"]);
-        let one_is_silent = explored(&[("select::beside_one", Came::Failed), ("select::beside_two", Came::Cut)]);
+        let one_is_silent =
+            explored(&[("select::beside_one", Came::Failed), ("select::beside_two", Came::Cut)]);
         assert_eq!(deviations(&row, &one_is_silent), ["select::beside_two finds nothing"]);
         let none = explored(&[("buffered::a", Came::Passed)]);
         assert_eq!(deviations(&row, &none), ["no model of the family select::beside fails"]);

@@ -7,8 +7,8 @@ use super::canvas::{self, Anchor, Canvas, GRID, INK, MUTED};
 use super::scale::Scale;
 use crate::analyse::cells::Measurement;
 use crate::analyse::page::ParamsPage;
-use crate::numbers;
 use crate::render::colours::Colours;
+use records::numbers;
 
 const WIDTH: u32 = 500;
 const LEFT: f64 = 104.0;

@@ -4,8 +4,8 @@ use super::canvas::{self, Anchor, Canvas, GRID, INK, MUTED};
 use super::scale::Scale;
 use crate::analyse::page::WorkloadPage;
 use crate::analyse::scaling::Series;
-use crate::numbers;
 use crate::render::colours::Colours;
+use records::numbers;
 
 const WIDTH: u32 = 400;
 const HEIGHT: u32 = 240;

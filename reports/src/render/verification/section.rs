@@ -1,14 +1,14 @@
 //! The page's section on verification: the matrix, the meaning of each method, and every failure.
 
-use harness::verify::{Finding, Method};
 use maud::{Markup, html};
+use records::verify::{Finding, Method};
 
 use super::super::colours::Colours;
 use super::super::parts::swatch;
 use super::{finding, steps};
 use crate::analyse::page::Page;
 use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Verification, unit};
-use crate::numbers;
+use records::numbers;
 
 /// The section.
 pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {

@@ -1,6 +1,6 @@
 //! The smallest scenario of a failure as a table: one column for each thread, one row for each moment.
 
-use harness::verify::ThreadSteps;
+use records::verify::ThreadSteps;
 
 /// A row: the moment, and the step of each thread. Moments number the steps of all threads in time order; steps of the same moment
 /// share a row.

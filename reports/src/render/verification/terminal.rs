@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use harness::record::Verified;
-use harness::verify::Method;
+use records::record::Verified;
+use records::verify::Method;
 
 use super::{finding, steps};
 use crate::analyse::verification::{CellStatus, MatrixCell, Verification, unit};
-use crate::numbers;
+use records::numbers;
 
 /// The number of lines of a backtrace that are printed; the record has all of them.
 const MAX_BACKTRACE_LINES: usize = 24;

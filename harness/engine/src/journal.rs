@@ -1,0 +1,313 @@
+//! The file of a run's rounds: read, repaired, appended to.
+//!
+//! A line is one write, so a process that is killed leaves at most one line unfinished, that of the round in flight. A resumed run
+//! cuts it off first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use records::protocol::Measured;
+use workloads::latency::{Histogram, Percentiles, from_pairs};
+use workloads::workload::RankedBy;
+
+use records::rounds::{Line, ROUNDS_FILE, RoundLine};
+
+/// The value that the channels of a group are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// The 99th percentile of a message's latency.
+    Latency,
+    /// Wall time for each message.
+    Throughput,
+    /// Processor time for each message.
+    Cpu,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Metric; 3] = [Metric::Latency, Metric::Throughput, Metric::Cpu];
+
+    /// The metric's value of a round, in nanoseconds and above 0; `None` where it is not known: a percentile needs at least 10
+    /// messages beyond it.
+    pub fn of(self, round: &RoundLine) -> Option<f64> {
+        let measured = &round.measured;
+        let value = match self {
+            Metric::Latency => Percentiles::from_histogram(&latency(measured)?).p99? as f64,
+            Metric::Throughput => measured.ns_per_op(),
+            Metric::Cpu => measured.cpu_ns_per_op()?,
+        };
+        (value > 0.0 && value.is_finite()).then_some(value)
+    }
+}
+
+impl From<RankedBy> for Metric {
+    fn from(by: RankedBy) -> Metric {
+        match by {
+            RankedBy::Time => Metric::Throughput,
+            RankedBy::Latency => Metric::Latency,
+        }
+    }
+}
+
+/// The values of an entry in a group that are compared, such as its times in ns/op, by epoch and block.
+pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
+
+/// The latencies of a round's messages; `None` where they are not known, or make no sense: times that do not rise, or more of them than
+/// can be counted.
+pub fn latency(round: &Measured) -> Option<Histogram<u64>> {
+    from_pairs(round.latency.as_ref()?).ok()
+}
+
+/// The part of a run that is recorded so far: what a resumption needs to know.
+#[derive(Clone, Debug, Default)]
+pub struct RunRecords {
+    /// Rounds that are recorded: group, entry, epoch, block.
+    pub rounds: BTreeSet<(usize, usize, u32, Option<u32>)>,
+    /// Cells that are not measured any more: unsupported, or failed.
+    pub closed: BTreeSet<(usize, usize)>,
+    /// Messages of a round, by group.
+    pub sizes: BTreeMap<usize, u64>,
+    /// The values that may be compared, without warm-up rounds, by group and entry.
+    pub times: BTreeMap<(Metric, usize, usize), Times>,
+    /// The cells whose channel really has another capacity than the requested one.
+    pub capacities: BTreeSet<(usize, usize)>,
+    /// The number of the next round.
+    pub next_round: u64,
+    /// Milliseconds of measuring so far.
+    pub at_ms: u64,
+}
+
+impl RunRecords {
+    /// Takes a line into account.
+    pub fn add(&mut self, line: &Line) {
+        match line {
+            Line::Sized { group, messages } => {
+                self.sizes.insert(*group, *messages);
+            }
+            Line::Capacity { group, entry, .. } => {
+                self.capacities.insert((*group, *entry));
+            }
+            Line::Round(round) => {
+                self.rounds.insert((round.group, round.entry, round.epoch, round.block));
+                for metric in Metric::ALL {
+                    if let (Some(block), Some(value)) = (round.block, metric.of(round)) {
+                        let cell = self.times.entry((metric, round.group, round.entry)).or_default();
+                        cell.entry(round.epoch).or_default().insert(block, value);
+                    }
+                }
+                self.next_round = self.next_round.max(round.measured.round.saturating_add(1));
+                self.at_ms = self.at_ms.max(round.at_ms);
+            }
+            Line::Unsupported { group, entry, .. } | Line::Failed { group, entry, .. } => {
+                self.closed.insert((*group, *entry));
+            }
+            Line::Ended { .. } => {}
+        }
+    }
+}
+
+/// Why the rounds of a run cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be opened, read, repaired or written.
+    #[error("cannot {what} {}: {error}", path.display())]
+    File {
+        /// The verb.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A whole line is damaged.
+    #[error("{}:{line}: not a line of a run: {error}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        error: serde_json::Error,
+    },
+}
+
+/// Appends to the rounds of a run.
+#[derive(Debug)]
+pub struct RoundsFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl RoundsFile {
+    /// Opens the rounds of the run in `folder`; returns them with the records that are there already. An unfinished line is cut off.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`].
+    pub fn open(folder: &Path) -> Result<(Self, RunRecords), JournalError> {
+        let path = folder.join(ROUNDS_FILE);
+        let cannot = |what: &'static str| {
+            let path = path.clone();
+            move |error| JournalError::File { what, path, error }
+        };
+        let file =
+            OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(cannot("open"))?;
+        let text = fs::read(&path).map_err(cannot("read"))?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(cannot("repair"))?;
+        }
+        let mut records = RunRecords::default();
+        for (index, line) in text[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
+            let line: Line = serde_json::from_slice(line).map_err(|error| JournalError::Damaged {
+                path: path.clone(),
+                line: index + 1,
+                error,
+            })?;
+            records.add(&line);
+        }
+        Ok((RoundsFile { path, file }, records))
+    }
+
+    /// Appends a line with one write.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written whole; its written part is removed again as far as the system allows.
+    pub fn append(&mut self, line: &Line) -> Result<(), JournalError> {
+        self.try_append(line).map_err(|error| JournalError::File {
+            what: "write",
+            path: self.path.clone(),
+            error,
+        })
+    }
+
+    fn try_append(&mut self, line: &Line) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        let before = self.file.metadata().map(|data| data.len());
+        let error = match self.file.write(&bytes) {
+            Ok(count) if count == bytes.len() => return Ok(()),
+            Ok(_) => io::Error::new(io::ErrorKind::StorageFull, "only part of a line could be written"),
+            Err(error) => error,
+        };
+        if let Ok(length) = before {
+            // The next resumption would do the same.
+            let _ = self.file.set_len(length);
+        }
+        Err(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use testing::strategies;
+
+    fn round(epoch: u32, number: u64) -> Line {
+        Line::Round(RoundLine {
+            group: 0,
+            entry: 1,
+            epoch,
+            block: Some(0),
+            at_ms: number * 10,
+            measured: Measured { round: number, messages: 10, wall_ns: 1_000, ..Measured::default() },
+        })
+    }
+
+    #[test]
+    fn an_unfinished_line_is_cut_off_and_the_others_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut rounds, recorded) = RoundsFile::open(folder.path()).expect("a new one");
+        assert!(recorded.rounds.is_empty());
+        rounds.append(&round(0, 4)).expect("written");
+        rounds.append(&round(1, 5)).expect("written");
+        let path = folder.path().join(ROUNDS_FILE);
+        let whole = std::fs::read(&path).expect("there");
+        for cut in 1..60 {
+            std::fs::write(&path, [&whole[..], &whole[..cut]].concat()).expect("written");
+            let (_, recorded) = RoundsFile::open(folder.path()).expect("repaired");
+            assert_eq!(recorded.rounds.len(), 2);
+            assert_eq!((recorded.next_round, recorded.at_ms), (6, 50));
+            assert_eq!(std::fs::read(&path).expect("there"), whole);
+        }
+    }
+
+    #[test]
+    fn a_percentile_needs_ten_messages_beyond_it() {
+        let of = |metric: Metric, latency: &str| {
+            let line = format!(
+                r#"{{"group":0,"entry":0,"epoch":0,"block":0,"at_ms":0,
+                    "cell":0,"round":0,"messages":1000,"wall_ns":10000000,"latency":{latency}}}"#
+            );
+            metric.of(&serde_json::from_str(&line).expect("a round"))
+        };
+        assert_eq!(of(Metric::Throughput, "[[500,990],[90000,10]]"), Some(10_000.0));
+        let latency = of(Metric::Latency, "[[500,990],[90000,10]]").expect("10 messages lie beyond it");
+        assert!((500.0..510.0).contains(&latency), "{latency}");
+        // Of so few messages the 99th percentile would be an accident.
+        assert_eq!(of(Metric::Latency, "[[500,999]]"), None);
+        assert_eq!(of(Metric::Cpu, "[[500,999]]"), None);
+        // Pairs that make no sense.
+        assert_eq!(of(Metric::Latency, "[[500,18446744073709551615],[600,1]]"), None);
+    }
+
+    #[test]
+    fn a_damaged_line_is_named_by_its_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut rounds, _) = RoundsFile::open(folder.path()).expect("a new one");
+        rounds.append(&round(0, 0)).expect("written");
+        let path = folder.path().join(ROUNDS_FILE);
+        let mut text = std::fs::read(&path).expect("there");
+        text.extend_from_slice(b"not a line\n");
+        std::fs::write(&path, text).expect("written");
+        let error = RoundsFile::open(folder.path()).expect_err("damaged");
+        assert!(error.to_string().contains("rounds.jsonl:2: not a line of a run: "), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_read_as_it_was_written(line in strategies::line()) {
+            let text = serde_json::to_string(&line).expect("plain data");
+            prop_assert!(!text.contains('\n'), "{}", text);
+            prop_assert_eq!(serde_json::from_str::<Line>(&text).expect("a line"), line);
+        }
+
+        #[test]
+        fn a_run_that_was_cut_off_anywhere_goes_on_after_its_last_whole_line(
+            lines in vec(strategies::line(), 1..6),
+            cut in any::<Index>(),
+            added in strategies::line(),
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join(ROUNDS_FILE);
+            let texts: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).expect("plain data") + "\n").collect();
+            let all = texts.concat();
+            let cut = cut.index(all.len() + 1);
+            std::fs::write(&path, &all.as_bytes()[..cut]).expect("written");
+            let (mut rounds, _) = RoundsFile::open(folder.path()).expect("repaired");
+            rounds.append(&added).expect("written");
+            let read = std::fs::read_to_string(&path).expect("text");
+            let read: Vec<Line> = read.lines().map(|line| serde_json::from_str(line).expect("whole")).collect();
+            let whole = all.as_bytes()[..cut].iter().filter(|byte| **byte == b'\n').count();
+            prop_assert_eq!(&read[..whole], &lines[..whole]);
+            prop_assert_eq!(&read[whole..], [added]);
+        }
+
+        #[test]
+        fn compared_values_are_positive_and_finite(line in strategies::line()) {
+            let mut recorded = RunRecords::default();
+            recorded.add(&line);
+            let values = recorded.times.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+            for value in values {
+                prop_assert!(*value > 0.0 && value.is_finite(), "{}", value);
+            }
+        }
+    }
+}

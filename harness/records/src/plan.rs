@@ -1,0 +1,213 @@
+//! What a run will measure: decided before anything runs, and kept in the folder of the rounds.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, fs, io};
+
+use crate::machine::Machine;
+use crate::protocol::ChannelHello;
+use crate::record::ParamsRecord;
+use serde::{Deserialize, Serialize};
+
+/// The plan's file in the folder of a run.
+pub const PLAN_FILE: &str = "plan.json";
+
+/// The version of the plan and of the rounds' lines. It rises when an older build would misread either.
+///
+/// A build reads every version since [`OLDEST_VERSION`]: members are added with a default, and renamed with an alias. Version 2 calls
+/// the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
+pub const VERSION: u32 = 2;
+
+/// The oldest version that this build reads.
+pub const OLDEST_VERSION: u32 = 1;
+
+/// A run before it begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`VERSION`] of the build that wrote it.
+    pub version: u32,
+    /// When the run began (RFC 3339, UTC).
+    pub began: String,
+    /// The command, as it was typed.
+    pub command: String,
+    /// The name of a profile, or `selected`.
+    pub profile: String,
+    /// Decides the random orders.
+    pub seed: u64,
+    /// Where it runs.
+    pub machine: Machine,
+    /// The compared channels, each with its runner.
+    pub entries: Vec<Entry>,
+    /// The groups: each is one workload with its params.
+    pub groups: Vec<Group>,
+    /// Blocks of each group in an epoch, without the warm-up block.
+    pub blocks: u32,
+    /// The seconds after which no epoch begins, once there are `fewest_epochs` (or `most_epochs`).
+    pub budget_seconds: u64,
+    /// The least epochs of every group, if `most_epochs` allows it: fewer could not tell two channels apart.
+    pub fewest_epochs: u32,
+    /// The most epochs.
+    pub most_epochs: u32,
+    /// A group is measured until the interval of each ratio to the fastest has at most this half width, as a share (0.02 is 2 %).
+    pub precision: f64,
+    /// The placement of threads: `any`, `same-core` or `two-cores`.
+    pub placement: String,
+    /// Whether allocations are counted.
+    pub allocations: bool,
+    /// In a run that compares two versions, the positions of the old and the new one among the entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<[usize; 2]>,
+    /// Channels and runners that could not be compared: a name, and the reason in one line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_available: Vec<(String, String)>,
+}
+
+/// How a runner is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Launch {
+    /// This program's own runner.
+    Own,
+    /// This program's own runner with a planted slowdown: the number of steps of work for each received message.
+    Slowed(u64),
+    /// Another program, with its arguments.
+    Command(Vec<String>),
+}
+
+impl fmt::Display for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Launch::Own => f.write_str("chanlab's own runner"),
+            Launch::Slowed(steps) => write!(f, "chanlab's own runner, slowed by {steps} steps"),
+            Launch::Command(words) => f.write_str(&words.join(" ")),
+        }
+    }
+}
+
+/// A channel under a name, in a runner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name in this run; unique.
+    pub name: String,
+    /// The channel, as its runner calls it.
+    pub channel: String,
+    /// The channel's version, from its runner.
+    pub version: String,
+    /// How its runner is started.
+    pub launch: Launch,
+    /// The runner's description of it; `None` for a channel of this build, which knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<ChannelHello>,
+}
+
+/// A workload with its params, measured over all entries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// The workload.
+    pub workload: String,
+    /// Its params.
+    pub params: ParamsRecord,
+    /// The least messages of a round: fewer would never fill the channel.
+    pub least_messages: u64,
+    /// The deadline of a round, in nanoseconds.
+    pub deadline_ns: u64,
+}
+
+impl Group {
+    /// The group's name, as in benchmarks and on the page.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.workload, self.params.id)
+    }
+}
+
+impl Plan {
+    /// The number of a cell in requests to a runner.
+    pub fn cell(&self, group: usize, entry: usize) -> u64 {
+        (group * self.entries.len() + entry) as u64
+    }
+
+    /// The budget.
+    pub fn budget(&self) -> Duration {
+        Duration::from_secs(self.budget_seconds)
+    }
+
+    /// Reads the plan of the run in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`].
+    pub fn read(folder: &Path) -> Result<Self, PlanError> {
+        let path = folder.join(PLAN_FILE);
+        let text = fs::read(&path).map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })?;
+        let plan: Plan = serde_json::from_slice(&text)
+            .map_err(|error| PlanError::Damaged { path: path.clone(), error })?;
+        match plan.version {
+            OLDEST_VERSION..=VERSION => Ok(plan),
+            version => Err(PlanError::Version { path, version }),
+        }
+    }
+
+    /// Writes the plan into `folder`, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// When the folder holds a run already, or cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), PlanError> {
+        let path = folder.join(PLAN_FILE);
+        if path.exists() {
+            return Err(PlanError::Exists { folder: folder.to_owned() });
+        }
+        // A plan that exists is whole: a run that is killed while this is written has none.
+        let unfinished = path.with_extension("unfinished");
+        let written = fs::create_dir_all(folder).and_then(|()| {
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            fs::write(&unfinished, text)?;
+            fs::rename(&unfinished, &path)
+        });
+        written.map_err(|error| PlanError::NotWritten { path, error })
+    }
+}
+
+/// Why a plan cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// There is no plan to read.
+    #[error("no run in {}: cannot read {PLAN_FILE}: {error}", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} is damaged: {error}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: serde_json::Error,
+    },
+    /// Another build wrote it.
+    #[error("{} has version {version}, and this build reads versions {OLDEST_VERSION} to {VERSION}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The folder has a plan already.
+    #[error("{} holds a run already: finish it with --resume, or name another folder", folder.display())]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}

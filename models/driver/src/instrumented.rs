@@ -1,0 +1,335 @@
+//! The models of `models/` over a published channel crate: its source is fetched, a copy is instrumented and built with the
+//! models.
+//!
+//! [`fetch`] asks cargo for the source of a version, [`workspace`] generates a workspace with the copy, this project's
+//! harness and its models, and [`explore`] builds it and runs its models, each in a process of its own: a broken crate may
+//! take its process down. Nothing of this project is changed, and nothing that it measures is built with any of it.
+
+pub mod adapters;
+pub mod fetch;
+pub mod std_source;
+pub mod workspace;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use records::model_report::{
+    ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
+};
+use records::record::{Answer, target_dir};
+use records::verify::{Method, Task};
+
+pub use self::adapters::Adapter;
+use super::evidence::outcome;
+use super::models::{NotExplored, SECONDS, SEED, SHARD, reports_file, request_id, tail};
+use crate::versions::source::CrateSource;
+use engine::cargo::{Cargo, CargoError};
+use engine::supervisor::{self, Ending, Streams, Supervised, status_words};
+
+/// The folder of instrumented channels in the target directory.
+const FOLDER: &str = "chanlab/instrumented";
+
+/// The minimum time for a model by loom, which needs some.
+const MIN_TIME: Duration = Duration::from_millis(10);
+
+/// A model process that watches the clock itself is killed this long after its time is over.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The crate of a channel, to be instrumented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crate {
+    /// The name of a registered channel, or of one that is verified only.
+    pub channel: String,
+    /// The crate's name.
+    pub package: String,
+    /// The version.
+    pub source: CrateSource,
+    /// Whether the version was named.
+    pub is_named: bool,
+    /// The file that puts it behind the contract.
+    pub adapter: Adapter,
+}
+
+impl Crate {
+    /// Its name in the matrix, and after `--channel` where that takes it.
+    pub fn name(&self) -> String {
+        match self.is_named {
+            true => format!("{}@{}", self.channel, self.source.name()),
+            false => self.channel.clone(),
+        }
+    }
+
+    /// The arguments that ask for it on the command line.
+    pub fn asked(&self) -> String {
+        match (&self.adapter, &self.source) {
+            (Adapter::Given(adapter), CrateSource::Checkout { folder, .. }) => {
+                format!("--path {} --adapter {}", folder.display(), adapter.display())
+            }
+            _ => format!("--channel {}", self.name()),
+        }
+    }
+}
+
+/// An exploration of the models over a crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Exploration<'a> {
+    /// Loom or shuttle.
+    pub method: Method,
+    /// The schedules, and the budget.
+    pub task: &'a Task,
+    /// The one model to explore; `None` explores all.
+    pub model: Option<&'a str>,
+    /// The file for all output; the reports go to the file next to it.
+    pub log: &'a Path,
+}
+
+/// Explores the models over `of`. `shows` is called now and then with the current step.
+///
+/// # Errors
+///
+/// [`NotExplored`].
+pub fn explore(
+    of: &Crate,
+    exploration: &Exploration<'_>,
+    stop: &AtomicBool,
+    shows: &mut dyn FnMut(&str),
+) -> Result<(Answer, ExploredModels), NotExplored> {
+    let began = Instant::now();
+    let unavailable = |error: anyhow::Error| NotExplored::NotAvailable(format!("{error:#}"));
+    shows("fetching its source");
+    let root = std::path::absolute(target_dir().join(FOLDER)).map_err(|error| unavailable(error.into()))?;
+    let fetched = fetch::source(&root, &of.package, &of.source).map_err(unavailable)?;
+    let folder = root.join(exploration.method.name());
+    let generated = workspace::generate(&folder, of, &fetched, exploration.method)
+        .map_err(|error| NotExplored::NotInstrumentable(format!("{error:#}")))?;
+    let mut log = Log::new(exploration.log).map_err(unavailable)?;
+    log.say(&generated.report).map_err(unavailable)?;
+
+    let built = built(&folder, &generated.folder, exploration, stop, &mut |line| shows(line.trim()));
+    let programs = built.map_err(|error| match error {
+        CargoError::Stopped => NotExplored::Stopped,
+        error => {
+            NotExplored::NotInstrumentable(format!("its copy cannot be built with the models: {error:#}"))
+        }
+    })?;
+    let build_seconds = began.elapsed().as_secs_f64();
+    log.say(&format!("fetched, instrumented and built in {build_seconds:.1} s")).map_err(unavailable)?;
+    let models =
+        programs.iter().map(|program| models(program)).collect::<Result<Vec<_>>>().map_err(unavailable)?;
+    let mut all = models.into_iter().flatten().collect::<Vec<_>>();
+    if let Some(model) = exploration.model {
+        all.retain(|(_, name)| name == model);
+        if all.is_empty() {
+            return Err(NotExplored::NotAvailable(format!("there is no model {model}")));
+        }
+    }
+    let count = all.len();
+    let mut models = ExploredModels {
+        build_seconds: Some(build_seconds),
+        changes: Some(generated.applied as u64),
+        planned: Some(count as u64),
+        ..ExploredModels::default()
+    };
+    let (mut crashes, mut is_over) = (BTreeMap::new(), false);
+    for (index, (program, name)) in all.into_iter().enumerate() {
+        let left = exploration.task.budget.saturating_sub(began.elapsed());
+        is_over = left.is_zero();
+        if is_over {
+            break;
+        }
+        let mut shows_model = || shows(&format!("{name}, {} of {count}", index + 1));
+        let limit = match exploration.method {
+            // Loom uses all the time that it gets: what one model leaves is shared by the others.
+            Method::Loom => left / (count - index) as u32,
+            _ => left,
+        };
+        let exit = run(&program, &name, exploration, limit, stop, &mut shows_model).map_err(unavailable)?;
+        let Some(exit) = exit else { return Err(NotExplored::Stopped) };
+        log.append(&exit.output).map_err(unavailable)?;
+        is_over = exit.status.is_none();
+        if let Some(crash) = exit.crash() {
+            models.crashed.insert(name.clone());
+            crashes.insert(name.clone(), crash);
+        }
+        match exit.last {
+            Some(ModelEvent::Ended(report)) => models.reports.push(*report),
+            Some(ModelEvent::NotInShard { model, .. }) => drop(models.not_in_shard.insert(model)),
+            Some(ModelEvent::Started { .. }) | None => {}
+        }
+        if is_over {
+            break;
+        }
+    }
+    let crash = |model: &str| crashes.get(model).cloned().unwrap_or_default();
+    Ok((Answer::Ran(outcome(&models, is_over, &crash)), models))
+}
+
+/// The end of a model's process.
+#[derive(Debug)]
+struct ModelExit {
+    /// The exit status; `None` when the process was killed because the time was over.
+    status: Option<ExitStatus>,
+    /// Its last event.
+    last: Option<ModelEvent>,
+    /// The file with its output.
+    output: PathBuf,
+}
+
+impl ModelExit {
+    fn report(&self) -> Option<&ModelReport> {
+        match &self.last {
+            Some(ModelEvent::Ended(report)) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// Why the end of the process is a failure that no report accounts for, in words.
+    fn crash(&self) -> Option<String> {
+        let status = self.status?;
+        let is_accounted_for = match (self.report().map(|report| &report.verdict), &self.last) {
+            (Some(ModelVerdict::Failed(_) | ModelVerdict::Cut { .. }), _) => true,
+            (Some(_), _) | (None, Some(ModelEvent::NotInShard { .. })) => status.success(),
+            (None, _) => false,
+        };
+        let what =
+            if self.report().is_some() { "after its model had passed" } else { "before its model reported" };
+        let lines = tail(&self.output).join("\n");
+        (!is_accounted_for)
+            .then(|| format!("its process ended with {}, {what}\n{lines}", status_words(status)))
+    }
+}
+
+/// The log of an exploration.
+struct Log(fs::File, PathBuf);
+
+impl Log {
+    fn new(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let file = fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Log(file, path.to_owned()))
+    }
+
+    fn say(&mut self, text: &str) -> Result<()> {
+        writeln!(self.0, "{text}").with_context(|| format!("cannot write {}", self.1.display()))
+    }
+
+    fn append(&mut self, file: &Path) -> Result<()> {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        self.say(&String::from_utf8_lossy(&text))
+    }
+}
+
+/// Builds the models. The dependencies of the crate and of the harness are built once for all crates.
+fn built(
+    root: &Path,
+    folder: &Path,
+    exploration: &Exploration<'_>,
+    stop: &AtomicBool,
+    say: &mut dyn FnMut(&str),
+) -> Result<Vec<PathBuf>, CargoError> {
+    let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
+    words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
+    // A crate's own lints are for its authors; as in any dependency, they stop nothing here.
+    let built = Cargo::new(folder)
+        .args(words)
+        .args([Path::new("--target-dir"), &root.join("target")])
+        .rustflags(&format!("--cfg {} --cap-lints warn", exploration.method))
+        .stop(stop)
+        .build(Some(&folder.join("build.log")), say)?;
+    Ok(built.into_iter().map(|program| program.executable).collect())
+}
+
+/// The test programs to build: for one model only the program that can have it. The models of `channel` are named after
+/// their files, `FILE::MODEL`.
+fn tests(model: Option<&str>) -> &'static [&'static str] {
+    match model {
+        None => &["channel", "workloads"],
+        Some(model) if model.contains("::") => &["channel"],
+        Some(_) => &["workloads"],
+    }
+}
+
+/// The models of a program, by name.
+fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut command = Command::new(program);
+    command.arg("--list");
+    let output =
+        supervisor::output(command, None).with_context(|| format!("{} does not run", program.display()))?;
+    let list = String::from_utf8_lossy(&output.stdout);
+    // The format of `--list` is that of Rust's test programs.
+    let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    Ok(names.map(|name| (program.to_owned(), name.to_owned())).collect())
+}
+
+/// Runs a model, for at most `limit`; `None` when the user asked to stop.
+fn run(
+    program: &Path,
+    name: &str,
+    exploration: &Exploration<'_>,
+    limit: Duration,
+    stop: &AtomicBool,
+    shows: &mut dyn FnMut(),
+) -> Result<Option<ModelExit>> {
+    let output = exploration.log.with_extension("model.log");
+    let file = fs::File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
+    let (reports, request) = (std::path::absolute(reports_file(exploration.log))?, request_id());
+    let mut command = Command::new(program);
+    if exploration.method == Method::Loom {
+        command.env(SECONDS, limit.max(MIN_TIME).as_secs_f64().to_string());
+    }
+    command
+        .args([name, "--exact", "--nocapture"])
+        .env(REPORTS_VARIABLE, &reports)
+        .env(REQUEST_VARIABLE, &request)
+        .env(SEED, exploration.task.seed.to_string())
+        .env(SHARD, exploration.task.shard.to_string())
+        // For the places in the crate where a failure happened.
+        .env("RUST_LIB_BACKTRACE", "1");
+    let mut process = Supervised::start(command, Streams::File(file))
+        .with_context(|| format!("{} does not run", program.display()))?;
+    let status = match process.run_to_end(Some(limit + EXIT_TIMEOUT), Some(stop), shows) {
+        Ending::Exited(status) => Some(status),
+        Ending::TimedOut => None,
+        Ending::Stopped => return Ok(None),
+    };
+    let mut events =
+        ModelEvent::read(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;
+    Ok(Some(ModelExit { status, last: events.pop(), output }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use records::model_report::{CUT_EXIT_CODE, Coverage, ExplorationLimit};
+
+    use super::super::evidence::tests::{PASSED, report};
+    use super::*;
+
+    #[test]
+    fn a_report_accounts_for_its_exit_code_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = folder.path().join("output");
+        fs::write(&output, "last\n").expect("written");
+        let crash = |verdict: Option<ModelVerdict>, code: i32| {
+            let last = verdict.map(|verdict| ModelEvent::Ended(Box::new(report("m", verdict))));
+            ModelExit { status: Some(ExitStatus::from_raw(code << 8)), last, output: output.clone() }.crash()
+        };
+        let cut = ModelVerdict::Cut { limit: ExplorationLimit::Branches, coverage: Coverage::Partial };
+        assert_eq!(crash(Some(PASSED), 0), None);
+        assert_eq!(crash(Some(cut), CUT_EXIT_CODE), None);
+        assert_eq!(crash(Some(ModelVerdict::Failed(Box::default())), 101), None);
+        let words = |what: &str| Some(format!("its process ended with {what}\nlast"));
+        assert_eq!(crash(None, 134), words("exit code 134, before its model reported"));
+        assert_eq!(crash(None, 0), words("exit code 0, before its model reported"));
+        assert_eq!(crash(Some(PASSED), 134), words("exit code 134, after its model had passed"));
+    }
+}

@@ -1,0 +1,236 @@
+//! The workspace of an instrumented crate: its copy, this project's harness and models, and the system under test.
+//!
+//! The lock file, the profile and the sources are the project's. Only the crate `sut` of `models/` is another one: it holds
+//! the adapter's file and depends on the instrumented copy. Every crate has a workspace of its own, since two compatible
+//! versions cannot be in one program. Instrumented dependencies of the crate are in a folder next to the copy.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use instrument::{Folders, Instrumented, instrument};
+use records::verify::Method;
+
+use super::Crate;
+use super::fetch::{Fetched, Package};
+use super::std_source::PACKAGE;
+use crate::versions::manifest;
+use crate::versions::workspace::{LOCK, MANIFEST, copy, copy_package, project, read, write, write_lock};
+
+/// The adapter's file in the crate `sut`.
+const ADAPTER: &str = "adapter.rs";
+
+/// The packages of the harness that the models need: none of the heavy ones.
+const HARNESS: [&str; 4] = ["baseline", "contract", "records", "workloads"];
+
+/// The members of the workspace.
+const MEMBERS: [&str; 5] = ["harness/*", "models", "models/shim", "models/shim/wrappers/*", "models/sut"];
+
+/// The folder of the instrumented copy in the workspace.
+pub(crate) const COPY: &str = "source";
+
+/// The folder of its instrumented dependencies, each in a folder of its name.
+pub(crate) const DEPENDENCIES: &str = "dependencies";
+
+/// The folder of the copy that was made last.
+const FRESH: &str = "instrumented";
+
+/// A generated workspace.
+#[derive(Debug)]
+pub struct Generated {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The number of times that a rule of instrumentation applied.
+    pub applied: usize,
+    /// The places, one a line.
+    pub report: String,
+}
+
+/// Writes the workspace of `of` below `root`: the `fetched` source, instrumented for `method`, and the models that explore it.
+///
+/// # Errors
+///
+/// When the source cannot be instrumented, or a file cannot be read or written.
+pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> Result<Generated> {
+    let project = project()?;
+    let folder = root.join(format!("{}-{}", of.package, of.source.slug()));
+    let instrumented = copies(&folder, fetched)?;
+
+    let manifest = manifest::root(&read(&project, MANIFEST)?, &MEMBERS)
+        .and_then(|root| manifest::excluding(&root, &[COPY, DEPENDENCIES, FRESH]))
+        .with_context(|| format!("cannot make a workspace from {}", project.join(MANIFEST).display()))?;
+    let changed = write(&folder.join(MANIFEST), manifest.as_bytes())?;
+    write_lock(&folder, &read(&project, LOCK)?, changed)?;
+    for package in HARNESS {
+        copy_package(&project, &folder, package)?;
+    }
+    let (models, own) = (project.join("models"), folder.join("models"));
+    // The folders of `models/` that are left out here have files of their own in the workspace.
+    for folder in ["src", "tests"] {
+        copy(&models.join(folder), &own.join(folder), &[])?;
+    }
+    write(&own.join(MANIFEST), read(&models, MANIFEST)?.as_bytes())?;
+    copy(&models.join("shim"), &own.join("shim"), &[])?;
+    let sut = own.join("sut");
+    let adapter = of.adapter.file();
+    let text = fs::read(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
+    write(&sut.join("src").join(ADAPTER), &text)?;
+    write(&sut.join(MANIFEST), sut_manifest(&fetched.own().name).as_bytes())?;
+    write(&sut.join("src/lib.rs"), sut_source(of, &fetched.own().name, method).as_bytes())?;
+
+    let applied = instrumented.iter().map(|instrumented| instrumented.applied.len()).sum();
+    let report = instrumented.iter().map(|Instrumented { package, version, applied, .. }| {
+        let lines = applied.iter().map(|applied| format!("{applied}\n"));
+        format!("{package} {version}, instrumented:\n{}", lines.collect::<String>())
+    });
+    Ok(Generated { folder, applied, report: report.collect() })
+}
+
+/// Copies the crate and those dependencies that are instrumented as well into the workspace in `folder`, instrumented.
+///
+/// # Errors
+///
+/// When one of them cannot be instrumented, or when two versions of a dependency would have to be.
+fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
+    // Instrumented next to the present copy, so that files that stay the same keep their time stamps and cargo builds nothing again.
+    let fresh = folder.join(FRESH);
+    let own = fetched.own();
+    let folders = Folders { shim: "../models/shim", dependencies: &format!("../{DEPENDENCIES}") };
+    let crate_itself = instrument(&own.folder, &fresh, folders, &own.built_with())?;
+    copy(&fresh, &folder.join(COPY), &[])?;
+
+    let folders = Folders { shim: "../../models/shim", dependencies: ".." };
+    let mut versions: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut wanted: Vec<(&Package, Vec<String>)> = vec![(own, crate_itself.dependencies.clone())];
+    let mut all = vec![crate_itself];
+    while let Some((by, names)) = wanted.pop() {
+        for name in names {
+            let package = fetched.dependency(by, &name).with_context(|| {
+                format!("cargo metadata does not resolve {name}, a dependency of {}", by.name)
+            })?;
+            match versions.insert(&package.name, &package.version) {
+                Some(version) if version == package.version => continue,
+                Some(version) => {
+                    bail!(
+                        "{} is built with two versions of {name}, {version} and {}",
+                        own.name,
+                        package.version
+                    )
+                }
+                None => {}
+            }
+            let instrumented = instrument(&package.folder, &fresh, folders, &package.built_with())
+                .with_context(|| format!("{} is built with {name}", own.name))?;
+            copy(&fresh, &folder.join(DEPENDENCIES).join(&name), &[])?;
+            wanted.push((package, instrumented.dependencies.clone()));
+            all.push(instrumented);
+        }
+    }
+    Ok(all)
+}
+
+/// The manifest of the system under test, over the instrumented copy of `package`.
+fn sut_manifest(package: &str) -> String {
+    format!(
+        r#"[package]
+name = "sut"
+version.workspace = true
+edition.workspace = true
+rust-version.workspace = true
+publish.workspace = true
+
+[dependencies]
+contract.workspace = true
+chanlab-shim = {{ path = "../shim" }}
+{package} = {{ path = "../../{COPY}" }}
+"#
+    )
+}
+
+/// The source of the system under test: the adapter, and how its models are run.
+fn sut_source(of: &Crate, package: &str, method: Method) -> String {
+    // To the adapter of std, `std` is the package with the instrumented channels.
+    let std = (package == PACKAGE).then(|| format!("extern crate {} as std;\n", PACKAGE.replace('-', "_")));
+    format!(
+        r#"//! The system under test: an instrumented channel.
+
+{}mod adapter;
+
+pub use adapter::Adapter;
+pub use chanlab_shim::run::execution;
+
+/// The last steps of the current execution.
+pub fn schedule() -> Vec<contract::sync::Step> {{
+    let steps = chanlab_shim::run::schedule().into_iter();
+    steps.map(|(thread, what, place)| contract::sync::Step {{ thread, what, place }}).collect()
+}}
+
+/// Whether a panic with this payload reports that the execution needs more primitives than the explorer has.
+pub fn is_out_of_primitives(payload: &(dyn core::any::Any + Send)) -> bool {{
+    payload.is::<chanlab_shim::run::Limit>()
+}}
+
+/// The number of waits with a deadline that were woken, and that expired.
+pub fn timed_waits() -> Option<(u64, u64)> {{
+    let waits = chanlab_shim::run::timed_waits();
+    Some((waits.woken, waits.expired))
+}}
+
+/// The command line that runs a model again, but for the environment before it and the model's name after it.
+pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --model");
+"#,
+        std.unwrap_or_default(),
+        of.asked()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A crate `a` that is built with `parking` and with `event-listener`, which has `parking` as well, in the version that is given.
+    fn fetched(folder: &Path, version: &str) -> Fetched {
+        let mut packages = Vec::new();
+        for (name, own, dependencies) in [
+            ("a", "1.0.0", [("parking", 1), ("event-listener", 2)].as_slice()),
+            ("parking", "2.0.0", &[]),
+            ("event-listener", "5.0.0", &[("parking", if version == "2.0.0" { 1 } else { 3 })]),
+            ("parking", version, &[]),
+        ] {
+            let place = folder.join(format!("{name}-{own}"));
+            let needs: String = dependencies.iter().map(|(name, _)| format!("{name} = \"1\"\n")).collect();
+            let manifest =
+                format!("[package]\nname = \"{name}\"\nversion = \"{own}\"\n\n[dependencies]\n{needs}");
+            write(&place.join(MANIFEST), manifest.as_bytes()).expect("written");
+            write(&place.join("src/lib.rs"), b"use std::sync::Mutex;\n").expect("written");
+            let dependencies = dependencies.iter().map(|&(name, place)| (name.to_owned(), place)).collect();
+            packages.push((name.to_owned(), own.to_owned(), place, dependencies));
+        }
+        Fetched::of(packages)
+    }
+
+    #[test]
+    fn each_dependency_is_instrumented_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let workspace = folder.path().join("workspace");
+        let made = copies(&workspace, &fetched(folder.path(), "2.0.0")).expect("all can be instrumented");
+        let names: Vec<_> = made.iter().map(|one| (one.package.as_str(), one.version.as_str())).collect();
+        assert_eq!(names, [("a", "1.0.0"), ("parking", "2.0.0"), ("event-listener", "5.0.0")]);
+        let text = |file: &str| fs::read_to_string(workspace.join(file)).expect(file);
+        assert!(text("source/Cargo.toml").contains("path = \"../dependencies/parking\""));
+        assert!(text("dependencies/event-listener/Cargo.toml").contains("path = \"../parking\""));
+        assert!(text("dependencies/parking/Cargo.toml").contains("path = \"../../models/shim\""));
+        assert!(text("dependencies/parking/src/lib.rs").contains("extern crate chanlab_shim as std;"));
+    }
+
+    #[test]
+    fn two_versions_of_a_dependency_are_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = copies(&folder.path().join("workspace"), &fetched(folder.path(), "1.0.0"));
+        assert_eq!(
+            error.expect_err("there is one folder for both").to_string(),
+            "a is built with two versions of parking, 2.0.0 and 1.0.0"
+        );
+    }
+}

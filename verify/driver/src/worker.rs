@@ -1,0 +1,200 @@
+//! The parent's side of a worker: starts the process that runs the cases of a method, and reports the result, whatever the process does.
+//!
+//! A case that does not end within the deadline has hung; a process that aborts, exits or is killed failed in the case that it announced
+//! last. Both are failures of the channel, and the other channels are verified all the same.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use records::crash::ProcessFailure;
+use records::record::{Answer, Remains};
+use records::verify::cases::{WorkerEvent, WorkerRequest};
+use records::verify::{Finding, Method, MethodOutcome, Task};
+
+use engine::supervisor::{
+    LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt, status_words,
+};
+
+/// A picture of a history may take some megabytes; and workers announce cases faster than one by one.
+const STREAMS: Streams = Streams::Protocol(LineLimits { max_len: 64 << 20, ahead: 256 });
+
+/// The interval at which a waiting parent checks for a stop request.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The time in which a worker names its channels.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The program that runs the cases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkerProgram {
+    /// Chanlab's own ([`super::program`]); `None` where only models are explored, which need none.
+    Own(Option<PathBuf>),
+    /// Another program, with its arguments.
+    Command(Vec<String>),
+}
+
+impl WorkerProgram {
+    fn start(&self, request: Option<&WorkerRequest>) -> io::Result<Supervised> {
+        let mut command = match self {
+            WorkerProgram::Own(program) => {
+                Command::new(program.as_ref().ok_or_else(|| io::Error::other("no worker program was built"))?)
+            }
+            WorkerProgram::Command(words) => command_from_words(words)?,
+        };
+        // Without it the end of the standard error is a panic's message, and not a page of frames.
+        command.args(request.map(WorkerRequest::to_argument)).env("RUST_BACKTRACE", "0");
+        Supervised::start(command, STREAMS)
+    }
+
+    /// The channels that the program has, each with its version.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, or does not name them.
+    pub fn channels(&self) -> Result<Vec<(String, String)>, ProcessFailure> {
+        let mut process = self.start(None).map_err(not_started)?;
+        match process.line(HELLO_TIMEOUT).map(|line| serde_json::from_slice(&line)) {
+            Ok(Ok(WorkerEvent::Hello { channels })) => Ok(channels),
+            Ok(_) => Err(process.fail("did not name its channels".to_owned())),
+            Err(NoLine::Silent) => {
+                Err(process.fail(format!("did not name its channels within {} s", HELLO_TIMEOUT.as_secs())))
+            }
+            Err(NoLine::Ended) => Err(process.fail("ended without naming its channels".to_owned())),
+            Err(NoLine::Malformed(what)) => Err(process.fail(what)),
+        }
+    }
+}
+
+fn not_started(error: io::Error) -> ProcessFailure {
+    ProcessFailure::new(format!("could not be started: {error}"))
+}
+
+/// The cases of one method over one channel.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The program that runs them.
+    pub program: &'a WorkerProgram,
+    /// The channel.
+    pub channel: &'a str,
+    /// The method.
+    pub method: Method,
+    /// Which cases.
+    pub task: Task,
+    /// The deadline of a case.
+    pub deadline: Duration,
+    /// The time after which the process is ended even when its cases go on; the job is then out of time.
+    pub limit: Duration,
+}
+
+/// The result of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaseReport {
+    /// The verdict.
+    pub answer: Answer,
+    /// The case that began last.
+    pub last_case: Option<u64>,
+    /// What is left of a process that failed.
+    pub remains: Option<Remains>,
+}
+
+impl Job<'_> {
+    /// Runs the cases. `polled` is called for each case, and again while it goes on; `None` after a stop request.
+    pub fn run_cases(&self, stop: &AtomicBool, polled: &mut dyn FnMut(Option<u64>)) -> Option<CaseReport> {
+        let request =
+            WorkerRequest { channel: self.channel.to_owned(), method: self.method, task: self.task };
+        let mut process = match self.program.start(Some(&request)) {
+            Ok(process) => process,
+            Err(error) => {
+                let answer = Answer::NotAvailable { reason: format!("the worker {}", not_started(error)) };
+                return Some(CaseReport { answer, last_case: None, remains: None });
+            }
+        };
+        let (began, mut last_case, mut cases) = (Instant::now(), None, 0);
+        let mut case_began = began;
+        loop {
+            // Relaxed: a flag that a signal handler sets; it guards no other data.
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            let left = self.deadline.saturating_sub(case_began.elapsed());
+            match process.line(left.min(POLL_INTERVAL)) {
+                Ok(line) => match serde_json::from_slice(&line) {
+                    Ok(WorkerEvent::Begins { case }) => {
+                        if last_case != Some(case) {
+                            cases += 1;
+                        }
+                        last_case = Some(case);
+                        case_began = Instant::now();
+                        polled(last_case);
+                        if began.elapsed() >= self.limit {
+                            // The case that has just begun does not count.
+                            let outcome = MethodOutcome::OutOfTime { cases: cases - 1, all: None };
+                            return Some(CaseReport {
+                                answer: Answer::Ran(outcome),
+                                last_case,
+                                remains: None,
+                            });
+                        }
+                    }
+                    Ok(WorkerEvent::Ended { outcome }) => return Some(ended(process, outcome, last_case)),
+                    Ok(WorkerEvent::Hello { .. }) | Err(_) => {
+                        let what = format!("wrote a line that is no event: {}", excerpt(&line));
+                        return Some(failed(process.fail(what), last_case));
+                    }
+                },
+                Err(NoLine::Silent) if left > POLL_INTERVAL => polled(last_case),
+                Err(NoLine::Silent) => {
+                    let backtrace = process.backtrace();
+                    let what = format!("hung: no end after {} s", self.deadline.as_secs_f64());
+                    return Some(failed(process.fail(what).with_backtrace(Some(backtrace)), last_case));
+                }
+                Err(NoLine::Ended) => {
+                    return Some(failed(process.fail("its process ended".to_owned()), last_case));
+                }
+                Err(NoLine::Malformed(what)) => return Some(failed(process.fail(what), last_case)),
+            }
+        }
+    }
+}
+
+/// The process has reported, and has to end well: damaged memory may only show at the end.
+fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>) -> CaseReport {
+    match process.close().filter(|status| !status.success()) {
+        Some(status) if !matches!(outcome, MethodOutcome::Failed(_)) => {
+            let what = format!("its process reported, and then ended: {}", status_words(status));
+            failed(process.fail(what), last_case)
+        }
+        _ => CaseReport { answer: Answer::Ran(outcome), last_case, remains: None },
+    }
+}
+
+/// A failure that the process could not report.
+fn failed(failure: ProcessFailure, last_case: Option<u64>) -> CaseReport {
+    let ProcessFailure { what: mut happened, crash } = failure;
+    // A process that went on was killed by this one, which is no news.
+    if let Some(how) = crash.ended.as_ref().filter(|how| !happened.contains(how.as_str())) {
+        happened = format!("{happened}; {how}");
+    }
+    let finding = Finding {
+        case: last_case.unwrap_or(0),
+        scenario: match last_case {
+            Some(case) => format!("case {case}"),
+            None => "before the first case".to_owned(),
+        },
+        expected: "each case ends, and the process with exit code 0".to_owned(),
+        happened,
+        ..Finding::default()
+    };
+    CaseReport {
+        answer: Answer::Ran(MethodOutcome::Failed(Box::new(finding))),
+        last_case,
+        remains: Some(Remains {
+            ended: crash.ended,
+            last_words: crash.stderr_tail,
+            backtrace: crash.backtrace,
+        }),
+    }
+}
