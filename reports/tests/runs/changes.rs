@@ -92,7 +92,7 @@ fn what_is_slower_beyond_the_threshold_fails_and_a_higher_threshold_lets_it_pass
     assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
     assert!(stdout.contains("2 comparisons of fake 1.1.0 with fake 1.0.0: 2 slower.\n"), "{stdout}");
     assert!(
-        stdout.contains(&format!(" over {EPOCHS} epochs, with a 99 % interval for each group")),
+        stdout.contains(&format!(" over {EPOCHS} epochs, each with a 99 % interval for its group alone")),
         "{stdout}"
     );
     let last = stderr.lines().last().expect("an error");
@@ -218,7 +218,7 @@ fn two_runs_are_compared_cell_by_cell() {
     let output = compare(&sandbox, &runs, &[]);
     let stderr = text(&output.stderr);
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
-    assert!(stderr.contains("only channels of other versions (mutex-deque: "), "{stderr}");
+    assert!(stderr.contains("no cell in common: the versions differ (mutex-deque: "), "{stderr}");
 }
 
 #[test]

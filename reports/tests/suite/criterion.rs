@@ -31,7 +31,7 @@ fn every_benchmark_is_a_row_and_none_is_ranked() {
     fixture.measured_benchmark(KERNEL, cell("crossbeam"), 100.0);
     fixture.benchmark_of_capacity(KERNEL, cell("crossfire"), measured(), Some("1"));
     fixture.criterion(cell("crossfire"), 50.0);
-    let reason = "unsupported: several consumers (it has one)".to_owned();
+    let reason = "several consumers (it has one)".to_owned();
     fixture.benchmark(KERNEL, cell("std"), BenchmarkStatus::Unsupported { reason });
     let page = fixture.page();
     let crossbeam = row(&page, "crossbeam");
