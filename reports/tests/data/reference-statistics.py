@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what SciPy and statsmodels say of samples into reports/tests/data/statistics.json, which the tests compare with.
 
-    scripts/reference-statistics
+    reports/tests/data/reference-statistics.py
 
 Run it when cases are added; the file is committed, so that the tests need no Python. Needs Python 3 and
 
@@ -26,7 +26,7 @@ try:
 except ImportError as error:
     sys.exit(f"error: {error}: pip install scipy numpy statsmodels")
 
-OUTPUT = pathlib.Path(__file__).resolve().parent.parent / "reports/tests/data/statistics.json"
+OUTPUT = pathlib.Path(__file__).resolve().parent / "statistics.json"
 SEED = 20241124
 # Up to so many units that are not 0 the Rust code is exact, beyond it is normal: `EXACT_UP_TO`.
 EXACT_UP_TO = 60
@@ -262,7 +262,7 @@ def bootstrap_cases():
 
 
 reference = {
-    "made_by": f"scripts/reference-statistics, SciPy {scipy.__version__}",
+    "made_by": f"reports/tests/data/reference-statistics.py, SciPy {scipy.__version__}",
     "signed_rank": list(signed_rank_cases()),
     "rank_sum": list(rank_sum_cases()),
     "holm": list(holm_cases()),
