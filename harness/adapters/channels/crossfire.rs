@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crossfire::mpmc::{Array, List};
-use crossfire::{BlockingRxTrait, MRx, MTx};
 use contract::channel::{
     Capability, Capacity, Channel, Difference, Handles, Info, Receiver, RecvError, RecvTimeoutError,
     Selector, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
+use crossfire::mpmc::{Array, List};
+use crossfire::{BlockingRxTrait, MRx, MTx};
 
 /// The channel `crossfire`.
 #[derive(Debug)]

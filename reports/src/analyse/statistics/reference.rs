@@ -27,7 +27,7 @@ pub(super) fn assert_same_interval(name: &str, found: Option<[f64; 2]>, expected
     }
 }
 
-/// The file that `scripts/reference-statistics` writes.
+/// The file that `tests/data/reference-statistics.py` writes.
 #[derive(Deserialize)]
 pub(super) struct Reference {
     pub(super) signed_rank: Vec<SignedRank>,
@@ -74,7 +74,7 @@ pub(super) struct Bootstrap {
 
 pub(super) fn reference() -> Reference {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/statistics.json"));
-    serde_json::from_str(text).expect("scripts/reference-statistics writes this form")
+    serde_json::from_str(text).expect("tests/data/reference-statistics.py writes this form")
 }
 
 /// Random numbers of known shapes, the same in every run.
