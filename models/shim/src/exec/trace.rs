@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 
 /// The source location, in the instrumented crate, of the call of a primitive.
-pub type CallSite = &'static Location<'static>;
+pub(crate) type CallSite = &'static Location<'static>;
 
 /// The number of last steps that the trace keeps.
 const MAX_STEPS: usize = 400;
@@ -25,7 +25,7 @@ struct Turns {
 }
 
 /// A thread, what it did, and where.
-pub type Step = (usize, &'static str, CallSite);
+pub(crate) type Step = (usize, &'static str, CallSite);
 
 thread_local! {
     static TURNS: Cell<Turns> = const { Cell::new(Turns { last: 0, turns: 0, alone: 0 }) };
