@@ -24,7 +24,7 @@ enum Command {
         #[arg(long, value_name = "STEPS", hide = true)]
         slowed: Option<u64>,
     },
-    /// Check that a program does what the runner protocol requires (harness/runner/PROTOCOL.md)
+    /// Check that a program does what the runner protocol requires (harness/PROTOCOL.md)
     Check {
         /// The command, with its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
