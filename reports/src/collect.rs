@@ -17,7 +17,7 @@ pub struct Problem {
     pub file: PathBuf,
     /// The line, counted from 1, in a file of lines.
     pub line: Option<usize>,
-    /// What is wrong with it.
+    /// The reason.
     pub what: String,
 }
 

@@ -119,7 +119,7 @@ fn channels(
     names.into_iter().map(channel).collect()
 }
 
-/// What was made on another machine, or with other versions, than the run.
+/// The results from another machine than the run's, or with other versions.
 fn elsewhere(machine: &Machine, overheads: &[Overhead], criterion: Option<&Criterion>) -> Vec<Warning> {
     let warning = |source: WarningSource, machines: &mut dyn Iterator<Item = &Machine>| {
         let found: BTreeSet<_> = machines.flat_map(|other| differences(machine, other)).collect();
@@ -191,7 +191,7 @@ fn verification_warnings(verification: &Verification, channels: &[ChannelPage]) 
     failed.chain(other_versions).collect()
 }
 
-/// The damage of single benchmarks, which is no problem of the record.
+/// Warnings about single benchmarks whose files are damaged although their record is readable.
 fn damage(criterion: &Criterion) -> impl Iterator<Item = Problem> {
     criterion.benchmarks().filter_map(|benchmark| match &benchmark.result {
         BenchmarkResult::Damaged(problem) => Some(problem.clone()),

@@ -1,7 +1,7 @@
 //! Compares two runs that were made separately.
 //!
-//! The runs were not interleaved, so that whatever the machine did meanwhile is a difference like any other. What can be kept out is
-//! that other machines, compilers or settings pass for a change of a channel: [`unlike`] finds them.
+//! The runs were not interleaved, so a drift of the machine between them looks like any other difference. Other machines,
+//! compilers and settings can be excluded as causes: [`unlike`] finds them.
 
 use std::collections::BTreeMap;
 

@@ -298,7 +298,7 @@ pub enum Warning {
     Stolen(f64),
 }
 
-/// What a [`Warning::Elsewhere`] is about.
+/// The results that a [`Warning::Elsewhere`] concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarningSource {
     /// The overhead of the harness.

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_epochs_can_tell_apart_and_one_less_cannot() {
+    fn the_minimum_of_epochs_can_show_a_difference_and_one_less_cannot() {
         for entries in [2, 3, 6, 8, 12] {
             let epochs = min_epochs(entries * (entries - 1) / 2);
             let times: Vec<Times> =
