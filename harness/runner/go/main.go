@@ -1,6 +1,6 @@
 // Command chanlab-go-runner runs chanlab's workloads over Go's channels, and over a mutex and a slice.
 //
-// It speaks the runner protocol (harness/PROTOCOL.md) on its standard input and output; chanlab starts it.
+// It speaks the runner protocol (harness/runner/PROTOCOL.md) on its standard input and output; chanlab starts it.
 // Build it with
 // `go build -o DIR/chanlab-go-runner .`; it needs nothing but Go.
 package main

@@ -127,7 +127,7 @@ fn nothing_is_lost_or_counted_twice() {
         let stderr = text(&output.stderr);
         if full && output.status.code() == Some(1) {
             assert!(stderr.contains("cannot write "), "{stderr}");
-            assert!(stderr.contains("go on with chanlab run --resume"), "{stderr}");
+            assert!(stderr.contains("resume with chanlab run --resume"), "{stderr}");
         } else if output.status.success() {
             break;
         } else {
@@ -181,6 +181,6 @@ fn a_run_that_is_asked_to_stop_says_how_to_go_on() {
     let output = process.wait_with_output().expect("it ends");
     let stderr = text(&output.stderr);
     assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains(&format!("stopped; go on with chanlab run --resume {folder}")), "{stderr}");
+    assert!(stderr.contains(&format!("stopped; resume with chanlab run --resume {folder}")), "{stderr}");
     assert!(matches!(sandbox.lines().last(), Some(Line::Ended { .. })));
 }

@@ -92,7 +92,7 @@ fn a_claim_that_holds() {
 }
 
 #[test]
-fn a_claim_that_is_not_told_apart() {
+fn a_claim_without_a_difference() {
     let article = article(1.0, 1.0, 0);
     assert_eq!(article.claim(), Some(Claim::All(ArticleConclusion::Tied)));
     insta::assert_snapshot!(section(&document(&article), "The claim"));

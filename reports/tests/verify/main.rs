@@ -6,4 +6,4 @@ mod planted;
 mod processes;
 mod shards;
 mod stops;
-mod told;
+mod words;

@@ -17,7 +17,7 @@ const PATH: &str = "path:";
 pub enum SourceError {
     /// It is neither a whole version nor a path.
     #[error(
-        "`{typed}` is no version of {package}: expected a whole version, such as 0.5.17, or path: and the folder of a checkout"
+        "`{typed}` is not a version of {package}: expected a complete version, such as 0.5.17, or path:FOLDER with a checkout"
     )]
     NotAVersion {
         /// As typed.
@@ -182,7 +182,7 @@ mod tests {
             assert_eq!((source.name(), source.recorded("flume 9")), (version, "flume 9".to_owned()));
         }
         for bad in ["0.5", "^0.5.1", "newest", "0.5.x", "1..2", "0.5.1 ", ""] {
-            assert!(refused(bad).contains("is no version of flume: expected a whole version"), "{bad}");
+            assert!(refused(bad).contains("is not a version of flume: expected a complete version"), "{bad}");
         }
     }
 
