@@ -2,8 +2,8 @@
 //!
 //! Most mistakes in concurrent code show with two preemptions or fewer (M. Musuvathi and S. Qadeer, "Iterative context
 //! bounding for systematic testing of multithreaded programs", 2007), and each further preemption multiplies loom's
-//! executions by about ten. A switch at a wait or at the end of a thread is no preemption and never bounded. Shuttle tries
-//! a number of schedules and says nothing of the others.
+//! executions by about ten. A switch at a wait or at the end of a thread is not a preemption and is never bounded. Shuttle
+//! tries a number of schedules and says nothing about the others.
 
 use std::collections::BTreeMap;
 use std::env::{self, VarError};
@@ -119,11 +119,11 @@ pub(crate) fn verdict(explored: Explored, reached: Reached) -> ModelVerdict {
     }
 }
 
-/// The plan of a model with these bounds, as far as the environment sets no others.
+/// The plan of a model with these bounds, or with those that the environment sets instead.
 ///
 /// # Panics
 ///
-/// When a setting in the environment is no bound.
+/// When a setting in the environment is not a valid bound.
 pub(crate) fn plan(own: Bounds) -> ExplorationPlan {
     replaced(own, variable).unwrap_or_else(|wrong| panic!("{wrong}"))
 }

@@ -1,4 +1,4 @@
-//! Texts of other projects: what loom and shuttle say when they panic, and how std prints a backtrace.
+//! Texts of other projects: the panic messages of loom and shuttle, and the format of std's backtraces.
 //!
 //! None of the three offers this as data. The texts are those of loom 0.7.3, shuttle 0.9.10 and std of Rust 1.95; this
 //! module is the only place that reads them, and an update of one of the crates may need a change here. A text that is
@@ -6,7 +6,7 @@
 
 use records::model_report::{ExplorationLimit, Frame};
 
-/// The limit of loom that a panic with this message says was exceeded.
+/// The limit of loom that a panic with this message reports as exceeded.
 pub(crate) fn loom_limit(message: &str) -> Option<ExplorationLimit> {
     let known = [
         ("Model exceeded maximum number of branches", ExplorationLimit::Branches),

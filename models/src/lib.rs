@@ -1,7 +1,7 @@
 //! Models: scenarios that are explored in every schedule within stated bounds, or in random schedules of a larger size.
 //!
 //! `tests/` holds the models; each file there ends in a table of them. This library explores them ([`run`], [`Model`]),
-//! bounds them ([`bounds`]) and gives them messages that record what became of them ([`payload`]).
+//! bounds them ([`bounds`]) and gives them messages that record whether each was dropped ([`payload`]).
 //!
 //! A scenario is a closure that runs a few threads through the real code: the system under test ([`sut`]), the workloads'
 //! own rounds, and what coordinates them (the worker pool's [`serve`] and [`Quit`], the token bucket's [`tick`]). The
@@ -18,8 +18,8 @@
 //! # What a pass means
 //!
 //! No schedule that was run deadlocks, breaks an assertion of the scenario, or leaks a channel. A model is *exhausted*
-//! only when loom ran every schedule it has. A bound of preemptions says nothing of schedules with more preemptions, and
-//! shuttle says nothing of schedules that it did not try. An exploration that ended at a limit is *cut short* and no
+//! only when loom ran every schedule it has. A bound of preemptions says nothing about schedules with more preemptions, and
+//! shuttle says nothing about schedules that it did not try. An exploration that ended at a limit is *cut short* and not a
 //! pass. Loom models less than the machine does in three ways: a notification wakes the thread that has waited longest,
 //! never another; no wait ends spuriously, except where a timed wait on the same condition variable ends (those models
 //! exist); and at most five threads take part, a deadline being one of them. Shuttle wakes any waiter and has any number

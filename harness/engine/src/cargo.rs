@@ -37,7 +37,7 @@ pub struct Artifact {
     pub executable: PathBuf,
 }
 
-/// Why cargo did not do what it was asked.
+/// The reason why cargo did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum CargoError {
     /// It could not be started.

@@ -5,8 +5,8 @@
 //!
 //! # Why epochs
 //!
-//! Where a process has its memory decides how two of its threads get along, for as long as the process lives. So rounds of
-//! two processes differ by more than their noise, even when both run the same code. A run is therefore divided into
+//! The memory layout of a process decides how well two of its threads share a channel, for as long as the process lives. So
+//! rounds of two processes differ by more than their noise, even when both run the same code. A run is therefore divided into
 //! *epochs*: each restarts all runners and has blocks of every group. An epoch is one draw of everything that stays fixed
 //! within a process, and comparisons are made between epochs.
 

@@ -1,7 +1,7 @@
 //! The one supervisor of child processes: runners, workers, models, builds and every other program that chanlab starts.
 //!
-//! A child may do anything: hang, exit, be killed, write something that nobody asked for, or too much. [`Supervised`] reads it with
-//! limits on time and size, ends it, and turns a failure into a [`ProcessFailure`].
+//! A child may hang, exit, be killed, or write unexpected or too much output. [`Supervised`] reads it with limits on time and
+//! size, ends it, and turns a failure into a [`ProcessFailure`].
 //!
 //! # Process groups
 //!

@@ -48,7 +48,7 @@ pub struct Explored {
     pub tail: Vec<String>,
 }
 
-/// Why there is no result.
+/// The reason why there is no result.
 #[derive(Debug)]
 pub enum NotExplored {
     /// The method is not available here, for this reason.
@@ -143,7 +143,7 @@ pub(super) fn tail(file: &Path) -> Vec<String> {
     lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|&line| line.to_owned()).collect()
 }
 
-/// The script of a method, where all that it needs is there.
+/// The script of a method, if everything that it needs is available.
 fn script(method: Method) -> Result<PathBuf, String> {
     let project = project().map_err(|error| error.to_string())?;
     let script = project.join("scripts").join(method.name());
@@ -172,7 +172,7 @@ pub struct SubjectVerdict {
     pub subject: String,
     /// The verdict.
     pub answer: Answer,
-    /// Of a failure, the command that shows it again.
+    /// The command that reproduces a failure.
     pub replay: Option<String>,
     /// The evidence.
     pub models: ExploredModels,

@@ -1,4 +1,4 @@
-//! Messages through the buffered flavour, bounded and unbounded, while both ends are there.
+//! Messages through the buffered flavour, bounded and unbounded, while both ends are open.
 
 use contract::channel::{Capacity, Receiver, Sender, TryRecvError, TrySendError};
 use contract::sync::thread;

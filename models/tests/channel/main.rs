@@ -54,7 +54,7 @@ const BUFFERED: Variant = ("_buffered", bounded(1));
 const RENDEZVOUS: Variant = ("_rendezvous", Capacity::Rendezvous);
 const UNBOUNDED: Variant = ("_unbounded", Capacity::Unbounded);
 
-/// The variant of a model that is called as its scenario.
+/// The variant of a model that has the name of its scenario.
 const fn alone(capacity: Capacity) -> Variant {
     ("", capacity)
 }

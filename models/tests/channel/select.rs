@@ -146,7 +146,7 @@ fn two_selects_get_a_message_each(capacity: Capacity) {
     let payloads = Payloads::new();
     let (senders, receivers) = inputs(capacity);
     let selecting = [clones(&receivers), receivers]
-        .map(|receivers| thread::spawn(move || select_one(&receivers).expect("the senders are there")));
+        .map(|receivers| thread::spawn(move || select_one(&receivers).expect("the senders are open")));
     for (input, sender) in senders.iter().enumerate() {
         sender.send(payloads.make(input, 0)).expect("a receiver is there");
     }

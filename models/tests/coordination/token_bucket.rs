@@ -41,7 +41,7 @@ fn refill_against_takers(capacity: usize, ticks: usize, takers: usize) {
             Refill::Full => {}
             Refill::Abandoned => panic!("a taker is left"),
         }
-        let held = receiver.len().expect("the baseline tells its length");
+        let held = receiver.len().expect("the baseline reports its length");
         assert!(held <= capacity, "{held} tokens in a bucket of {capacity}");
         assert!(payloads.alive() <= capacity + takers.len(), "a refused token is dropped");
     }
@@ -49,7 +49,7 @@ fn refill_against_takers(capacity: usize, ticks: usize, takers: usize) {
     let rest: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok()).map(|token| token.id()).collect();
     assert!(rest.len() <= capacity);
     assert_in_order(&rest);
-    // A tick is refused only while the bucket is full: with what takers made room for, so many went in.
+    // A tick is refused only while the bucket is full: the first ticks fill it, and each further one needs a taken token.
     assert!(added.len() >= ticks.min(capacity), "refused although there was room");
     assert!(added.len() <= capacity + taken.len());
     let mut all = [taken, rest].concat();

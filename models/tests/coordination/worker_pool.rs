@@ -85,7 +85,7 @@ fn run((_, seq): Id) -> Result<usize, String> {
     match expected(seq) {
         JobOutcome::Done(value) => Ok(value),
         JobOutcome::Failed(reason) => Err(reason),
-        // Without the panic hook, as in the workload: this is no failure of the model.
+        // Without the panic hook, as in the workload, so that the model does not fail.
         JobOutcome::Panicked(message) => resume_unwind(Box::new(message)),
     }
 }
@@ -194,7 +194,7 @@ fn quit_publishes_what_was_done_before() {
 pub(crate) fn table() -> Vec<Model> {
     vec![
         model("every_job_is_done_without_quit", DEFAULT, || collect(ONE_WORKER, None)),
-        // Results never wait, so that four threads stay few schedules.
+        // Results never wait, which keeps the number of schedules of four threads small.
         model("every_job_is_done_by_two_workers", at_most(2), || {
             collect(Pool { results: Capacity::Unbounded, ..TWO_WORKERS }, None)
         }),

@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Reads `+TOKEN:GROUP` and `-TOKEN`, a line each; at the end of its input it kills the groups that are left.
+/// Reads lines of the form `+TOKEN:GROUP` and `-TOKEN`. At the end of its input it kills the groups that remain.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 groups=' '
@@ -54,10 +54,10 @@ impl Reaper {
             .args(["-c", SCRIPT])
             .current_dir("/")
             .stdin(reader)
-            // Whoever waits for the end of this process's output does not wait for the reaper's.
+            // A reader that waits for the end of this process's output must not wait for the reaper.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C in a terminal goes to the foreground group, which the reaper has to survive.
+            // The reaper must survive Ctrl-C, which a terminal sends to the foreground group.
             .process_group(0)
             .spawn()
             .map_err(|error| {
@@ -107,7 +107,7 @@ impl Drop for Registration {
         let mut reaper = lock();
         reaper.groups.remove(&self.token);
         if let Some((_, pipe)) = &reaper.running {
-            // A reaper that is gone kills nothing, and its successor is not told of this group.
+            // Ignored: a dead reaper kills nothing, and its successor never learns of this group.
             let _ = send(pipe, format_args!("-{}\n", self.token));
         }
     }

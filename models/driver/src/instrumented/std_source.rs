@@ -62,14 +62,14 @@ pub fn package(root: &Path, source: &CrateSource) -> Result<(PathBuf, String)> {
 
 /// The folder of the library's source, if the compiler has this version.
 fn installed(version: &str) -> Result<PathBuf> {
-    let told = rustc("-vV")?;
-    let own = told
+    let output = rustc("-vV")?;
+    let own = output
         .lines()
         .find_map(|line| line.strip_prefix("release: "))
-        .context("rustc does not tell its version")?;
+        .context("rustc -vV does not name its version")?;
     if own != version {
         bail!(
-            "std {version} comes with the compiler {version}, and the one here is {own}: name no version, or std@path: and the folder of a checkout of it (library/std)"
+            "std {version} comes with the compiler {version}, and the one here is {own}: name no version, or std@path:FOLDER with the library/std of a checkout"
         );
     }
     let library = Path::new(rustc("--print=sysroot")?.trim()).join(LIBRARY);

@@ -10,13 +10,14 @@ use instrument::files::{read_tree, write_tree};
 use super::manifest;
 use super::source::CrateSource;
 
-/// The file next to the lock file that keeps its first text: cargo changes the lock file.
+/// The file next to the lock file that keeps its initial text, since cargo changes the lock file.
 const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
 
 /// The packages of the harness that a runner consists of.
 const RUNNER_PACKAGES: [&str; 6] = ["adapters", "baseline", "contract", "records", "runner", "workloads"];
 
-/// The entries of a package that no generated workspace needs, and its manifest, which is changed.
+/// The entries of a package that are not copied: those that no generated workspace needs, and the manifest, which is
+/// generated.
 const LEFT_OUT: [&str; 6] = ["Cargo.toml", "examples", "go", "tests", "verified", "versions"];
 
 /// The workspace of the versions that the project's lock file has.
@@ -38,7 +39,7 @@ pub fn project() -> Result<PathBuf> {
     match own.ancestors().nth(2) {
         Some(project) if project.join(ADAPTERS_MANIFEST).is_file() => Ok(project.to_owned()),
         _ => bail!(
-            "the source that this program was built from is no longer in {}: build chanlab anew from a checkout",
+            "the source that this program was built from is no longer in {}: rebuild chanlab from a checkout",
             own.display()
         ),
     }
