@@ -23,7 +23,7 @@ pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;
 pub use self::suite::{Suite, Summary, words};
 
-/// Why benchmarks failed.
+/// The reason why benchmarks failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The command line or the environment names something unknown: exit code 2.
@@ -48,7 +48,7 @@ pub fn ended(result: Result<(), Error>) -> ExitCode {
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] for a filter that is no regular expression.
+/// [`Error::Usage`] for a filter that is not a regular expression.
 pub fn list(
     settings: &Settings,
     benchmarks: impl IntoIterator<Item = (String, &'static str)>,

@@ -46,7 +46,7 @@ pub fn version(info: &Info) -> String {
 ///
 /// # Panics
 ///
-/// When `[package.metadata.verified]` in `Cargo.toml` is no table of versions.
+/// When `[package.metadata.verified]` in `Cargo.toml` is not a table of versions.
 pub fn verified_only() -> Vec<(String, String)> {
     let manifest: toml::Table = MANIFEST.parse().expect("cargo read the manifest");
     let verified = manifest["package"]["metadata"]["verified"].as_table().expect("a table of versions");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// The folders of a checkout that are no source.
+/// The folders of a checkout that contain no source.
 const NO_SOURCE: [&str; 3] = [".git", "docs", "target"];
 
 /// Every file of a checkout, by its path there.

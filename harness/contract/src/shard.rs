@@ -30,7 +30,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// A text that is no shard.
+/// A text that is not a shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no shard: expected I/N with I from 1 to N, as in 2/5")]
 pub struct NoShard(String);

@@ -78,7 +78,7 @@ pub struct Bounds {
     pub depth: usize,
 }
 
-/// What an exploration of a model is to do.
+/// The plan of a model's exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplorationPlan {
     /// The bounds.
@@ -93,7 +93,7 @@ pub struct ExplorationPlan {
     pub time: Option<Duration>,
 }
 
-/// How much of its plan an exploration has done.
+/// The part of its plan that an exploration has completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
     /// All of it.

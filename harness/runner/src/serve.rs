@@ -80,7 +80,7 @@ struct Planned {
     allocations: bool,
 }
 
-/// Why a cell cannot be prepared.
+/// The reason why a cell cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 enum PlanError {

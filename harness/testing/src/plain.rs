@@ -50,7 +50,7 @@ struct State<T> {
     taken: usize,
     /// Messages that `len` counts but that cannot be received.
     phantoms: usize,
-    /// How often there was one.
+    /// The number of wrong counts so far.
     miscounts: usize,
 }
 

@@ -116,9 +116,9 @@ fn cells(outcome: &ArticleResult) -> (String, String, String) {
                 })
             ),
             "all".to_owned(),
-            beside.as_ref().map_or("1".to_owned(), |beside| {
-                let words = ratio(beside);
-                if beside.verdict() == ArticleConclusion::Tied { words } else { format!("**{words}**") }
+            beside.as_ref().map_or("1".to_owned(), |against| {
+                let words = ratio(against);
+                if against.verdict() == ArticleConclusion::Tied { words } else { format!("**{words}**") }
             }),
         ),
         ArticleResult::Void { consumed: [least, middle, most], .. } => (
@@ -139,10 +139,10 @@ fn cells(outcome: &ArticleResult) -> (String, String, String) {
     }
 }
 
-fn ratio(beside: &AgainstChannel) -> String {
-    match beside.interval {
-        Some(interval) => format!("{} ({})", numbers::ratio(beside.ratio), numbers::ratios(interval)),
-        None => format!("{} (interval unknown)", numbers::ratio(beside.ratio)),
+fn ratio(against: &AgainstChannel) -> String {
+    match against.interval {
+        Some(interval) => format!("{} ({})", numbers::ratio(against.ratio), numbers::ratios(interval)),
+        None => format!("{} (interval unknown)", numbers::ratio(against.ratio)),
     }
 }
 
@@ -153,13 +153,13 @@ fn claim(article: &Article) -> String {
         numbers::ratio(mutex / channel),
         verdict(article)
     );
-    for (row, beside) in article.corrected() {
-        let words = match beside.verdict() {
+    for (row, against) in article.corrected() {
+        let words = match against.verdict() {
             ArticleConclusion::ChannelFaster => "slower than the channel, as published",
             ArticleConclusion::ChannelSlower => "faster than the channel, the reverse of what is published",
             ArticleConclusion::Tied => "no difference found",
         };
-        let _ = write!(text, "\n- `{}` takes {} of the channel's time: {words}.", row.name, ratio(beside));
+        let _ = write!(text, "\n- `{}` takes {} of the channel's time: {words}.", row.name, ratio(against));
     }
     text
 }

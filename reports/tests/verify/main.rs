@@ -1,4 +1,4 @@
-//! `chanlab verify`, as a user starts it: what is recorded and said when channels are wrong, hang or take their process down.
+//! `chanlab verify`, as a user starts it: its records and its output for channels that fail, hang or crash their process.
 
 mod bench;
 mod failures;

@@ -117,7 +117,7 @@ fn deliver(
 
 fn send_plainly(sender: &DynSender<u64>, message: u64) -> Checked {
     let sent = sender.send(message);
-    holds(sent == Ok(()), "a send while receivers are there succeeds", || {
+    holds(sent == Ok(()), "a send succeeds while receivers are open", || {
         format!("send({message}): {sent:?}")
     })
 }
@@ -147,13 +147,13 @@ fn send_variously(sender: &DynSender<u64>, message: u64) -> Checked {
             1 => match sender.try_send(message) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(back)) if back == message => std::thread::yield_now(),
-                other => return is("try_send while receivers are there", other, Ok(())),
+                other => return is("try_send while receivers are open", other, Ok(())),
             },
             _ => match sender.send_timeout(message, short(turn)) {
                 Ok(()) => return Ok(()),
                 Err(SendTimeoutError::Timeout(back) | SendTimeoutError::Unsupported(back, _))
                     if back == message => {}
-                other => return is("send_timeout while receivers are there", other, Ok(())),
+                other => return is("send_timeout while receivers are open", other, Ok(())),
             },
         }
     }

@@ -105,7 +105,7 @@ impl<S: Scheduler> Scheduler for DelaysYields<S> {
 ///
 /// # Panics
 ///
-/// When the model fails, or when the schedule to replay is no list of choices.
+/// When the model fails, or when the schedule to replay is not a list of choices.
 pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     let model = Arc::new(move || {
         begin();

@@ -26,7 +26,7 @@ pub enum ThreadGroupError {
         /// The message of the panic.
         message: String,
     },
-    /// The system refused to start a thread; this is no failure of the channel.
+    /// The system refused to start a thread, which is not the channel's failure.
     #[error("could not start {thread}: {message}")]
     NotStarted {
         /// The thread's name.
@@ -34,7 +34,7 @@ pub enum ThreadGroupError {
         /// The system's error.
         message: String,
     },
-    /// The threads could not be placed as requested; this is no failure of the channel.
+    /// The threads could not be placed as requested, which is not the channel's failure.
     #[error("not available here: {0}")]
     NotPlaced(String),
 }
