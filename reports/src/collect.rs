@@ -1,5 +1,5 @@
-//! Reads runs, criterion's files, and the records of models and verifications. An unreadable line or file is a [`Problem`] that the
-//! page shows; the rest is still read.
+//! Reads runs, criterion's files, and the records of models and verifications. An unreadable line or file is
+//! a [`Problem`] that the page shows; the rest is still read.
 
 pub(crate) mod criterion;
 pub mod records;

@@ -33,11 +33,13 @@ pub(crate) enum Command {
     Report(report::Arguments),
     /// Run verified rounds of one cell
     Round(round::Arguments),
-    /// Reproduce the benchmark of the article that chanlab began with: Go's functions and Rust's channels in one document
+    /// Reproduce the benchmark of the article that chanlab began with: Go's functions and Rust's channels in
+    /// one document
     Article(article::Arguments),
     /// Serve the runner protocol, or check a runner
     Runner(runner::Arguments),
-    /// Verify channels with cases that are harder than benchmark rounds; prints a matrix, and a command that repeats each failure
+    /// Verify channels with cases that are harder than benchmark rounds; prints a matrix, and a command that
+    /// repeats each failure
     Verify(verify::Arguments),
     /// Print the channels and the workloads
     List,

@@ -58,7 +58,8 @@ impl Arguments {
         self.arguments.join(" ")
     }
 
-    /// The names of the benchmarks that the command line selects. Criterion decides: this program runs once more to list them.
+    /// The names of the benchmarks that the command line selects. Criterion decides: this program runs once
+    /// more to list them.
     ///
     /// # Errors
     ///

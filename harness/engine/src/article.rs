@@ -1,8 +1,8 @@
 //! The article's benchmark: its Go functions, and the channels of Go and Rust on the same work, interleaved.
 //!
-//! As in a run, each variant has a process of its own in each epoch, and each epoch has a warm-up block and a few measured
-//! ones, in random order. The article's functions do not speak the runner protocol, since one of them delivers nothing;
-//! harness/runner/go/article/main.go documents theirs.
+//! As in a run, each variant has a process of its own in each epoch, and each epoch has a warm-up block and a
+//! few measured ones, in random order. The article's functions do not speak the runner protocol, since one of
+//! them delivers nothing; harness/runner/go/article/main.go documents theirs.
 
 use std::fmt;
 use std::fs::File;
@@ -146,7 +146,8 @@ struct Answer {
 ///
 /// # Errors
 ///
-/// When there is no Go; when a function of the article, corrected or not, fails; or when a round cannot be recorded.
+/// When there is no Go; when a function of the article, corrected or not, fails; or when a round cannot be
+/// recorded.
 pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rounds> {
     let not_available = |why: GoError| anyhow!("{}: not available: {why}", go::NAME);
     let article = go::article().map_err(not_available)?;

@@ -54,7 +54,8 @@ pub fn article() -> Result<PathBuf, GoError> {
     build("./article", "article")
 }
 
-/// Go itself rebuilds only what has changed. The programs use the standard library alone, so the build needs no network.
+/// Go itself rebuilds only what has changed. The programs use the standard library alone, so the build needs
+/// no network.
 fn build(package: &str, program: &str) -> Result<PathBuf, GoError> {
     let sources = Path::new(SOURCES);
     if !sources.is_dir() {

@@ -1,7 +1,7 @@
 //! The file of a run's rounds: read, repaired, appended to.
 //!
-//! A line is one write, so a process that is killed leaves at most one line unfinished, that of the round in flight. A resumed run
-//! cuts it off first.
+//! A line is one write, so a process that is killed leaves at most one line unfinished, that of the round in
+//! flight. A resumed run cuts it off first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -29,8 +29,8 @@ impl Metric {
     /// Every metric.
     pub const ALL: [Metric; 3] = [Metric::Latency, Metric::Throughput, Metric::Cpu];
 
-    /// The metric's value for a round, in nanoseconds and above 0; `None` when it is unknown. A percentile needs at least 10
-    /// messages beyond it.
+    /// The metric's value for a round, in nanoseconds and above 0; `None` when it is unknown. A percentile
+    /// needs at least 10 messages beyond it.
     pub fn of(self, round: &RoundLine) -> Option<f64> {
         let measured = &round.measured;
         let value = match self {
@@ -54,8 +54,8 @@ impl From<RankedBy> for Metric {
 /// The values of an entry in a group that are compared, such as its times in ns/op, by epoch and block.
 pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
 
-/// The latencies of a round's messages; `None` when they are unknown or malformed: times that do not ascend, or a count that
-/// overflows.
+/// The latencies of a round's messages; `None` when they are unknown or malformed: times that do not ascend,
+/// or a count that overflows.
 pub fn latency(round: &Measured) -> Option<Histogram<u64>> {
     from_pairs(round.latency.as_ref()?).ok()
 }
@@ -141,7 +141,8 @@ pub struct RoundsFile {
 }
 
 impl RoundsFile {
-    /// Opens the file of rounds in `folder`, cuts off an unfinished line, and returns the file with its records.
+    /// Opens the file of rounds in `folder`, cuts off an unfinished line, and returns the file with its
+    /// records.
     ///
     /// # Errors
     ///

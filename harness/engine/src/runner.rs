@@ -1,7 +1,7 @@
 //! One runner: its process, the requests to it and its replies.
 //!
-//! A runner may hang, exit, be killed, or write a malformed reply. Each of these becomes a [`ProcessFailure`] and never stops
-//! the run.
+//! A runner may hang, exit, be killed, or write a malformed reply. Each of these becomes a [`ProcessFailure`]
+//! and never stops the run.
 
 use std::env;
 use std::io;

@@ -18,8 +18,8 @@ use records::crash::ProcessFailure;
 use records::plan::Plan;
 use records::rounds::{EndReason, Line, RoundLine};
 
-/// The mean duration of a group's rounds that its size aims at: long compared with the start of threads, short compared with the
-/// machine's drift.
+/// The mean duration of a group's rounds that its size aims at: long compared with the start of threads,
+/// short compared with the machine's drift.
 const ROUND_DURATION: Duration = Duration::from_millis(5);
 
 /// The factor by which a round may have more or fewer messages than its workload proposes.
@@ -102,7 +102,8 @@ impl Engine<'_> {
                     break;
                 }
             }
-            // The orders of an epoch depend on the seed and its number alone, so that a resumed run repeats them.
+            // The orders of an epoch depend on the seed and its number alone, so that a resumed run repeats
+            // them.
             let mut random =
                 Xoshiro256PlusPlus::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
             self.slots.iter_mut().for_each(|slot| *slot = Slot::default());
@@ -148,8 +149,9 @@ impl Engine<'_> {
         Ok(Some(()))
     }
 
-    /// Finds the number of messages in a group's rounds, with which a block takes [`ROUND_DURATION`] for each of its entries.
-    /// All entries share it, since the cost of a message may depend on it (an initial burst, a queue that grows).
+    /// Finds the number of messages in a group's rounds, with which a block takes [`ROUND_DURATION`] for each
+    /// of its entries. All entries share it, since the cost of a message may depend on it (an initial burst,
+    /// a queue that grows).
     fn size(&mut self, group: usize) -> Result<Option<()>, JournalError> {
         if self.recorded.sizes.contains_key(&group) {
             return Ok(Some(()));
@@ -253,7 +255,8 @@ impl Engine<'_> {
             Ok(Reply::Unsupported { reason, .. }) => Attempt::Unsupported(reason),
             Ok(Reply::Failed { reason, abandoned: false, .. }) => failed(&reason),
             Ok(Reply::Failed { cause, reason, .. }) => {
-                // The round's threads still run: this is the moment to take a backtrace and to end the process.
+                // The round's threads still run: this is the moment to take a backtrace and to end the
+                // process.
                 let backtrace = (cause == FailureCause::Hang).then(|| runner.backtrace());
                 let failure = runner.fail(reason).with_backtrace(backtrace);
                 *slot = Slot::default();
@@ -272,7 +275,8 @@ impl Engine<'_> {
         })
     }
 
-    /// Starts the runner and plans the cell, where that has not been done. Returns the end of the attempt where that failed.
+    /// Starts the runner and plans the cell, where that has not been done. Returns the end of the attempt
+    /// where that failed.
     fn prepare(
         &mut self,
         group: usize,
@@ -373,7 +377,8 @@ impl Engine<'_> {
     }
 }
 
-/// Odd, with its bits well spread (2^64 divided by the golden ratio), so that the seeds of epochs differ in many bits.
+/// Odd, with its bits well spread (2^64 divided by the golden ratio), so that the seeds of epochs differ in
+/// many bits.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 fn failed(what: &str) -> Attempt {

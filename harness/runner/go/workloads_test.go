@@ -174,7 +174,8 @@ func TestEveryWorkloadCatchesAnEarlyDisconnect(t *testing.T) {
 		}...) {
 			t.Run(channel.name+"/"+cell.workload+"/"+cell.params, func(t *testing.T) {
 				t.Parallel()
-				// A receiver that ends leaves the senders of Go's own channels waiting; its violation is still reported.
+				// A receiver that ends leaves the senders of Go's own channels waiting; its violation is
+				// still reported.
 				task := newTestTask(t, &channel, cell.workload, cell.params, 2_000, time.Minute)
 				_, err := workloadNamed(cell.workload).round(task)
 				requireViolation(t, err, earlyDisconnect)

@@ -1,9 +1,10 @@
-//! The models of `models/` over a published channel crate: its source is fetched, a copy is instrumented and built with the
-//! models.
+//! The models of `models/` over a published channel crate: its source is fetched, a copy is instrumented and
+//! built with the models.
 //!
-//! [`fetch`] asks cargo for the source of a version, [`workspace`] generates a workspace with the copy, this project's
-//! harness and its models, and [`explore`] builds it and runs its models, each in a process of its own: a broken crate may
-//! take its process down. Nothing of this project is changed, and nothing that it measures is built with any of it.
+//! [`fetch`] asks cargo for the source of a version, [`workspace`] generates a workspace with the copy, this
+//! project's harness and its models, and [`explore`] builds it and runs its models, each in a process of its
+//! own: a broken crate may take its process down. Nothing of this project is changed, and nothing that it
+//! measures is built with any of it.
 
 pub mod adapters;
 pub mod fetch;
@@ -247,8 +248,8 @@ fn built(
     Ok(built.into_iter().map(|program| program.executable).collect())
 }
 
-/// The test programs to build: for one model only the program that can have it. The models of `channel` are named after
-/// their files, `FILE::MODEL`.
+/// The test programs to build: for one model only the program that can have it. The models of `channel` are
+/// named after their files, `FILE::MODEL`.
 fn tests(model: Option<&str>) -> &'static [&'static str] {
     match model {
         None => &["channel", "workloads"],

@@ -141,7 +141,8 @@ fn benchmark_warnings(criterion: &Criterion) -> Vec<Warning> {
     };
     let failed = count(|result| matches!(result, BenchmarkResult::Failed(_)));
     let damaged = count(|result| matches!(result, BenchmarkResult::Damaged(_)));
-    let disturbed = criterion.benchmarks().filter(|benchmark| benchmark.beside_abandoned_threads).count() as u64;
+    let disturbed =
+        criterion.benchmarks().filter(|benchmark| benchmark.beside_abandoned_threads).count() as u64;
     [
         (failed, Warning::FailedBenchmarks(failed)),
         (damaged, Warning::DamagedBenchmarks(damaged)),

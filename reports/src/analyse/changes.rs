@@ -1,7 +1,7 @@
 //! Changes between an old and a new side: two versions in one run, or the same channels in two runs.
 //!
-//! Each group is one comparison, and the question is whether any of them changed. So Holm's method adjusts all p-values
-//! together. A group counts as slower or faster when its adjusted p-value is at most [`ALPHA`].
+//! Each group is one comparison, and the question is whether any of them changed. So Holm's method adjusts
+//! all p-values together. A group counts as slower or faster when its adjusted p-value is at most [`ALPHA`].
 
 use super::cells::CellResult;
 use super::paired_test::{ALPHA, LEVEL, log_ratios};
@@ -47,13 +47,14 @@ pub struct Shift {
     pub interval: Option<[f64; 2]>,
     /// The p-value of "they are equal"; adjusted once it is in [`Changes`].
     pub p_value: f64,
-    /// The smallest p-value that this number of epochs can give, not adjusted: that of epochs which all differ in the
-    /// same direction.
+    /// The smallest p-value that this number of epochs can give, not adjusted: that of epochs which all
+    /// differ in the same direction.
     pub least_p_value: f64,
 }
 
 impl Shift {
-    /// Compares times that were measured side by side, by the ratio of each epoch. `None` when no epoch has both.
+    /// Compares times that were measured side by side, by the ratio of each epoch. `None` when no epoch has
+    /// both.
     pub fn paired(old: &Times, new: &Times) -> Option<Self> {
         let ratios = log_ratios(new, old);
         if ratios.is_empty() {
@@ -65,12 +66,14 @@ impl Shift {
             ratio: found.estimate.exp(),
             interval: found.interval.map(|interval| interval.map(f64::exp)),
             p_value: found.p_value,
-            // Not `found.least_p_value`, which leaves out epochs of equal times: equal times are not missing epochs.
+            // Not `found.least_p_value`, which leaves out epochs of equal times: equal times are not missing
+            // epochs.
             least_p_value: 2.0 * 0.5_f64.powi(i32::try_from(found.units).unwrap_or(i32::MAX)),
         })
     }
 
-    /// Compares the logs of times that were measured separately, one for each epoch. `None` when either side has none.
+    /// Compares the logs of times that were measured separately, one for each epoch. `None` when either side
+    /// has none.
     pub fn apart(old: &[f64], new: &[f64]) -> Option<Self> {
         if old.is_empty() || new.is_empty() {
             return None;
@@ -155,8 +158,8 @@ impl Change {
         }
     }
 
-    /// Whether it is slower by more than `threshold`, a share, with the whole interval of the ratio beyond it. The estimate
-    /// alone would reject half of the changes that are exactly as large as allowed.
+    /// Whether it is slower by more than `threshold`, a share, with the whole interval of the ratio beyond
+    /// it. The estimate alone would reject half of the changes that are exactly as large as allowed.
     pub fn is_beyond(&self, threshold: f64) -> bool {
         let low = self.shift.as_ref().and_then(|shift| shift.interval).map(|[low, _]| low);
         self.kind() == ChangeKind::Slower && low.is_some_and(|low| low > 1.0 + threshold)
@@ -241,8 +244,8 @@ impl Changes {
     }
 }
 
-/// Whether a group of a run that compares two versions is measured well enough. Only the two versions count, not the other
-/// channels of the run.
+/// Whether a group of a run that compares two versions is measured well enough. Only the two versions count,
+/// not the other channels of the run.
 pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
     let Some([old, new]) = plan.versions else {
         return super::runs::settled(plan, recorded, group);

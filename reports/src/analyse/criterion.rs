@@ -1,4 +1,5 @@
-//! The results of `cargo bench`: the newest record of each benchmark, with the time that criterion has for it.
+//! The results of `cargo bench`: the newest record of each benchmark, with the time that criterion has for
+//! it.
 
 use records::record::{BenchmarkRecord, BenchmarkStatus};
 

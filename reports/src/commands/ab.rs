@@ -25,7 +25,8 @@ use workloads::registry::Registry;
 use super::changes::{facts, print};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
-/// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them in any case.
+/// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them
+/// in any case.
 const MAX_EPOCHS: u32 = 120;
 
 #[derive(Args)]
@@ -47,7 +48,8 @@ pub(crate) struct Arguments {
     /// Another channel to measure in the same run, of this build or of another runner
     #[arg(long, value_name = "CHANNEL")]
     beside: Vec<String>,
-    /// Fail when a group is slower by more than this many per cent: significantly, and with the whole interval of the ratio beyond it
+    /// Fail when a group is slower by more than this many per cent: significantly, and with the whole
+    /// interval of the ratio beyond it
     #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = percent)]
     threshold: f64,
     /// Write the changes as Markdown, for a pull request; - prints them instead of the table

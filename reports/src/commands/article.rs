@@ -19,8 +19,8 @@ use super::measure::seed;
 /// The path of the document in the checkout that this program was built from.
 const DOCUMENT: [&str; 2] = ["docs", "article.md"];
 
-/// The minimum number of epochs that can show a difference from the channel: the smallest p-value of 12 epochs is 2^-11, and
-/// Holm's adjustment for 14 comparisons requires 0.01 / 14.
+/// The minimum number of epochs that can show a difference from the channel: the smallest p-value of 12
+/// epochs is 2^-11, and Holm's adjustment for 14 comparisons requires 0.01 / 14.
 const MIN_EPOCHS: i64 = 12;
 
 /// Four times the capacity: with fewer messages the channel may never fill, and runners refuse them.

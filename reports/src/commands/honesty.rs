@@ -1,4 +1,5 @@
-//! `chanlab honesty`: the experiments that ask whether `chanlab run` can be believed, and the document that they make.
+//! `chanlab honesty`: the experiments that ask whether `chanlab run` can be believed, and the document that
+//! they make.
 
 use std::fs;
 use std::io::{self, Write};
@@ -36,8 +37,8 @@ const SECONDS_PER_EPOCH: u64 = 5;
 /// The planted slowdowns, in per cent.
 const PLANTED: [u64; 3] = [3, 5, 10];
 
-/// The number of steps in the calibration of a step's time. It is close to the number that a planted slowdown needs, because
-/// the time of a step depends on the number of steps.
+/// The number of steps in the calibration of a step's time. It is close to the number that a planted slowdown
+/// needs, because the time of a step depends on the number of steps.
 const CALIBRATION: u64 = 80;
 
 /// Cells whose bottleneck is the receiver, so that a slowdown planted in it slows the round by as much.
@@ -176,13 +177,16 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
     let recorded = measured(&plan, &suffixed(&folder, "steps"))?;
     let ratio = Found::from_trials(0, CALIBRATION, &trials(&plan, &recorded, &[[1, 0]], TRIAL_EPOCHS)).ratio;
     if ratio.is_nan() || ratio <= 1.0 {
-        bail!("{CALIBRATION} steps of work cause no measurable slowdown: this machine is too noisy for the experiment");
+        bail!(
+            "{CALIBRATION} steps of work cause no measurable slowdown: this machine is too noisy for the experiment"
+        );
     }
     let of_one_percent = CALIBRATION as f64 / ((ratio - 1.0) * 100.0);
     Ok(PLANTED.iter().map(|&percent| (percent as f64 * of_one_percent).round().max(1.0) as u64).collect())
 }
 
-/// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the first.
+/// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the
+/// first.
 fn criterion(arguments: &Arguments, steps: &[u64]) -> Result<Criterion> {
     eprintln!("\ncriterion: every benchmark of the quick profile twice");
     // Apart from what `cargo bench` keeps.

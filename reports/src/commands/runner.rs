@@ -60,7 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             });
             written?;
             if !passed {
-                bail!("{} does not follow the runner protocol: see the failed checks above", command.join(" "));
+                bail!(
+                    "{} does not follow the runner protocol: see the failed checks above",
+                    command.join(" ")
+                );
             }
             Ok(())
         }

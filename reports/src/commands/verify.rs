@@ -1,4 +1,5 @@
-//! `chanlab verify`: runs every method on every channel, and prints a matrix and everything that reproduces each failure.
+//! `chanlab verify`: runs every method on every channel, and prints a matrix and everything that reproduces
+//! each failure.
 
 use std::fs;
 use std::io::{self, Write};
@@ -42,7 +43,8 @@ pub(crate) struct Arguments {
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<Method>,
-    /// The budget in seconds, including compilation; methods with a fixed number of cases take the time they need
+    /// The budget in seconds, including compilation; methods with a fixed number of cases take the time they
+    /// need
     #[arg(long, value_name = "SECONDS", default_value_t = 285, value_parser = value_parser!(u64).range(1..=MAX_SECONDS))]
     budget: u64,
     /// The seed of the cases [default: another each time]
@@ -66,10 +68,12 @@ pub(crate) struct Arguments {
     /// The deadline of a case, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = value_parser!(u64).range(1..=86_400))]
     deadline: u64,
-    /// The record to append to; pictures go into its folder [default: a new one in chanlab/verify in the target directory]
+    /// The record to append to; pictures go into its folder [default: a new one in chanlab/verify in the
+    /// target directory]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Another worker program, which runs the cases of its own channels: a command and its arguments, separated by spaces
+    /// Another worker program, which runs the cases of its own channels: a command and its arguments,
+    /// separated by spaces
     #[arg(long, value_name = "COMMAND", hide = true)]
     by: Option<String>,
 }
@@ -204,9 +208,10 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         let Some(package) = package.or(alone) else {
             match version {
                 Some(_) => {
-                    return Err(
-                        BadArguments(format!("{typed}: {name} does not come from a published crate, so it has no other versions")).into()
-                    );
+                    return Err(BadArguments(format!(
+                        "{typed}: {name} does not come from a published crate, so it has no other versions"
+                    ))
+                    .into());
                 }
                 None => continue,
             }
@@ -247,7 +252,8 @@ fn local(path: &Path, adapter: &Path) -> Result<Crate> {
     Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Adapter::Given(adapter) })
 }
 
-/// The `wanted` ones of the `known` channels; all when none is wanted. The error for an unknown name also lists `others`.
+/// The `wanted` ones of the `known` channels; all when none is wanted. The error for an unknown name also
+/// lists `others`.
 fn chosen(known: Vec<(String, String)>, wanted: &[String], others: &[&str]) -> Result<Vec<(String, String)>> {
     for name in wanted {
         if !known.iter().any(|(known, _)| known == name) {

@@ -12,7 +12,8 @@ use crate::sandbox::{Sandbox, text};
 /// Enough epochs to find a difference in one of two groups.
 const EPOCHS: u32 = 12;
 
-/// A runner whose messages take `ns_per_op` nanoseconds, give or take one per cent. Its rounds first execute `else_`.
+/// A runner whose messages take `ns_per_op` nanoseconds, give or take one per cent. Its rounds first execute
+/// `else_`.
 fn runner(sandbox: &Sandbox, name: &str, ns_per_op: u32, else_: &str) -> String {
     let body = format!(
         r#"ns={ns_per_op}

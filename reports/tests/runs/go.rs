@@ -1,4 +1,5 @@
-//! Other runners in a run: Go's runner, the messages when Go is missing, and a runner's description of its channels.
+//! Other runners in a run: Go's runner, the messages when Go is missing, and a runner's description of its
+//! channels.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,8 @@ fn run(sandbox: &Sandbox, programs: &Path, more: &[&str]) -> Output {
     sandbox.command(&all).env("PATH", programs).output().expect("the command starts")
 }
 
-/// Checks that the reason `why` is shown at once, in the plan, at the end and on the page, and that the others were measured.
+/// Checks that the reason `why` is shown at once, in the plan, at the end and on the page, and that the
+/// others were measured.
 #[track_caller]
 fn assert_said(sandbox: &Sandbox, output: &Output, why: &str) {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -90,7 +92,8 @@ fn the_page_shows_a_runners_description_of_an_unknown_channel() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let page = fs::read_to_string(sandbox.run_folder().join("report.html")).expect("a page");
     let channels = page.split("id=\"channels\"").nth(1).expect("the section");
-    for said in ["a bird with a letter", "lacks length", "birds are not counted", "sleeps at night", "pigeon 3"]
+    for said in
+        ["a bird with a letter", "lacks length", "birds are not counted", "sleeps at night", "pigeon 3"]
     {
         assert!(channels.contains(said), "{said} is missing");
     }

@@ -1,5 +1,5 @@
-//! `kill -9` of the parent and of a runner, and a disk that is full, at random moments: a resumed run is complete, and no
-//! round is lost or counted twice.
+//! `kill -9` of the parent and of a runner, and a disk that is full, at random moments: a resumed run is
+//! complete, and no round is lost or counted twice.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -137,7 +137,8 @@ fn nothing_is_lost_or_counted_twice() {
     assert!(parents + runners + disks >= 50, "{parents} + {runners} + {disks} interruptions");
 
     sandbox.assert_complete(EPOCHS);
-    // The runners' own account: every recorded round was run, and at most one for each interruption is not recorded.
+    // The runners' own account: every recorded round was run, and at most one for each interruption is not
+    // recorded.
     let log = fs::read_to_string(sandbox.runner_log()).expect("the runners' log");
     let mut ran: BTreeMap<u64, usize> = BTreeMap::new();
     for number in log.lines().filter_map(|line| line.parse().ok()) {

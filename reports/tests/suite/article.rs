@@ -10,8 +10,8 @@ use reports::render::article::{document, verdict};
 
 const EXTENT: Extent = Extent { epochs: 16, blocks: 2, messages: 1_000_000, seed: 7 };
 
-/// The channel takes 50 ns/op and more, with a drift that affects all alike; each other variant takes a multiple of that, give
-/// or take one per cent.
+/// The channel takes 50 ns/op and more, with a drift that affects all alike; each other variant takes a
+/// multiple of that, give or take one per cent.
 fn article(bounded: f64, spinning: f64, consumed_by_the_published: u64) -> Article {
     let variants = [
         (CHANNEL, Origin::Article, 1.0),

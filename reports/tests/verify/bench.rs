@@ -32,8 +32,8 @@ impl Bench {
         command
     }
 
-    /// `chanlab verify` of the channels of the program `by`, recorded in the folder. Its fixed number of cases never needs the
-    /// whole budget.
+    /// `chanlab verify` of the channels of the program `by`, recorded in the folder. Its fixed number of
+    /// cases never needs the whole budget.
     pub(crate) fn verify(&self, by: &str, arguments: &[&str]) -> Output {
         let output = self.record_file().display().to_string();
         let own = ["verify", "--by", by, "--output", &output, "--budget", "600"];
@@ -72,8 +72,8 @@ impl Bench {
             .collect()
     }
 
-    /// A worker program as a shell script, whose `body` handles a request for the cases of a channel. It has one
-    /// channel, of its own name.
+    /// A worker program as a shell script, whose `body` handles a request for the cases of a channel. It has
+    /// one channel, of its own name.
     pub(crate) fn script(&self, name: &str, body: &str) -> String {
         let hello = format!(r#"{{"kind":"hello","channels":[["{name}","{name} 1"]]}}"#);
         self.program(name, &format!("if [[ $# -eq 0 ]]; then echo '{hello}'; exit; fi\n{body}"))

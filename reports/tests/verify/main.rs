@@ -1,4 +1,5 @@
-//! `chanlab verify`, as a user starts it: its records and its output for channels that fail, hang or crash their process.
+//! `chanlab verify`, as a user starts it: its records and its output for channels that fail, hang or crash
+//! their process.
 
 mod bench;
 mod failures;

@@ -1,7 +1,8 @@
 //! This test program as a worker: it runs the cases of channels with planted mistakes, by methods of its own.
 //!
-//! `chanlab verify --by` starts a script, which starts this program again with one test, [`runs_cases`]. The test
-//! harness's standard output goes to the standard error, and the worker's events go to the original standard output.
+//! `chanlab verify --by` starts a script, which starts this program again with one test, [`runs_cases`]. The
+//! test harness's standard output goes to the standard error, and the worker's events go to the original
+//! standard output.
 
 use std::fs::OpenOptions;
 use std::{env, process};
@@ -64,7 +65,8 @@ fn runs_cases() {
     process::exit(0);
 }
 
-/// Each case sends numbers through a channel, and later cases send more. Planted mistakes affect the eleventh number.
+/// Each case sends numbers through a channel, and later cases send more. Planted mistakes affect the eleventh
+/// number.
 fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     let mut cases = 0;
     for case in task.cases(Some(CASES)) {

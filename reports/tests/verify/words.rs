@@ -175,5 +175,8 @@ fn channels_that_only_models_verify_need_a_model_method() {
         "{unknown}"
     );
     let none = refused(&["--channel", "mutex-deque@1.0.0", "--method", "shuttle"]);
-    assert_eq!(none, "error: mutex-deque@1.0.0: mutex-deque does not come from a published crate, so it has no other versions");
+    assert_eq!(
+        none,
+        "error: mutex-deque@1.0.0: mutex-deque does not come from a published crate, so it has no other versions"
+    );
 }

@@ -1,8 +1,9 @@
-//! Carries out a verification: divides the budget among the jobs, runs them one after the other, and records each verdict at once.
+//! Carries out a verification: divides the budget among the jobs, runs them one after the other, and records
+//! each verdict at once.
 //!
-//! Methods with a fixed number of cases come first and take the time they need: conformance, then the models. Before each
-//! endless method, the rest of the budget is divided evenly among those that remain. One job runs at a time, so that the
-//! threads of a case have all processors.
+//! Methods with a fixed number of cases come first and take the time they need: conformance, then the models.
+//! Before each endless method, the rest of the budget is divided evenly among those that remain. One job runs
+//! at a time, so that the threads of a case have all processors.
 
 use std::env;
 use std::path::PathBuf;
@@ -21,8 +22,8 @@ use engine::progress::Progress;
 use model_driver::instrumented::{self, Crate, Exploration};
 use model_driver::models::{self, NotExplored};
 
-/// The share of the budget that the model scripts leave to the endless methods. The models end by themselves, and a first run
-/// spends most of their time on compilation.
+/// The share of the budget that the model scripts leave to the endless methods. The models end by themselves,
+/// and a first run spends most of their time on compilation.
 const LEFT_BY_MODELS: f64 = 0.05;
 
 /// The minimum time of a job, so that it runs a few cases even when the budget is spent.
@@ -32,7 +33,8 @@ const MIN_SHARE: Duration = Duration::from_millis(200);
 const NOT_INSTRUMENTABLE: &str =
     "its source is not written on chanlab's primitives, which the models control";
 
-/// The reason why a published crate is not explored by default: fetching, building and exploring it takes too long.
+/// The reason why a published crate is not explored by default: fetching, building and exploring it takes too
+/// long.
 const ON_REQUEST: &str =
     "its source is instrumented only on request: --method shuttle (or loom) --channel NAME";
 
@@ -125,8 +127,8 @@ impl Verification {
         matches!(self.program, WorkerProgram::Own(_)) && self.channels[channel].0 == BASELINE
     }
 
-    /// Runs the verification. `verified` is called after each verdict. Returns the verdicts, and whether they are complete: a stop request
-    /// ends it early.
+    /// Runs the verification. `verified` is called after each verdict. Returns the verdicts, and whether they
+    /// are complete: a stop request ends it early.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! The worker program. It compiles every channel for a dozen message types, so it is only built when it is first needed.
+//! The worker program. It compiles every channel for a dozen message types, so it is only built when it is
+//! first needed.
 
 use std::env;
 use std::path::PathBuf;
@@ -12,8 +13,8 @@ use model_driver::versions::workspace::project;
 /// The program's name.
 pub const PROGRAM: &str = "chanlab-verify";
 
-/// The worker program, built from this program's source or, if that is gone, taken from this program's folder. Cargo's
-/// progress goes to `progress`, line by line.
+/// The worker program, built from this program's source or, if that is gone, taken from this program's
+/// folder. Cargo's progress goes to `progress`, line by line.
 ///
 /// # Errors
 ///
@@ -25,8 +26,8 @@ pub fn program(progress: impl FnMut(&str)) -> Result<PathBuf> {
         (Ok(project), _) => {
             let target = std::path::absolute(target_dir()).context("there is no target folder")?;
             let log = target.join("chanlab").join("verify-build.log");
-            // Always optimised, as users build their channels. Together with this program's own package, so that
-            // cargo selects the same features and finds most of it built.
+            // Always optimised, as users build their channels. Together with this program's own package, so
+            // that cargo selects the same features and finds most of it built.
             let built = Cargo::new(&project)
                 .args(["build", "--release", "--locked", "--package", "verify", "--package", "reports"])
                 .args(["--bin", PROGRAM, "--target-dir"])

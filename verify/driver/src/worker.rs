@@ -1,7 +1,9 @@
-//! The parent's side of a worker: starts the process that runs the cases of a method, and reports the result, whatever the process does.
+//! The parent's side of a worker: starts the process that runs the cases of a method, and reports the result,
+//! whatever the process does.
 //!
-//! A case that does not end within the deadline has hung; a process that aborts, exits or is killed failed in the case that it announced
-//! last. Both are failures of the channel, and the other channels are verified all the same.
+//! A case that does not end within the deadline has hung; a process that aborts, exits or is killed failed in
+//! the case that it announced last. Both are failures of the channel, and the other channels are verified all
+//! the same.
 
 use std::io;
 use std::path::PathBuf;
@@ -101,7 +103,8 @@ pub struct CaseReport {
 }
 
 impl Job<'_> {
-    /// Runs the cases; `None` after a stop request. Calls `polled` for each case and at every poll while it runs.
+    /// Runs the cases; `None` after a stop request. Calls `polled` for each case and at every poll while it
+    /// runs.
     pub fn run_cases(&self, stop: &AtomicBool, polled: &mut dyn FnMut(Option<u64>)) -> Option<CaseReport> {
         let request =
             WorkerRequest { channel: self.channel.to_owned(), method: self.method, task: self.task };

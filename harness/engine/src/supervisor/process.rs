@@ -21,7 +21,8 @@ use super::streams::{Collected, Incoming, LineLimits, NoLine, Streams, Tail, rea
 /// The time that a process has to end after its input has ended.
 pub const END_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time that a failed process has to end by itself, because its own exit status is more useful than "killed".
+/// The time that a failed process has to end by itself, because its own exit status is more useful than
+/// "killed".
 const OWN_END_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The interval at which a wait for a line checks that the process is still alive.
@@ -130,7 +131,8 @@ impl Supervised {
         let began = Instant::now();
         loop {
             let left = timeout.saturating_sub(began.elapsed());
-            // A grandchild may keep the stream open, so the end of the leader counts as the end of the group and of the stream.
+            // A grandchild may keep the stream open, so the end of the leader counts as the end of the group
+            // and of the stream.
             let is_over = self.try_end().is_some();
             let Some(lines) = &self.lines else { return Err(NoLine::Ended) };
             return match lines.recv_timeout(if is_over { END_TIMEOUT } else { left.min(POLL_INTERVAL) }) {
@@ -149,8 +151,8 @@ impl Supervised {
         }
     }
 
-    /// Waits for the process to end, for at most `timeout`, and kills the group when the time is over or `stop` is set. Calls
-    /// `polled` at every poll.
+    /// Waits for the process to end, for at most `timeout`, and kills the group when the time is over or
+    /// `stop` is set. Calls `polled` at every poll.
     pub fn run_to_end(
         &mut self,
         timeout: Option<Duration>,
@@ -239,7 +241,8 @@ impl Supervised {
         self.status
     }
 
-    /// Kills the group, and reaps the leader afterwards: until then its number cannot belong to another group.
+    /// Kills the group, and reaps the leader afterwards: until then its number cannot belong to another
+    /// group.
     fn end(&mut self) {
         let _ = killpg(Pid::from_raw(self.leader.id() as i32), Signal::SIGKILL);
         self.registration = None;

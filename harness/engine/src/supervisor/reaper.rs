@@ -1,11 +1,12 @@
 //! Kills the children's process groups when this process is gone, however it ended.
 //!
-//! The reaper is a shell that holds the read end of a pipe. Only this process has the write end, which is close-on-exec, so the pipe
-//! ends exactly when this process does, after `kill -9` as well. The reaper then kills every group that is still registered, and exits.
-//! `PR_SET_PDEATHSIG` would not do: it reaches a direct child alone, not the compilers and tests that cargo started, and only Linux
-//! has it.
+//! The reaper is a shell that holds the read end of a pipe. Only this process has the write end, which is
+//! close-on-exec, so the pipe ends exactly when this process does, after `kill -9` as well. The reaper then
+//! kills every group that is still registered, and exits. `PR_SET_PDEATHSIG` would not do: it reaches a
+//! direct child alone, not the compilers and tests that cargo started, and only Linux has it.
 //!
-//! A child registers its own group between `fork` and `exec`, so there is no moment at which it runs unregistered.
+//! A child registers its own group between `fork` and `exec`, so there is no moment at which it runs
+//! unregistered.
 
 use std::collections::BTreeMap;
 use std::io::{self, PipeWriter, Write};
@@ -13,7 +14,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Reads lines of the form `+TOKEN:GROUP` and `-TOKEN`. At the end of its input it kills the groups that remain.
+/// Reads lines of the form `+TOKEN:GROUP` and `-TOKEN`. At the end of its input it kills the groups that
+/// remain.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 groups=' '
@@ -82,7 +84,8 @@ pub(super) struct Registration {
 }
 
 impl Registration {
-    /// Makes `command` start as the leader of a process group of its own, which registers itself with the reaper.
+    /// Makes `command` start as the leader of a process group of its own, which registers itself with the
+    /// reaper.
     pub(super) fn prepare(command: &mut Command) -> io::Result<Self> {
         let mut reaper = lock();
         let pipe = reaper.pipe()?;
@@ -90,8 +93,8 @@ impl Registration {
         reaper.next_token += 1;
         let register = move || send(&pipe, format_args!("+{token}:{}\n", process::id()));
         command.process_group(0);
-        // SAFETY: between `fork` and `exec` the closure only formats two integers on the stack and calls `getpid` and `write`, which
-        // are async-signal-safe; it does not allocate, and takes no lock.
+        // SAFETY: between `fork` and `exec` the closure only formats two integers on the stack and calls
+        // `getpid` and `write`, which are async-signal-safe; it does not allocate, and takes no lock.
         unsafe { command.pre_exec(register) };
         Ok(Registration { token })
     }

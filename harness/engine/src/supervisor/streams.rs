@@ -1,4 +1,5 @@
-//! The standard streams of a child: read line by line, collected, or kept as a tail, each by a thread of its own.
+//! The standard streams of a child: read line by line, collected, or kept as a tail, each by a thread of its
+//! own.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -23,16 +24,18 @@ const MAX_COLLECTED: usize = 64 << 20;
 /// The use of a child's standard streams.
 #[derive(Debug)]
 pub enum Streams {
-    /// A protocol: requests go to the standard input, replies are read from the standard output line by line, and the tail of the
-    /// standard error is kept.
+    /// A protocol: requests go to the standard input, replies are read from the standard output line by line,
+    /// and the tail of the standard error is kept.
     Protocol(LineLimits),
-    /// A build: no input; the standard output is collected, and the standard error read line by line, overlong lines in pieces.
+    /// A build: no input; the standard output is collected, and the standard error read line by line,
+    /// overlong lines in pieces.
     Progress,
     /// No input; the standard output is collected, and the standard error is this process's own.
     Echo,
     /// No input; both are collected.
     Collect,
-    /// As [`Streams::Collect`], with an input that stays open until the end: for a child that ends with its input.
+    /// As [`Streams::Collect`], with an input that stays open until the end: for a child that ends with its
+    /// input.
     CollectWithInput,
     /// No input; both go to a file.
     File(File),
@@ -41,7 +44,8 @@ pub enum Streams {
 /// The limits of a protocol's standard output.
 #[derive(Clone, Copy, Debug)]
 pub struct LineLimits {
-    /// The maximum length of a line in bytes, without its end. A longer line is a failure, and nothing is read after it.
+    /// The maximum length of a line in bytes, without its end. A longer line is a failure, and nothing is
+    /// read after it.
     pub max_len: usize,
     /// The maximum number of lines that are read ahead.
     pub ahead: usize,

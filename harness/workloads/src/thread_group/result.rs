@@ -55,7 +55,8 @@ pub struct GroupTotals {
     /// The messages dropped by these threads, and by the caller since
     /// [`ThreadGroup::new`](super::ThreadGroup::new).
     pub dropped: Tally,
-    /// The usage from the start barrier to the end of each thread; `None` where the system does not report it.
+    /// The usage from the start barrier to the end of each thread; `None` where the system does not report
+    /// it.
     pub usage: Option<ThreadUsage>,
     /// The allocations from the start barrier to the end of each thread; `None` while they are not counted.
     pub allocations: Option<Allocations>,

@@ -1,7 +1,8 @@
 //! The source of a version and of its dependencies: cargo's copy of a published one, or a checkout.
 //!
-//! `cargo metadata` of a generated project with one dependency names the folders. Cargo fetches a source that is missing, and verifies it
-//! against the checksum of the registry's index; nothing else is downloaded. The source of std is the compiler's ([`std_source`]).
+//! `cargo metadata` of a generated project with one dependency names the folders. Cargo fetches a source that
+//! is missing, and verifies it against the checksum of the registry's index; nothing else is downloaded. The
+//! source of std is the compiler's ([`std_source`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,8 @@ pub struct Package {
     pub version: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// The positions of its normal dependencies by name; one of several with the same name. Build and dev dependencies are not among them.
+    /// The positions of its normal dependencies by name; one of several with the same name. Build and dev
+    /// dependencies are not among them.
     dependencies: BTreeMap<String, usize>,
 }
 
@@ -55,7 +57,8 @@ impl Fetched {
             bail!("cargo metadata does not resolve the dependencies of {package}");
         };
         let mut places: Vec<&Known> = packages.iter().collect();
-        // The crate itself comes first: the one that the project depends on, since others may have the same name.
+        // The crate itself comes first: the one that the project depends on, since others may have the same
+        // name.
         let roots = resolve.nodes.iter().filter(|node| Some(&node.id) == resolve.root.as_ref());
         let own: Vec<&String> = roots.flat_map(|root| &root.deps).map(|edge| &edge.pkg).collect();
         places.sort_by_key(|known| !own.contains(&&known.id));
@@ -188,8 +191,8 @@ publish = false
     ))
 }
 
-/// The initial lock file: the project's, so that common dependencies are the same, with the version `source`, because cargo
-/// only accepts a yanked version that the lock file names.
+/// The initial lock file: the project's, so that common dependencies are the same, with the version `source`,
+/// because cargo only accepts a yanked version that the lock file names.
 fn lock(project: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut text = manifest::lock(project, package, source)?;
     let mut own = "name = \"fetch\"\nversion = \"0.0.0\"\n".to_owned();
@@ -209,7 +212,8 @@ fn lock(project: &str, package: &str, source: &CrateSource) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// A project that depends on `queue` 1, which depends on `park` 2, and on `cc` for its build script; `park` depends on another `queue`.
+    /// A project that depends on `queue` 1, which depends on `park` 2, and on `cc` for its build script;
+    /// `park` depends on another `queue`.
     fn metadata() -> String {
         let known = |name: &str, version: &str| {
             serde_json::json!({

@@ -1,8 +1,9 @@
-//! The channels of the standard library as a package that can be instrumented like a crate: `std::sync::mpsc`, and `std::sync::mpmc`, which it
-//! is built on.
+//! The channels of the standard library as a package that can be instrumented like a crate:
+//! `std::sync::mpsc`, and `std::sync::mpmc`, which it is built on.
 //!
-//! Their source comes from rustup's component rust-src, or from a checkout of the library, and is not changed. A generated root declares
-//! the modules at the same paths as in the library, so that paths such as `crate::sync` resolve.
+//! Their source comes from rustup's component rust-src, or from a checkout of the library, and is not
+//! changed. A generated root declares the modules at the same paths as in the library, so that paths such as
+//! `crate::sync` resolve.
 
 use std::env;
 use std::fs;
@@ -38,7 +39,8 @@ pub mod sync {
 }
 ";
 
-/// Writes the package of std's channels in the version `source` below `root`; returns its folder and that version.
+/// Writes the package of std's channels in the version `source` below `root`; returns its folder and that
+/// version.
 ///
 /// # Errors
 ///

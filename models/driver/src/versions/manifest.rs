@@ -134,8 +134,8 @@ pub fn is_locked(lock: &str, package: &str, source: &CrateSource) -> Result<bool
     })
 }
 
-/// The initial lock file: the project's, with `package` at the version `source`. Cargo adds the dependencies of that version
-/// and removes those that are no longer needed.
+/// The initial lock file: the project's, with `package` at the version `source`. Cargo adds the dependencies
+/// of that version and removes those that are no longer needed.
 ///
 /// Cargo accepts a yanked version only when the lock file names it.
 ///

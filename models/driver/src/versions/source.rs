@@ -116,8 +116,8 @@ impl CrateSource {
         }
     }
 
-    /// The version for a record, made from the one that the runner `reported`. A checkout's version means little without its
-    /// path and commit.
+    /// The version for a record, made from the one that the runner `reported`. A checkout's version means
+    /// little without its path and commit.
     pub fn recorded(&self, reported: &str) -> String {
         match self {
             CrateSource::Published(_) => reported.to_owned(),

@@ -1,27 +1,29 @@
 //! An interval for the median of a cell's rounds that allows for the likeness of rounds of one epoch.
 //!
-//! It draws whole epochs, with replacement, and pools their rounds. Rounds of one process share its memory layout and its
-//! scheduler's mode, so an interval that took them for independent would be much too narrow.
+//! It draws whole epochs, with replacement, and pools their rounds. Rounds of one process share its memory
+//! layout and its scheduler's mode, so an interval that took them for independent would be much too narrow.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
 use super::quantiles::{middle, midpoint, quantile};
 
-/// The number of resamples. The ends of a 95 % interval are then the 50th of 2,000 from each side, and their own error is
-/// small compared with the interval.
+/// The number of resamples. The ends of a 95 % interval are then the 50th of 2,000 from each side, and their
+/// own error is small compared with the interval.
 pub(crate) const RESAMPLES: usize = 2_000;
 
 /// The confidence interval of the median of all observations, in their unit, at a level such as 0.95.
 ///
-/// The percentile interval of the cluster bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application" (1997),
-/// sections 3.8 and 5.3. Not the bias-corrected one: its acceleration comes from a jackknife, which for a median is not
-/// consistent (Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, section 3.4).
+/// The percentile interval of the cluster bootstrap: Davison and Hinkley, "Bootstrap Methods and their
+/// Application" (1997), sections 3.8 and 5.3. Not the bias-corrected one: its acceleration comes from a
+/// jackknife, which for a median is not consistent (Efron, "The Jackknife, the Bootstrap and Other Resampling
+/// Plans", 1982, section 3.4).
 ///
-/// `None` with too few clusters for the level; 95 % needs 6. The range from the smallest to the largest of n independent
-/// clusters holds their median with a probability of at most 1 - 2¹⁻ⁿ, and no interval drawn from them is wider. With a few
-/// clusters more than that, the interval is still somewhat too narrow: at 95 %, a little more than 90 % of the intervals
-/// over 10 clusters hold the median, and 95 % of those over 30. Empty clusters do not count.
+/// `None` with too few clusters for the level; 95 % needs 6. The range from the smallest to the largest of n
+/// independent clusters holds their median with a probability of at most 1 - 2¹⁻ⁿ, and no interval drawn from
+/// them is wider. With a few clusters more than that, the interval is still somewhat too narrow: at 95 %, a
+/// little more than 90 % of the intervals over 10 clusters hold the median, and 95 % of those over 30. Empty
+/// clusters do not count.
 ///
 /// The same input and `seed` give the same interval on every machine.
 ///
@@ -43,8 +45,8 @@ pub(crate) fn median(clusters: &[Vec<f64>], level: f64, seed: u64) -> Option<[f6
     Some([quantile(&medians, tail), quantile(&medians, 1.0 - tail)])
 }
 
-/// All observations in ascending order, each with its cluster. A cluster that is drawn several times counts its
-/// observations as many times, so a resample is one walk and needs no sorting.
+/// All observations in ascending order, each with its cluster. A cluster that is drawn several times counts
+/// its observations as many times, so a resample is one walk and needs no sorting.
 struct Ordered(Vec<(f64, usize)>);
 
 impl Ordered {
@@ -191,7 +193,8 @@ mod tests {
             seed: u64,
         ) {
             let [low, high] = median(&clusters, 0.95, seed).expect("enough clusters");
-            // A factor of two and a shift that may lose the last bits; and each epoch's rounds the other way round.
+            // A factor of two and a shift that may lose the last bits; and each epoch's rounds the other way
+            // round.
             let moved: Vec<Vec<f64>> = clusters
                 .iter()
                 .map(|rounds| rounds.iter().rev().map(|value| 2.0 * value + shift).collect())

@@ -2,8 +2,8 @@
 
 use super::quantiles::quantile;
 
-/// Silverman's factor for a kernel bandwidth that still shows two hills where there are two: "Density Estimation for Statistics
-/// and Data Analysis" (1986), formula 3.31.
+/// Silverman's factor for a kernel bandwidth that still shows two hills where there are two: "Density
+/// Estimation for Statistics and Data Analysis" (1986), formula 3.31.
 const SILVERMAN: f64 = 0.9;
 
 /// The interquartile range of a normal distribution, in standard deviations, as in the same formula.
@@ -33,14 +33,14 @@ pub(super) struct Density<'a> {
 pub(super) struct Valley {
     /// The position at which to cut the sample.
     pub(super) place: f64,
-    /// The evidence for the valley: the log likelihood ratio, in nats, of a hill with a valley against even ground. At 2.5,
-    /// for example, even ground makes the observations 12 times less likely.
+    /// The evidence for the valley: the log likelihood ratio, in nats, of a hill with a valley against even
+    /// ground. At 2.5, for example, even ground makes the observations 12 times less likely.
     pub(super) evidence: f64,
 }
 
 impl<'a> Density<'a> {
-    /// The density of a sample in ascending order, with at least two observations. The bandwidth is Silverman's, and at least
-    /// `resolution`, in the sample's unit: hills nearer to each other are one.
+    /// The density of a sample in ascending order, with at least two observations. The bandwidth is
+    /// Silverman's, and at least `resolution`, in the sample's unit: hills nearer to each other are one.
     pub(super) fn of(sorted: &'a [f64], resolution: f64) -> Density<'a> {
         let count = sorted.len() as f64;
         let mean = sorted.iter().sum::<f64>() / count;
@@ -124,8 +124,8 @@ impl<'a> Density<'a> {
         [cell - before, cell + after]
     }
 
-    /// The log likelihood ratio of the observations on the hill and in the valley: two densities against one. Even ground is
-    /// the least favourable of all densities without a valley there.
+    /// The log likelihood ratio of the observations on the hill and in the valley: two densities against one.
+    /// Even ground is the least favourable of all densities without a valley there.
     fn evidence(&self, hill: [usize; 2], valley: [usize; 2]) -> f64 {
         let cells = |[first, last]: [usize; 2]| (last - first + 1) as f64;
         let share_of_hill = cells(hill) / (cells(hill) + cells(valley));

@@ -1,18 +1,20 @@
-//! The modes of a cell's rounds. Times jump: with one scheduling of the threads a message takes 170 ns, with another 2,200 ns,
-//! and a median of the two describes neither.
+//! The modes of a cell's rounds. Times jump: with one scheduling of the threads a message takes 170 ns, with
+//! another 2,200 ns, and a median of the two describes neither.
 //!
-//! The logarithms of the times are smoothed to a density, which is cut at its clearest valley. A cut needs a valley at least
-//! half as deep as its lower hill is high, observations that make even ground unlikely, and a minimum of rounds on each side.
-//! Each side is then cut in the same way, with a bandwidth of its own, and each uncut piece is a mode. Rejected: Hartigans'
-//! dip test, which at the same error rate misses nearly every second mode that has 5 % of 300 rounds and is ten times as
-//! slow, and half of those that have 15 % and are twice as slow; a normal mixture, which needs two components for a skewed
-//! mode; and Silverman's test of the number of modes, which is known to mistake bumps in heavy tails for modes.
+//! The logarithms of the times are smoothed to a density, which is cut at its clearest valley. A cut needs a
+//! valley at least half as deep as its lower hill is high, observations that make even ground unlikely, and a
+//! minimum of rounds on each side. Each side is then cut in the same way, with a bandwidth of its own, and
+//! each uncut piece is a mode. Rejected: Hartigans' dip test, which at the same error rate misses nearly
+//! every second mode that has 5 % of 300 rounds and is ten times as slow, and half of those that have 15 %
+//! and are twice as slow; a normal mixture, which needs two components for a skewed mode; and Silverman's
+//! test of the number of modes, which is known to mistake bumps in heavy tails for modes.
 
 use super::density::{Density, Valley};
 use super::quantiles::median;
 
-/// The evidence that a cut needs, in nats: even ground makes the observations 12 times less likely. The value comes from a
-/// simulation that the tests below repeat: of samples with one mode, of any shape and number, less than 2 % show two.
+/// The evidence that a cut needs, in nats: even ground makes the observations 12 times less likely. The value
+/// comes from a simulation that the tests below repeat: of samples with one mode, of any shape and number,
+/// less than 2 % show two.
 const EVIDENCE: f64 = 2.5;
 
 /// The minimum number of rounds in a mode.
@@ -21,7 +23,8 @@ const MIN_ROUNDS: usize = 3;
 /// The minimum share of rounds in a mode: fewer are stragglers.
 const MIN_SHARE: f64 = 0.03;
 
-/// The minimum bandwidth, in the logarithm: a hundredth of the time. Modes that differ by less than a few of these merge.
+/// The minimum bandwidth, in the logarithm: a hundredth of the time. Modes that differ by less than a few of
+/// these merge.
 const RESOLUTION: f64 = 0.01;
 
 /// One of the modes of a cell's rounds.
@@ -37,11 +40,12 @@ pub struct Mode {
     pub high: f64,
 }
 
-/// The modes of rounds, whose times are in ns/op, the fastest first. At least one, unless there are no rounds; their shares sum
-/// to 1.
+/// The modes of rounds, whose times are in ns/op, the fastest first. At least one, unless there are no
+/// rounds; their shares sum to 1.
 ///
-/// To find a second mode that is twice as slow and has 15 % of the rounds, each mode with a spread of 10 %, 100 rounds are
-/// enough. With 60 rounds it is missed one time in seven, and with 20 only modes that are far apart are found.
+/// To find a second mode that is twice as slow and has 15 % of the rounds, each mode with a spread of 10 %,
+/// 100 rounds are enough. With 60 rounds it is missed one time in seven, and with 20 only modes that are far
+/// apart are found.
 ///
 /// # Panics
 ///
@@ -70,8 +74,8 @@ pub(crate) fn find(times: &[f64]) -> Vec<Mode> {
         .collect()
 }
 
-/// Cuts at the clearest valley and continues with both sides. Adds the positions of the cuts in ascending order, counted
-/// from `first`.
+/// Cuts at the clearest valley and continues with both sides. Adds the positions of the cuts in ascending
+/// order, counted from `first`.
 fn cut(sorted: &[f64], first: usize, fewest: usize, cuts: &mut Vec<usize>) {
     if sorted.len() < 2 * fewest {
         return;

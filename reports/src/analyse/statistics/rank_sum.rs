@@ -1,15 +1,16 @@
-//! The comparison of two samples that were not measured side by side: how far one lies above the other, and whether
-//! chance can explain it.
+//! The comparison of two samples that were not measured side by side: how far one lies above the other, and
+//! whether chance can explain it.
 //!
 //! It is Wilcoxon's rank sum test, the same as Mann and Whitney's U, for the reasons given in
-//! [`signed_rank`](super::signed_rank). It assumes independent units, and its p-value assumes that with equal channels any
-//! unit could have come from either sample. So a drift between the two samples counts as a difference like any other.
+//! [`signed_rank`](super::signed_rank). It assumes independent units, and its p-value assumes that with equal
+//! channels any unit could have come from either sample. So a drift between the two samples counts as a
+//! difference like any other.
 
 use super::quantiles::median;
 
-/// The maximum number of units, of both samples together, for which the statistic's distribution is enumerated. Beyond it,
-/// the normal approximation changes a p-value by at most 0.003 for samples of similar sizes, and by 0.005 when one sample is
-/// a quarter of the other.
+/// The maximum number of units, of both samples together, for which the statistic's distribution is
+/// enumerated. Beyond it, the normal approximation changes a p-value by at most 0.003 for samples of similar
+/// sizes, and by 0.005 when one sample is a quarter of the other.
 const EXACT_UP_TO: usize = 60;
 
 /// The comparison of two independent samples.
@@ -17,28 +18,33 @@ const EXACT_UP_TO: usize = 60;
 pub(crate) struct RankSumTest {
     /// The number of units, which are epochs, in each sample.
     pub units: [usize; 2],
-    /// Hodges and Lehmann's estimate of the shift between the samples: the median of all differences between their units.
+    /// Hodges and Lehmann's estimate of the shift between the samples: the median of all differences between
+    /// their units.
     pub estimate: f64,
     /// Its confidence interval; `None` when the units are too few to bound it at the requested level.
     pub interval: Option<[f64; 2]>,
-    /// The probability of a difference at least as clear, in either direction, if both samples had the same distribution.
+    /// The probability of a difference at least as clear, in either direction, if both samples had the same
+    /// distribution.
     pub p_value: f64,
     /// The smallest p-value that this number of units can give, without ties.
     pub least_p_value: f64,
 }
 
-/// Compares `one` with `other`, of independent units such as the logs of times; an estimate above 0 says that `one` is larger.
+/// Compares `one` with `other`, of independent units such as the logs of times; an estimate above 0 says that
+/// `one` is larger.
 ///
 /// `level` is the interval's confidence, such as 0.95.
 ///
-/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of Mathematical Statistics
-///   34 (1963); the interval is between differences, as in Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods", 3rd
-///   edition (2014), section 4.3. It holds the level or more, for samples that differ by a shift.
-/// - p-value: Mann and Whitney, "On a test of whether one of two random variables is stochastically larger than the other",
-///   Annals of Mathematical Statistics 18 (1947); twice the smaller tail. Equal units share the mean of their ranks. With up
-///   to 60 units in all, the distribution is that of all ways to assign the observed ranks to the samples, so it is exact with
-///   ties too. Beyond that it is normal, corrected for ties and continuity. SciPy's `mannwhitneyu` agrees: `method="exact"`
-///   without ties, `PermutationMethod` with them, and `method="asymptotic"` beyond 60.
+/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of
+///   Mathematical Statistics 34 (1963); the interval is between differences, as in Hollander, Wolfe and
+///   Chicken, "Nonparametric Statistical Methods", 3rd edition (2014), section 4.3. It holds the level or
+///   more, for samples that differ by a shift.
+/// - p-value: Mann and Whitney, "On a test of whether one of two random variables is stochastically larger
+///   than the other", Annals of Mathematical Statistics 18 (1947); twice the smaller tail. Equal units share
+///   the mean of their ranks. With up to 60 units in all, the distribution is that of all ways to assign the
+///   observed ranks to the samples, so it is exact with ties too. Beyond that it is normal, corrected for
+///   ties and continuity. SciPy's `mannwhitneyu` agrees: `method="exact"` without ties, `PermutationMethod`
+///   with them, and `method="asymptotic"` beyond 60.
 ///
 /// # Panics
 ///
@@ -63,8 +69,8 @@ pub(crate) fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
     }
 }
 
-/// The interval between the k-th differences from both ends, where k is the number of the statistic's values, from `least`
-/// on, whose tail is at most half of 1 - level. Without ties, sums go up in steps of 1, doubled.
+/// The interval between the k-th differences from both ends, where k is the number of the statistic's values,
+/// from `least` on, whose tail is at most half of 1 - level. Without ties, sums go up in steps of 1, doubled.
 fn interval(differences: &[f64], null: &Null, least: usize, level: f64) -> Option<[f64; 2]> {
     let tail = (1.0 - level) / 2.0;
     let outside =
@@ -73,7 +79,8 @@ fn interval(differences: &[f64], null: &Null, least: usize, level: f64) -> Optio
     Some([differences[low], differences[differences.len() - outside]])
 }
 
-/// Twice the rank of each unit among both samples, whole even where ties share a rank; and the sum of those of `one`.
+/// Twice the rank of each unit among both samples, whole even where ties share a rank; and the sum of those
+/// of `one`.
 fn doubled_ranks(one: &[f64], other: &[f64]) -> (Vec<usize>, usize) {
     let mut units: Vec<(f64, bool)> =
         one.iter().map(|unit| (*unit, true)).chain(other.iter().map(|unit| (*unit, false))).collect();
@@ -90,10 +97,11 @@ fn doubled_ranks(one: &[f64], other: &[f64]) -> (Vec<usize>, usize) {
     (ranks, sum)
 }
 
-/// The distribution of the sum of `size` ranks that are drawn from all. All sums are doubled, as the ranks are.
+/// The distribution of the sum of `size` ranks that are drawn from all. All sums are doubled, as the ranks
+/// are.
 enum Null {
-    /// For each sum, the probabilities of at most it and of at least it. Both are stored, because 1 minus the one loses a tiny
-    /// value of the other.
+    /// For each sum, the probabilities of at most it and of at least it. Both are stored, because 1 minus the
+    /// one loses a tiny value of the other.
     Exact { at_most: Vec<f64>, at_least: Vec<f64> },
     /// Too many ranks to enumerate.
     Normal { mean: f64, deviation: f64 },
@@ -104,14 +112,16 @@ impl Null {
         let count = ranks.len() as f64;
         let mean_rank = ranks.iter().sum::<usize>() as f64 / count;
         if ranks.len() > EXACT_UP_TO {
-            // The variance of a sum drawn without replacement. With the observed ranks it includes the correction for ties.
+            // The variance of a sum drawn without replacement. With the observed ranks it includes the
+            // correction for ties.
             let squares: f64 = ranks.iter().map(|rank| (*rank as f64 - mean_rank).powi(2)).sum();
             let drawn = size as f64;
             let variance = drawn * (count - drawn) / (count * (count - 1.0)) * squares;
             return Null::Normal { mean: drawn * mean_rank, deviation: variance.sqrt() };
         }
         let total: usize = ranks.iter().sum();
-        // ways[drawn][sum]: whole numbers up to 60 choose 30, which is above 2^53; a relative error of 1e-16 for each addition.
+        // ways[drawn][sum]: whole numbers up to 60 choose 30, which is above 2^53; a relative error of 1e-16
+        // for each addition.
         let mut ways = vec![vec![0.0; total + 1]; size + 1];
         ways[0][0] = 1.0;
         let mut largest = 0;
@@ -159,8 +169,8 @@ impl Null {
     }
 }
 
-/// The normal distribution's probability of at most `beyond` above its mean. Sums go in steps of 2, so the continuity
-/// correction is 1.
+/// The normal distribution's probability of at most `beyond` above its mean. Sums go in steps of 2, so the
+/// continuity correction is 1.
 fn tail(beyond: f64, deviation: f64) -> f64 {
     const CONTINUITY: f64 = 1.0;
     // All units are equal, so there is only one sum.
@@ -191,8 +201,9 @@ mod tests {
         }
     }
 
-    /// The largest U that is significant at 0.05, two-sided, for two samples of the same size from 3 to 10; `None` when none is. Mann and
-    /// Whitney's tables, extended by Auble, "Extended tables for the Mann-Whitney statistic", Indiana University (1953).
+    /// The largest U that is significant at 0.05, two-sided, for two samples of the same size from 3 to 10;
+    /// `None` when none is. Mann and Whitney's tables, extended by Auble, "Extended tables for the
+    /// Mann-Whitney statistic", Indiana University (1953).
     #[test]
     fn published_critical_values_are_met() {
         let critical = [None, Some(0), Some(2), Some(5), Some(8), Some(13), Some(17), Some(23)];

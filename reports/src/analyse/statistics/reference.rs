@@ -1,4 +1,5 @@
-//! Support for the tests: results of SciPy and others for the same inputs, random draws of known shapes, and strategies.
+//! Support for the tests: results of SciPy and others for the same inputs, random draws of known shapes, and
+//! strategies.
 
 use proptest::prelude::*;
 use rand::rngs::Xoshiro256PlusPlus;

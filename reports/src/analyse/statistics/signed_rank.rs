@@ -1,15 +1,17 @@
-//! The paired comparison of two channels: how much slower one is than the other, and whether chance can explain it.
+//! The paired comparison of two channels: how much slower one is than the other, and whether chance can
+//! explain it.
 //!
-//! It uses Wilcoxon's signed-rank statistic: times jump between modes and a mean follows the jumps, while a test of the
-//! signs alone needs many epochs. The test assumes independent units and, for its p-value, only symmetry: with equal
-//! channels, a log ratio is as likely as its negative. Measuring both in the same blocks provides that.
+//! It uses Wilcoxon's signed-rank statistic: times jump between modes and a mean follows the jumps, while a
+//! test of the signs alone needs many epochs. The test assumes independent units and, for its p-value, only
+//! symmetry: with equal channels, a log ratio is as likely as its negative. Measuring both in the same blocks
+//! provides that.
 //!
 //! Everything up to 60 epochs is exact, so no small p-value there rests on an approximation.
 
 use super::quantiles::{median, midpoint};
 
-/// The maximum number of ranks for which the statistic's distribution is enumerated. Beyond it, the normal approximation
-/// changes a probability by at most 0.0015.
+/// The maximum number of ranks for which the statistic's distribution is enumerated. Beyond it, the normal
+/// approximation changes a probability by at most 0.0015.
 const EXACT_UP_TO: usize = 60;
 
 /// The comparison of two channels by paired measurements.
@@ -17,7 +19,8 @@ const EXACT_UP_TO: usize = 60;
 pub(crate) struct SignedRankTest {
     /// The number of independent units, which are epochs.
     pub units: usize,
-    /// Hodges and Lehmann's estimate of the middle, in the unit of the sample: the median of the means of all pairs.
+    /// Hodges and Lehmann's estimate of the middle, in the unit of the sample: the median of the means of all
+    /// pairs.
     pub estimate: f64,
     /// Its confidence interval; `None` when the units are too few to bound it at the requested level.
     pub interval: Option<[f64; 2]>,
@@ -31,15 +34,18 @@ pub(crate) struct SignedRankTest {
 ///
 /// `level` is the interval's confidence, such as 0.95.
 ///
-/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of Mathematical Statistics
-///   34 (1963); the interval is between Walsh averages, as in Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods",
-///   3rd edition (2014), section 3.3. It holds the level or more, ties included.
-/// - p-value: Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), two-sided. Equal sizes share
-///   the mean of their ranks. Zeros take ranks and then drop out, after Pratt, "Remarks on zeros and ties in the Wilcoxon signed
-///   rank procedures", JASA 54 (1959): dropping them earlier would let units without a difference make the others clearer.
-///   The distribution is that of all sign patterns of the observed ranks, so the p-value is exact with ties too and never
-///   below the smallest one. SciPy's `wilcoxon` with `zero_method="pratt"` agrees: `method="exact"` without ties and zeros,
-///   `PermutationMethod` with them, and, for more than 60 units that are not 0, `method="approx", correction=True`.
+/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of
+///   Mathematical Statistics 34 (1963); the interval is between Walsh averages, as in Hollander, Wolfe and
+///   Chicken, "Nonparametric Statistical Methods", 3rd edition (2014), section 3.3. It holds the level or
+///   more, ties included.
+/// - p-value: Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), two-sided.
+///   Equal sizes share the mean of their ranks. Zeros take ranks and then drop out, after Pratt, "Remarks on
+///   zeros and ties in the Wilcoxon signed rank procedures", JASA 54 (1959): dropping them earlier would let
+///   units without a difference make the others clearer. The distribution is that of all sign patterns of the
+///   observed ranks, so the p-value is exact with ties too and never below the smallest one. SciPy's
+///   `wilcoxon` with `zero_method="pratt"` agrees: `method="exact"` without ties and zeros,
+///   `PermutationMethod` with them, and, for more than 60 units that are not 0, `method="approx",
+///   correction=True`.
 ///
 /// Without ties and zeros, 0 is outside the interval exactly when the p-value is at most 1 - `level`.
 ///
@@ -76,8 +82,8 @@ fn walsh_averages(sample: &[f64]) -> Vec<f64> {
     averages
 }
 
-/// The interval between the k-th Walsh averages from both ends, where k is the number of the statistic's values, from 0 on,
-/// whose tail is at most half of 1 - level.
+/// The interval between the k-th Walsh averages from both ends, where k is the number of the statistic's
+/// values, from 0 on, whose tail is at most half of 1 - level.
 fn interval(averages: &[f64], units: usize, level: f64) -> Option<[f64; 2]> {
     let ranks: Vec<usize> = (1..=units).map(|rank| 2 * rank).collect();
     let null = Null::of(&ranks);
@@ -88,7 +94,8 @@ fn interval(averages: &[f64], units: usize, level: f64) -> Option<[f64; 2]> {
     Some([averages[low], averages[averages.len() - outside]])
 }
 
-/// For each unit that is not 0, whether it is positive, and twice the rank of its size: whole even where ties share a rank.
+/// For each unit that is not 0, whether it is positive, and twice the rank of its size: whole even where ties
+/// share a rank.
 fn doubled_ranks(sample: &[f64]) -> Vec<(bool, usize)> {
     let mut order = sample.to_vec();
     order.sort_by(|one, other| one.abs().total_cmp(&other.abs()));
@@ -104,8 +111,8 @@ fn doubled_ranks(sample: &[f64]) -> Vec<(bool, usize)> {
     ranks
 }
 
-/// The distribution of the sum of the ranks on one side, when each rank is on either side with probability one half. All sums
-/// are doubled, as the ranks are.
+/// The distribution of the sum of the ranks on one side, when each rank is on either side with probability
+/// one half. All sums are doubled, as the ranks are.
 enum Null {
     /// For each sum, the probability of at most it.
     Exact(Vec<f64>),
@@ -117,7 +124,8 @@ impl Null {
     fn of(ranks: &[usize]) -> Null {
         if ranks.len() > EXACT_UP_TO {
             let mean = ranks.iter().sum::<usize>() as f64 / 2.0;
-            // Each rank r is 0 or r: a variance of r²/4. With ties and zeros this is the corrected variance of the textbooks.
+            // Each rank r is 0 or r: a variance of r²/4. With ties and zeros this is the corrected variance
+            // of the textbooks.
             let variance = ranks.iter().map(|rank| (*rank as f64).powi(2) / 4.0).sum::<f64>();
             return Null::Normal { mean, deviation: variance.sqrt() };
         }
@@ -181,9 +189,10 @@ mod tests {
         }
     }
 
-    /// Critical values: the largest smaller sum that is significant, two-sided, for 5 to 20 units, at 0.05 and at 0.01; `None`
-    /// when none is. McCornack, "Extended tables of the Wilcoxon matched pair signed rank statistic", JASA 60 (1965); those at
-    /// 0.05 also at <https://www.york.ac.uk/depts/maths/tables/wilcoxon.htm>.
+    /// Critical values: the largest smaller sum that is significant, two-sided, for 5 to 20 units, at 0.05
+    /// and at 0.01; `None` when none is. McCornack, "Extended tables of the Wilcoxon matched pair signed rank
+    /// statistic", JASA 60 (1965); those at 0.05 also at
+    /// <https://www.york.ac.uk/depts/maths/tables/wilcoxon.htm>.
     const CRITICAL: [(usize, Option<usize>, Option<usize>); 16] = [
         (5, None, None),
         (6, Some(0), None),

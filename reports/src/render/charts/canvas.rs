@@ -15,7 +15,8 @@ const FONT_FACTOR: f64 = 1.24;
 
 const INFALLIBLE: &str = "drawing into a string cannot fail";
 
-/// A placeholder for the colour of text. `style.css` replaces it and the next ones by colours of the light or dark theme.
+/// A placeholder for the colour of text. `style.css` replaces it and the next ones by colours of the light or
+/// dark theme.
 pub(crate) const INK: RGBColor = RGBColor(0x10, 0x10, 0x10);
 /// A placeholder for the colour of axis labels.
 pub(crate) const MUTED: RGBColor = RGBColor(0x60, 0x60, 0x60);
