@@ -220,7 +220,7 @@ func TestWorkersObeyQuitAndLeaveTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		if round.messages < 1_000 || round.messages > 1_000+16+4 {
-			t.Fatalf("%s: %d results of a pool that is told to quit after 1000", channel.name, round.messages)
+			t.Fatalf("%s: %d results of a pool that quits after 1000", channel.name, round.messages)
 		}
 		if len(round.figures) != 2 || round.figures[1].Name != drainAfterQuit {
 			t.Fatalf("%s: %v", channel.name, round.figures)

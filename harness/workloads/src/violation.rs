@@ -46,7 +46,7 @@ pub enum DeliveryViolation {
         /// Messages that the channels and the workers can hold.
         limit: u64,
     },
-    /// Workers continued after the pool was told to quit.
+    /// Workers continued after the quit.
     QuitIgnored {
         /// Results that came after the quit.
         results: u64,

@@ -171,7 +171,7 @@ impl Article {
         let corrected = self.rows.iter().filter(|row| row.of_the_article && row.name != MUTEX);
         corrected
             .filter_map(|row| match &row.outcome {
-                ArticleResult::Sound { beside: Some(beside), .. } => Some((row, beside)),
+                ArticleResult::Sound { beside: Some(against), .. } => Some((row, against)),
                 _ => None,
             })
             .collect()
@@ -180,7 +180,7 @@ impl Article {
     /// The state of the claim; `None` when there is nothing to compare.
     pub fn claim(&self) -> Option<Claim> {
         let verdicts: Vec<ArticleConclusion> =
-            self.corrected().iter().map(|(_, beside)| beside.verdict()).collect();
+            self.corrected().iter().map(|(_, against)| against.verdict()).collect();
         let first = *verdicts.first()?;
         Some(if verdicts.iter().all(|other| *other == first) { Claim::All(first) } else { Claim::Depends })
     }

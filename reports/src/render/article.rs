@@ -26,9 +26,7 @@ pub fn document(article: &Article) -> String {
 /// The state of the claim in one plain sentence, for the document and the terminal.
 pub fn verdict(article: &Article) -> &'static str {
     match article.claim() {
-        None => {
-            "The claim cannot be checked here: there is no time of the channel or of a corrected mutex version."
-        }
+        None => "The claim cannot be checked here: the channel or every corrected mutex version has no time.",
         Some(Claim::All(ArticleConclusion::ChannelFaster)) => {
             "The claim holds here: the Go channel is faster than every corrected mutex version."
         }
