@@ -4,17 +4,15 @@
 //! There are four hand-written loops:
 //!
 //! - `one thread`: fills the channel and empties it, in turns, with the same messages and ledger. There is no
-//!   contention, so
-//!   the difference is only what the compiler made of the contract.
+//!   contention, so the difference is only what the compiler made of the contract.
 //! - `same checks, work`: the same threads, messages and ledger, on the crate's own calls; the consumer does
-//!   some work for
-//!   each message, as real consumers do. The difference is the contract under two threads.
+//!   some work for each message, as real consumers do. The difference is the contract under two threads.
 //! - `same checks`: the same without any work. The difference is mostly the state into which the contention
-//!   between the two
-//!   threads settles: a nanosecond more or less between two calls, on either side, moves it by a tenth in either direction.
+//!   between the two threads settles: a nanosecond more or less between two calls, on either side, moves it
+//!   by a tenth in either direction.
 //! - `plain numbers`: sends `u64`s and adds them up, as a hand-written benchmark would. The difference is
-//!   everything that the
-//!   harness does: contract, numbered messages, ledger, counted drops, threads with a deadline.
+//!   everything that the harness does: contract, numbered messages, ledger, counted drops, threads with a
+//!   deadline.
 //!
 //! Rounds are interleaved in pairs, and the pairs are spread over several processes. The addresses of a
 //! process's memory influence how the two threads of a round interact, and a single process would show that,
@@ -22,9 +20,9 @@
 //! over its pairs.
 //!
 //! The workload is instantiated here, over a type of this crate ([`Here`]), so that both sides run the same
-//! machine code of the channel. `rustc` compiles a generic channel anew in each crate that uses it, and two
-//! such copies were seen to differ by a fifth for crossbeam's `recv` and by a twelfth for flume's, which is
-//! not the harness's overhead.
+//! machine code of the channel. `rustc` compiles a generic channel again in each crate that uses it, and two
+//! such copies differed by a fifth for crossbeam's `recv` and by a twelfth for flume's, which is not the
+//! harness's overhead.
 
 use std::env;
 use std::hint::black_box;

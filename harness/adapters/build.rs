@@ -1,4 +1,5 @@
-//! Declares a module for every file of `channels/`, and `each`, which visits them. Adding a channel needs no registration.
+//! Declares a module for every file of `channels/`, and `each`, which visits them. Adding a channel needs no
+//! registration.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,9 +1,9 @@
 //! The bounds of an exploration: the model's own, and those that the environment sets instead.
 //!
-//! Most mistakes in concurrent code show with two preemptions or fewer (M. Musuvathi and S. Qadeer, "Iterative context
-//! bounding for systematic testing of multithreaded programs", 2007), and each further preemption multiplies loom's
-//! executions by about ten. A switch at a wait or at the end of a thread is no preemption and never bounded. Shuttle tries
-//! a number of schedules and says nothing of the others.
+//! Most mistakes in concurrent code show with two preemptions or fewer (M. Musuvathi and S. Qadeer,
+//! "Iterative context bounding for systematic testing of multithreaded programs", 2007), and each further
+//! preemption multiplies loom's executions by about ten. A switch at a wait or at the end of a thread is not
+//! a preemption and is never bounded. Shuttle tries a number of schedules and says nothing about the others.
 
 use std::collections::BTreeMap;
 use std::env::{self, VarError};
@@ -14,14 +14,15 @@ use contract::shard::Shard;
 use contract::sync::{Bounds, EXPLORER, ExplorationPlan, Explored, Explorer, Reached};
 use records::model_report::{Coverage, ExplorationBounds, ExplorationLimit, ModelVerdict};
 
-/// The environment variable that replaces loom's preemption bound in every model that has one: a number, or `all` for every
-/// schedule. A model without a bound is small enough for every schedule.
+/// The environment variable that replaces loom's preemption bound in every model that has one: a number, or
+/// `all` for every schedule. A model without a bound is small enough for every schedule.
 pub const PREEMPTIONS: &str = "CHANLAB_LOOM_PREEMPTIONS";
 
 /// The environment variable that replaces loom's limit of scheduling points in every model.
 pub const BRANCHES: &str = "CHANLAB_LOOM_BRANCHES";
 
-/// The environment variable with loom's time limit for each model, in seconds: few preemptions are explored first, then more.
+/// The environment variable with loom's time limit for each model, in seconds: few preemptions are explored
+/// first, then more.
 pub const TIME: &str = "CHANLAB_LOOM_SECONDS";
 
 /// The environment variable that replaces the number of shuttle's schedules in every model.
@@ -36,15 +37,15 @@ pub const SEED: &str = "CHANLAB_SHUTTLE_SEED";
 /// The environment variable that replays one of shuttle's schedules, as the report of a failure has it.
 pub const REPLAY: &str = "CHANLAB_SHUTTLE_SCHEDULE";
 
-/// The environment variable with the shard, I/N. Shuttle shards the schedules of each model; loom, which explores a model whole
-/// or not at all, shards the models.
+/// The environment variable with the shard, I/N. Shuttle shards the schedules of each model; loom, which
+/// explores a model whole or not at all, shards the models.
 pub const SHARD: &str = "CHANLAB_SHARD";
 
 /// The settings that the replay of a failure repeats.
 const SETTINGS: [&str; 5] = [PREEMPTIONS, BRANCHES, TIME, DEPTH, SEED];
 
-/// The maximum number of scheduling points in one of loom's executions. The longest model needs a few hundred, so an execution
-/// that reaches the limit is spinning.
+/// The maximum number of scheduling points in one of loom's executions. The longest model needs a few
+/// hundred, so an execution that reaches the limit is spinning.
 const MAX_BRANCHES: usize = 2_000;
 
 /// Shuttle's schedules of a model, which take about a second.
@@ -109,8 +110,8 @@ pub(crate) fn coverage(reached: Reached) -> Coverage {
     }
 }
 
-/// The verdict on an exploration that found no failure. A time limit that leaves no bound of preemptions completed cuts it
-/// short.
+/// The verdict on an exploration that found no failure. A time limit that leaves no bound of preemptions
+/// completed cuts it short.
 pub(crate) fn verdict(explored: Explored, reached: Reached) -> ModelVerdict {
     match coverage(reached) {
         Coverage::Partial => ModelVerdict::Cut { limit: ExplorationLimit::Time, coverage: Coverage::Partial },
@@ -119,11 +120,11 @@ pub(crate) fn verdict(explored: Explored, reached: Reached) -> ModelVerdict {
     }
 }
 
-/// The plan of a model with these bounds, as far as the environment sets no others.
+/// The plan of a model with these bounds, or with those that the environment sets instead.
 ///
 /// # Panics
 ///
-/// When a setting in the environment is no bound.
+/// When a setting in the environment is not a valid bound.
 pub(crate) fn plan(own: Bounds) -> ExplorationPlan {
     replaced(own, variable).unwrap_or_else(|wrong| panic!("{wrong}"))
 }

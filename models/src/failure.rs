@@ -1,7 +1,7 @@
 //! The report of a panic in an explored model: a failure, or the limit that cut the exploration short.
 //!
-//! The panic hook makes it. Loom cannot always unwind: after a deadlock the first handle that is dropped panics again,
-//! and the process aborts with everything that it had not written.
+//! The panic hook makes it. Loom cannot always unwind: after a deadlock the first handle that is dropped
+//! panics again, and the process aborts with everything that it had not written.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
@@ -63,15 +63,15 @@ fn ended(running: Running, panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     let verdict = failed(&running, message, place);
     report(running, verdict);
-    // Unwinding would end in an abort, after pages of loom's own state, or in the destructors of a crate that is known
-    // to be broken by now.
+    // Unwinding would end in an abort, after pages of loom's own state, or in the destructors of a crate that
+    // is known to be broken by now.
     if is_deadlock && EXPLORER == Explorer::Loom || REPLAY.is_some() {
         process::exit(FAILED_EXIT_CODE);
     }
 }
 
-/// The limit that an execution exceeded. Published crates were not written to be small enough for loom; chanlab's own
-/// models are, so there the caller takes it for a failure.
+/// The limit that an execution exceeded. Published crates were not written to be small enough for loom;
+/// chanlab's own models are, so there the caller takes it for a failure.
 fn limit(panic: &PanicHookInfo<'_>) -> Option<ExplorationLimit> {
     if EXPLORER != Explorer::Loom {
         return None;

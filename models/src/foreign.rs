@@ -1,12 +1,13 @@
-//! Texts of other projects: what loom and shuttle say when they panic, and how std prints a backtrace.
+//! Texts of other projects: the panic messages of loom and shuttle, and the format of std's backtraces.
 //!
-//! None of the three offers this as data. The texts are those of loom 0.7.3, shuttle 0.9.10 and std of Rust 1.95; this
-//! module is the only place that reads them, and an update of one of the crates may need a change here. A text that is
-//! not recognised never becomes a pass: a limit of loom's is then a failure, a deadlock lists no threads.
+//! None of the three offers this as data. The texts are those of loom 0.7.3, shuttle 0.9.10 and std of Rust
+//! 1.95; this module is the only place that reads them, and an update of one of the crates may need a change
+//! here. A text that is not recognised never becomes a pass: a limit of loom's is then a failure, a deadlock
+//! lists no threads.
 
 use records::model_report::{ExplorationLimit, Frame};
 
-/// The limit of loom that a panic with this message says was exceeded.
+/// The limit of loom that a panic with this message reports as exceeded.
 pub(crate) fn loom_limit(message: &str) -> Option<ExplorationLimit> {
     let known = [
         ("Model exceeded maximum number of branches", ExplorationLimit::Branches),
@@ -15,8 +16,9 @@ pub(crate) fn loom_limit(message: &str) -> Option<ExplorationLimit> {
     known.into_iter().find(|(begins, _)| message.starts_with(begins)).map(|(_, limit)| limit)
 }
 
-/// The threads that wait in the deadlock that a panic with this message reports; `None` of another panic. Shuttle lists
-/// each as `name (task name(N))`; loom lists none. The first thread waits for the model and is left out.
+/// The threads that wait in the deadlock that a panic with this message reports; `None` of another panic.
+/// Shuttle lists each as `name (task name(N))`; loom lists none. The first thread waits for the model and is
+/// left out.
 pub(crate) fn deadlock(message: &str) -> Option<Vec<u64>> {
     let rest = message.strip_prefix("deadlock")?;
     let Some(list) = rest.strip_prefix("! blocked tasks: [") else { return Some(Vec::new()) };

@@ -1,10 +1,10 @@
-//! What a scenario needs of the system under test.
+//! The requirements of a scenario on the system under test.
 
 use contract::channel::{Capability, Capacity, Channel};
 use records::model_report::ModelVerdict;
 use sut::Adapter;
 
-/// What a scenario needs of the system under test.
+/// The requirements of a scenario on the system under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needs {
     /// The capacity that the scenario opens it with; `None` when the scenario opens the baseline instead.
@@ -23,7 +23,7 @@ impl Needs {
         self.capabilities.iter().any(timed)
     }
 
-    /// The verdict on a scenario that needs something that the system under test lacks.
+    /// The verdict on a scenario whose requirements the system under test does not meet.
     pub(crate) fn lacking(&self) -> Option<ModelVerdict> {
         let asked = self.capacity?;
         let of_capacity = match asked {

@@ -1,7 +1,7 @@
 //! Messages that count how many times each was made and dropped.
 //!
-//! The counts are plain, not modelled. A scenario decides nothing by them while it runs, so the order in which they change
-//! need not be explored, and a payload may be dropped while the panic of a job unwinds.
+//! The counts are plain, not modelled. A scenario decides nothing by them while it runs, so the order in
+//! which they change need not be explored, and a payload may be dropped while the panic of a job unwinds.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -11,8 +11,8 @@ use sut::REPLAY;
 
 use self::written::Written;
 
-/// The producer of a message, and its number among that producer's messages. Per producer, messages are in the order of
-/// these pairs.
+/// The producer of a message, and its number among that producer's messages. Per producer, messages are in
+/// the order of these pairs.
 pub type Id = (usize, usize);
 
 /// Makes the payloads of one execution.
@@ -102,7 +102,8 @@ impl Drop for Payload {
     }
 }
 
-/// The write of a message, as loom sees it: a channel moves messages as plain memory, which loom does not watch.
+/// The write of a message, as loom sees it: a channel moves messages as plain memory, which loom does not
+/// watch.
 mod written {
     #[cfg(loom)]
     #[derive(Debug)]

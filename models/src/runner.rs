@@ -24,18 +24,19 @@ use sut::Adapter;
 use crate::needs::Needs;
 use crate::{bounds, failure};
 
-/// Held by the model that is being explored. The explorers map and unmap a stack for each thread of each execution, and
-/// the system serialises that for a process: on two processors, two models at once take four times as long as each alone.
+/// Held by the model that is being explored. The explorers map and unmap a stack for each thread of each
+/// execution, and the system serialises that for a process: on two processors, two models at once take four
+/// times as long as each alone.
 static EXPLORING: Mutex<()> = Mutex::new(());
 
-/// A model: a scenario, and how far it is explored.
+/// A model: a scenario with the bounds of its exploration.
 #[derive(Clone)]
 pub struct Model {
     /// Its name, which runs it again.
     pub name: String,
     /// The code that it explores.
     pub subject: ModelSubject,
-    /// What the scenario needs of the system under test.
+    /// The requirements of the scenario on the system under test.
     pub needs: Needs,
     /// The bounds, unless the environment has others.
     pub bounds: Bounds,
@@ -48,12 +49,13 @@ impl fmt::Debug for Model {
     }
 }
 
-/// Runs the program of the tests, one for each model, as the command line asks.
+/// Runs the test program: one test for each model, filtered by the command line.
 pub fn run(models: Vec<Model>) -> ExitCode {
     static IS_CUT: AtomicBool = AtomicBool::new(false);
     let trial = |model: Model| {
         Trial::ignorable_test(model.name.clone(), move || {
-            // Each model has a thread of its own, since explorers keep their state, and the shim its counts, by thread.
+            // Each model has a thread of its own, since explorers keep their state, and the shim its counts,
+            // by thread.
             let thread = thread::Builder::new().name(model.name.clone()).spawn(move || model.explore())?;
             match thread.join() {
                 Ok(None | Some(ModelVerdict::Passed { .. })) => Ok(Completion::Completed),
@@ -100,15 +102,16 @@ impl Model {
         Model { name: name.into(), subject, needs, bounds, scenario: Arc::new(scenario) }
     }
 
-    /// Explores the model and reports its verdict; `None` when it belongs to another shard, and in a build that does not
-    /// explore, which runs the scenario on real threads.
+    /// Explores the model and reports its verdict; `None` when it belongs to another shard, and in a build
+    /// that does not explore, which runs the scenario on real threads.
     ///
-    /// A panic on the way is the failure of the model, wherever it is caught. A job that is meant to panic does so by
+    /// Any panic fails the model, even one that is caught. A job that is meant to panic does so by
     /// [`std::panic::resume_unwind`], as the workloads' jobs do.
     ///
     /// # Panics
     ///
-    /// When the model fails, when the environment asks for impossible bounds, or when the report cannot be written.
+    /// When the model fails, when the environment sets impossible bounds, or when the report cannot be
+    /// written.
     pub fn explore(self) -> Option<ModelVerdict> {
         let plan = bounds::plan(self.bounds);
         let sink = Sink::from_environment();
@@ -256,9 +259,11 @@ impl Sink {
     }
 }
 
-/// Writes to the error stream itself: the test harness captures what `eprintln!` writes, and loses it when a failure aborts.
+/// Writes to the error stream itself: the test harness captures what `eprintln!` writes, and loses it when a
+/// failure aborts.
 pub(crate) fn say(text: &str) {
-    // One write, so that lines of models that run at once do not mix. A closed stream is no failure of the model.
+    // One write, so that lines of models that run at once do not mix. A closed stream does not fail the
+    // model.
     let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 

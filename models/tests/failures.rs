@@ -1,8 +1,8 @@
 //! Failing models: each of these must fail, report its failure, and fail again when it is replayed.
 //!
-//! A model that fails may take its process along, so each runs in a process of its own: this program again, with the
-//! name of one test. Only a build that explores can promise a failure; in others these tests end at once. `scripts/mutants`
-//! shows that the models find likely mistakes in the code itself.
+//! A model that fails may take its process along, so each runs in a process of its own: this program again,
+//! with the name of one test. Only a build that explores can promise a failure; in others these tests end at
+//! once. `scripts/mutants` shows that the models find likely mistakes in the code itself.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

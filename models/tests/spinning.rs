@@ -1,4 +1,5 @@
-//! The schedules that shuttle has for a thread that spins and yields before it waits, as the threads of a channel do.
+//! The schedules that shuttle has for a thread that spins and yields before it waits, as the threads of a
+//! channel do.
 //!
 //! Only a build with `--cfg shuttle` has these tests (`scripts/shuttle`).
 
@@ -15,7 +16,8 @@ use models::joined;
 /// More steps than a random schedule gives to one thread while another can run.
 const SPINS: usize = 40;
 
-/// The values of a flag that a thread has seen after `spins`, over all schedules of a plan; another thread sets the flag.
+/// The values of a flag that a thread has seen after `spins`, over all schedules of a plan; another thread
+/// sets the flag.
 fn seen(spins: impl Fn(&AtomicUsize) + Sync + Send + 'static) -> BTreeSet<usize> {
     let plan = ExplorationPlan { bounds: DEFAULT, seed: 0, shard: Shard::WHOLE, replay: None, time: None };
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
@@ -32,8 +34,8 @@ fn seen(spins: impl Fn(&AtomicUsize) + Sync + Send + 'static) -> BTreeSet<usize>
     seen.lock().expect("no thread panics").clone()
 }
 
-/// The other thread may have ended when this one has spun for a while, or may have yet to begin, which is when a channel
-/// waits.
+/// The other thread may have ended when this one has spun for a while, or may have yet to begin, which is
+/// when a channel waits.
 #[test]
 fn a_thread_spins_to_its_end_while_others_have_yet_to_begin() {
     let seen = seen(|_| (0..SPINS).for_each(|_| thread::yield_now()));

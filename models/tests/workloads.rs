@@ -1,8 +1,9 @@
 //! Models of every workload: its own round over the [`Adapter`], ledgers included, with a few messages.
 //!
-//! A round verifies itself, so it is a scenario as it stands: no message lost, doubled, reordered or leaked, and no
-//! disconnect reported that is none. Its threads are modelled ones (`harness/workloads/src/thread_group/modelled.rs`). The models of
-//! `coordination` look closer at what coordinates `worker_pool` and `token_bucket`.
+//! A round verifies itself, so it is a scenario as it stands: no message lost, doubled, reordered or leaked,
+//! and no disconnect reported that is none. Its threads are modelled ones
+//! (`harness/workloads/src/thread_group/modelled.rs`). The models of `coordination` look closer at what
+//! coordinates `worker_pool` and `token_bucket`.
 
 use std::process::ExitCode;
 
@@ -41,8 +42,8 @@ fn round<W: Workload>(name: &str, bounds: Bounds, params: &str, messages: usize)
     })
 }
 
-/// The table: a row has a name, a workload, bounds, the numbers of messages for loom and for shuttle, and the params; braces in these
-/// stand for a number of threads, again for loom and for shuttle.
+/// The table: a row has a name, a workload, bounds, the numbers of messages for loom and for shuttle, and the
+/// params; braces in these stand for a number of threads, again for loom and for shuttle.
 macro_rules! rounds {
     ($($name:ident: $workload:ty, $bounds:expr, ($few:literal, $more:literal), $params:literal $(, ($few_threads:literal, $more_threads:literal))?;)*) => {
         fn table() -> Vec<Model> {

@@ -1,5 +1,5 @@
-//! Computes everything that the page, the terminal and the documents show, as numbers. The words are [`crate::render`]'s; files are
-//! read by [`crate::collect`].
+//! Computes everything that the page, the terminal and the documents show, as numbers. The words are
+//! [`crate::render`]'s; files are read by [`crate::collect`].
 
 pub mod article;
 pub mod build;

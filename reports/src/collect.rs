@@ -1,5 +1,5 @@
-//! Reads runs, criterion's files, and the records of models and verifications. An unreadable line or file is a [`Problem`] that the
-//! page shows; the rest is still read.
+//! Reads runs, criterion's files, and the records of models and verifications. An unreadable line or file is
+//! a [`Problem`] that the page shows; the rest is still read.
 
 pub(crate) mod criterion;
 pub mod records;
@@ -17,7 +17,7 @@ pub struct Problem {
     pub file: PathBuf,
     /// The line, counted from 1, in a file of lines.
     pub line: Option<usize>,
-    /// What is wrong with it.
+    /// The reason.
     pub what: String,
 }
 

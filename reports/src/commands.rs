@@ -16,28 +16,30 @@ pub(crate) mod verify;
 
 use clap::Subcommand;
 
-/// What `chanlab` can do.
+/// The commands.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Measure: every channel in a process of its own, in interleaved blocks; every round is kept
+    /// Measure: every channel in its own process, in interleaved blocks; every round is kept
     Run(run::Arguments),
-    /// Measure one cell, and say which channel to take for it and why
+    /// Measure one cell and recommend a channel for it
     Choose(choose::Arguments),
-    /// Ask whether the measurements can be believed: false alarms, and slowdowns that are planted
+    /// Test the measurements themselves: count false alarms, and look for planted slowdowns
     Honesty(honesty::Arguments),
-    /// Compare two versions of a channel's crate: both in one run, side by side; fails when something is slower
+    /// Compare two versions of a channel's crate side by side in one run; fails when the new one is slower
     Ab(ab::Arguments),
-    /// Compare two runs that were made apart, on the same machine
+    /// Compare two runs that were made separately on the same machine
     Compare(compare::Arguments),
-    /// Draw the page: one self-contained HTML file from what the benchmarks and models left behind
+    /// Draw the page: one self-contained HTML file with all recorded results
     Report(report::Arguments),
     /// Run verified rounds of one cell
     Round(round::Arguments),
-    /// The benchmark of the article that chanlab began with, reproduced: Go's functions and Rust's channels in one document
+    /// Reproduce the benchmark of the article that chanlab began with: Go's functions and Rust's channels in
+    /// one document
     Article(article::Arguments),
-    /// Runners: the programs that run the rounds
+    /// Serve the runner protocol, or check a runner
     Runner(runner::Arguments),
-    /// Verify channels, harder than the rounds of a benchmark do: a matrix of channels and methods, and how to see each failure again
+    /// Verify channels with cases that are harder than benchmark rounds; prints a matrix, and a command that
+    /// repeats each failure
     Verify(verify::Arguments),
     /// Print the channels and the workloads
     List,

@@ -1,8 +1,8 @@
 //! The library of the command `chanlab`.
 //!
-//! Data flows one way: the engine carries out a plan and records every round; [`collect`] reads runs, criterion's files and the
-//! records of models and verifications; [`analyse`] computes an [`analyse::page::Page`] of numbers from them; [`render`]
-//! writes it as one HTML file.
+//! Data flows one way: the engine carries out a plan and records every round; [`collect`] reads runs,
+//! criterion's files and the records of models and verifications; [`analyse`] computes an
+//! [`analyse::page::Page`] of numbers from them; [`render`] writes it as one HTML file.
 
 pub mod analyse;
 pub mod collect;

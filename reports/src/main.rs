@@ -29,7 +29,8 @@ const BAD_ARGUMENTS: u8 = 2;
 
 /// Which channel should carry my work, and can I trust it? Compares channel crates for Rust.
 ///
-/// Without a command, chanlab measures everything for a few minutes (chanlab run --profile quick) and draws the page.
+/// Without a command, chanlab measures everything for a few minutes (chanlab run --profile quick) and draws
+/// the page.
 #[derive(Parser)]
 #[command(name = "chanlab", version)]
 struct Arguments {
@@ -74,7 +75,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints help and version as clap does. Of clap's errors it keeps the first paragraph, so that every error is one line.
+/// Prints help and version as clap does. Of clap's errors it keeps the first paragraph, so that every error
+/// is one line.
 fn not_parsed(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     if matches!(error.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {

@@ -1,5 +1,5 @@
-//! Writes everything that people read: the page, one HTML file with its charts as inline SVG and without scripts or external
-//! resources; the tables in the terminal; and the documents in Markdown.
+//! Writes everything that people read: the page, one HTML file with its charts as inline SVG and without
+//! scripts or external resources; the tables in the terminal; and the documents in Markdown.
 
 pub mod article;
 pub mod changes;

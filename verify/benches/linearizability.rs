@@ -1,8 +1,9 @@
-//! The cost of the checkers of `verify::linearizability`: the queue patterns on a million operations, and the general checker compared
-//! with the `LinearizabilityTester` of stateright, on the same histories and by the same specification.
+//! The cost of the checkers of `verify::linearizability`: the queue patterns on a million operations, and the
+//! general checker compared with the `LinearizabilityTester` of stateright, on the same histories and by the
+//! same specification.
 //!
-//! The ratio of the two general checkers is measured in pairs, one after the other on each history, and printed in addition to
-//! criterion's figures. So is the memory that the queue patterns take.
+//! The ratio of the two general checkers is measured in pairs, one after the other on each history, and
+//! printed in addition to criterion's figures. So is the memory that the queue patterns take.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -28,7 +29,8 @@ const OPERATIONS: usize = 1_000_000;
 /// The maximum number of operations of a spoiled history.
 const MAX_SPOILED_LEN: usize = 12;
 
-/// A recorded history of about this many operations: sends and receives, a few of which are empty, and a length for every forty of them.
+/// A recorded history of about this many operations: sends and receives, a few of which are empty, and a
+/// length for every forty of them.
 fn recorded(operations: usize) -> History {
     let (producers, consumers) = (2, 2);
     let messages = operations / 2 / producers;
@@ -39,8 +41,8 @@ fn recorded(operations: usize) -> History {
     stream.record(DynChannel::new::<MutexDeque>(), Duration::from_secs(600)).expect("it ends")
 }
 
-/// A legal history of exactly this many operations over eight threads, one in ten of them a length. Its operations overlap more than
-/// those of a real channel.
+/// A legal history of exactly this many operations over eight threads, one in ten of them a length. Its
+/// operations overlap more than those of a real channel.
 fn made(operations: usize) -> History {
     let mut dice = Dice::new(7);
     let mut free = [0_u64; 8];
@@ -176,7 +178,8 @@ fn small(spoiled: bool) -> Vec<History> {
     histories
 }
 
-/// A history whose operations all overlap and change nothing, for which the memory of configurations is most valuable.
+/// A history whose operations all overlap and change nothing, for which the memory of configurations is most
+/// valuable.
 fn overlapping() -> Vec<History> {
     let answer = Some(Answer::Empty);
     let mut operations: Vec<Operation> = (0..12)

@@ -1,13 +1,13 @@
 //! Scenarios that any channel must pass, written once over the contract.
 //!
-//! A scenario is a small program that checks one rule of the contract: about empty and full, waiting and waking, disconnects or
-//! drops. Each is played at a few capacities, and each of these is a case. A case is unsupported where the channel declares that it lacks
-//! a capability that the scenario needs. A channel also declares its differences from the contract
-//! ([`contract::channel::Difference`]); a false declaration fails.
+//! A scenario is a small program that checks one rule of the contract: about empty and full, waiting and
+//! waking, disconnects or drops. Each is played at a few capacities, and each of these is a case. A case is
+//! unsupported where the channel declares that it lacks a capability that the scenario needs. A channel also
+//! declares its differences from the contract ([`contract::channel::Difference`]); a false declaration fails.
 //!
-//! The scenarios follow the contract, and the tests of crossbeam-channel (`tests/array.rs`, `zero.rs`, `list.rs`, `mpsc.rs`) and of Go
-//! (`runtime/chan_test.go`, `test/chan/`). A scenario stops at the first wrong answer; its finding has the last steps of each thread, in
-//! time order.
+//! The scenarios follow the contract, and the tests of crossbeam-channel (`tests/array.rs`, `zero.rs`,
+//! `list.rs`, `mpsc.rs`) and of Go (`runtime/chan_test.go`, `test/chan/`). A scenario stops at the first
+//! wrong answer; its finding has the last steps of each thread, in time order.
 
 mod basics;
 mod crowds;

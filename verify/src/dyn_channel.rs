@@ -1,8 +1,9 @@
 //! One type for every channel, so that the methods are compiled once.
 //!
-//! The scenarios, the model and the recorder call a channel at hundreds of places, with a dozen message types. Compiling a copy of
-//! them for each channel takes minutes. They are therefore written over [`DynChannel`], whose handles are trait objects; only the
-//! methods of those objects are compiled for each channel. Rounds, which measure, stay statically dispatched.
+//! The scenarios, the model and the recorder call a channel at hundreds of places, with a dozen message
+//! types. Compiling a copy of them for each channel takes minutes. They are therefore written over
+//! [`DynChannel`], whose handles are trait objects; only the methods of those objects are compiled for each
+//! channel. Rounds, which measure, stay statically dispatched.
 //!
 //! The message types are the supertraits of [`Factory`]: opening a channel for another type does not compile.
 
@@ -232,7 +233,8 @@ impl<T: Send + 'static> Receiver<T> for DynReceiver<T> {
     }
 }
 
-/// Receivers of one channel implementation. A select needs the implementation's own receivers, so they stay together here.
+/// Receivers of one channel implementation. A select needs the implementation's own receivers, so they stay
+/// together here.
 pub(crate) struct Inputs(Box<dyn BoxedInputs>);
 
 impl Inputs {

@@ -1,9 +1,10 @@
 //! The methods that verify a channel on its own code, harder than the rounds of a benchmark do.
 //!
-//! A method runs numbered cases, each made from the task's seed and its number alone ([`records::verify`]). This crate has
-//! [`rounds`], [`conformance`], [`properties`] and [`linearizability`]; loom and shuttle are in `models/`. The program
-//! `chanlab-verify` runs the cases of one method over one channel in a separate process, because a channel under verification may
-//! hang, abort or corrupt memory. `chanlab verify` builds and starts that program and reports its findings.
+//! A method runs numbered cases, each made from the task's seed and its number alone ([`records::verify`]).
+//! This crate has [`rounds`], [`conformance`], [`properties`] and [`linearizability`]; loom and shuttle are
+//! in `models/`. The program `chanlab-verify` runs the cases of one method over one channel in a separate
+//! process, because a channel under verification may hang, abort or corrupt memory. `chanlab verify` builds
+//! and starts that program and reports its findings.
 
 pub mod conformance;
 mod dyn_channel;

@@ -1,18 +1,20 @@
 //! Concurrent histories of a channel, each of which must have a legal order.
 //!
-//! - [`scenario`] decides what the threads do, [`record`] runs it and records a [`history`]; [`stream`] records long ones.
-//! - [`wgl`] searches any history for a legal order and judges every scenario. [`queue_patterns`] refutes long histories quickly
-//!   and judges the streams. It does not see that a channel was full, nor lengths that are wrong only together.
+//! - [`scenario`] decides what the threads do, [`record`] runs it and records a [`history`]; [`stream`]
+//!   records long ones.
+//! - [`wgl`] searches any history for a legal order and judges every scenario. [`queue_patterns`] refutes
+//!   long histories quickly and judges the streams. It does not see that a channel was full, nor lengths that
+//!   are wrong only together.
 //! - [`shrink`] makes an illegal history small; [`picture`] draws it.
 //!
-//! A history contains every operation of the contract except select, which works on several channels: the scenarios of
-//! [`conformance`](crate::conformance) test it.
+//! A history contains every operation of the contract except select, which works on several channels: the
+//! scenarios of [`conformance`](crate::conformance) test it.
 //!
-//! A case is one scenario, run several times: the seed decides what the threads do, not how they meet. A case that is run alone
-//! ([`Task::only`]) is therefore repeated until it fails or the budget is spent.
+//! A case is one scenario, run several times: the seed decides what the threads do, not how they meet. A case
+//! that is run alone ([`Task::only`]) is therefore repeated until it fails or the budget is spent.
 //!
-//! The search for a legal order is exponential in the worst case. A history on which it exceeds its budget is neither legal nor
-//! illegal, and the method then answers [`MethodOutcome::Unknown`].
+//! The search for a legal order is exponential in the worst case. A history on which it exceeds its budget is
+//! neither legal nor illegal, and the method then answers [`MethodOutcome::Unknown`].
 
 pub mod dice;
 pub mod history;
@@ -38,7 +40,8 @@ use contract::channel::{Capacity, Channel};
 use records::verify::{Finding, MethodOutcome, Task};
 use workloads::thread_group::ThreadGroupError;
 
-/// The runs of a scenario in one case. All runs share their threads, so that most begin with every thread already running.
+/// The runs of a scenario in one case. All runs share their threads, so that most begin with every thread
+/// already running.
 const REPETITIONS: usize = 24;
 
 /// One case in this many is a long stream, which takes about as long as the others together.
@@ -47,10 +50,12 @@ const STREAM_EVERY: u64 = 50;
 /// The number of messages in a long stream.
 const STREAM_MESSAGES: usize = 20_000;
 
-/// The maximum number of operations of a stream in a picture. A wrong length involves every message that may have been queued.
+/// The maximum number of operations of a stream in a picture. A wrong length involves every message that may
+/// have been queued.
 const MAX_DRAWN: usize = 40;
 
-/// The time limit of a scenario and of a stream. Either takes milliseconds, or tenths of a second on a busy machine.
+/// The time limit of a scenario and of a stream. Either takes milliseconds, or tenths of a second on a busy
+/// machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Verifies the channel `C`.
@@ -240,7 +245,8 @@ fn grouped(number: u64) -> String {
     words
 }
 
-/// The finding of a stream with a bad pattern, reduced to the pattern, and if that is large to the operations that overlap its offender.
+/// The finding of a stream with a bad pattern, reduced to the pattern, and if that is large to the operations
+/// that overlap its offender.
 fn bad_pattern(case: u64, scenario: String, history: &History, violation: &QueueViolation) -> Finding {
     let offender_index = violation.offender();
     let offender = history.operations[offender_index];

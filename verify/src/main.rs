@@ -1,4 +1,5 @@
-//! `chanlab-verify`: runs the cases of one method over one channel for `chanlab verify` ([`records::verify::cases`]).
+//! `chanlab-verify`: runs the cases of one method over one channel for `chanlab verify`
+//! ([`records::verify::cases`]).
 
 use std::env;
 use std::io::{self, Write};

@@ -1,11 +1,11 @@
 //! Random sequences of operations on one thread, in lockstep with a model: a queue with two kinds of handles.
 //!
-//! A case is one sequence over a channel of one capacity, made from the seed of the case. proptest shrinks a sequence with a wrong
-//! answer. After each operation, as many messages must be alive as the model has in its queue, and none may have been dropped twice. At the
-//! end each must have been dropped exactly once.
+//! A case is one sequence over a channel of one capacity, made from the seed of the case. proptest shrinks a
+//! sequence with a wrong answer. After each operation, as many messages must be alive as the model has in its
+//! queue, and none may have been dropped twice. At the end each must have been dropped exactly once.
 //!
-//! Operations that would wait for ever according to the model are skipped. A channel may hang nevertheless, so the sequences run on a
-//! separate thread, and one that does not end is a finding.
+//! Operations that would wait for ever according to the model are skipped. A channel may hang nevertheless,
+//! so the sequences run on a separate thread, and one that does not end is a finding.
 
 mod model;
 

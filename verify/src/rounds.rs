@@ -1,8 +1,9 @@
 //! Many small self-checking rounds of every workload.
 //!
-//! A case is one round of one cell. The cells are those of the quick grids of all workloads, taken in turn: case `n` is repetition
-//! `n / cells` of cell `n % cells`. The rounds are so small that they consist mostly of waiting, waking, starting and ending.
-//! Each round checks itself: each message once, order, payload, drops, disconnects, threads that end.
+//! A case is one round of one cell. The cells are those of the quick grids of all workloads, taken in turn:
+//! case `n` is repetition `n / cells` of cell `n % cells`. The rounds are so small that they consist mostly
+//! of waiting, waking, starting and ending. Each round checks itself: each message once, order, payload,
+//! drops, disconnects, threads that end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use workloads::registry::{Cell, ChannelEntry, DEADLINE, Registry};
 use workloads::thread_group::ThreadGroupError;
 use workloads::workload::RoundError;
 
-/// The number of messages of a round, unless the capacity needs more: enough to fill and drain the channel often.
+/// The number of messages of a round, unless the capacity needs more: enough to fill and drain the channel
+/// often.
 const MESSAGES: u64 = 400;
 
 /// The approximate time limit of a round that its params slow down (work, rates).

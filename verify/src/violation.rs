@@ -1,6 +1,6 @@
-//! How a channel broke a rule of a scenario or of the model.
+//! The violation of a rule by a channel.
 
-/// What a check expected and what happened instead.
+/// A check's expectation, and what happened instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
     pub(crate) expected: String,

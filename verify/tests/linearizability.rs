@@ -1,4 +1,5 @@
-//! The method `linearizability`: it catches every mutant that it must catch, and finds nothing new in the registered channels.
+//! The method `linearizability`: it catches every mutant that it must catch, and finds nothing new in the
+//! registered channels.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -27,7 +28,8 @@ fn found<C: Channel>(task: &Task) -> Finding {
     *finding
 }
 
-/// The maximum number of steps that the smallest history of a mutant has, where a test expects one. Some operations take two steps.
+/// The maximum number of steps that the smallest history of a mutant has, where a test expects one. Some
+/// operations take two steps.
 fn max_steps(mutant: &Mutant) -> usize {
     match mutant.name {
         "mutant-buffers-a-rendezvous" | "mutant-try-send-lingers" => 4,
@@ -99,11 +101,13 @@ fn linearizability_follows_the_table_of_mutants() {
 
 /// Whether a finding is a known defect of a registered channel.
 ///
-/// kanal 0.1.1: `recv_timeout` checks the time before it checks for senders. On an empty channel without senders it reports a timeout
-/// instead of the disconnect when its time is already over, which a timeout of zero nearly always is, so a receiver that polls with a
-/// timeout of zero never ends. The documentation does not mention it.
+/// kanal 0.1.1: `recv_timeout` checks the time before it checks for senders. On an empty channel without
+/// senders it reports a timeout instead of the disconnect when its time is already over, which a timeout of
+/// zero nearly always is, so a receiver that polls with a timeout of zero never ends. The documentation does
+/// not mention it.
 fn is_known(channel: &str, finding: &Finding) -> bool {
-    // When only handles of senders and timeouts are left, the history is illegal only because no sender existed.
+    // When only handles of senders and timeouts are left, the history is illegal only because no sender
+    // existed.
     const LEFT: [&str; 6] = [
         "recv_timeout",
         "recv_timeout -> timeout",
@@ -142,7 +146,8 @@ fn nothing_new_is_found_in_the_registered_channels() {
     adapters::each(&mut Registered(Duration::from_secs(seconds())));
 }
 
-/// kanal without `recv_timeout`, whose known defect hides any other because a method ends at its first finding.
+/// kanal without `recv_timeout`, whose known defect hides any other because a method ends at its first
+/// finding.
 #[cfg(feature = "adapters")]
 struct KanalWithoutRecvTimeout;
 

@@ -1,5 +1,5 @@
-//! The table of mutant channels, enforced: each method catches every mutant that it must catch, and passes those that it must pass.
-//! `linearizability.rs` does so for linearizability.
+//! The table of mutant channels, enforced: each method catches every mutant that it must catch, and passes
+//! those that it must pass. `linearizability.rs` does so for linearizability.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

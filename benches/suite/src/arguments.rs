@@ -1,4 +1,4 @@
-//! The command line of a benchmark, as far as we need it before criterion parses it.
+//! The part of a benchmark's command line that is needed before criterion parses it.
 
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::{env, io};
 
 use crate::Error;
 
-/// What the command line requests.
+/// The mode that the command line requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// `--list`, `--help` and the like: criterion prints something, nothing runs.
@@ -15,7 +15,7 @@ pub enum Mode {
     Test,
     /// `--profile-time`, `--load-baseline`: criterion runs or shows benchmarks and keeps no measurement.
     Unkept,
-    /// Measure.
+    /// Benchmarks are measured and recorded.
     Measure,
 }
 
@@ -26,7 +26,7 @@ const PROFILE_TIME: &str = "--profile-time";
 #[derive(Clone, Debug)]
 pub struct Arguments {
     arguments: Vec<String>,
-    /// What the command line requests.
+    /// The mode that the command line requests.
     pub mode: Mode,
 }
 
@@ -58,7 +58,8 @@ impl Arguments {
         self.arguments.join(" ")
     }
 
-    /// The names of the benchmarks that the command line selects. Criterion decides: this program runs once more to list them.
+    /// The names of the benchmarks that the command line selects. Criterion decides: this program runs once
+    /// more to list them.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl Arguments {
         Ok(names.lines().filter_map(|line| line.strip_suffix(": benchmark")).map(str::to_owned).collect())
     }
 
-    /// The arguments but for those that criterion refuses beside `--list`.
+    /// The arguments without those that criterion rejects in combination with `--list`.
     fn selecting(&self) -> Vec<&str> {
         let mut selecting = Vec::new();
         let mut arguments = self.arguments.iter().map(String::as_str);
@@ -93,7 +94,7 @@ impl Arguments {
     }
 }
 
-/// The line that says what was wrong, of all that the listing said before it gave up.
+/// The error message in criterion's output.
 fn complaint(stderr: &str) -> String {
     let said = stderr.lines().find_map(|line| line.strip_prefix("error: "));
     said.unwrap_or("criterion refused the arguments (see cargo bench -- --help)").to_owned()
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_refuses_a_list_is_left_out_of_it() {
+    fn arguments_that_conflict_with_list_are_left_out() {
         let arguments = ["ping", "--profile-time", "5", "--bench", "--test", "--profile-time=5"];
         let arguments = Arguments::new(arguments.map(str::to_owned).to_vec());
         assert_eq!(arguments.selecting(), ["ping", "--bench"]);

@@ -1,8 +1,8 @@
 //! Drives criterion over the cells of a workload, for all benchmark files.
 //!
-//! One iteration of criterion is one round, which times and verifies itself. A cell that is unsupported or fails never reaches
-//! criterion's statistics: the result of each cell is recorded next to criterion's data (`records::record`), and the page shows a time
-//! only when the record says that every round passed.
+//! One iteration of criterion is one round, which times and verifies itself. A cell that is unsupported or
+//! fails never reaches criterion's statistics: the result of each cell is recorded next to criterion's data
+//! (`records::record`), and the page shows a time only when the record says that every round passed.
 
 mod arguments;
 pub mod paired;
@@ -23,7 +23,7 @@ pub use self::arguments::{Arguments, Mode};
 pub use self::settings::Settings;
 pub use self::suite::{Suite, Summary, words};
 
-/// Why benchmarks failed.
+/// The reason why benchmarks failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The command line or the environment names something unknown: exit code 2.
@@ -44,16 +44,18 @@ pub fn ended(result: Result<(), Error>) -> ExitCode {
     }
 }
 
-/// Lets criterion list the benchmarks (group and function) that the command line selects, without running any.
+/// Lets criterion list the benchmarks (group and function) that the command line selects, without running
+/// any.
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] for a filter that is no regular expression.
+/// [`Error::Usage`] for a filter that is not a regular expression.
 pub fn list(
     settings: &Settings,
     benchmarks: impl IntoIterator<Item = (String, &'static str)>,
 ) -> Result<(), Error> {
-    // Criterion panics over an invalid filter. Nothing else runs here, so the hook can be replaced to keep the panic silent.
+    // Criterion panics over an invalid filter. Nothing else runs here, so the hook can be replaced to keep
+    // the panic silent.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
     let criterion = panic::catch_unwind(|| settings.criterion().configure_from_args());
@@ -71,7 +73,8 @@ pub fn list(
     Ok(())
 }
 
-/// The `main` of a benchmark file: benchmarks the workload over every registered channel. Fails when a cell failed.
+/// The `main` of a benchmark file: benchmarks the workload over every registered channel. Fails when a cell
+/// failed.
 pub fn bench(workload: &str) -> ExitCode {
     ended(registry().and_then(|registry| run(&registry, workload)))
 }

@@ -11,7 +11,8 @@ pub struct Ratio {
     pub interval: [f64; 2],
 }
 
-/// Times `pairs` pairs in alternating order. Returns for each pair the time of the first divided by that of the second.
+/// Times `pairs` pairs in alternating order. Returns for each pair the time of the first divided by that of
+/// the second.
 pub fn ratios(
     pairs: usize,
     mut first: impl FnMut() -> Duration,
@@ -30,8 +31,9 @@ pub fn ratios(
     (0..pairs).map(pair).collect()
 }
 
-/// The median and its distribution-free interval: the order statistics at `n/2 -+ 1.96 * sqrt(n)/2`, from the normal
-/// approximation of the binomial (W. J. Conover, "Practical Nonparametric Statistics", 3rd ed., 1999, section 3.2).
+/// The median and its distribution-free interval: the order statistics at `n/2 -+ 1.96 * sqrt(n)/2`, from the
+/// normal approximation of the binomial (W. J. Conover, "Practical Nonparametric Statistics", 3rd ed., 1999,
+/// section 3.2).
 ///
 /// # Panics
 ///

@@ -16,7 +16,8 @@ pub struct Settings {
     resamples: usize,
 }
 
-/// The time of a benchmark in addition to warm-up and measurement: the self-check, criterion's analysis and its plots.
+/// The time of a benchmark in addition to warm-up and measurement: the self-check, criterion's analysis and
+/// its plots.
 const ANALYSIS: Duration = Duration::from_millis(450);
 
 impl Settings {

@@ -176,13 +176,13 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, cell: &Cell, abandoned: &mu
                 let mut elapsed = Duration::ZERO;
                 for _ in 0..iterations {
                     match cell.round() {
-                        // A round that ends early delivers another number of messages than the first. Its time is scaled,
-                        // because criterion divides by the first one's number.
+                        // A round that ends early delivers another number of messages than the first. Its
+                        // time is scaled, because criterion divides by the first one's number.
                         Ok(round) => {
                             elapsed += round.elapsed.mul_f64(first.messages as f64 / round.messages as f64);
                         }
-                        // Unwinding is the only way out of a criterion benchmark. It skips the panic hook, because the
-                        // failure is reported below.
+                        // Unwinding is the only way out of a criterion benchmark. It skips the panic hook,
+                        // because the failure is reported below.
                         Err(error) => resume_unwind(Box::new(error)),
                     }
                     rounds += 1;

@@ -2,8 +2,8 @@
 //! [`contract::channel::Channel`]; CONTRIBUTING.md says how to add one.
 //!
 //! - `channels/`: the registered channels, each a module of this crate. The build script finds the files.
-//! - `verified/`: channels that are verified and not measured. This crate does not build them; `chanlab verify` does, over an
-//!   instrumented copy of their crate. [`verified_only`] lists them.
+//! - `verified/`: channels that are verified and not measured. This crate does not build them; `chanlab
+//!   verify` does, over an instrumented copy of their crate. [`verified_only`] lists them.
 //! - `versions/`: adapters for old interfaces of a crate, for `chanlab verify --path … --adapter …`.
 //!
 //! The crates' versions are in this package's `Cargo.toml`.
@@ -15,8 +15,8 @@ use workloads::registry::{ChannelEntry, Registry};
 
 include!(concat!(env!("OUT_DIR"), "/channels.rs"));
 
-/// This package's manifest and the lock file of this build. They are compiled in here, and not in the harness, so that a change
-/// of either rebuilds no more than this package and what depends on it.
+/// This package's manifest and the lock file of this build. They are compiled in here, and not in the
+/// harness, so that a change of either rebuilds no more than this package and what depends on it.
 const MANIFEST: &str = include_str!("../Cargo.toml");
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
@@ -33,7 +33,8 @@ pub fn registry() -> Registry {
     Registry::with_channels(channels.0)
 }
 
-/// The version of a channel in this build: of its crate by the lock file, of the compiler for `std`, of chanlab for its own.
+/// The version of a channel in this build: of its crate by the lock file, of the compiler for `std`, of
+/// chanlab for its own.
 pub fn version(info: &Info) -> String {
     match info.package {
         Some(package) => format!("{package} {}", locked(package)),
@@ -42,11 +43,12 @@ pub fn version(info: &Info) -> String {
     }
 }
 
-/// The channels of `verified/`: the name of each, which is also its crate's, and the version to verify when none is named.
+/// The channels of `verified/`: the name of each, which is also its crate's, and the version to verify when
+/// none is named.
 ///
 /// # Panics
 ///
-/// When `[package.metadata.verified]` in `Cargo.toml` is no table of versions.
+/// When `[package.metadata.verified]` in `Cargo.toml` is not a table of versions.
 pub fn verified_only() -> Vec<(String, String)> {
     let manifest: toml::Table = MANIFEST.parse().expect("cargo read the manifest");
     let verified = manifest["package"]["metadata"]["verified"].as_table().expect("a table of versions");

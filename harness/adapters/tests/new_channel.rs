@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// The folders of a checkout that are no source.
+/// The folders of a checkout that contain no source.
 const NO_SOURCE: [&str; 3] = [".git", "docs", "target"];
 
 /// Every file of a checkout, by its path there.
@@ -30,7 +30,8 @@ fn files(checkout: &Path) -> Files {
     files
 }
 
-/// Makes `checkout` hold these files. A file that has its text already keeps its time, so that cargo does not rebuild it.
+/// Makes `checkout` hold these files. A file that has its text already keeps its time, so that cargo does not
+/// rebuild it.
 fn put(checkout: &Path, wanted: &Files) {
     fs::create_dir_all(checkout).expect("a folder");
     let there = files(checkout);
@@ -57,7 +58,8 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
 #[ignore = "builds the harness and its dependencies again, about a minute the first time; scripts/test runs it"]
 fn a_new_channel_takes_one_file_and_one_line() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the project");
-    // With its own target directory: in the project's, cargo would take the packages of both checkouts for the same.
+    // With its own target directory: in the project's, cargo would take the packages of both checkouts for
+    // the same.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new_channel");
     let (checkout, toychan) = (folder.join("checkout"), folder.join("toychan"));
     let before = files(project);

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use adapters::registry;
 use workloads::profile::Profile;
 
-/// Criterion truncates the directory of a benchmark group to this many bytes; two names with the same prefix would share it.
+/// Criterion truncates the directory of a benchmark group to this many bytes; two names with the same prefix
+/// would share it.
 const MAX_GROUP_LEN: usize = 64;
 
 #[test]

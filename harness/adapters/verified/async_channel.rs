@@ -1,5 +1,5 @@
-//! `async-channel`: a lock-free queue (`concurrent-queue`) and lists of waiters (`event-listener`), made for tasks.
-//! The adapter uses its blocking calls.
+//! `async-channel`: a lock-free queue (`concurrent-queue`) and lists of waiters (`event-listener`), made for
+//! tasks. The adapter uses its blocking calls.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! `loole`: a queue and queues of waiters behind one lock, for threads and tasks. The adapter uses its blocking calls.
+//! `loole`: a queue and queues of waiters behind one lock, for threads and tasks. The adapter uses its
+//! blocking calls.
 
 use std::time::Duration;
 

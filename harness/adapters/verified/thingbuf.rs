@@ -1,6 +1,8 @@
-//! `thingbuf`: a ring of reused slots, and lists of waiters on their own stacks. The adapter uses its blocking channel.
+//! `thingbuf`: a ring of reused slots, and lists of waiters on their own stacks. The adapter uses its
+//! blocking channel.
 //!
-//! Thingbuf keeps the value in a slot when the slot becomes free, so a slot holds an `Option` of a message here.
+//! Thingbuf keeps the value in a slot when the slot becomes free, so a slot holds an `Option` of a message
+//! here.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -51,7 +51,7 @@ impl Channel for MutexDeque {
     }
 }
 
-/// How long an operation may wait.
+/// The time that an operation may wait.
 #[derive(Debug)]
 enum WaitMode {
     /// It must not wait.

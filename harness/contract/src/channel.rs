@@ -1,10 +1,11 @@
 //! The contract of a channel: the workloads call it, and the checks hold every channel to it.
 //!
-//! Everything is dispatched statically, so that the hot path of a round is the crate's own call. The methods of an adapter's
-//! handles are `#[inline(always)]`: without it, a wrapper that the compiler does not inline prevents the crate's own
-//! `inline(always)` from reaching the caller (a round over kanal took 1.4 times as long). A channel declares every [`Capability`]
-//! that it lacks in its [`Info`], with the reason; the operation then returns [`Unsupported`], which the page shows in words.
-//! `verify::conformance` compares declaration and behaviour.
+//! Everything is dispatched statically, so that the hot path of a round is the crate's own call. The methods
+//! of an adapter's handles are `#[inline(always)]`: without it, a wrapper that the compiler does not inline
+//! prevents the crate's own `inline(always)` from reaching the caller (a round over kanal took 1.4 times as
+//! long). A channel declares every [`Capability`] that it lacks in its [`Info`], with the reason; the
+//! operation then returns [`Unsupported`], which the page shows in words. `verify::conformance` compares
+//! declaration and behaviour.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -101,13 +102,15 @@ impl fmt::Display for Capability {
     }
 }
 
-/// A documented deviation from the contract. A channel declares it in its [`Info`], with the reason. The conformance scenarios fail
-/// when it is real and not declared, and when it is declared and no longer real.
+/// A documented deviation from the contract. A channel declares it in its [`Info`], with the reason. The
+/// conformance scenarios fail when it is real and not declared, and when it is declared and no longer real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Difference {
-    /// A bounded channel drops its queued messages when the last handle of either end is gone, not with the last receiver.
+    /// A bounded channel drops its queued messages when the last handle of either end is gone, not with the
+    /// last receiver.
     BoundedKeepsUndelivered,
-    /// An unbounded channel drops its queued messages when the last handle of either end is gone, not with the last receiver.
+    /// An unbounded channel drops its queued messages when the last handle of either end is gone, not with
+    /// the last receiver.
     UnboundedKeepsUndelivered,
     /// A bounded channel leaks queued messages when the `Drop` of one of them panics.
     BoundedLeaksAfterPanic,
@@ -149,7 +152,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The result of an operation on a channel that lacks the capability. It is not a failure, and never counts as zero.
+/// The result of an operation on a channel that lacks the capability. It is not a failure, and never counts
+/// as zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unsupported: {capability} ({reason})")]
 pub struct Unsupported {
@@ -164,14 +168,15 @@ pub struct Unsupported {
 pub struct Info {
     /// The channel's name on the command line, in benchmarks and on the page.
     pub name: &'static str,
-    /// The crate it comes from, as the lock file names it; `None` for the standard library and for chanlab's own code.
+    /// The crate it comes from, as the lock file names it; `None` for the standard library and for chanlab's
+    /// own code.
     pub package: Option<&'static str>,
     /// A short description.
     pub about: &'static str,
     /// The capabilities it lacks, each with the reason.
     pub lacks: &'static [(Capability, &'static str)],
-    /// Its documented deviations from the contract that no missing capability explains, each with the reason. Conformance checks
-    /// that they are real.
+    /// Its documented deviations from the contract that no missing capability explains, each with the reason.
+    /// Conformance checks that they are real.
     pub differs: &'static [(Difference, &'static str)],
     /// Further facts for the page; nothing checks them.
     pub notes: &'static [&'static str],
@@ -199,7 +204,8 @@ impl Info {
     ///
     /// # Panics
     ///
-    /// When the adapter does not declare the lack, which is a mistake in the adapter that the contract's tests find.
+    /// When the adapter does not declare the lack, which is a mistake in the adapter that the contract's
+    /// tests find.
     pub fn unsupported(&self, capability: Capability) -> Unsupported {
         match self.require(capability) {
             Err(unsupported) => unsupported,
@@ -226,7 +232,8 @@ pub trait Channel: Sized + 'static {
     /// [`Unsupported`] when the crate has no channel of this capacity.
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported>;
 
-    /// The capacity that a channel opened with `requested` really has: some crates round up, or turn 0 into 1.
+    /// The capacity that a channel opened with `requested` really has: some crates round up, or use 1
+    /// for 0.
     fn effective_capacity(requested: Capacity) -> Capacity {
         requested
     }
@@ -308,8 +315,8 @@ pub trait Receiver<T>: Sized + Send + 'static {
     /// [`Unsupported`] for a single-consumer channel.
     fn try_clone(&self) -> Result<Self, Unsupported>;
 
-    /// The number of queued messages at this moment. It does not count a message whose sender still waits, so it never exceeds the
-    /// capacity, and is 0 on a rendezvous channel.
+    /// The number of queued messages at this moment. It does not count a message whose sender still waits, so
+    /// it never exceeds the capacity, and is 0 on a rendezvous channel.
     ///
     /// # Errors
     ///
@@ -319,8 +326,8 @@ pub trait Receiver<T>: Sized + Send + 'static {
 
 /// Receives from several channels of one kind, whichever has a message.
 pub trait Selector<T> {
-    /// The next message of any of the receivers, waiting while all are empty. A receiver that has disconnected is ignored from
-    /// then on.
+    /// The next message of any of the receivers, waiting while all are empty. A receiver that has
+    /// disconnected is ignored from then on.
     ///
     /// # Errors
     ///

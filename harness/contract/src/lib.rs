@@ -1,4 +1,4 @@
-//! The contract of a channel, and what chanlab's own code is written on.
+//! The contract of a channel, and the primitives of chanlab's own code.
 //!
 //! - [`channel`] is the contract: the traits that an adapter implements, capacities, capabilities, errors.
 //! - [`sync`] is the synchronisation of the baseline and of the workloads: real, loom's or shuttle's.

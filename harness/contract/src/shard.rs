@@ -30,7 +30,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// A text that is no shard.
+/// A text that is not a shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no shard: expected I/N with I from 1 to N, as in 2/5")]
 pub struct NoShard(String);
@@ -48,8 +48,8 @@ impl FromStr for Shard {
     }
 }
 
-/// The seed of a case: bits of a seed and of the case's number, mixed (`splitmix64`, S. Vigna 2015, after Steele, Lea and Flood,
-/// "Fast splittable pseudorandom number generators", 2014).
+/// The seed of a case: bits of a seed and of the case's number, mixed (`splitmix64`, S. Vigna 2015, after
+/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 pub fn seed_of(seed: u64, case: u64) -> u64 {
     let mut state = seed ^ case.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,19 +1,21 @@
-//! The synchronisation that chanlab's own code is written on: the real primitives, loom's when built with `--cfg loom`, or
-//! shuttle's when built with `--cfg shuttle`.
+//! The synchronisation that chanlab's own code is written on: the real primitives, loom's when built with
+//! `--cfg loom`, or shuttle's when built with `--cfg shuttle`.
 //!
-//! The baseline channel and the coordination of the workloads use nothing else, so the code that is measured is, line for line,
-//! the code that is explored. `real.rs` has the primitives that everything is measured with; `modelled.rs` has what loom and
-//! shuttle share; `exhaustive.rs` explores with loom and `random.rs` with shuttle.
+//! The baseline channel and the coordination of the workloads use nothing else, so the code that is measured
+//! is, line for line, the code that is explored. `real.rs` has the primitives that everything is measured
+//! with; `modelled.rs` has what loom and shuttle share; `exhaustive.rs` explores with loom and `random.rs`
+//! with shuttle.
 //!
 //! Three things differ from a bare re-export:
 //!
-//! - A lock has no poison. No user code runs while the baseline holds a lock, so a poisoned lock would say nothing.
-//! - Time is a [`Deadline`]. Neither loom nor shuttle has a clock: a timed wait of theirs never times out. There the deadline of
-//!   a wait is a thread that fires at *any* moment, so the races between a timeout and a notification are explored like all
-//!   others.
-//! - [`explore`] runs a model: every schedule within bounds under loom, random ones under shuttle, and a short stress on real
-//!   threads otherwise. [`schedule`] and [`choices`] describe the execution that failed, and [`reached`] how far the
-//!   exploration has come.
+//! - A lock has no poison. No user code runs while the baseline holds a lock, so a poisoned lock would say
+//!   nothing.
+//! - Time is a [`Deadline`]. Neither loom nor shuttle has a clock: a timed wait of theirs never times out.
+//!   There the deadline of a wait is a thread that fires at *any* moment, so the races between a timeout and
+//!   a notification are explored like all others.
+//! - [`explore`] runs a model: every schedule within bounds under loom, random ones under shuttle, and a
+//!   short stress on real threads otherwise. [`schedule`] and [`choices`] describe the execution that failed,
+//!   and [`reached`] how far the exploration has come.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -70,7 +72,8 @@ pub const EXPLORES: bool = !matches!(EXPLORER, Explorer::Threads);
 pub struct Bounds {
     /// Loom: the maximum number of preemptions in one execution; `None` explores every schedule.
     pub preemptions: Option<usize>,
-    /// Loom: the maximum number of scheduling points in one execution; loom panics in an execution that needs more.
+    /// Loom: the maximum number of scheduling points in one execution; loom panics in an execution that needs
+    /// more.
     pub branches: usize,
     /// Shuttle: the number of schedules.
     pub schedules: u64,
@@ -78,7 +81,7 @@ pub struct Bounds {
     pub depth: usize,
 }
 
-/// What an exploration of a model is to do.
+/// The plan of a model's exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplorationPlan {
     /// The bounds.
@@ -93,7 +96,7 @@ pub struct ExplorationPlan {
     pub time: Option<Duration>,
 }
 
-/// How much of its plan an exploration has done.
+/// The part of its plan that an exploration has completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
     /// All of it.

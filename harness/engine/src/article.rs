@@ -1,8 +1,8 @@
 //! The article's benchmark: its Go functions, and the channels of Go and Rust on the same work, interleaved.
 //!
-//! As in a run, each variant has a process of its own in each epoch, and each epoch has a warm-up block and some that count, in random
-//! order. The article's functions are no runner of the protocol, since one of them delivers nothing; harness/runner/go/article/main.go
-//! documents their protocol.
+//! As in a run, each variant has a process of its own in each epoch, and each epoch has a warm-up block and a
+//! few measured ones, in random order. The article's functions do not speak the runner protocol, since one of
+//! them delivers nothing; harness/runner/go/article/main.go documents theirs.
 
 use std::fmt;
 use std::fs::File;
@@ -32,7 +32,7 @@ pub const CAPACITY: &str = "1024";
 /// The workload that is the article's loop: one producer, one consumer.
 pub const WORKLOAD: &str = "producer_consumer";
 
-/// The most messages of a round: the article's mutex version keeps all of them in memory.
+/// The maximum number of messages in a round: the article's mutex version keeps all of them in memory.
 pub const MAX_MESSAGES: u64 = 1_000_000;
 
 /// The deadline of a round.
@@ -99,14 +99,14 @@ pub struct Rounds {
     pub variants: Vec<Variant>,
     /// Every round.
     pub rounds: Vec<Round>,
-    /// The variants without a time, and why.
+    /// The variants without a time, each with the reason.
     pub without: Vec<(String, Lack)>,
 }
 
-/// Why a variant has no time.
+/// The reason why a variant has no time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// It cannot do it, which is no failure.
+    /// It does not support the work, which is not a failure.
     Unsupported(String),
     /// A round failed, or the runner did.
     Failed(String),
@@ -146,7 +146,8 @@ struct Answer {
 ///
 /// # Errors
 ///
-/// When there is no Go; when a function of the article, corrected or not, fails; or when a round cannot be recorded.
+/// When there is no Go; when a function of the article, corrected or not, fails; or when a round cannot be
+/// recorded.
 pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rounds> {
     let not_available = |why: GoError| anyhow!("{}: not available: {why}", go::NAME);
     let article = go::article().map_err(not_available)?;
@@ -301,7 +302,7 @@ impl Functions {
     }
 
     fn round(&mut self, name: &str, messages: u64) -> Result<Answer, ProcessFailure> {
-        // The end of its standard error says more than the pipe that broke.
+        // The stderr tail is more useful than the error of the broken pipe.
         let _ = self.process.write(format!("{name} {messages}\n").as_bytes());
         self.reply()
     }

@@ -1,4 +1,5 @@
-//! Cargo, run under the supervisor: its arguments, its progress line by line, the programs that it built, and its first error.
+//! Cargo, run under the supervisor: its arguments, its progress line by line, the programs that it built, and
+//! its first error.
 
 use std::env;
 use std::ffi::OsStr;
@@ -37,7 +38,7 @@ pub struct Artifact {
     pub executable: PathBuf,
 }
 
-/// Why cargo did not do what it was asked.
+/// The reason why cargo did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum CargoError {
     /// It could not be started.
@@ -95,7 +96,8 @@ impl<'a> Cargo<'a> {
         self.env("RUSTFLAGS", format!("{environment} {flags}"))
     }
 
-    /// Builds. Every line of progress goes to `log` and `progress`. Returns the programs in the order in which cargo named them.
+    /// Builds. Every line of progress goes to `log` and `progress`. Returns the programs in the order in
+    /// which cargo named them.
     ///
     /// # Errors
     ///
@@ -209,7 +211,8 @@ fn artifacts(messages: &[u8]) -> Vec<Artifact> {
         .collect()
 }
 
-/// The first error of cargo or the compiler, in one line, with its place in the source, or the reason that cargo puts below it.
+/// The first error of cargo or the compiler, in one line, with its place in the source, or the reason that
+/// cargo puts below it.
 fn first_error(lines: &[String]) -> String {
     let Some(first) = lines.iter().position(|line| line.starts_with("error")) else {
         return lines.last().cloned().unwrap_or_else(|| "cargo printed nothing".to_owned());

@@ -1,4 +1,4 @@
-//! Checks that a program does what the protocol's document requires of a runner.
+//! Checks that a program meets the protocol's requirements for a runner.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ pub struct Check {
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckResult {
-    /// The runner does it.
+    /// The runner meets it.
     Passed,
-    /// The runner cannot do it, and said why.
+    /// The runner declared that it does not support it; the reason.
     Unsupported(String),
-    /// The runner does something else.
+    /// The runner violates it.
     Failed(String),
 }
 

@@ -1,6 +1,6 @@
 //! The programs in Go, built when they are needed: the runner for Go's channels, and the article's benchmark.
 //!
-//! Nothing else in chanlab needs Go. Where there is none, [`GoError`] is shown to the reader in one line.
+//! Nothing else in chanlab needs Go. Without it, the reader sees [`GoError`] in one line.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use records::record::target_dir;
 
 use super::supervisor::output;
 
-/// The name of the Go runner in a plan's list of what is not available.
+/// The name of the Go runner in a plan's list of unavailable runners.
 pub const NAME: &str = "go";
 
 /// The sources, in the checkout that this program was built from.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../runner/go");
 
-/// Why a program of Go is not available; in one line.
+/// The reason why a Go program is not available, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum GoError {
     /// The sources are gone.
@@ -54,7 +54,8 @@ pub fn article() -> Result<PathBuf, GoError> {
     build("./article", "article")
 }
 
-/// Go itself rebuilds only what has changed. The programs use the standard library alone, so the build needs no network.
+/// Go itself rebuilds only what has changed. The programs use the standard library alone, so the build needs
+/// no network.
 fn build(package: &str, program: &str) -> Result<PathBuf, GoError> {
     let sources = Path::new(SOURCES);
     if !sources.is_dir() {

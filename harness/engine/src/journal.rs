@@ -1,7 +1,7 @@
 //! The file of a run's rounds: read, repaired, appended to.
 //!
-//! A line is one write, so a process that is killed leaves at most one line unfinished, that of the round in flight. A resumed run
-//! cuts it off first.
+//! A line is one write, so a process that is killed leaves at most one line unfinished, that of the round in
+//! flight. A resumed run cuts it off first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,7 @@ use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 /// The value that the channels of a group are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
-    /// The 99th percentile of a message's latency.
+    /// The 99th percentile of the latency.
     Latency,
     /// Wall time for each message.
     Throughput,
@@ -29,8 +29,8 @@ impl Metric {
     /// Every metric.
     pub const ALL: [Metric; 3] = [Metric::Latency, Metric::Throughput, Metric::Cpu];
 
-    /// The metric's value of a round, in nanoseconds and above 0; `None` where it is not known: a percentile needs at least 10
-    /// messages beyond it.
+    /// The metric's value for a round, in nanoseconds and above 0; `None` when it is unknown. A percentile
+    /// needs at least 10 messages beyond it.
     pub fn of(self, round: &RoundLine) -> Option<f64> {
         let measured = &round.measured;
         let value = match self {
@@ -54,24 +54,24 @@ impl From<RankedBy> for Metric {
 /// The values of an entry in a group that are compared, such as its times in ns/op, by epoch and block.
 pub type Times = BTreeMap<u32, BTreeMap<u32, f64>>;
 
-/// The latencies of a round's messages; `None` where they are not known, or make no sense: times that do not rise, or more of them than
-/// can be counted.
+/// The latencies of a round's messages; `None` when they are unknown or malformed: times that do not ascend,
+/// or a count that overflows.
 pub fn latency(round: &Measured) -> Option<Histogram<u64>> {
     from_pairs(round.latency.as_ref()?).ok()
 }
 
-/// The part of a run that is recorded so far: what a resumption needs to know.
+/// The recorded part of a run, as a resumed run needs it.
 #[derive(Clone, Debug, Default)]
 pub struct RunRecords {
     /// Rounds that are recorded: group, entry, epoch, block.
     pub rounds: BTreeSet<(usize, usize, u32, Option<u32>)>,
-    /// Cells that are not measured any more: unsupported, or failed.
+    /// Cells that are no longer measured: unsupported or failed.
     pub closed: BTreeSet<(usize, usize)>,
     /// Messages of a round, by group.
     pub sizes: BTreeMap<usize, u64>,
     /// The values that may be compared, without warm-up rounds, by group and entry.
     pub times: BTreeMap<(Metric, usize, usize), Times>,
-    /// The cells whose channel really has another capacity than the requested one.
+    /// The cells whose channel has another capacity than the requested one.
     pub capacities: BTreeSet<(usize, usize)>,
     /// The number of the next round.
     pub next_round: u64,
@@ -108,7 +108,7 @@ impl RunRecords {
     }
 }
 
-/// Why the rounds of a run cannot be read or written.
+/// The reason why the rounds of a run cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file cannot be opened, read, repaired or written.
@@ -141,7 +141,8 @@ pub struct RoundsFile {
 }
 
 impl RoundsFile {
-    /// Opens the rounds of the run in `folder`; returns them with the records that are there already. An unfinished line is cut off.
+    /// Opens the file of rounds in `folder`, cuts off an unfinished line, and returns the file with its
+    /// records.
     ///
     /// # Errors
     ///
@@ -175,7 +176,7 @@ impl RoundsFile {
     ///
     /// # Errors
     ///
-    /// When it could not be written whole; its written part is removed again as far as the system allows.
+    /// When the line could not be written whole. Its written part is removed, as far as the system allows.
     pub fn append(&mut self, line: &Line) -> Result<(), JournalError> {
         self.try_append(line).map_err(|error| JournalError::File {
             what: "write",
@@ -251,10 +252,10 @@ mod tests {
         assert_eq!(of(Metric::Throughput, "[[500,990],[90000,10]]"), Some(10_000.0));
         let latency = of(Metric::Latency, "[[500,990],[90000,10]]").expect("10 messages lie beyond it");
         assert!((500.0..510.0).contains(&latency), "{latency}");
-        // Of so few messages the 99th percentile would be an accident.
+        // With so few messages, chance would decide the 99th percentile.
         assert_eq!(of(Metric::Latency, "[[500,999]]"), None);
         assert_eq!(of(Metric::Cpu, "[[500,999]]"), None);
-        // Pairs that make no sense.
+        // Malformed pairs.
         assert_eq!(of(Metric::Latency, "[[500,18446744073709551615],[600,1]]"), None);
     }
 

@@ -1,14 +1,16 @@
 //! A run: every channel in a process of its own, measured in interleaved blocks, and every round kept.
 //!
-//! [`schedule`] carries a plan (`records::plan`) out, [`runner`] drives one runner, and [`journal`] keeps the rounds.
-//! [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo. Nothing is analysed here.
+//! [`schedule`] carries a plan (`records::plan`) out, [`runner`] drives one runner, and [`journal`] keeps the
+//! rounds. [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo.
+//! Nothing is analysed here.
 //!
 //! # Why epochs
 //!
-//! Where a process has its memory decides how two of its threads get along, for as long as the process lives. So rounds of
-//! two processes differ by more than their noise, even when both run the same code. A run is therefore divided into
-//! *epochs*: each restarts all runners and has blocks of every group. An epoch is one draw of everything that stays fixed
-//! within a process, and comparisons are made between epochs.
+//! The memory layout of a process decides how well two of its threads share a channel, for as long as the
+//! process lives. So rounds of two processes differ by more than their noise, even when both run the same
+//! code. A run is therefore divided into *epochs*: each restarts all runners and has blocks of every group.
+//! An epoch is one draw of everything that stays fixed within a process, and comparisons are made between
+//! epochs.
 
 pub mod article;
 pub mod cargo;

@@ -1,7 +1,7 @@
 //! One runner: its process, the requests to it and its replies.
 //!
-//! A runner may hang, exit, be killed, or write something that is no reply. Each of these ends as a [`ProcessFailure`], and never as
-//! a failure of the run.
+//! A runner may hang, exit, be killed, or write a malformed reply. Each of these becomes a [`ProcessFailure`]
+//! and never stops the run.
 
 use std::env;
 use std::io;
@@ -16,7 +16,7 @@ use super::supervisor::{
 };
 use records::plan::Launch;
 
-/// The time in which a runner says hello.
+/// The time limit for a runner's hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A runner sends one reply for each request, so nothing is read ahead.
@@ -35,7 +35,7 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// [`ProcessFailure`] when it cannot be started, or does anything else.
+    /// [`ProcessFailure`] when it cannot be started, or does not say hello.
     pub fn start(launch: &Launch) -> Result<Self, ProcessFailure> {
         let not_started =
             |error: io::Error| ProcessFailure::new(format!("could not start {launch}: {error}"));
@@ -61,7 +61,7 @@ impl Runner {
     ///
     /// [`ProcessFailure`], after which the runner is gone.
     pub fn request(&mut self, request: &Request, timeout: Duration) -> Result<Reply, Box<ProcessFailure>> {
-        // The last reply of a runner that is gone says more than the pipe that broke.
+        // The last reply of an exited runner is more useful than the error of the broken pipe.
         let is_broken = self.process.write(&line(request)).is_err();
         match reply(&mut self.process, if is_broken { END_TIMEOUT } else { timeout }) {
             Ok(reply) => Ok(reply),
@@ -86,7 +86,7 @@ impl Runner {
 
     /// Sends the runner a request to quit.
     pub fn request_quit(&mut self) {
-        // A runner that is gone has done what was asked.
+        // A runner that has already exited needs no request.
         let _ = self.process.write(&line(&Request::Quit));
     }
 
@@ -99,7 +99,7 @@ impl Runner {
 impl Drop for Runner {
     fn drop(&mut self) {
         self.request_quit();
-        // The supervisor kills one that goes on.
+        // The supervisor kills a runner that does not end.
         self.process.close();
     }
 }

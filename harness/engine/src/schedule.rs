@@ -1,4 +1,4 @@
-//! Carries out a plan: epochs of blocks, in random order, every round recorded as it comes.
+//! Carries out a plan: epochs of blocks, in random order, with every round recorded at once.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,32 +18,32 @@ use records::crash::ProcessFailure;
 use records::plan::Plan;
 use records::rounds::{EndReason, Line, RoundLine};
 
-/// The mean duration of a group's rounds that its size aims at: long compared with the start of threads, short compared with the
-/// machine's drift.
+/// The mean duration of a group's rounds that its size aims at: long compared with the start of threads,
+/// short compared with the machine's drift.
 const ROUND_DURATION: Duration = Duration::from_millis(5);
 
 /// The factor by which a round may have more or fewer messages than its workload proposes.
 pub const MAX_SCALE: u64 = 8;
 
-/// The time that a runner has for a request that runs nothing, and for its reply after the deadline of a round.
+/// The time limit for a request that runs nothing, and for the reply after the deadline of a round.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The number of the rounds that only find the size of a group. They are not recorded.
+/// The round number of the rounds that only find the size of a group and are not recorded.
 pub const UNRECORDED: u64 = (1 << 53) - 1;
 
-/// The number of failed starts in a row after which a runner is given up.
+/// The number of consecutive failed starts after which the run gives up on a runner.
 const MAX_STARTS: u32 = 3;
 
 /// Decides whether a group is measured well enough.
 pub type Settled<'a> = &'a dyn Fn(&Plan, &RunRecords, usize) -> bool;
 
-/// Carries out `plan`, whose run is in `folder`, and continues where it was left.
+/// Carries out `plan`, whose run is in `folder`, and continues after the recorded rounds.
 ///
 /// `stop` ends it after the round in flight.
 ///
 /// # Errors
 ///
-/// When a round cannot be recorded. The lines that are recorded so far are whole.
+/// When a round cannot be recorded. The lines recorded so far are whole.
 pub fn run(
     plan: &Plan,
     folder: &Path,
@@ -66,9 +66,9 @@ pub fn run(
 #[derive(Debug, Default)]
 struct Slot {
     runner: Option<Runner>,
-    /// The cells that it has planned.
+    /// The cells that the runner has planned.
     planned: BTreeSet<u64>,
-    /// Starts that failed in a row.
+    /// The number of consecutive failed starts.
     failed_starts: u32,
 }
 
@@ -102,7 +102,8 @@ impl Engine<'_> {
                     break;
                 }
             }
-            // The orders of an epoch depend on the seed and its number alone, so that a resumed run repeats them.
+            // The orders of an epoch depend on the seed and its number alone, so that a resumed run repeats
+            // them.
             let mut random =
                 Xoshiro256PlusPlus::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
             self.slots.iter_mut().for_each(|slot| *slot = Slot::default());
@@ -148,8 +149,9 @@ impl Engine<'_> {
         Ok(Some(()))
     }
 
-    /// Finds the number of messages in a group's rounds, with which a block takes [`ROUND_DURATION`] for each of its entries. It is the
-    /// same for all entries, since the cost of a message may depend on it (an initial burst, a queue that grows).
+    /// Finds the number of messages in a group's rounds, with which a block takes [`ROUND_DURATION`] for each
+    /// of its entries. All entries share it, since the cost of a message may depend on it (an initial burst,
+    /// a queue that grows).
     fn size(&mut self, group: usize) -> Result<Option<()>, JournalError> {
         if self.recorded.sizes.contains_key(&group) {
             return Ok(Some(()));
@@ -253,7 +255,8 @@ impl Engine<'_> {
             Ok(Reply::Unsupported { reason, .. }) => Attempt::Unsupported(reason),
             Ok(Reply::Failed { reason, abandoned: false, .. }) => failed(&reason),
             Ok(Reply::Failed { cause, reason, .. }) => {
-                // Threads of the round are still there: the moment for a backtrace, and the end of the process.
+                // The round's threads still run: this is the moment to take a backtrace and to end the
+                // process.
                 let backtrace = (cause == FailureCause::Hang).then(|| runner.backtrace());
                 let failure = runner.fail(reason).with_backtrace(backtrace);
                 *slot = Slot::default();
@@ -272,7 +275,8 @@ impl Engine<'_> {
         })
     }
 
-    /// Starts the runner and plans the cell, where that has not been done. Returns the end of the attempt where that failed.
+    /// Starts the runner and plans the cell, where that has not been done. Returns the end of the attempt
+    /// where that failed.
     fn prepare(
         &mut self,
         group: usize,
@@ -373,7 +377,8 @@ impl Engine<'_> {
     }
 }
 
-/// Odd, with its bits well spread (2^64 divided by the golden ratio), so that the seeds of epochs differ in many bits.
+/// Odd, with its bits well spread (2^64 divided by the golden ratio), so that the seeds of epochs differ in
+/// many bits.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 fn failed(what: &str) -> Attempt {

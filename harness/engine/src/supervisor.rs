@@ -1,14 +1,16 @@
-//! The one supervisor of child processes: runners, workers, models, builds and every other program that chanlab starts.
+//! The one supervisor of child processes: runners, workers, models, builds and every other program that
+//! chanlab starts.
 //!
-//! A child may do anything: hang, exit, be killed, write something that nobody asked for, or too much. [`Supervised`] reads it with
+//! A child may hang, exit, be killed, or write unexpected or too much output. [`Supervised`] reads it with
 //! limits on time and size, ends it, and turns a failure into a [`ProcessFailure`].
 //!
 //! # Process groups
 //!
-//! Every child leads a process group of its own, so that Ctrl-C in a terminal does not reach it. The whole group is killed in every
-//! ending, the normal one included: a child's own children never outlive it. They do not outlive this process either, even after
-//! `kill -9`: a small shell, the [reaper](reaper), outlives this process just long enough to kill every group that is still
-//! registered. A grandchild that moves to another process group escapes both.
+//! Every child leads a process group of its own, so that Ctrl-C in a terminal does not reach it. The whole
+//! group is killed in every ending, the normal one included: a child's own children never outlive it. They do
+//! not outlive this process either, even after `kill -9`: a small shell, the [reaper](reaper), outlives this
+//! process just long enough to kill every group that is still registered. A grandchild that moves to another
+//! process group escapes both.
 //!
 
 mod backtrace;

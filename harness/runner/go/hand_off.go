@@ -26,8 +26,8 @@ type waiter[T any] struct {
 	woken sync.Cond
 	// The message that a sender offers or a receiver was given.
 	message T
-	// The message was handed over, or the other side is gone. Once one is true the waiter is in no list, so it
-	// is woken once.
+	// The message was handed over, or the other side is gone. Once one is true the waiter is in no list, so
+	// it is woken once.
 	met, gone bool
 }
 

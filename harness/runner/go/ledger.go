@@ -1,8 +1,8 @@
 package main
 
 // The delivery ledger: the record of what arrived, with which a round proves that each message arrived
-// exactly once and in order. It follows the Rust harness's ledger (harness/workloads/src/ledger.rs), which gives the
-// reasons.
+// exactly once and in order. It follows the Rust harness's ledger (harness/workloads/src/ledger.rs), which
+// gives the reasons.
 //
 // Each receiving goroutine keeps its own ledger, so nothing is shared while the clock runs, and a message
 // that continues a run of consecutive ones costs a comparison. After the round the ledgers are joined and
@@ -17,8 +17,8 @@ import (
 type lane struct {
 	// Messages that the producer sends.
 	share uint64
-	// The current run: the messages from start up to, but not including, next have arrived one after the other.
-	// They are not in the producer's set yet.
+	// The current run: the messages from start up to, but not including, next have arrived one after the
+	// other. They are not in the producer's set yet.
 	start, next uint64
 }
 
@@ -26,7 +26,8 @@ type lane struct {
 type ledger struct {
 	// For each producer and path.
 	lanes []lane
-	// The paths on which one producer's messages may arrive (the workers in between). Order holds on each path.
+	// The paths on which one producer's messages may arrive (the workers in between). Order holds on each
+	// path.
 	paths int
 	// For each producer, the messages of its completed runs.
 	seen []numbers

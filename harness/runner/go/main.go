@@ -1,8 +1,7 @@
 // Command chanlab-go-runner runs chanlab's workloads over Go's channels, and over a mutex and a slice.
 //
-// It speaks the runner protocol (harness/PROTOCOL.md) on its standard input and output; chanlab starts it.
-// Build it with
-// `go build -o DIR/chanlab-go-runner .`; it needs nothing but Go.
+// It speaks the runner protocol (harness/runner/PROTOCOL.md) on its standard input and output; chanlab starts
+// it. Build it with `go build -o DIR/chanlab-go-runner .`; it needs nothing but Go.
 package main
 
 import (

@@ -1,8 +1,8 @@
 package main
 
 // The params of a workload: declared as data, parsed in one place, with one kind of error. Names, bounds,
-// defaults and errors are those of the Rust harness (harness/workloads/src/params.rs), so that a cell is the same in
-// both.
+// defaults and errors are those of the Rust harness (harness/workloads/src/params.rs), so that a cell is the
+// same in both.
 
 import (
 	"fmt"

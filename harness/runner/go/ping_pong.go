@@ -71,7 +71,8 @@ func runPingPong(t *task) (*round, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A goroutine stops at a disconnect. If the disconnect was early, it is the reason why messages are missing.
+	// A goroutine stops at a disconnect. If the disconnect was early, it is the reason why messages are
+	// missing.
 	if found := firstViolation(ping.disconnect, pong.disconnect); found != nil {
 		return nil, found
 	}

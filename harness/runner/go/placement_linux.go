@@ -33,7 +33,8 @@ func onOneProcessor() (restore func(), err error) {
 	}
 	given := runtime.GOMAXPROCS(1)
 	restore = func() {
-		// A failure here would leave threads pinned and falsify the next round's time, and no caller would see it.
+		// A failure here would leave threads pinned and falsify the next round's time, and no caller would
+		// see it.
 		if err := moveAllThreads(&all); err != nil {
 			panic(err)
 		}
@@ -78,8 +79,8 @@ func moveAllThreads(to *processors) error {
 
 // affinity reads or writes the processors of a thread; 0 is the calling thread.
 func affinity(call uintptr, thread int, set *processors) error {
-	// The set lives until the call returns, because the conversion is in the argument list, as rule 4 of package
-	// unsafe requires. The kernel reads or writes at most the given size, which is the set's.
+	// The set lives until the call returns, because the conversion is in the argument list, as rule 4 of
+	// package unsafe requires. The kernel reads or writes at most the given size, which is the set's.
 	_, _, errno := syscall.RawSyscall(call, uintptr(thread), unsafe.Sizeof(*set), uintptr(unsafe.Pointer(set)))
 	if errno != 0 {
 		return errno

@@ -1,6 +1,6 @@
 package main
 
-// The lines of the runner protocol, version 2, as types. `harness/PROTOCOL.md` defines them.
+// The lines of the runner protocol, version 2, as types. `harness/runner/PROTOCOL.md` defines them.
 
 import (
 	"bufio"

@@ -243,8 +243,8 @@ func TestSizesAndDeadlinesMatchTheRustHarness(t *testing.T) {
 		{"producer_consumer", "", 40_000},
 		{"producer_consumer", "capacity=1", 2_000},
 		{"producer_consumer", "capacity=65536", 262_144},
-		// 40,000 messages of 1,000,000 steps of at most 10 ns are 400 s; but workTime, like Rust's, counts at most
-		// 2^32 steps, which are 42.9 s.
+		// 40,000 messages of 1,000,000 steps of at most 10 ns are 400 s; but workTime, like Rust's, counts at
+		// most 2^32 steps, which are 42.9 s.
 		{"producer_consumer", "work=1000000", 465},
 		{"fan_in", "", 20_000},
 		{"pipeline", "work=1000", 10_000},

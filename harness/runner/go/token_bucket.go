@@ -24,8 +24,8 @@ var tokenBucket = workload{
 		threadsSpec("callers", "1"),
 	},
 	messages: func(p params) uint64 {
-		// The burst and then some milliseconds at the rate, but no more tokens than a fast ticker mints in that
-		// time.
+		// The burst and then some milliseconds at the rate, but no more tokens than a fast ticker mints in
+		// that time.
 		return p.number("burst") + min(max(p.number("rate")/200, 200), 10_000)
 	},
 	paced: func(p params, messages uint64) time.Duration {
@@ -97,8 +97,8 @@ func runTokenBucket(t *task) (*round, error) {
 		calls[index] = own
 		group.spawn(fmt.Sprintf("caller %d", index), func(barrier *startBarrier) *violation {
 			defer takers.close(taking.done)
-			// The granted tokens are the first ones, since a channel is a queue. The ledger also knows numbers beyond
-			// them, so that a lost token shows as a gap and not as an unknown number.
+			// The granted tokens are the first ones, since a channel is a queue. The ledger also knows
+			// numbers beyond them, so that a lost token shows as a gap and not as an unknown number.
 			own.ledger = newLedger([]uint64{2 * granted})
 			grants := make([]moment, 0, quota)
 			own.started = barrier.wait()

@@ -124,8 +124,8 @@ type pool struct {
 	quitRaised    moment
 	lastAfterQuit moment
 
-	// All goroutines read quit for each job, and the collector writes its count for each result, so they are on
-	// separate cache lines.
+	// All goroutines read quit for each job, and the collector writes its count for each result, so they are
+	// on separate cache lines.
 	_         cacheLines
 	quit      atomic.Bool
 	_         cacheLines
@@ -277,8 +277,8 @@ func (p *pool) verified(account *account) (*round, error) {
 		found = firstViolation(found, worker.disconnect)
 		ledgers = append(ledgers, worker.ledger)
 	}
-	// An early disconnect explains missing messages, so it comes first; then the ledgers, which name the message
-	// behind a wrong result or a jam.
+	// An early disconnect explains missing messages, so it comes first; then the ledgers, which name the
+	// message behind a wrong result or a jam.
 	if found = firstViolation(found, p.submitter.violation); found != nil {
 		return nil, found
 	}

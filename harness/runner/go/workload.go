@@ -33,7 +33,8 @@ const (
 	messagesPerDeadline = 1_000_000
 	// A round that its params slow down (work, rates) is shortened to about this time.
 	maxPaced = 500 * time.Millisecond
-	// A round delivers at least this many times its channel's slots, or it would never block and test nothing.
+	// A round delivers at least this many times its channel's slots, or it would never block and test
+	// nothing.
 	messagesPerSlot = 4
 )
 

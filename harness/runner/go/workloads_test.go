@@ -174,7 +174,8 @@ func TestEveryWorkloadCatchesAnEarlyDisconnect(t *testing.T) {
 		}...) {
 			t.Run(channel.name+"/"+cell.workload+"/"+cell.params, func(t *testing.T) {
 				t.Parallel()
-				// A receiver that ends leaves the senders of Go's own channels waiting; its violation is still reported.
+				// A receiver that ends leaves the senders of Go's own channels waiting; its violation is
+				// still reported.
 				task := newTestTask(t, &channel, cell.workload, cell.params, 2_000, time.Minute)
 				_, err := workloadNamed(cell.workload).round(task)
 				requireViolation(t, err, earlyDisconnect)
@@ -219,7 +220,7 @@ func TestWorkersObeyQuitAndLeaveTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		if round.messages < 1_000 || round.messages > 1_000+16+4 {
-			t.Fatalf("%s: %d results of a pool that is told to quit after 1000", channel.name, round.messages)
+			t.Fatalf("%s: %d results of a pool that quits after 1000", channel.name, round.messages)
 		}
 		if len(round.figures) != 2 || round.figures[1].Name != drainAfterQuit {
 			t.Fatalf("%s: %v", channel.name, round.figures)

@@ -20,8 +20,8 @@ use workloads::registry::{Cell, CellError, Registry, UsageError};
 use workloads::thread_group::ThreadGroupError;
 use workloads::workload::{Round, RoundError};
 
-/// The environment variable that names a file to which the runner appends the number of each round that it has run, so that a test can
-/// compare a run's records with it.
+/// The environment variable that names a file to which the runner appends the number of each round that it
+/// has run, so that a test can compare a run's records with it.
 pub const LOG_VARIABLE: &str = "CHANLAB_RUNNER_LOG";
 
 /// Serves requests until `quit` or the end of the input.
@@ -80,7 +80,7 @@ struct Planned {
     allocations: bool,
 }
 
-/// Why a cell cannot be prepared.
+/// The reason why a cell cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 enum PlanError {

@@ -65,7 +65,7 @@ fn what_makes_no_sense_is_said_and_the_runner_goes_on() {
     assert_eq!(said[6], "2: unsupported: several consumers (std::sync::mpsc has one consumer)");
 }
 
-/// What a run asks for, for every cell of the quick grid.
+/// Plans every cell of the quick grid, as a run does.
 #[test]
 fn every_cell_can_be_planned() {
     let registry = adapters::registry();

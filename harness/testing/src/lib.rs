@@ -1,14 +1,14 @@
 //! Mutant channels: each has one mistake, and the checks must catch it. They test the checks.
 //!
-//! [`each`] lists them. The table below is their only list: it names each mutant, says what is wrong with it, and which methods must
-//! catch it. Two frames carry the mistakes:
+//! [`each`] lists them. The table below is their only list: it names each mutant, says what is wrong with it,
+//! and which methods must catch it. Two frames carry the mistakes:
 //!
-//! - [`Wrapped`]: the baseline with a mistake at its handles. The first group makes its mistake once in the life of a channel, with the
-//!   eleventh message; the rounds of every workload must catch these.
+//! - [`Wrapped`]: the baseline with a mistake at its handles. The first group makes its mistake once in the
+//!   life of a channel, with the eleventh message; the rounds of every workload must catch these.
 //! - [`Plain`]: a simple, separate channel with a mistake inside.
 //!
-//! Each frame also has a control without a mistake. Mutants are built only with the feature `planted`, which tests enable, and are
-//! in no registry.
+//! Each frame also has a control without a mistake. Mutants are built only with the feature `planted`, which
+//! tests enable, and are in no registry.
 
 mod plain;
 pub mod strategies;
@@ -30,15 +30,17 @@ pub struct Mutant {
     pub name: &'static str,
     /// The mistake, in words.
     pub wrong: &'static str,
-    /// The methods that must catch it, each with what its finding must say. For conformance this is the beginning of the scenario's
-    /// name, or of several separated by `|`; for the others it is a part of what happened.
+    /// The methods that must catch it, each with what its finding must say. For conformance this is the
+    /// beginning of the scenario's name, or of several separated by `|`; for the others it is a part of what
+    /// happened.
     pub caught_by: &'static [(Method, &'static str)],
     /// The methods that must pass it, because they do not see this mistake or because there is none.
     pub missed_by: &'static [Method],
 }
 
 impl Mutant {
-    /// The words that the finding of this method must contain; `None` if the method need not catch the mutant.
+    /// The words that the finding of this method must contain; `None` if the method need not catch the
+    /// mutant.
     pub fn caught_by(&self, method: Method) -> Option<&'static str> {
         self.caught_by.iter().find(|(own, _)| *own == method).map(|(_, words)| *words)
     }
@@ -224,7 +226,8 @@ fn duplicate<T: 'static>(message: &T) -> Option<T> {
     let name = type_name::<T>();
     let plain = !mem::needs_drop::<T>()
         || (counted.iter().any(|part| name.contains(part)) && !name.contains("Box") && !name.contains("Vec"));
-    // SAFETY: `ptr::read` requires that (1) the place is readable, aligned and initialised: it is a reference; (2) using both copies
-    // is sound: both can be read and dropped, since `plain` says that they own no memory. Making a second copy is the mistake.
+    // SAFETY: `ptr::read` requires that (1) the place is readable, aligned and initialised: it is a
+    // reference; (2) using both copies is sound: both can be read and dropped, since `plain` says that they
+    // own no memory. Making a second copy is the mistake.
     plain.then(|| unsafe { std::ptr::read(message) })
 }

@@ -1,6 +1,7 @@
 //! A plain channel with a mistake inside: in its ends, its counts, its order, its waits or its select.
 //!
-//! Without a mistake it is a correct channel, if a slow one: every change wakes all waiting threads. It has no rendezvous.
+//! Without a mistake it is a correct channel, if a slow one: every change wakes all waiting threads. It has
+//! no rendezvous.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -50,7 +51,7 @@ struct State<T> {
     taken: usize,
     /// Messages that `len` counts but that cannot be received.
     phantoms: usize,
-    /// How often there was one.
+    /// The number of wrong counts so far.
     miscounts: usize,
 }
 
@@ -96,7 +97,8 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Exposes a length that is one too many. Each time costs a turn of the scheduler, so their number is limited.
+    /// Exposes a length that is one too many. Each time costs a turn of the scheduler, so their number is
+    /// limited.
     fn miscount<'a>(&'a self, mut state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
         if state.miscounts == MAX_MISCOUNTS {
             return state;

@@ -15,7 +15,8 @@ const MESSAGES: u64 = 2_000;
 /// The deadline of a round that hangs, long enough not to cut a slow one.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// The errors of one round of each workload over the mutant `C`, with params of one receiver where the order matters.
+/// The errors of one round of each workload over the mutant `C`, with params of one receiver where the order
+/// matters.
 fn errors<C: Channel>() -> Vec<(&'static str, RoundError)> {
     let registry = Registry::with_channels(vec![ChannelEntry::new::<C>()]);
     let workloads: Vec<_> = registry.workloads().collect();
@@ -115,8 +116,8 @@ fn a_false_disconnect_is_caught_in_every_workload() {
 #[test]
 fn messages_leaked_with_the_last_receiver_are_caught_where_any_are_left() {
     let registry = Registry::with_channels(vec![ChannelEntry::new::<Wrapped<LeaksTheRest>>()]);
-    // The token bucket grants 100 of a burst of 1,024 tokens. The worker pool stops half-way; how many jobs it leaves depends on
-    // the schedule, and one of a few rounds leaves some.
+    // The token bucket grants 100 of a burst of 1,024 tokens. The worker pool stops half-way; how many jobs
+    // it leaves depends on the schedule, and one of a few rounds leaves some.
     for (workload, text, messages) in
         [("token_bucket", "burst=1024", Some(100)), ("worker_pool", "workers=1,quit=half", None)]
     {

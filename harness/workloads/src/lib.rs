@@ -1,12 +1,12 @@
 //! The workloads, and what their rounds are made of.
 //!
-//! - [`workload`] is the contract of a workload; each has a file here. To add one, write its file and name it in [`each`];
-//!   `CONTRIBUTING.md` explains how.
-//! - A round consists of checked messages ([`message`]), the record of their deliveries ([`ledger`]), the violations that a
-//!   check can find ([`violation`]), and threads with a deadline ([`thread_group`]). Its [`size`] and the [`placement`] of its
-//!   threads come from the caller.
-//! - [`meters`] measure what a round costs its threads besides wall time; [`latency`] is the time of each message;
-//!   [`fairness`] is how evenly the threads shared the work.
+//! - [`workload`] is the contract of a workload; each has a file here. To add one, write its file and name it
+//!   in [`each`]; `CONTRIBUTING.md` explains how.
+//! - A round consists of checked messages ([`message`]), the record of their deliveries ([`ledger`]), the
+//!   violations that a check can find ([`violation`]), and threads with a deadline ([`thread_group`]). Its
+//!   [`size`] and the [`placement`] of its threads come from the caller.
+//! - [`meters`] measure what a round costs its threads besides wall time; [`latency`] is the time of each
+//!   message; [`fairness`] is how evenly the threads shared the work.
 //! - [`registry`] knows channels and workloads by name and combines them into cells; a cell runs rounds.
 //!
 //! # Example

@@ -1,8 +1,8 @@
 //! The meters of a round's threads. One file for each.
 //!
-//! Each thread of a round reads [`ThreadUsage`] and [`Allocations`] at the start barrier and at its end; the round reports the
-//! difference. A meter that the system does not have gives `None`, never a zero. The meters of the process and of the machine
-//! are the runner's.
+//! Each thread of a round reads [`ThreadUsage`] and [`Allocations`] at the start barrier and at its end; the
+//! round reports the difference. A meter that the system does not have gives `None`, never a zero. The meters
+//! of the process and of the machine are the runner's.
 
 pub mod allocations;
 mod usage;

@@ -1,4 +1,5 @@
-//! The channels and workloads by name, and the cells they make. Benchmarks, checks and the command line use it.
+//! The channels and workloads by name, and the cells they make. Benchmarks, checks and the command line use
+//! it.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,14 +12,15 @@ use baseline::MutexDeque;
 use contract::OWN_VERSION;
 use contract::channel::{Capacity, Channel, Info};
 
-/// A round gets one [`DEADLINE`] for every started million messages, plus the time that its params ask for. A million messages take
-/// the slowest channel a few seconds.
+/// A round gets one [`DEADLINE`] for every started million messages, plus the time that its params ask for. A
+/// million messages take the slowest channel a few seconds.
 const MESSAGES_PER_DEADLINE: u64 = 1_000_000;
 
 /// The longest time that work and rates in the params may add to a round of the default size.
 const MAX_PACED: Duration = Duration::from_millis(500);
 
-/// The minimum number of messages of a round, as a multiple of the channel's slots. With fewer, no thread would ever block.
+/// The minimum number of messages of a round, as a multiple of the channel's slots. With fewer, no thread
+/// would ever block.
 const MESSAGES_PER_SLOT: u64 = 4;
 
 type RoundFn = fn(&Params, Size) -> Result<Round, RoundError>;
@@ -141,7 +143,8 @@ impl Registry {
         Registry::with_channels(vec![ChannelEntry::new::<MutexDeque>()])
     }
 
-    /// The channel `C` with a planted slowdown ([`crate::slowed`]), called `slowed`, and the one workload that is slowed.
+    /// The channel `C` with a planted slowdown ([`crate::slowed`]), called `slowed`, and the one workload
+    /// that is slowed.
     pub fn slowed<C: Channel>(version: String) -> Self {
         use crate::producer_consumer::ProducerConsumer;
         use crate::slowed::Slowed;
@@ -235,11 +238,13 @@ impl Registry {
         Ok(Size { messages, deadline: workload.deadline(params, messages), placement: Placement::Any })
     }
 
-    /// The cell of a channel and a workload's params. `messages` is the size of its rounds; without it, the workload's default.
+    /// The cell of a channel and a workload's params. `messages` is the size of its rounds; without it, the
+    /// workload's default.
     ///
     /// # Errors
     ///
-    /// [`UsageError`] when there is no such channel or workload, or when the rounds would be too small to block.
+    /// [`UsageError`] when there is no such channel or workload, or when the rounds would be too small to
+    /// block.
     pub fn cell(
         &self,
         channel: &str,
@@ -277,7 +282,8 @@ pub struct Cell {
     pub params: Params,
     /// The capacity that the channel really has; `None` for a workload without a capacity.
     pub effective_capacity: Option<Capacity>,
-    /// The size of a round, its deadline, and the placement of its threads: anywhere, unless the caller sets it.
+    /// The size of a round, its deadline, and the placement of its threads: anywhere, unless the caller sets
+    /// it.
     pub size: Size,
     round: RoundFn,
 }

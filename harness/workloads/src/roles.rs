@@ -1,5 +1,5 @@
 //! The roles of a round's threads, shared by the workloads: producers and receivers, and the verification of
-//! what they saw.
+//! their results.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! A channel with a planted slowdown, which tests whether a comparison can find it.
 //!
-//! Every receive of a published channel does extra steps of work, whose number [`set`] decides. With no extra steps the machine code
-//! is the same, so two runners differ only by the slowdown.
+//! Every receive of a published channel does extra steps of work, whose number [`set`] decides. With no extra
+//! steps the machine code is the same, so two runners differ only by the slowdown.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +13,8 @@ use contract::channel::{
     TryRecvError, Unsupported,
 };
 
-/// The environment variable that makes the benchmarks measure the slowed channel alone, with this number of steps. `chanlab honesty`
-/// sets it to test criterion.
+/// The environment variable that makes the benchmarks measure the slowed channel alone, with this number of
+/// steps. `chanlab honesty` sets it to test criterion.
 pub const VARIABLE: &str = "CHANLAB_SLOWED_STEPS";
 
 static STEPS: AtomicU64 = AtomicU64::new(0);

@@ -2,7 +2,7 @@
 //!
 //! A thread that hangs inside a channel cannot be stopped from outside. At the deadline the round fails with
 //! the names of the threads that still run, and abandons them; the caller decides whether to run further
-//! rounds beside them.
+//! rounds on the same machine.
 //!
 //! A build that explores uses `modelled.rs` instead of this file: the same interface over modelled threads.
 

@@ -46,11 +46,11 @@ pub enum DeliveryViolation {
         /// Messages that the channels and the workers can hold.
         limit: u64,
     },
-    /// Workers went on after they were told to quit.
+    /// Workers continued after the quit.
     QuitIgnored {
         /// Results that came after the quit.
         results: u64,
-        /// The most results that can have been in flight at the quit.
+        /// The maximum number of results that can have been in flight at the quit.
         limit: u64,
     },
     /// The result of a job is not the expected one.

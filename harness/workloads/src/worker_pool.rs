@@ -180,7 +180,7 @@ impl Workload for WorkerPool {
         name: "worker_pool",
         about: "A submitter, W workers and a collector; jobs and results go through channels of the same \
                 capacity. One job in 128 fails and one in 1,024 panics, and each is a result. With quit=half \
-                the pool is told to stop halfway; the time until the last worker has stopped is the drain.",
+                the pool quits halfway; the time until the last worker has stopped is the drain.",
         caveat: "All jobs are equally long. A failed job allocates its reason and a panic unwinds, which \
                  adds some nanoseconds to each op, the same for all channels.",
         ranked_by: RankedBy::Time,
@@ -200,7 +200,7 @@ impl Workload for WorkerPool {
             },
             ParamSpec {
                 name: "quit",
-                about: "never: every job is done; half: the pool is told to quit after half of the results",
+                about: "never: every job is done; half: the pool quits after half of the results",
                 kind: Kind::Choice(&["never", "half"]),
                 default: "never",
             },
@@ -281,7 +281,7 @@ struct Pool {
     capacity: Capacity,
     /// The capacity that the channel really gives.
     effective: Capacity,
-    /// The number of results after which the pool is told to quit.
+    /// The number of results after which the pool quits.
     quit_after: Option<u64>,
 }
 

@@ -123,16 +123,16 @@ pub struct Figure {
     pub value: f64,
 }
 
-/// Why there is no round to report.
+/// The reason why there is no round to report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoundError {
-    /// The channel lacks a capability that the workload needs; this is no failure.
+    /// The channel lacks a capability that the workload needs, which is not a failure.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
-    /// This machine lacks what the params need; this is no failure of the channel.
+    /// This machine does not support the params, which is not the channel's failure.
     #[error("not available here: {0}")]
     NotAvailable(String),
-    /// The threads did not end well.
+    /// A thread panicked, hung or did not start.
     #[error(transparent)]
     ThreadGroup(ThreadGroupError),
     /// The round did not deliver what was sent, or broke the workload's own rules.

@@ -1,7 +1,7 @@
 //! The outcome of a method that explores models, from their typed reports.
 //!
-//! A failure decides; then models that were not reached before the time was over; then explorations that were cut short.
-//! Only when every model was explored within its bounds is the outcome a pass.
+//! A failure decides first, then models that were not reached in time, then explorations that were cut short.
+//! The outcome is a pass only when every model was explored within its bounds.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use records::numbers;
 /// The number of last steps of a failure that a finding has. The record has all.
 const MAX_STEPS: usize = 60;
 
-/// The outcome of `models`. `is_over` says that the time was over before all of them had ended, and `crash` what is known
-/// of a model whose process ended without a report.
+/// The outcome of `models`. `is_over` means that the time was over before all of them had ended, and `crash`
+/// describes a model whose process ended without a report.
 pub(super) fn outcome(
     models: &ExploredModels,
     is_over: bool,
@@ -44,7 +44,7 @@ pub(super) fn outcome(
     }
 }
 
-/// The number of models, how far they were explored, and what was not.
+/// The number of models, the extent of their exploration, and what was left out.
 fn bounds(models: &ExploredModels, explored: &[&ModelReport]) -> String {
     if explored.is_empty() {
         return "no model in this shard".to_owned();
@@ -77,8 +77,8 @@ fn bounds(models: &ExploredModels, explored: &[&ModelReport]) -> String {
     text
 }
 
-/// How far these models were explored, each extent with the number of models when there are several: the most frequent
-/// first. The bound of branches, which all have, comes once.
+/// The extents to which these models were explored, the most frequent first, each with its number of models
+/// when there are several. The bound of branches, which all have, comes once.
 fn coverage(explored: &[&ModelReport]) -> String {
     let mut extents: BTreeMap<String, u64> = BTreeMap::new();
     let mut branches = None;
@@ -183,8 +183,8 @@ fn in_a_dependency(place: &str) -> Option<&str> {
     (before.is_empty() || before.ends_with('/')).then_some(own)
 }
 
-/// The shortest unambiguous form of a place: of the crate from `src` on, of a dependency from its name on, and without the
-/// column.
+/// The shortest unambiguous form of a place: of the crate from `src` on, of a dependency from its name on,
+/// and without the column.
 fn short(place: &str) -> &str {
     let place = in_the_crate(place).or_else(|| in_a_dependency(place)).unwrap_or(place);
     match place.rsplit_once(':') {

@@ -1,9 +1,10 @@
-//! The models of `models/` over a published channel crate: its source is fetched, a copy is instrumented and built with the
-//! models.
+//! The models of `models/` over a published channel crate: its source is fetched, a copy is instrumented and
+//! built with the models.
 //!
-//! [`fetch`] asks cargo for the source of a version, [`workspace`] generates a workspace with the copy, this project's
-//! harness and its models, and [`explore`] builds it and runs its models, each in a process of its own: a broken crate may
-//! take its process down. Nothing of this project is changed, and nothing that it measures is built with any of it.
+//! [`fetch`] asks cargo for the source of a version, [`workspace`] generates a workspace with the copy, this
+//! project's harness and its models, and [`explore`] builds it and runs its models, each in a process of its
+//! own: a broken crate may take its process down. Nothing of this project is changed, and nothing that it
+//! measures is built with any of it.
 
 pub mod adapters;
 pub mod fetch;
@@ -35,10 +36,10 @@ use engine::supervisor::{self, Ending, Streams, Supervised, status_words};
 /// The folder of instrumented channels in the target directory.
 const FOLDER: &str = "chanlab/instrumented";
 
-/// The minimum time for a model by loom, which needs some.
+/// The minimum time for a model with loom.
 const MIN_TIME: Duration = Duration::from_millis(10);
 
-/// A model process that watches the clock itself is killed this long after its time is over.
+/// The time after its limit at which a model process that should have ended by itself is killed.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The crate of a channel, to be instrumented.
@@ -57,7 +58,7 @@ pub struct Crate {
 }
 
 impl Crate {
-    /// Its name in the matrix, and after `--channel` where that takes it.
+    /// Its name in the matrix, and after `--channel` if that accepts it.
     pub fn name(&self) -> String {
         match self.is_named {
             true => format!("{}@{}", self.channel, self.source.name()),
@@ -65,7 +66,7 @@ impl Crate {
         }
     }
 
-    /// The arguments that ask for it on the command line.
+    /// The command-line arguments that select it.
     pub fn asked(&self) -> String {
         match (&self.adapter, &self.source) {
             (Adapter::Given(adapter), CrateSource::Checkout { folder, .. }) => {
@@ -89,7 +90,7 @@ pub struct Exploration<'a> {
     pub log: &'a Path,
 }
 
-/// Explores the models over `of`. `shows` is called now and then with the current step.
+/// Explores the models over `of`. Calls `shows` with the current step.
 ///
 /// # Errors
 ///
@@ -145,7 +146,7 @@ pub fn explore(
         }
         let mut shows_model = || shows(&format!("{name}, {} of {count}", index + 1));
         let limit = match exploration.method {
-            // Loom uses all the time that it gets: what one model leaves is shared by the others.
+            // Loom uses all the time it is given, so the other models share what one model leaves.
             Method::Loom => left / (count - index) as u32,
             _ => left,
         };
@@ -189,7 +190,7 @@ impl ModelExit {
         }
     }
 
-    /// Why the end of the process is a failure that no report accounts for, in words.
+    /// The failure, in words, when the process ended in a way that its report does not explain.
     fn crash(&self) -> Option<String> {
         let status = self.status?;
         let is_accounted_for = match (self.report().map(|report| &report.verdict), &self.last) {
@@ -247,8 +248,8 @@ fn built(
     Ok(built.into_iter().map(|program| program.executable).collect())
 }
 
-/// The test programs to build: for one model only the program that can have it. The models of `channel` are named after
-/// their files, `FILE::MODEL`.
+/// The test programs to build: for one model only the program that can have it. The models of `channel` are
+/// named after their files, `FILE::MODEL`.
 fn tests(model: Option<&str>) -> &'static [&'static str] {
     match model {
         None => &["channel", "workloads"],
@@ -269,7 +270,7 @@ fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
     Ok(names.map(|name| (program.to_owned(), name.to_owned())).collect())
 }
 
-/// Runs a model, for at most `limit`; `None` when the user asked to stop.
+/// Runs a model, for at most `limit`; `None` after a stop request.
 fn run(
     program: &Path,
     name: &str,

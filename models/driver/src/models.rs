@@ -1,6 +1,7 @@
 //! loom and shuttle: the scripts that explore the models of `models/`, and the verdict on each subject.
 //!
-//! They need a checkout and cargo, since a model is another build of the code. Without them the method is not available.
+//! They need a checkout and cargo, since a model is another build of the code. Without them the method is not
+//! available.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -48,7 +49,7 @@ pub struct Explored {
     pub tail: Vec<String>,
 }
 
-/// Why there is no result.
+/// The reason why there is no result.
 #[derive(Debug)]
 pub enum NotExplored {
     /// The method is not available here, for this reason.
@@ -77,8 +78,8 @@ pub(super) fn reports_file(log: &Path) -> PathBuf {
     log.with_extension("models.jsonl")
 }
 
-/// Explores the models by `method`: the shard of `task`, for at most its budget. The output goes to the file `log`, and the
-/// events to the file next to it. `waits` is called at every poll.
+/// Explores the models by `method`: the shard of `task`, for at most its budget. The output goes to the file
+/// `log`, and the events to the file next to it. `waits` is called at every poll.
 ///
 /// # Errors
 ///
@@ -124,7 +125,8 @@ pub fn explore(
     Ok(Explored { events, ended, tail: tail(log) })
 }
 
-/// Appends the reports to the record of models that the page reads, as models do when no parent asks for their reports.
+/// Appends the reports to the record of models that the page reads, as models do when no parent asks for
+/// their reports.
 fn keep(events: &[ModelEvent], record: &Path) -> io::Result<()> {
     let recorder = Recorder::new(record);
     for event in events {
@@ -143,7 +145,7 @@ pub(super) fn tail(file: &Path) -> Vec<String> {
     lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|&line| line.to_owned()).collect()
 }
 
-/// The script of a method, where all that it needs is there.
+/// The script of a method, if everything that it needs is available.
 fn script(method: Method) -> Result<PathBuf, String> {
     let project = project().map_err(|error| error.to_string())?;
     let script = project.join("scripts").join(method.name());
@@ -172,7 +174,7 @@ pub struct SubjectVerdict {
     pub subject: String,
     /// The verdict.
     pub answer: Answer,
-    /// Of a failure, the command that shows it again.
+    /// The command that reproduces a failure.
     pub replay: Option<String>,
     /// The evidence.
     pub models: ExploredModels,

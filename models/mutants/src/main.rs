@@ -83,8 +83,8 @@ fn name(mutant: Option<&Mutant>) -> &str {
     mutant.map_or(ORIGINAL, |mutant| &mutant.name)
 }
 
-/// Runs every method over these mutants, or over all when none is named, and stores the results. Returns what
-/// is wrong with them.
+/// Runs every method over these mutants, or over all when none is named, and stores the results. Returns the
+/// errors in them.
 fn record(names: &[&str], mutants: &[Mutant]) -> Result<Vec<String>> {
     let earlier = stored()?;
     let builds = Builds::new(&METHODS, mutants)?;

@@ -103,7 +103,7 @@ impl Results {
         self.rows.iter().find(|row| row.mutant == mutant)
     }
 
-    /// What is wrong with the results: a mutant that no method caught, or a method that flags the original
+    /// The errors in the results: each mutant that no method caught, and each method that flags the original
     /// code.
     pub(crate) fn faults(&self, mutants: &[Mutant]) -> Vec<String> {
         let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! Messages through the buffered flavour, bounded and unbounded, while both ends are there.
+//! Messages through the buffered flavour, bounded and unbounded, while both ends are open.
 
 use contract::channel::{Capacity, Receiver, Sender, TryRecvError, TrySendError};
 use contract::sync::thread;
@@ -107,8 +107,8 @@ fn try_send_against_recv(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two receivers wait for one message each: the second message wakes the second receiver while the first is still queued.
-/// The sender stays until both have one, so that no disconnect covers up a lost notification.
+/// Two receivers wait for one message each: the second message wakes the second receiver while the first is
+/// still queued. The sender stays until both have one, so that no disconnect covers up a lost notification.
 fn two_waiting_receivers_get_a_message_each(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -123,7 +123,8 @@ fn two_waiting_receivers_get_a_message_each(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two senders wait for room in a full channel: one free slot lets one of them in, and the other checks again and waits on.
+/// Two senders wait for room in a full channel: one free slot lets one of them in, and the other checks again
+/// and waits on.
 fn a_woken_sender_looks_for_room_again(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

@@ -1,4 +1,5 @@
-//! One side disconnects while the other is open: every waiter is woken, and no message is lost or dropped twice.
+//! One side disconnects while the other is open: every waiter is woken, and no message is lost or dropped
+//! twice.
 
 use contract::channel::{Capacity, Receiver, RecvError, Sender, TryRecvError};
 use contract::sync::thread;
@@ -18,7 +19,8 @@ fn last_sender_goes_while_a_receiver_waits(capacity: Capacity) {
     assert_eq!(joined(consumer), Err(RecvError));
 }
 
-/// Two senders are dropped at once, one of them after a message: the receiver gets the message, then the disconnect.
+/// Two senders are dropped at once, one of them after a message: the receiver gets the message, then the
+/// disconnect.
 fn two_senders_go(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -79,7 +81,8 @@ fn last_receiver_goes_while_two_senders_wait(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Both ends are dropped at once: a message that was sent and not received is dropped once, a refused one is returned.
+/// Both ends are dropped at once: a message that was sent and not received is dropped once, a refused one is
+/// returned.
 fn both_ends_go(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -94,8 +97,8 @@ fn both_ends_go(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// The last receiver is dropped while two senders send the first messages of the channel: memory that is allocated on first
-/// use is allocated once and freed once.
+/// The last receiver is dropped while two senders send the first messages of the channel: memory that is
+/// allocated on first use is allocated once and freed once.
 fn the_receiver_goes_while_two_send(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -146,7 +149,8 @@ fn a_receiver_goes_while_another_stays(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A receiver tries once while the sender sends a message and is dropped: it sees the message before the disconnect.
+/// A receiver tries once while the sender sends a message and is dropped: it sees the message before the
+/// disconnect.
 fn a_look_while_the_sender_goes(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

@@ -1,9 +1,9 @@
-//! Models of a channel, the [`Adapter`]: each message arrives exactly once and in its producer's order, while threads wait,
-//! time out and disconnect.
+//! Models of a channel, the [`Adapter`]: each message arrives exactly once and in its producer's order, while
+//! threads wait, time out and disconnect.
 //!
-//! Each file ends in its table: scenario, needs, bounds, and the capacities that it is explored with. The model of a row
-//! is called `FILE::SCENARIO` and the suffix of its capacity. In every scenario the main thread takes part, since loom
-//! allows five threads and each deadline is one of them.
+//! Each file ends in its table: scenario, needs, bounds, and the capacities that it is explored with. The
+//! model of a row is called `FILE::SCENARIO` and the suffix of its capacity. In every scenario the main
+//! thread takes part, since loom allows five threads and each deadline is one of them.
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -14,7 +14,8 @@ use models::payload::{Id, Payload, Payloads, assert_each_once, assert_in_order};
 use models::{Model, joined};
 use sut::Adapter;
 
-/// The table of a file: a row has a scenario, its needs, its bounds and its variants, each of which is a model.
+/// The table of a file: a row has a scenario, its needs, its bounds and its variants, each of which is a
+/// model.
 macro_rules! table {
     ($($scenario:ident, $needs:expr, $bounds:expr, [$($variant:expr),+];)*) => {
         /// The models of this file.
@@ -54,7 +55,7 @@ const BUFFERED: Variant = ("_buffered", bounded(1));
 const RENDEZVOUS: Variant = ("_rendezvous", Capacity::Rendezvous);
 const UNBOUNDED: Variant = ("_unbounded", Capacity::Unbounded);
 
-/// The variant of a model that is called as its scenario.
+/// The variant of a model that has the name of its scenario.
 const fn alone(capacity: Capacity) -> Variant {
     ("", capacity)
 }

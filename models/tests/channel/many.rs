@@ -1,4 +1,5 @@
-//! Many threads and messages. Shuttle has sizes that loom could not finish; loom has the same models, smaller.
+//! Many threads and messages. Shuttle has sizes that loom could not finish; loom has the same models,
+//! smaller.
 
 use contract::channel::{Capacity, Receiver, Sender, receivers};
 use contract::sync::thread;
@@ -37,8 +38,8 @@ fn many_to_many(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// All threads time out now and then: a message that was not sent is returned, and one that was sent arrives, although its
-/// receiver had timed out once.
+/// All threads time out now and then: a message that was not sent is returned, and one that was sent arrives,
+/// although its receiver had timed out once.
 fn many_that_give_up(capacity: Capacity) {
     let (producers, each) = (sized(1, 3), sized(1, 3));
     let payloads = Payloads::new();

@@ -20,7 +20,8 @@ fn a_send_does_not_return_before_a_receive_begins(capacity: Capacity) {
     let consumer = {
         let begun = Arc::clone(&begun);
         thread::spawn(move || {
-            // Release: pairs with the Acquire load after the send. So does the channel, which is what is asked.
+            // Release: pairs with the Acquire load after the send. So does the channel, which is what is
+            // asked.
             begun.store(true, Ordering::Release);
             receiver.recv().expect("the message was sent").id()
         })
@@ -32,8 +33,8 @@ fn a_send_does_not_return_before_a_receive_begins(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A receive that begins after a send has returned does not get its message, although the receiver that the send met may be
-/// about to time out.
+/// A receive that begins after a send has returned does not get its message, although the receiver that the
+/// send met may be about to time out.
 fn a_receive_that_begins_after_a_send_does_not_get_its_message(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -102,8 +103,8 @@ fn two_sends_against_a_receiver_that_takes_one_and_goes(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// On a rendezvous channel `try_send` succeeds only when a receiver waits, and `try_recv` only when a sender does: two of
-/// them never meet.
+/// On a rendezvous channel `try_send` succeeds only when a receiver waits, and `try_recv` only when a sender
+/// does: two of them never meet.
 fn try_send_against_try_recv(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);
@@ -150,8 +151,8 @@ fn send_against_try_recv(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A receiver times out at the moment at which a message is assigned to it: either it has the message, or the send met no
-/// receiver.
+/// A receiver times out at the moment at which a message is assigned to it: either it has the message, or the
+/// send met no receiver.
 fn try_send_against_a_receive_that_gives_up(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

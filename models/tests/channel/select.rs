@@ -1,8 +1,9 @@
 //! Select over several receivers, against messages, disconnects, and other receivers of the same channels.
 //!
-//! A selector is registered with every input while it waits, so most mistakes concern what it leaves behind: a notification that
-//! it received and does not need, a message that is assigned to it and comes too late, an input whose disconnect it no longer
-//! sees. In each scenario a select that is never woken is a deadlock, and so a failure.
+//! A selector is registered with every input while it waits, so most mistakes concern what it leaves behind:
+//! a notification that it received and does not need, a message that is assigned to it and comes too late, an
+//! input whose disconnect it no longer sees. In each scenario a select that is never woken is a deadlock, and
+//! so a failure.
 
 use contract::channel::{Capacity, Channel, Receiver, RecvError, Selector, Sender};
 use contract::sync::thread;
@@ -55,7 +56,8 @@ fn select_one(receivers: &Receivers) -> Result<Id, RecvError> {
     next(&mut selector(receivers))
 }
 
-/// An opaque type: the selector of a channel without select has no values, and the compiler would warn of unreachable code.
+/// An opaque type: the selector of a channel without select has no values, and the compiler would warn of
+/// unreachable code.
 fn selector(receivers: &Receivers) -> impl Selector<Payload> {
     Adapter::selector(receivers).expect("the channel has a select")
 }
@@ -78,8 +80,8 @@ fn messages_of_either(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// One input disconnects without a message while the select waits: the select goes on with the other input, receives its
-/// message, and ends with it.
+/// One input disconnects without a message while the select waits: the select goes on with the other input,
+/// receives its message, and ends with it.
 fn an_input_ends_during_a_select(capacity: Capacity) {
     let payloads = Payloads::new();
     let (mut senders, receivers) = inputs(capacity);
@@ -123,8 +125,8 @@ fn a_receiver_and_its_clone(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two threads select over the same inputs until those disconnect: together they get each message once, and each of them gets
-/// each input in order.
+/// Two threads select over the same inputs until those disconnect: together they get each message once, and
+/// each of them gets each input in order.
 fn in_two_threads(capacity: Capacity) {
     let each = sized(1, 3);
     let payloads = Payloads::new();
@@ -140,13 +142,14 @@ fn in_two_threads(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// Two threads select for one message each. No end is dropped before both have one, so no disconnect covers up a lost
-/// notification: a notification that reaches a select which takes another message has to be passed on.
+/// Two threads select for one message each. No end is dropped before both have one, so no disconnect covers
+/// up a lost notification: a notification that reaches a select which takes another message has to be passed
+/// on.
 fn two_selects_get_a_message_each(capacity: Capacity) {
     let payloads = Payloads::new();
     let (senders, receivers) = inputs(capacity);
     let selecting = [clones(&receivers), receivers]
-        .map(|receivers| thread::spawn(move || select_one(&receivers).expect("the senders are there")));
+        .map(|receivers| thread::spawn(move || select_one(&receivers).expect("the senders are open")));
     for (input, sender) in senders.iter().enumerate() {
         sender.send(payloads.make(input, 0)).expect("a receiver is there");
     }
@@ -155,8 +158,8 @@ fn two_selects_get_a_message_each(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A thread selects, and another receives from one of the inputs: together they get each message once, and each of them gets
-/// each input in order.
+/// A thread selects, and another receives from one of the inputs: together they get each message once, and
+/// each of them gets each input in order.
 fn beside_a_receiver(capacity: Capacity) {
     let each = sized(1, 3);
     let payloads = Payloads::new();
@@ -172,7 +175,8 @@ fn beside_a_receiver(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A select that is gone takes no message from later receives: after it has received one, the receivers get all others.
+/// A select that is gone takes no message from later receives: after it has received one, the receivers get
+/// all others.
 fn receivers_are_as_they_were(capacity: Capacity) {
     let each = sized(1, 2);
     let payloads = Payloads::new();
@@ -187,8 +191,8 @@ fn receivers_are_as_they_were(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// The receivers are dropped after one select while both producers still send: senders that wait are woken, and every message
-/// is dropped once.
+/// The receivers are dropped after one select while both producers still send: senders that wait are woken,
+/// and every message is dropped once.
 fn receivers_go_after_a_select(capacity: Capacity) {
     let payloads = Payloads::new();
     let (senders, receivers) = inputs(capacity);

@@ -1,7 +1,7 @@
 //! Waits that end at a deadline, against everything else that may end them.
 //!
-//! Under loom a deadline passes at any moment after the wait has begun, so "timed out" and "in time" both occur in each
-//! model; a deadline is a thread and counts as one of loom's five.
+//! Under loom a deadline passes at any moment after the wait has begun, so "timed out" and "in time" both
+//! occur in each model; a deadline is a thread and counts as one of loom's five.
 
 use std::time::Duration;
 
@@ -136,8 +136,8 @@ fn send_timeout_against_recv_timeout(capacity: Capacity) {
     payloads.assert_each_dropped_once();
 }
 
-/// A receiver that times out takes no notification from one that waits on: the message is received before the disconnect. The
-/// deadline wakes both, so the other wait also ends spuriously.
+/// A receiver that times out takes no notification from one that waits on: the message is received before the
+/// disconnect. The deadline wakes both, so the other wait also ends spuriously.
 fn a_receiver_gives_up_beside_one_that_waits(capacity: Capacity) {
     let payloads = Payloads::new();
     let (sender, receiver) = open(capacity);

@@ -1,6 +1,8 @@
-//! Models of `token_bucket`'s refill: never more tokens than the bucket holds, and each token taken or dropped once.
+//! Models of `token_bucket`'s refill: never more tokens than the bucket holds, and each token taken or
+//! dropped once.
 //!
-//! The main thread is the ticker and calls the real [`refill`] or runs the real loop, [`tick`]; other threads take tokens.
+//! The main thread is the ticker and calls the real [`refill`] or runs the real loop, [`tick`]; other threads
+//! take tokens.
 
 use baseline::{DequeReceiver, DequeSender, MutexDeque};
 use contract::channel::{Capacity, Channel, Receiver, TryRecvError};
@@ -41,7 +43,7 @@ fn refill_against_takers(capacity: usize, ticks: usize, takers: usize) {
             Refill::Full => {}
             Refill::Abandoned => panic!("a taker is left"),
         }
-        let held = receiver.len().expect("the baseline tells its length");
+        let held = receiver.len().expect("the baseline reports its length");
         assert!(held <= capacity, "{held} tokens in a bucket of {capacity}");
         assert!(payloads.alive() <= capacity + takers.len(), "a refused token is dropped");
     }
@@ -49,7 +51,8 @@ fn refill_against_takers(capacity: usize, ticks: usize, takers: usize) {
     let rest: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok()).map(|token| token.id()).collect();
     assert!(rest.len() <= capacity);
     assert_in_order(&rest);
-    // A tick is refused only while the bucket is full: with what takers made room for, so many went in.
+    // A tick is refused only while the bucket is full: the first ticks fill it, and each further one needs a
+    // taken token.
     assert!(added.len() >= ticks.min(capacity), "refused although there was room");
     assert!(added.len() <= capacity + taken.len());
     let mut all = [taken, rest].concat();
@@ -84,7 +87,8 @@ fn two_waiting_takers_get_a_token_each() {
     payloads.assert_each_dropped_once();
 }
 
-/// When the last taker is gone, the next tick ends the ticker, and the tokens that are left are dropped with the bucket.
+/// When the last taker is gone, the next tick ends the ticker, and the tokens that are left are dropped with
+/// the bucket.
 fn an_abandoned_bucket_ends_the_ticker() {
     let payloads = Payloads::new();
     let (sender, receiver) = bucket(1);
@@ -139,7 +143,8 @@ fn a_rendezvous_bucket_has_nothing_for_who_only_looks() {
     payloads.assert_each_dropped_once();
 }
 
-/// The rate: a tick adds at most one token, whatever the previous ticks found, and the ticker ends when the last taker is gone.
+/// The rate: a tick adds at most one token, whatever the previous ticks found, and the ticker ends when the
+/// last taker is gone.
 fn no_tick_adds_more_than_one_token() {
     let takers = sized(1, 3);
     let payloads = Payloads::new();

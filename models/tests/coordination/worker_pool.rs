@@ -1,8 +1,9 @@
 //! Models of `worker_pool`'s coordination: a pool that quits at any moment loses no result and ends.
 //!
-//! The threads are the workload's: a submitter and workers that run the real [`submit`] and [`serve`], and a collector, which
-//! is the main thread and raises [`Quit`]. Loom explores every moment for that: while a worker runs a job, waits for one, or
-//! waits for room in the results channel, and while the submitter waits for room in the jobs channel.
+//! The threads are the workload's: a submitter and workers that run the real [`submit`] and [`serve`], and a
+//! collector, which is the main thread and raises [`Quit`]. Loom explores every moment for that: while a
+//! worker runs a job, waits for one, or waits for room in the results channel, and while the submitter waits
+//! for room in the jobs channel.
 
 use std::panic::resume_unwind;
 
@@ -85,7 +86,7 @@ fn run((_, seq): Id) -> Result<usize, String> {
     match expected(seq) {
         JobOutcome::Done(value) => Ok(value),
         JobOutcome::Failed(reason) => Err(reason),
-        // Without the panic hook, as in the workload: this is no failure of the model.
+        // Without the panic hook, as in the workload, so that the model does not fail.
         JobOutcome::Panicked(message) => resume_unwind(Box::new(message)),
     }
 }
@@ -98,7 +99,8 @@ fn expected(seq: usize) -> JobOutcome<usize> {
     }
 }
 
-/// The collector raises quit after `quit_after` results, or never, and takes the other results until every worker is gone.
+/// The collector raises quit after `quit_after` results, or never, and takes the other results until every
+/// worker is gone.
 fn collect(pool: Pool, quit_after: Option<usize>) {
     let running = pool.start();
     let mut results = Vec::new();
@@ -153,8 +155,9 @@ fn the_collector_goes_without_quit() {
     running.payloads.assert_each_dropped_once();
 }
 
-/// An accepted job is done or was never taken: a worker that quits does not forget the job that it has. The other models cannot
-/// show that, since a job that was never taken is dropped with its channel; here the rest of the channel is received.
+/// An accepted job is done or was never taken: a worker that quits does not forget the job that it has. The
+/// other models cannot show that, since a job that was never taken is dropped with its channel; here the rest
+/// of the channel is received.
 fn a_job_is_done_or_never_taken() {
     let open = "the baseline has every capacity";
     let (jobs, job_receiver) = MutexDeque::open::<Payload>(Capacity::from_slots(1)).expect(open);
@@ -165,7 +168,8 @@ fn a_job_is_done_or_never_taken() {
         let quit = quit.clone();
         thread::spawn(move || serve(&job_receiver, &result_sender, &quit, |job| job))
     };
-    // One job, which the channel has room for: a submitter that waits would not be woken while `left` is held.
+    // One job, which the channel has room for: a submitter that waits would not be woken while `left` is
+    // held.
     submit(&jobs, 1, &quit, |_| payloads.make(0, 0), |_| ());
     quit.raise();
     drop(jobs);
@@ -194,11 +198,12 @@ fn quit_publishes_what_was_done_before() {
 pub(crate) fn table() -> Vec<Model> {
     vec![
         model("every_job_is_done_without_quit", DEFAULT, || collect(ONE_WORKER, None)),
-        // Results never wait, so that four threads stay few schedules.
+        // Results never wait, which keeps the number of schedules of four threads small.
         model("every_job_is_done_by_two_workers", at_most(2), || {
             collect(Pool { results: Capacity::Unbounded, ..TWO_WORKERS }, None)
         }),
-        // The worker may run a job, wait for one or for room, or not have begun; the submitter may wait in the full channel.
+        // The worker may run a job, wait for one or for room, or not have begun; the submitter may wait in
+        // the full channel.
         model("quit_at_the_start", DEFAULT, || collect(ONE_WORKER, Some(0))),
         model("quit_after_a_result", DEFAULT, || collect(ONE_WORKER, Some(1))),
         model("quit_at_the_start_of_a_rendezvous_pool", DEFAULT, || collect(HAND_TO_HAND, Some(0))),

@@ -25,13 +25,13 @@ pub const LEVEL: f64 = 0.95;
 pub struct Article {
     /// When it was measured.
     pub began: String,
-    /// Where.
+    /// The machine.
     pub machine: Machine,
     /// The version of Go.
     pub go: String,
-    /// Whether Rust's channels were built as for use.
+    /// Whether Rust's channels were compiled with optimisation.
     pub optimised: bool,
-    /// How much.
+    /// The size of the measurement.
     pub extent: Extent,
     /// The variants.
     pub rows: Vec<Row>,
@@ -61,14 +61,14 @@ pub enum ArticleResult {
         time: f64,
         /// Its interval at [`LEVEL`]; `None` when so few epochs cannot bound it.
         interval: Option<[f64; 2]>,
-        /// Its time over the Go channel's; `None` of the channel itself.
+        /// Its time over the Go channel's; `None` for the channel itself.
         beside: Option<AgainstChannel>,
     },
-    /// Some round did not, so its times are void.
+    /// Some round lost messages, so its times are void.
     Void {
-        /// Messages that were delivered in a round: the least, the median and the most.
+        /// Messages delivered in a round: the minimum, the median and the maximum.
         consumed: [u64; 3],
-        /// The median of how long a round took, in ns.
+        /// The median time of a round, in ns.
         round_ns: f64,
     },
     /// It has no rounds.
@@ -155,9 +155,9 @@ impl Article {
                 all.extend(beside);
             }
         }
-        let adjusted = holm::adjust(&all.iter().map(|beside| beside.p_value).collect::<Vec<_>>());
-        for (beside, p_value) in all.into_iter().zip(adjusted) {
-            beside.p_value = p_value;
+        let adjusted = holm::adjust(&all.iter().map(|against| against.p_value).collect::<Vec<_>>());
+        for (against, p_value) in all.into_iter().zip(adjusted) {
+            against.p_value = p_value;
         }
     }
 
@@ -171,7 +171,7 @@ impl Article {
         let corrected = self.rows.iter().filter(|row| row.of_the_article && row.name != MUTEX);
         corrected
             .filter_map(|row| match &row.outcome {
-                ArticleResult::Sound { beside: Some(beside), .. } => Some((row, beside)),
+                ArticleResult::Sound { beside: Some(against), .. } => Some((row, against)),
                 _ => None,
             })
             .collect()
@@ -180,7 +180,7 @@ impl Article {
     /// The state of the claim; `None` when there is nothing to compare.
     pub fn claim(&self) -> Option<Claim> {
         let verdicts: Vec<ArticleConclusion> =
-            self.corrected().iter().map(|(_, beside)| beside.verdict()).collect();
+            self.corrected().iter().map(|(_, against)| against.verdict()).collect();
         let first = *verdicts.first()?;
         Some(if verdicts.iter().all(|other| *other == first) { Claim::All(first) } else { Claim::Depends })
     }
@@ -199,7 +199,7 @@ fn times(rounds: &[&Round]) -> Times {
 fn outcome(rounds: &[&Round], channel: &Times, seed: u64) -> ArticleResult {
     let own = times(rounds);
     let Some(time) = median(rounds.iter().map(|round| round.ns as f64 / round.n as f64).collect()) else {
-        return ArticleResult::Without("no round was asked for".to_owned());
+        return ArticleResult::Without("it has no measured rounds".to_owned());
     };
     if rounds.iter().any(|round| round.consumed != round.n) {
         let mut consumed: Vec<u64> = rounds.iter().map(|round| round.consumed).collect();

@@ -119,7 +119,7 @@ fn channels(
     names.into_iter().map(channel).collect()
 }
 
-/// What was made on another machine, or with other versions, than the run.
+/// The results from another machine than the run's, or with other versions.
 fn elsewhere(machine: &Machine, overheads: &[Overhead], criterion: Option<&Criterion>) -> Vec<Warning> {
     let warning = |source: WarningSource, machines: &mut dyn Iterator<Item = &Machine>| {
         let found: BTreeSet<_> = machines.flat_map(|other| differences(machine, other)).collect();
@@ -141,11 +141,12 @@ fn benchmark_warnings(criterion: &Criterion) -> Vec<Warning> {
     };
     let failed = count(|result| matches!(result, BenchmarkResult::Failed(_)));
     let damaged = count(|result| matches!(result, BenchmarkResult::Damaged(_)));
-    let beside = criterion.benchmarks().filter(|benchmark| benchmark.beside_abandoned_threads).count() as u64;
+    let disturbed =
+        criterion.benchmarks().filter(|benchmark| benchmark.beside_abandoned_threads).count() as u64;
     [
         (failed, Warning::FailedBenchmarks(failed)),
         (damaged, Warning::DamagedBenchmarks(damaged)),
-        (beside, Warning::BesideAbandonedThreads(beside)),
+        (disturbed, Warning::BesideAbandonedThreads(disturbed)),
     ]
     .into_iter()
     .filter_map(|(count, warning)| (count > 0).then_some(warning))
@@ -191,7 +192,7 @@ fn verification_warnings(verification: &Verification, channels: &[ChannelPage]) 
     failed.chain(other_versions).collect()
 }
 
-/// The damage of single benchmarks, which is no problem of the record.
+/// Warnings about single benchmarks whose files are damaged although their record is readable.
 fn damage(criterion: &Criterion) -> impl Iterator<Item = Problem> {
     criterion.benchmarks().filter_map(|benchmark| match &benchmark.result {
         BenchmarkResult::Damaged(problem) => Some(problem.clone()),

@@ -1,7 +1,7 @@
 //! Changes between an old and a new side: two versions in one run, or the same channels in two runs.
 //!
-//! Each group is one comparison, and the question is whether any of them changed: so the p-values of all are adjusted together,
-//! by Holm. A group is called slower or faster when its adjusted p-value is at most [`ALPHA`].
+//! Each group is one comparison, and the question is whether any of them changed. So Holm's method adjusts
+//! all p-values together. A group counts as slower or faster when its adjusted p-value is at most [`ALPHA`].
 
 use super::cells::CellResult;
 use super::paired_test::{ALPHA, LEVEL, log_ratios};
@@ -16,16 +16,16 @@ use records::plan::Plan;
 pub enum Side {
     /// The median of its rounds, in ns/op.
     Measured(f64),
-    /// A round or its runner failed, and how.
+    /// A round or its runner failed; the reason.
     Failed(String),
-    /// It cannot be done, and why.
+    /// The channel or the machine does not support it; the reason.
     Unsupported(String),
-    /// There is no round of it.
+    /// It has no rounds.
     NotRun,
 }
 
 impl Side {
-    /// Of a cell of a run.
+    /// The side that a cell of a run gives.
     pub fn of(run: &RunData, place: RoundPosition) -> Self {
         match cell(run, place, &times(run, place, Metric::Throughput)).result {
             CellResult::Measured(measurement) => Side::Measured(measurement.median),
@@ -36,23 +36,25 @@ impl Side {
     }
 }
 
-/// How far the new one's times lie above the old one's.
+/// The difference between the times of the old and the new side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shift {
-    /// Epochs of either side.
+    /// Epochs of each side, the old one first.
     pub epochs: [usize; 2],
     /// Time of the new one / time of the old one.
     pub ratio: f64,
-    /// Its interval at [`LEVEL`], before any adjustment; `None` when so few epochs cannot bound it.
+    /// Its interval at [`LEVEL`], not adjusted; `None` when the epochs are too few to bound it.
     pub interval: Option<[f64; 2]>,
     /// The p-value of "they are equal"; adjusted once it is in [`Changes`].
     pub p_value: f64,
-    /// The least p-value that so many epochs can have, were they all apart on the same side; before any adjustment.
+    /// The smallest p-value that this number of epochs can give, not adjusted: that of epochs which all
+    /// differ in the same direction.
     pub least_p_value: f64,
 }
 
 impl Shift {
-    /// Of times that were measured side by side: by the ratios of each epoch. `None` when no epoch has both.
+    /// Compares times that were measured side by side, by the ratio of each epoch. `None` when no epoch has
+    /// both.
     pub fn paired(old: &Times, new: &Times) -> Option<Self> {
         let ratios = log_ratios(new, old);
         if ratios.is_empty() {
@@ -64,12 +66,14 @@ impl Shift {
             ratio: found.estimate.exp(),
             interval: found.interval.map(|interval| interval.map(f64::exp)),
             p_value: found.p_value,
-            // Not `found`'s, which takes epochs of equal times for none: that a pair is equal is no lack of epochs.
+            // Not `found.least_p_value`, which leaves out epochs of equal times: equal times are not missing
+            // epochs.
             least_p_value: 2.0 * 0.5_f64.powi(i32::try_from(found.units).unwrap_or(i32::MAX)),
         })
     }
 
-    /// Of the logs of times, one for each epoch, that were measured apart. `None` when there are none of either.
+    /// Compares the logs of times that were measured separately, one for each epoch. `None` when either side
+    /// has none.
     pub fn apart(old: &[f64], new: &[f64]) -> Option<Self> {
         if old.is_empty() || new.is_empty() {
             return None;
@@ -90,9 +94,9 @@ impl Shift {
 pub enum ChangeKind {
     /// The new one takes longer.
     Slower,
-    /// The new one takes less long.
+    /// The new one takes less time.
     Faster,
-    /// Chance alone could have made the difference.
+    /// Chance alone can explain the difference.
     NoDifference,
     /// Only the new one failed.
     FailedInNew,
@@ -100,16 +104,16 @@ pub enum ChangeKind {
     FailedInOld,
     /// Both failed.
     FailedInBoth,
-    /// One or both cannot do it.
+    /// At least one side does not support it.
     Unsupported,
-    /// One or both have no rounds.
+    /// At least one side has no rounds.
     NotRun,
-    /// Both were measured, and did other work: their effective capacities are not the same.
+    /// Both were measured, but at different effective capacities.
     OtherWork,
 }
 
 impl ChangeKind {
-    /// Whether there is something to look at.
+    /// Whether it is a difference or a failure of one side, which a report shows first.
     pub fn is_change(self) -> bool {
         matches!(
             self,
@@ -123,15 +127,15 @@ impl ChangeKind {
 pub struct Change {
     /// The group, or the cell.
     pub name: String,
-    /// The old one.
+    /// The old side.
     pub old: Side,
-    /// The new one.
+    /// The new side.
     pub new: Side,
-    /// The others of the run, in the order of [`Changes::beside`].
+    /// The other channels of the run, in the order of [`Changes::beside`].
     pub beside: Vec<Side>,
-    /// Whether both have the same effective capacity: else they did other work, and are not compared.
+    /// Whether both have the same effective capacity. If not, they did different work and are not compared.
     pub same_work: bool,
-    /// Between the two, where both were measured and did the same work.
+    /// The difference, when both were measured and did the same work.
     pub shift: Option<Shift>,
 }
 
@@ -146,7 +150,7 @@ impl Change {
             (Unsupported(_), _, _) | (_, Unsupported(_), _) => ChangeKind::Unsupported,
             (NotRun, _, _) | (_, NotRun, _) => ChangeKind::NotRun,
             (Measured(_), Measured(_), _) if !self.same_work => ChangeKind::OtherWork,
-            // No epoch of a run that was stopped has both.
+            // The run was stopped before any epoch had both.
             (.., None) => ChangeKind::NotRun,
             (.., Some(shift)) if shift.p_value > ALPHA => ChangeKind::NoDifference,
             (.., Some(shift)) if shift.ratio > 1.0 => ChangeKind::Slower,
@@ -154,8 +158,8 @@ impl Change {
         }
     }
 
-    /// Whether it is slower, and surely by more than `threshold`, a share: the whole interval of the ratio lies beyond. The estimate
-    /// alone would call every second change that is just as large as allowed too large.
+    /// Whether it is slower by more than `threshold`, a share, with the whole interval of the ratio beyond
+    /// it. The estimate alone would reject half of the changes that are exactly as large as allowed.
     pub fn is_beyond(&self, threshold: f64) -> bool {
         let low = self.shift.as_ref().and_then(|shift| shift.interval).map(|[low, _]| low);
         self.kind() == ChangeKind::Slower && low.is_some_and(|low| low > 1.0 + threshold)
@@ -169,14 +173,14 @@ pub struct Changes {
     pub old: String,
     /// The name of the new one.
     pub new: String,
-    /// The names of others that were measured beside them.
+    /// The names of the other channels that were measured in the same run.
     pub beside: Vec<String>,
     /// Each group; p-values are adjusted.
     pub all: Vec<Change>,
 }
 
 impl Changes {
-    /// Adjusts the p-values of `all`, and takes them as they then are.
+    /// The changes `all`, whose p-values this adjusts.
     pub fn new([old, new]: [String; 2], beside: Vec<String>, mut all: Vec<Change>) -> Self {
         let mut shifts: Vec<&mut Shift> = all.iter_mut().filter_map(|change| change.shift.as_mut()).collect();
         let adjusted = holm::adjust(&shifts.iter().map(|shift| shift.p_value).collect::<Vec<_>>());
@@ -186,7 +190,7 @@ impl Changes {
         Changes { old, new, beside, all }
     }
 
-    /// Of a run that compares two versions; `None` when its plan names none.
+    /// The changes in a run that compares two versions; `None` when its plan names no versions.
     pub fn of_versions(run: &RunData) -> Option<Self> {
         let plan = &run.plan;
         let [old, new] = plan.versions.filter(|places| places.iter().all(|at| *at < plan.entries.len()))?;
@@ -216,23 +220,23 @@ impl Changes {
         ))
     }
 
-    /// Those of this kind.
+    /// The changes of this kind.
     pub fn of(&self, kind: ChangeKind) -> impl Iterator<Item = &Change> {
         self.all.iter().filter(move |change| change.kind() == kind)
     }
 
-    /// How many groups were compared: those that the p-values are adjusted for.
+    /// The number of compared groups, for which the p-values are adjusted.
     pub fn compared(&self) -> usize {
         self.all.iter().filter(|change| change.shift.is_some()).count()
     }
 
-    /// How many of the compared groups have too few epochs to be called different, however large the difference.
+    /// The number of compared groups with too few epochs to show any difference, however large.
     pub fn blind(&self) -> usize {
         let shifts = self.all.iter().filter_map(|change| change.shift.as_ref());
         shifts.filter(|shift| shift.least_p_value * self.compared() as f64 > ALPHA).count()
     }
 
-    /// The epochs of the groups, least and most, of both sides together.
+    /// The minimum and the maximum number of epochs over all groups and both sides.
     pub fn epochs(&self) -> [usize; 2] {
         let shifts = self.all.iter().filter_map(|change| change.shift.as_ref());
         let epochs = shifts.flat_map(|shift| shift.epochs);
@@ -240,7 +244,8 @@ impl Changes {
     }
 }
 
-/// Whether a group of a run that compares two versions is measured well enough: by the two alone, whoever runs beside them.
+/// Whether a group of a run that compares two versions is measured well enough. Only the two versions count,
+/// not the other channels of the run.
 pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
     let Some([old, new]) = plan.versions else {
         return super::runs::settled(plan, recorded, group);
@@ -250,7 +255,7 @@ pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
         place.is_some_and(|places| places.iter().any(|entry| recorded.closed.contains(&(group, *entry))))
     };
     match (old, new) {
-        // Nothing is left to be compared.
+        // A side has failed, so nothing is left to compare.
         _ if closed(plan.versions) => true,
         (Some(old), Some(new)) => Shift::paired(old, new)
             .and_then(|shift| shift.interval)
@@ -363,7 +368,7 @@ mod tests {
     #[test]
     fn times_apart_are_compared_too() {
         let logs = |from: f64| (0..12).map(|step| (from + 0.01 * f64::from(step)).ln()).collect::<Vec<_>>();
-        let shift = Shift::apart(&logs(100.0), &logs(150.0)).expect("both are there");
+        let shift = Shift::apart(&logs(100.0), &logs(150.0)).expect("both have times");
         assert!((shift.ratio - 1.5).abs() < 0.001 && shift.p_value < 1e-5, "{shift:?}");
         assert_eq!(Shift::apart(&[], &logs(1.0)), None);
     }

@@ -1,4 +1,5 @@
-//! The results of the checks, by channel and by workload. A check that did not run on a channel's own code is no pass.
+//! The results of the checks, by channel and by workload. A check that did not run on a channel's own code is
+//! no pass.
 
 use baseline::MutexDeque;
 use contract::channel::{Channel, Info};
@@ -68,8 +69,9 @@ pub fn workload_models(workload: &str, models: &[ModelReport]) -> Vec<ExplorerRe
     by_explorer(workload, models)
 }
 
-/// The models of `subject`. Each explorer is reported separately: the schedules of one say nothing about those of another.
-/// A model that needs a capability which the channel declares to lack says nothing, and is left out.
+/// The models of `subject`. Each explorer is reported separately: the schedules of one say nothing about
+/// those of another. A model that needs a capability which the channel declares to lack says nothing, and is
+/// left out.
 fn by_explorer(subject: &str, models: &[ModelReport]) -> Vec<ExplorerResult> {
     let is_unsupported = |model: &ModelReport| matches!(model.verdict, ModelVerdict::Unsupported { .. });
     let of_subject =

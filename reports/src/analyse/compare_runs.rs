@@ -1,7 +1,7 @@
 //! Compares two runs that were made separately.
 //!
-//! The runs were not interleaved, so that whatever the machine did meanwhile is a difference like any other. What can be kept out is
-//! that other machines, compilers or settings pass for a change of a channel: [`unlike`] finds them.
+//! The runs were not interleaved, so a drift of the machine between them looks like any other difference.
+//! Other machines, compilers and settings can be excluded as causes: [`unlike`] finds them.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,8 @@ const MAX_DRIFT: f64 = 0.03;
 /// The ratio of two round sizes from which on they are reported.
 const SIZE_RATIO: f64 = 2.0;
 
-/// The differences between the settings of two runs that make a comparison meaningless; empty when the runs are comparable.
+/// The differences between the settings of two runs that make a comparison meaningless; empty when the runs
+/// are comparable.
 pub fn unlike(old: &Plan, new: &Plan) -> Vec<String> {
     let mut found = machine_differences(&old.machine, &new.machine);
     if let (Some(one), Some(other)) = (own_version(&old.machine), own_version(&new.machine)) {
@@ -50,7 +51,8 @@ pub struct Compared {
     pub other_versions: Vec<String>,
 }
 
-/// Compares each cell that both runs have. Channels of different versions are left out, unless `across_versions`.
+/// Compares each cell that both runs have. Channels of different versions are left out, unless
+/// `across_versions`.
 pub fn compare(old: &RunData, new: &RunData, across_versions: bool) -> Compared {
     let (mut remarks, mut other_versions) = (Vec::new(), Vec::new());
     let mut pairs: Vec<[usize; 2]> = Vec::new();

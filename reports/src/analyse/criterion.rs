@@ -1,4 +1,5 @@
-//! The results of `cargo bench`: the newest record of each benchmark, with the time that criterion has for it.
+//! The results of `cargo bench`: the newest record of each benchmark, with the time that criterion has for
+//! it.
 
 use records::record::{BenchmarkRecord, BenchmarkStatus};
 
@@ -26,8 +27,8 @@ fn benchmark(data: &CriterionData, record: &BenchmarkRecord) -> CriterionBenchma
     let group = format!("{}/{}", record.workload, record.params);
     let mut beside_abandoned_threads = false;
     let result = match &record.status {
-        BenchmarkStatus::Measured { messages, beside_abandoned_threads: beside, .. } => {
-            beside_abandoned_threads = *beside;
+        BenchmarkStatus::Measured { messages, beside_abandoned_threads: disturbed, .. } => {
+            beside_abandoned_threads = *disturbed;
             match data.estimates.estimate(&group, &record.channel, *messages) {
                 Ok(estimate) => BenchmarkResult::Measured {
                     median: estimate.median,

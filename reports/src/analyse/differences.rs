@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use records::machine::Machine;
 
-/// The differences between two machines and their versions; empty when they are the same. A channel that only one of them has is
-/// no difference.
+/// The differences between two machines and their versions; empty when they are the same. A channel that only
+/// one of them has is no difference.
 pub(crate) fn differences(one: &Machine, other: &Machine) -> Vec<String> {
     let mut found = machine_differences(one, other);
     for (channel, version) in &one.channels {

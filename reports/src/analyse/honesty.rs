@@ -1,11 +1,11 @@
 //! The experiments that test `chanlab run` itself: the plans of their runs, and their results.
 //!
 //! - *A/A*: every channel runs under two names. Each difference found is a false alarm.
-//! - *Sensitivity*: a channel runs next to a copy of itself that is slowed by a known amount, on work whose bottleneck is the
-//!   receiver, so that the slowdown of a receive equals the slowdown of the round.
+//! - *Sensitivity*: a channel runs next to a copy of itself that is slowed by a known amount, on work whose
+//!   bottleneck is the receiver, so that the slowdown of a receive equals the slowdown of the round.
 //!
-//! A comparison has two entries, as in `chanlab ab`. The adjustment for other pairs is left out: it would make false alarms rarer
-//! and slowdowns harder to find.
+//! A comparison has two entries, as in `chanlab ab`. The adjustment for other pairs is left out: it would
+//! make false alarms rarer and slowdowns harder to find.
 
 use std::ops::Range;
 
@@ -217,7 +217,8 @@ mod tests {
 
     use super::*;
 
-    /// Times of two entries on one group. The second takes `factor` times as long; the noise is a few per cent and deterministic.
+    /// Times of two entries on one group. The second takes `factor` times as long; the noise is a few per
+    /// cent and deterministic.
     fn recorded(factor: f64, epochs: u32) -> RunRecords {
         let time = |entry: u64, epoch: u32, block: u32| {
             let state = (u64::from(epoch) * 131 + u64::from(block) * 31 + entry * 17 + 7)

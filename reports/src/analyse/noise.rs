@@ -50,7 +50,7 @@ mod tests {
     fn a_steady_machine_needs_no_warning() {
         let steady: Vec<f64> = (0..100).map(|index| 50_000.0 + f64::from(index % 7) * 100.0).collect();
         assert_eq!(unsteady(steady.clone()), None);
-        // One straggler in a hundred is no sign of an unsteady machine; ten are.
+        // One straggler in a hundred does not make a machine unsteady; ten do.
         let with = |slow: usize| [vec![150_000.0; slow], steady[slow..].to_vec()].concat();
         assert_eq!(unsteady(with(1)), None);
         let slow = unsteady(with(10)).expect("10 of 100 took three times as long");

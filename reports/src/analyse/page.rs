@@ -1,4 +1,5 @@
-//! The page as data: numbers and facts, without a sentence. [`super::build`] fills it once and [`crate::render`] writes it.
+//! The page as data: numbers and facts, without a sentence. [`super::build`] fills it once and
+//! [`crate::render`] writes it.
 
 use std::path::PathBuf;
 
@@ -18,7 +19,8 @@ use crate::collect::Problem;
 /// Everything the page shows.
 #[derive(Debug)]
 pub struct Page {
-    /// The run that every ranking, chart and verdict comes from; `None` when nothing was measured by `chanlab run`.
+    /// The run that every ranking, chart and verdict comes from; `None` when nothing was measured by `chanlab
+    /// run`.
     pub run: Option<RunSummary>,
     /// How many cells of the run ended in which way.
     pub totals: Totals,
@@ -298,7 +300,7 @@ pub enum Warning {
     Stolen(f64),
 }
 
-/// What a [`Warning::Elsewhere`] is about.
+/// The results that a [`Warning::Elsewhere`] concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarningSource {
     /// The overhead of the harness.

@@ -1,8 +1,9 @@
 //! Compares channels on the same work: paired by block, compared by epoch, adjusted for the number of pairs.
 //!
-//! The unit is the epoch, in which each entry has one process: rounds of the same process share its memory layout and are not
-//! independent. An epoch contributes the median of its blocks' log ratios. The estimate over the epochs is that of Hodges and Lehmann,
-//! with the interval and the signed-rank test of [`signed_rank`]; the p-values of all pairs of a group are adjusted by Holm.
+//! The unit is the epoch, in which each entry has one process: rounds of the same process share its memory
+//! layout and are not independent. An epoch contributes the median of its blocks' log ratios. The estimate
+//! over the epochs is that of Hodges and Lehmann, with the interval and the signed-rank test of
+//! [`signed_rank`]; the p-values of all pairs of a group are adjusted by Holm.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +14,13 @@ use engine::journal::Times;
 /// The level of every interval of a ratio.
 pub const LEVEL: f64 = 0.99;
 
-/// The maximum adjusted p-value of a difference. It is also the share of groups with a false alarm when all channels are equal.
+/// The maximum adjusted p-value of a difference. It is also the share of groups with a false alarm when all
+/// channels are equal.
 pub const ALPHA: f64 = 0.01;
 
-/// The minimum number of epochs with which any of this many comparisons can find a difference: the smallest p-value of `n` epochs is
-/// 2^(1-n), and Holm's adjustment multiplies the smallest one by the number of comparisons.
+/// The minimum number of epochs with which any of this many comparisons can find a difference: the smallest
+/// p-value of `n` epochs is 2^(1-n), and Holm's adjustment multiplies the smallest one by the number of
+/// comparisons.
 pub fn min_epochs(comparisons: usize) -> u32 {
     1 + (comparisons.max(1) as f64 / ALPHA).log2().ceil() as u32
 }
@@ -163,7 +166,8 @@ impl Pairs {
     }
 }
 
-/// For each epoch that both have: the median over its common blocks of log(time of the one / time of the other).
+/// For each epoch that both have: the median over its common blocks of log(time of the one / time of the
+/// other).
 pub(super) fn log_ratios(one: &Times, other: &Times) -> Vec<f64> {
     let of_epoch = |(epoch, blocks): (&u32, &BTreeMap<u32, f64>)| {
         let others = other.get(epoch)?;
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_epochs_can_tell_apart_and_one_less_cannot() {
+    fn the_minimum_of_epochs_can_show_a_difference_and_one_less_cannot() {
         for entries in [2, 3, 6, 8, 12] {
             let epochs = min_epochs(entries * (entries - 1) / 2);
             let times: Vec<Times> =

@@ -1,5 +1,5 @@
-//! How a channel ranks over all params of a workload: counts and a range. There is no single number: params differ by orders of
-//! magnitude, and a channel that does not support the hard ones would win by it.
+//! How a channel ranks over all params of a workload: counts and a range. There is no single number: params
+//! differ by orders of magnitude, and a channel that does not support the hard ones would win by it.
 
 use super::cells::CellResult;
 use super::page::{ParamsPage, RankSummary};

@@ -18,9 +18,9 @@ pub struct Ranked {
     pub altered: bool,
 }
 
-/// The measured ones of `cells`: those of `pairs`, the fastest first, then those of another capacity by their medians. A cell of
-/// another capacity is never paired; its ratio is one of medians, and when there are only such cells, the ratio is to the fastest of
-/// them.
+/// The measured ones of `cells`: those of `pairs`, the fastest first, then those of another capacity by their
+/// medians. A cell of another capacity is never paired; its ratio is one of medians, and when there are only
+/// such cells, the ratio is to the fastest of them.
 pub(crate) fn rank(cells: &[MeasuredCell], pairs: &Pairs) -> Vec<Ranked> {
     let measured = |index: usize| cells.get(index).and_then(MeasuredCell::measurement);
     let mut altered: Vec<_> = cells

@@ -26,8 +26,8 @@ const LEVEL: f64 = 0.95;
 /// The number of unfolded rankings of a workload without a registered grid, as one of another runner.
 const UNREGISTERED_PROMINENT: usize = 4;
 
-/// Whether a group of a run in progress is measured well enough: every ratio to the fastest is as precise as the plan asks. A
-/// precision of 0 is never reached, even with nothing to compare.
+/// Whether a group of a run in progress is measured well enough: every ratio to the fastest is as precise as
+/// the plan asks. A precision of 0 is never reached, even with nothing to compare.
 pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
     let registry = adapters::registry();
     let by = ranked_by(registry.workload(&plan.groups[group].workload).ok());
@@ -71,8 +71,8 @@ pub fn times_by_entry(run: &RunData, group: usize, by: Metric) -> Vec<Times> {
     (0..run.plan.entries.len()).map(|entry| times(run, (group, entry), by)).collect()
 }
 
-/// The pairs of a group, whose entries have these `times`. An entry with another capacity than requested did other work and is in
-/// no pair.
+/// The pairs of a group, whose entries have these `times`. An entry with another capacity than requested did
+/// other work and is in no pair.
 pub fn pairs(run: &RunData, group: usize, times: &[Times]) -> Pairs {
     let times = times.iter().enumerate();
     let ranked: Vec<(usize, &Times)> = times
@@ -81,7 +81,8 @@ pub fn pairs(run: &RunData, group: usize, times: &[Times]) -> Pairs {
     Pairs::of(&ranked)
 }
 
-/// The workloads of a run: registered ones in the order of the registry, then the others in the order of the plan.
+/// The workloads of a run: registered ones in the order of the registry, then the others in the order of the
+/// plan.
 pub(super) fn workloads(run: &RunData, registry: &Registry, models: &[ModelReport]) -> Vec<WorkloadPage> {
     let mut names: Vec<&str> = Vec::new();
     for group in &run.plan.groups {

@@ -40,7 +40,8 @@ pub(crate) fn series(params: &[&ParamsRecord]) -> Vec<Series> {
 
 type Values = BTreeMap<String, String>;
 
-/// Groups params by the values that `rest` returns. Each group has the shared values and the indices of its members.
+/// Groups params by the values that `rest` returns. Each group has the shared values and the indices of its
+/// members.
 fn groups<'a>(
     params: &'a [&'a ParamsRecord],
     mut rest: impl FnMut(&'a ParamsRecord) -> Option<Values>,
@@ -88,7 +89,8 @@ fn over_capacity(params: &[&ParamsRecord]) -> Vec<Series> {
     found
 }
 
-/// A series for each parameter that counts threads, with the others fixed, and one where all of them are equal.
+/// A series for each parameter that counts threads, with the others fixed, and one where all of them are
+/// equal.
 fn over_threads(params: &[&ParamsRecord]) -> Vec<Series> {
     let mut names: Vec<&String> = params.iter().flat_map(|record| &record.threads).collect();
     names.sort();
@@ -150,7 +152,8 @@ fn thread_series(
     })
 }
 
-/// The fixed values that the short form of the params names: the capacity, and those that are not the default.
+/// The fixed values that the short form of the params names: the capacity, and those that are not the
+/// default.
 fn held_words(member: &ParamsRecord, held: &Values) -> String {
     let named: Vec<_> = member
         .id

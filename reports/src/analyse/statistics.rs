@@ -1,8 +1,9 @@
-//! Pure statistics: from numbers to estimates, intervals and p-values. They know of no cell, no record and no page.
+//! Pure statistics: from numbers to estimates, intervals and p-values, independent of cells, records and
+//! pages.
 //!
-//! The unit of independence is the epoch, not the round: rounds of one process share its luck, so that a thousand of them
-//! can be one observation. [`signed_rank`] and [`rank_sum`] therefore take one number per epoch, and [`bootstrap`] draws whole
-//! epochs.
+//! The unit of independence is the epoch, not the round: the rounds of one process share its luck, so a
+//! thousand of them can amount to one observation. [`signed_rank`] and [`rank_sum`] therefore take one number
+//! per epoch, and [`bootstrap`] draws whole epochs.
 
 pub(crate) mod bootstrap;
 mod density;

@@ -1,7 +1,8 @@
 //! Combines the records of verifications into the matrix of subjects and methods, and the list of failures.
 //!
-//! The newest record of a subject and a method decides. Records with the same seed and the same number of shards belong to one
-//! verification: their cases are summed, absent shards are named as missing, and only a complete set of passed shards is a pass.
+//! The newest record of a subject and a method decides. Records with the same seed and the same number of
+//! shards belong to one verification: their cases are summed, absent shards are named as missing, and only a
+//! complete set of passed shards is a pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,7 +128,8 @@ fn by_models(method: Method) -> bool {
 }
 
 impl Verification {
-    /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the records.
+    /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the
+    /// records.
     pub fn new(records: &[Verified], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
         // The replay of a single case covers nothing new.
         let records: Vec<&Verified> = records.iter().filter(|record| record.only.is_none()).collect();
@@ -209,7 +211,8 @@ fn newest<'a>(records: &[&'a Verified]) -> Option<&'a Verified> {
     records.iter().copied().max_by(|one, other| one.at.cmp(&other.at))
 }
 
-/// Combines the records of one subject and one method. `of_parts` shows which shards are present; failures go to `verification`.
+/// Combines the records of one subject and one method. `of_parts` shows which shards are present; failures go
+/// to `verification`.
 fn cell(
     own: &[&Verified],
     of_parts: &[&Verified],

@@ -1,6 +1,6 @@
-//! The files of criterion: each benchmark has a folder `new` with `benchmark.json`, `estimates.json` and `sample.json`
-//! (criterion 0.8, `analysis/mod.rs` and `estimate.rs`). Benchmarks are matched by the ids inside `benchmark.json`, never by the
-//! names of folders, which criterion truncates and alters.
+//! The files of criterion: each benchmark has a folder `new` with `benchmark.json`, `estimates.json` and
+//! `sample.json` (criterion 0.8, `analysis/mod.rs` and `estimate.rs`). Benchmarks are matched by the ids
+//! inside `benchmark.json`, never by the names of folders, which criterion truncates and alters.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,8 +19,8 @@ const NEWEST: &str = "new";
 /// The length in bytes at which criterion truncates the folder name of a group or a function.
 const MAX_FOLDER_LEN: usize = 64;
 
-/// The maximum depth of the search. Criterion nests less deeply (`group/function/value/new/benchmark.json`); the limit ends a cycle
-/// of links.
+/// The maximum depth of the search. Criterion nests less deeply (`group/function/value/new/benchmark.json`);
+/// the limit ends a cycle of links.
 const MAX_DEPTH: usize = 8;
 
 /// Everything that `cargo bench` left behind.

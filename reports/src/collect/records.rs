@@ -8,7 +8,8 @@ use records::record::{BenchmarkRecord, Overhead, Record};
 
 use super::Problem;
 
-/// The records of one file, each kind in the order of the file. The last record on a subject is the valid one.
+/// The records of one file, each kind in the order of the file. The last record on a subject is the valid
+/// one.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     /// Criterion benchmarks.
@@ -31,8 +32,8 @@ impl Records {
         self.problems.extend(problems);
     }
 
-    /// Reads a file of records. All unreadable lines make one [`Problem`], which names the first of them: another version may have
-    /// left many.
+    /// Reads a file of records. All unreadable lines make one [`Problem`], which names the first of them:
+    /// another version may have left many.
     ///
     /// # Errors
     ///

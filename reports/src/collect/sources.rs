@@ -1,4 +1,5 @@
-//! Where the data of a page comes from: a run, criterion's directory, the records of the models and of verifications.
+//! Where the data of a page comes from: a run, criterion's directory, the records of the models and of
+//! verifications.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -36,8 +37,8 @@ pub struct Sources {
     pub input: Option<PathBuf>,
     /// The records of the models. The default is the record of each explorer in the target directory.
     pub models: Vec<PathBuf>,
-    /// Records of verifications: files, or folders of them. The default is all records in the target directory, unless criterion's
-    /// directory is named.
+    /// Records of verifications: files, or folders of them. The default is all records in the target
+    /// directory, unless criterion's directory is named.
     pub verified: Vec<PathBuf>,
 }
 
@@ -59,8 +60,8 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// When a path that was named cannot be read, or when there is nothing to report: neither a run nor a benchmark nor a
-    /// verification.
+    /// When a path that was named cannot be read, or when there is nothing to report: neither a run nor a
+    /// benchmark nor a verification.
     pub fn collect(&self) -> Result<Collected> {
         let (run, verified) = (self.run()?, self.verified()?);
         let is_optional = self.input.is_none() && (run.is_some() || !verified.records.is_empty());
@@ -126,8 +127,8 @@ impl Sources {
     }
 }
 
-/// The models' records. Each explorer builds into its own target directory inside the usual one, because `--cfg loom` and
-/// `--cfg shuttle` change every crate.
+/// The models' records. Each explorer builds into its own target directory inside the usual one, because
+/// `--cfg loom` and `--cfg shuttle` change every crate.
 fn default_models_files() -> Vec<PathBuf> {
     ["loom", "shuttle"].map(|explorer| target_dir().join(explorer).join(MODELS_FILE)).into()
 }

@@ -20,8 +20,8 @@ pub struct VerifiedRecords {
 }
 
 impl VerifiedRecords {
-    /// Reads files, and searches folders for files whose name ends with [`VERIFIED_FILE`]. A prefix keeps the files of several
-    /// machines apart.
+    /// Reads files, and searches folders for files whose name ends with [`VERIFIED_FILE`]. A prefix keeps the
+    /// files of several machines apart.
     ///
     /// # Errors
     ///

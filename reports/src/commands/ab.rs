@@ -25,7 +25,8 @@ use workloads::registry::Registry;
 use super::changes::{facts, print};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
-/// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them in any case.
+/// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them
+/// in any case.
 const MAX_EPOCHS: u32 = 120;
 
 #[derive(Args)]
@@ -36,18 +37,19 @@ pub(crate) struct Arguments {
     /// The old version: a published one, such as 0.5.14, or path:FOLDER for a checkout of the crate
     #[arg(value_name = "OLD", required_unless_present = "resume")]
     old: Option<String>,
-    /// The new version, in the same way
+    /// The new version, in the same form
     #[arg(value_name = "NEW", required_unless_present = "resume")]
     new: Option<String>,
     #[command(flatten)]
     measuring: Measuring,
-    /// Which channel of the crate, where it has several
+    /// The channel, if the crate has several
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
     /// Another channel to measure in the same run, of this build or of another runner
     #[arg(long, value_name = "CHANNEL")]
     beside: Vec<String>,
-    /// Fail when a group is slower by more than this many per cent: significantly, and with the whole interval of the ratio beyond it
+    /// Fail when a group is slower by more than this many per cent: significantly, and with the whole
+    /// interval of the ratio beyond it
     #[arg(long, value_name = "PERCENT", default_value = "5", value_parser = percent)]
     threshold: f64,
     /// Write the changes as Markdown, for a pull request; - prints them instead of the table
@@ -91,14 +93,14 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
     for problem in &run.problems {
         eprintln!("warning: {problem}");
     }
-    let told = ChangeReport {
+    let report = ChangeReport {
         title: format!("{} against {}", changes.new, changes.old),
         changes: &changes,
         method: side_by_side(&changes),
         remarks: Vec::new(),
         facts: facts(&run.plan),
     };
-    print(&told, markdown)?;
+    print(&report, markdown)?;
     eprintln!("every round is in {}; chanlab report --run draws its page", folder.display());
     match worse(&changes, threshold) {
         Some(how) => bail!("{how}"),
@@ -143,11 +145,11 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
 
     plan.entries = versions(package, info, &sources, &plan.machine)?;
     plan.versions = Some([0, 1]);
-    // The run has the two versions, and this build's channel only when it is named.
+    // The run has the two versions; this build's own channel only joins when it is named.
     plan.machine.channels.remove(info.name);
     plan.entries.extend(others);
-    let told = plan.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone()));
-    plan.machine.channels.extend(told);
+    let versions = plan.entries.iter().map(|entry| (entry.name.clone(), entry.version.clone()));
+    plan.machine.channels.extend(versions);
     plan.fewest_epochs = plan.fewest_epochs.max(min_epochs(plan.groups.len()));
     if !arguments.measuring.names_epochs() {
         plan.most_epochs = plan.most_epochs.max(plan.fewest_epochs).max(MAX_EPOCHS);
@@ -204,11 +206,11 @@ fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Ma
         let runner =
             Runner::start(&launch).map_err(|failure| anyhow::anyhow!("the runner of {name}: {failure}"))?;
         let hello = runner.hello.channels.iter().find(|channel| channel.name == info.name);
-        let told = hello.map(|channel| channel.version.clone()).unwrap_or_default();
+        let reported = hello.map(|channel| channel.version.clone()).unwrap_or_default();
         if let CrateSource::Published(version) = source
-            && told.split('+').next() != format!("{package} {version}").split('+').next()
+            && reported.split('+').next() != format!("{package} {version}").split('+').next()
         {
-            bail!("the runner of {name} says that its version is `{told}`");
+            bail!("the runner of {name} reports another version: `{reported}`");
         }
         if runner.hello.language != machine.rustc {
             eprintln!(
@@ -216,7 +218,7 @@ fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Ma
                 runner.hello.language, machine.rustc
             );
         }
-        let version = source.recorded(&told);
+        let version = source.recorded(&reported);
         entries.push(Entry { name, channel: info.name.to_owned(), version, launch, about: None });
     }
     Ok(entries)

@@ -1,4 +1,4 @@
-//! `chanlab article`: the article's own benchmark, reproduced, as a document.
+//! `chanlab article`: reproduces the article's own benchmark and writes the document.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,11 +16,11 @@ use reports::render::article::{document, verdict};
 
 use super::measure::seed;
 
-/// The document's place in the checkout that this program was built from.
+/// The path of the document in the checkout that this program was built from.
 const DOCUMENT: [&str; 2] = ["docs", "article.md"];
 
-/// The least epochs that can tell fifteen variants from the channel: the smallest p-value of 12 is 2^-11, and Holm's adjustment for
-/// 14 comparisons requires 0.01 / 14.
+/// The minimum number of epochs that can show a difference from the channel: the smallest p-value of 12
+/// epochs is 2^-11, and Holm's adjustment for 14 comparisons requires 0.01 / 14.
 const MIN_EPOCHS: i64 = 12;
 
 /// Four times the capacity: with fewer messages the channel may never fill, and runners refuse them.
@@ -37,10 +37,10 @@ pub(crate) struct Arguments {
     /// The document to write [default: docs/article.md in the checkout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Epochs; every process is restarted for each
+    /// The number of epochs; each restarts every process
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(MIN_EPOCHS..=1_000))]
     epochs: u32,
-    /// Messages of a round
+    /// Messages in each round
     #[arg(long, value_name = "N", default_value_t = MAX_MESSAGES, value_parser = value_parser!(u64).range(MIN_MESSAGES..=MAX_MESSAGES))]
     messages: u64,
 }
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let failed = rounds.without.iter().filter(|(_, lack)| matches!(lack, Lack::Failed(_)));
     let failed: Vec<_> = failed.map(|(name, _)| name.as_str()).collect();
     if !failed.is_empty() {
-        bail!("no time of {}: the document says why", failed.join(", "));
+        bail!("{} failed and has no time: see the document for the reason", failed.join(", "));
     }
     Ok(())
 }

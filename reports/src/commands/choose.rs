@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
     /// Size of a message in bytes: 8, 64, 256, 1024, or box256 for a pointer to 256 bytes [default: 8]
     #[arg(long, value_name = "BYTES", conflicts_with = "rate")]
     payload: Option<String>,
-    /// Send this many messages a second (of 8 bytes each), whether or not the channel keeps up, instead of as many as it takes
+    /// Send messages of 8 bytes at this rate per second, whether or not the channel keeps up [default: as
+    /// fast as it accepts them]
     #[arg(long, value_name = "PER SECOND")]
     rate: Option<String>,
     /// The metric to rank by [default: latency with --rate, otherwise throughput]

@@ -1,4 +1,5 @@
-//! `chanlab honesty`: the experiments that ask whether `chanlab run` can be believed, and the document that they make.
+//! `chanlab honesty`: the experiments that ask whether `chanlab run` can be believed, and the document that
+//! they make.
 
 use std::fs;
 use std::io::{self, Write};
@@ -21,26 +22,26 @@ use workloads::registry::Registry;
 
 use super::measure::{Measuring, carry_out, extent, stop_request};
 
-/// Epochs of one A/A comparison, fewer than the quick profile has.
+/// The number of epochs in one A/A comparison, fewer than in the quick profile.
 const EPOCHS: u32 = 20;
 
-/// Epochs of one trial of a planted slowdown: `chanlab ab` has time for more of them on as many groups.
+/// The number of epochs in one trial of a planted slowdown. `chanlab ab` has time for more on as many groups.
 const TRIAL_EPOCHS: u32 = 60;
 
-/// Blocks of an epoch where two are compared, as `chanlab ab` has them with the quick profile.
+/// The number of blocks in an epoch that compares two entries, as in `chanlab ab` with the quick profile.
 const BLOCKS: u32 = 6;
 
-/// About what an epoch takes.
+/// The approximate time of an epoch, for the progress bar.
 const SECONDS_PER_EPOCH: u64 = 5;
 
 /// The planted slowdowns, in per cent.
 const PLANTED: [u64; 3] = [3, 5, 10];
 
-/// Steps that find out how long a step is: about as many as slow a message by what is planted, since what a step costs beside
-/// everything else depends on how many there are.
+/// The number of steps in the calibration of a step's time. It is close to the number that a planted slowdown
+/// needs, because the time of a step depends on the number of steps.
 const CALIBRATION: u64 = 80;
 
-/// Where the receiver is the bottleneck, so that what is planted in it is what has to be measured.
+/// Cells whose bottleneck is the receiver, so that a slowdown planted in it slows the round by as much.
 const SENSITIVE: [&str; 3] = [
     "producer_consumer/capacity=64,work=1000",
     "producer_consumer/capacity=1024,work=1000",
@@ -50,7 +51,7 @@ const SENSITIVE: [&str; 3] = [
 /// The benchmark of criterion's experiment: the first of [`SENSITIVE`].
 const BENCHMARK: &str = "producer_consumer/capacity=64,work=1000/slowed";
 
-/// What a comparison by criterion compares with.
+/// The name of criterion's baseline.
 const BASELINE: &str = "chanlab-honesty";
 
 #[derive(Args)]
@@ -61,7 +62,7 @@ pub(crate) struct Arguments {
     /// Trials of each planted slowdown on each of three groups
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..=200))]
     trials: u32,
-    /// Leave out what criterion says of the same
+    /// Leave out the same experiments with criterion
     #[arg(long)]
     without_criterion: bool,
     /// The document [default: docs/honesty.md of this checkout]
@@ -72,7 +73,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let registry = adapters::registry();
     let machine = runner::machine::current(&registry);
-    eprintln!("how long a step of a planted slowdown is");
+    eprintln!("calibration: the time of one step of a planted slowdown");
     let steps = steps(&registry, &machine)?;
     let alarms = alarms(arguments, &registry, &machine)?;
     let (found, trial) = found(arguments, &registry, &machine, &steps)?;
@@ -109,19 +110,19 @@ fn checkout() -> &'static Path {
     reports.parent().unwrap_or(reports)
 }
 
-/// Carries out a plan that is only for this; returns what was recorded.
+/// Carries out a plan of an experiment and returns its records.
 fn measured(plan: &Plan, folder: &Path) -> Result<RunRecords> {
     plan.write(folder)?;
     let why = carry_out(plan, folder, &|_, _, _| false, "chanlab run")?;
     if why == EndReason::Interrupted {
-        bail!("stopped: an experiment that is not complete says nothing");
+        bail!("stopped: the experiment is incomplete, so it has no result");
     }
     Ok(RoundsFile::open(folder)?.1)
 }
 
-/// A plan of so many epochs, however long they take.
+/// A plan of `epochs` epochs, and the folder of its run.
 fn plan(registry: &Registry, machine: &Machine, cells: &[&str], epochs: u32) -> Result<(Plan, PathBuf)> {
-    // All epochs, however long they take; the budget is what the progress bar goes by.
+    // The run makes all epochs, however long they take. The budget only scales the progress bar.
     let cells = cells.iter().map(|&cell| cell.to_owned()).collect();
     let measuring = Measuring::of_cells(cells, u64::from(epochs) * SECONDS_PER_EPOCH, epochs, 0.0);
     let entries = measuring.entries(registry, machine)?;
@@ -176,13 +177,16 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
     let recorded = measured(&plan, &suffixed(&folder, "steps"))?;
     let ratio = Found::from_trials(0, CALIBRATION, &trials(&plan, &recorded, &[[1, 0]], TRIAL_EPOCHS)).ratio;
     if ratio.is_nan() || ratio <= 1.0 {
-        bail!("{CALIBRATION} steps of work slow nothing down: this machine is too noisy for the experiment");
+        bail!(
+            "{CALIBRATION} steps of work cause no measurable slowdown: this machine is too noisy for the experiment"
+        );
     }
     let of_one_percent = CALIBRATION as f64 / ((ratio - 1.0) * 100.0);
     Ok(PLANTED.iter().map(|&percent| (percent as f64 * of_one_percent).round().max(1.0) as u64).collect())
 }
 
-/// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the first.
+/// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the
+/// first.
 fn criterion(arguments: &Arguments, steps: &[u64]) -> Result<Criterion> {
     eprintln!("\ncriterion: every benchmark of the quick profile twice");
     // Apart from what `cargo bench` keeps.
@@ -203,7 +207,7 @@ fn criterion(arguments: &Arguments, steps: &[u64]) -> Result<Criterion> {
     Ok(Criterion { different: alarms.slower + alarms.faster, comparisons: alarms.all, found })
 }
 
-/// What criterion printed of comparisons.
+/// The numbers of comparisons by the verdict that criterion printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Verdicts {
     slower: usize,
@@ -254,7 +258,7 @@ fn bench(
         cargo = cargo.env(workloads::slowed::VARIABLE, steps.to_string());
     }
     let output =
-        cargo.echo().context("cargo bench failed: criterion's part needs it (or --without-criterion)")?;
+        cargo.echo().context("cargo bench failed; --without-criterion leaves out criterion's experiments")?;
     Ok(String::from_utf8_lossy(&output).into_owned())
 }
 

@@ -55,7 +55,8 @@ fn workload(out: &mut impl Write, info: &WorkloadInfo) -> io::Result<()> {
     writeln!(out, "      number of params by profile: {}", grids.join(", "))
 }
 
-/// Writes `text` in lines of at most [`WIDTH`], indented by `indent`, and by four more from the second line on.
+/// Writes `text` in lines of at most [`WIDTH`], indented by `indent`, and by four more from the second line
+/// on.
 fn wrapped(out: &mut impl Write, indent: usize, text: &str) -> io::Result<()> {
     let mut line = " ".repeat(indent);
     let mut is_empty = true;

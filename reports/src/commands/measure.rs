@@ -27,17 +27,18 @@ use workloads::params::Params;
 use workloads::profile::Profile;
 use workloads::registry::{Registry, UsageError};
 
-/// The param of workloads whose messages come at a rate. Their rounds are never smaller than the workload proposes: a shorter time at
-/// the rate has too few messages for a percentile.
+/// The param of workloads that send messages at a rate. Their rounds are never smaller than the workload
+/// proposes, because fewer messages are too few for a percentile.
 const RATE: &str = "rate";
 
-/// The longest deadline of a round: a day.
+/// The maximum deadline of a round: a day.
 const MAX_SECONDS: u64 = 86_400;
 
 /// The arguments of a measurement.
 #[derive(Args)]
 pub(super) struct Measuring {
-    /// What to measure: a workload, all params of the profile; or one cell of it, as in ping_pong/capacity=1 [default: everything]
+    /// A workload, with all params of the profile, or one cell of it, such as ping_pong/capacity=1 [default:
+    /// all workloads]
     #[arg(value_name = "WORKLOAD[/PARAM=VALUE,…]")]
     selected: Vec<String>,
     /// A runner in addition to chanlab's own: a command and its arguments, separated by spaces
@@ -46,14 +47,15 @@ pub(super) struct Measuring {
     /// The part of each workload's grid, and the duration [default: standard; quick for two versions]
     #[arg(long, value_name = "PROFILE")]
     profile: Option<ProfileArgument>,
-    /// Seconds to measure; a run has at least about ten epochs, however long they take [default: the profile's]
+    /// Seconds to measure; a run has at least about ten epochs, however long they take [default: the
+    /// profile's]
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=7 * MAX_SECONDS))]
     budget: Option<u64>,
-    /// The maximum number of epochs; every runner is restarted for each [default: the profile's]
+    /// The maximum number of epochs; each restarts every runner [default: the profile's]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000))]
     epochs: Option<u32>,
-    /// Measure a group until the interval of each ratio to its fastest is at most this many per cent wide on either side; 0 spends the
-    /// whole budget [default: the profile's]
+    /// Measure a group until the interval of each ratio to its fastest is at most this many per cent wide on
+    /// either side; 0 spends the whole budget [default: the profile's]
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     precision: Option<f64>,
     /// The placement of threads: any (the system decides), same-core, or two-cores (spread over all cores)
@@ -127,8 +129,8 @@ pub(super) fn extent(profile: Profile) -> Extent {
 }
 
 impl Measuring {
-    /// The arguments for these cells (all of the profile when there are none), with a budget in seconds, a maximum of epochs, and a
-    /// precision in per cent.
+    /// The arguments for these cells (all of the profile when there are none), with a budget in seconds, a
+    /// maximum of epochs, and a precision in per cent.
     pub(super) fn of_cells(cells: Vec<String>, budget: u64, epochs: u32, precision: f64) -> Self {
         Measuring {
             selected: cells,
@@ -206,7 +208,8 @@ impl Measuring {
     }
 }
 
-/// The `entries` with the `wanted` names; `not_available` has the reasons why one may be missing.
+/// The `entries` with the `wanted` names. The error for an unknown name lists the channels that are
+/// `not_available`.
 pub(super) fn chosen(
     mut entries: Vec<Entry>,
     wanted: &[String],
@@ -226,16 +229,17 @@ pub(super) fn chosen(
     Ok(entries)
 }
 
-/// Carries out `plan`, whose run is in `folder`; `resume` is the command that resumes it. Ctrl-C ends it after the round in flight.
+/// Carries out `plan`, whose run is in `folder`; `resume` is the command that resumes it. Ctrl-C ends it
+/// after the round in flight.
 pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume: &str) -> Result<EndReason> {
     announce(plan, folder)?;
     let stop = stop_request()?;
     let progress = Progress::new(plan.budget());
     let resume = format!("{resume} --resume {}", folder.display());
     let why = schedule::run(plan, folder, settled, stop, &progress)
-        .with_context(|| format!("the run stopped; the recorded rounds are whole, go on with {resume}"))?;
+        .with_context(|| format!("the run stopped; all recorded rounds are kept; resume with {resume}"))?;
     if why == EndReason::Interrupted {
-        eprintln!("stopped; go on with {resume}");
+        eprintln!("stopped; resume with {resume}");
     }
     Ok(why)
 }
@@ -247,7 +251,7 @@ pub(super) fn stop_request() -> io::Result<&'static AtomicBool> {
     let mut is_registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*is_registered {
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the shutdown asks for a flag that an earlier signal has set.
+            // The order matters: the shutdown must see only a flag that an earlier signal has set.
             flag::register_conditional_shutdown(signal, 1, Arc::clone(&STOP))?;
             flag::register(signal, Arc::clone(&STOP))?;
         }
@@ -267,8 +271,9 @@ fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
     writeln!(terminal, "profile {}, about {minutes} min {seconds} s, in {}\n", plan.profile, folder.display())
 }
 
-/// The number of blocks in an epoch. The profile's is for as many entries as this build has channels; fewer entries have more blocks in
-/// the same time: rounds within an epoch differ more than epochs do, and a few of them do not move the median of many blocks.
+/// The number of blocks in an epoch. The profile's number is for as many entries as this build has channels;
+/// fewer entries have time for more blocks. Rounds within an epoch differ more than epochs do, and more
+/// blocks make their median steadier.
 fn blocks(of_profile: u32, channels: usize, entries: usize) -> u32 {
     (of_profile * channels as u32 / entries.max(1) as u32).clamp(of_profile, of_profile * 3)
 }
@@ -289,7 +294,7 @@ pub(super) fn add_go(entries: &mut Vec<Entry>) -> Result<(), NoGoChannels> {
     Ok(join(&launch, entries)?)
 }
 
-/// Why Go's channels are not measured.
+/// The reason why Go's channels are not measured.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoGoChannels {
     /// There is no runner.
@@ -326,7 +331,7 @@ pub(super) fn percent(text: &str) -> Result<f64, NotAPercentage> {
     number.filter(|number| (0.0..=100.0).contains(number)).ok_or(NotAPercentage)
 }
 
-/// A text that is no percentage.
+/// A text that is not a percentage.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("expected a number from 0 to 100")]
 pub(super) struct NotAPercentage;
@@ -375,7 +380,7 @@ fn groups(registry: &Registry, profile: Profile, arguments: &Measuring) -> Resul
             deadline_ns,
         };
         if groups.iter().any(|known| known.name() == group.name()) {
-            return Err(BadArguments(format!("{} is asked for twice", group.name())).into());
+            return Err(BadArguments(format!("{} is named twice", group.name())).into());
         }
         groups.push(group);
     }

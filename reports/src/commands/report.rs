@@ -25,11 +25,12 @@ pub(crate) struct Arguments {
     /// Criterion's directory, as cargo bench left it [default: criterion in the target directory]
     #[arg(long, value_name = "DIR")]
     input: Option<PathBuf>,
-    /// A record of models [default: loom/chanlab-models.jsonl and shuttle/chanlab-models.jsonl in the target directory]
+    /// A record of models [default: loom/chanlab-models.jsonl and shuttle/chanlab-models.jsonl in the target
+    /// directory]
     #[arg(long, value_name = "FILE")]
     models: Vec<PathBuf>,
-    /// A record of chanlab verify, or a folder of records, such as those of several shards [default: chanlab/verify in the target
-    /// directory, unless --input is given]
+    /// A record of chanlab verify, or a folder of records, such as those of several shards [default:
+    /// chanlab/verify in the target directory, unless --input is given]
     #[arg(long, value_name = "PATH")]
     verified: Vec<PathBuf>,
     /// The file to write [default: report.html in the target directory]

@@ -17,7 +17,7 @@ const MAX_PRINTED_ROUNDS: usize = 20;
 /// An unbounded channel may hold nearly all of a round's messages, and one of them may take a kilobyte.
 const MAX_MESSAGES: u64 = 10_000_000;
 
-/// The longest deadline of a round: a day.
+/// The maximum deadline of a round: a day.
 const MAX_SECONDS: u64 = 86_400;
 
 #[derive(Args)]
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Runs the rounds up to the first that fails, which is returned with its number.
+/// Runs rounds until one fails, and returns that failure with its number.
 fn rounds(cell: &Cell, count: u64) -> Result<Vec<Round>, (u64, CellError)> {
     // Hidden where the standard error is no terminal.
     let bar = ProgressBar::new(count).with_style(
@@ -131,7 +131,7 @@ fn sizes(messages: impl Iterator<Item = u64> + Clone) -> String {
     }
 }
 
-/// The least, the median and the most of at least one number.
+/// The minimum, the median and the maximum of at least one number.
 fn spread(mut numbers: Vec<f64>) -> [f64; 3] {
     numbers.sort_by(f64::total_cmp);
     let last = numbers.len() - 1;

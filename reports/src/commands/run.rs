@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Only these channels
     #[arg(long = "channel", value_name = "CHANNEL")]
     channels: Vec<String>,
-    /// Leave out Go's channels, which are measured where there is a Go
+    /// Leave out Go's channels, which are measured when Go is installed
     #[arg(long)]
     no_go: bool,
     /// Resume a run that was stopped or killed

@@ -24,9 +24,9 @@ enum Command {
         #[arg(long, value_name = "STEPS", hide = true)]
         slowed: Option<u64>,
     },
-    /// Check that a program does what the runner protocol requires (harness/PROTOCOL.md)
+    /// Check that a program follows the runner protocol (harness/runner/PROTOCOL.md)
     Check {
-        /// The command, with its arguments
+        /// The command and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
@@ -60,7 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             });
             written?;
             if !passed {
-                bail!("{} is no runner of the protocol: see what failed above", command.join(" "));
+                bail!(
+                    "{} does not follow the runner protocol: see the failed checks above",
+                    command.join(" ")
+                );
             }
             Ok(())
         }

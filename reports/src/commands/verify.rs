@@ -1,4 +1,5 @@
-//! `chanlab verify`: every method over every channel, a matrix of what came of it, and for each failure all that is needed to see it again.
+//! `chanlab verify`: runs every method on every channel, and prints a matrix and everything that reproduces
+//! each failure.
 
 use std::fs;
 use std::io::{self, Write};
@@ -29,10 +30,10 @@ use verify_driver::worker::WorkerProgram;
 
 use super::measure::{seed, stop_request};
 
-/// The part of the budget that remains for the cases, however long compiling takes.
+/// The minimum share of the budget for the cases, however long compilation takes.
 const MIN_LEFT: f64 = 0.2;
 
-/// The longest budget, in seconds: a week.
+/// The maximum budget, in seconds: a week.
 const MAX_SECONDS: u64 = 7 * 86_400;
 
 #[derive(Args)]
@@ -42,39 +43,42 @@ pub(crate) struct Arguments {
     /// Only these methods: rounds, conformance, properties, linearizability, loom, shuttle
     #[arg(long = "method", value_name = "METHOD")]
     methods: Vec<Method>,
-    /// Approximate seconds, with compiling; methods with a fixed number of cases take the time they need
+    /// The budget in seconds, including compilation; methods with a fixed number of cases take the time they
+    /// need
     #[arg(long, value_name = "SECONDS", default_value_t = 285, value_parser = value_parser!(u64).range(1..=MAX_SECONDS))]
     budget: u64,
     /// The seed of the cases [default: another each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// One of N disjoint parts of the cases, to divide a verification among N machines with the same --seed
+    /// One of N disjoint shards of the cases, to divide a verification among N machines with the same --seed
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, requires = "seed")]
     shard: Shard,
-    /// Run one case again, of one channel and one method
+    /// Repeat one case of one channel and one method
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
     case: Option<u64>,
-    /// The folder of a crate that is no channel of chanlab, for loom and shuttle alone
+    /// The folder of a crate that chanlab has no channel for; with loom and shuttle only
     #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
     path: Option<PathBuf>,
-    /// The file that makes a channel of it: its `pub struct Adapter` implements contract::channel::Channel
+    /// The adapter of that crate: a file whose `pub struct Adapter` implements contract::channel::Channel
     #[arg(long, value_name = "FILE", requires = "path")]
     adapter: Option<PathBuf>,
-    /// Only this model, of instrumented crates
+    /// Only this model, for instrumented crates
     #[arg(long, value_name = "MODEL", requires = "methods")]
     model: Option<String>,
     /// The deadline of a case, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = value_parser!(u64).range(1..=86_400))]
     deadline: u64,
-    /// The record to append to; pictures go into its folder [default: a new one in chanlab/verify in the target directory]
+    /// The record to append to; pictures go into its folder [default: a new one in chanlab/verify in the
+    /// target directory]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Another worker program, which runs the cases of its own channels: a command and its arguments, separated by spaces
+    /// Another worker program, which runs the cases of its own channels: a command and its arguments,
+    /// separated by spaces
     #[arg(long, value_name = "COMMAND", hide = true)]
     by: Option<String>,
 }
 
-/// The option's text, which names what is looked at by loom and shuttle alone.
+/// The help of `--channel`, which names the crates that only loom and shuttle can verify.
 fn channel_help() -> String {
     let others: Vec<_> = adapters::verified_only().into_iter().map(|(name, _)| name).collect();
     let others = others.join(", ");
@@ -95,10 +99,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             eprintln!("{} by {} failed: {happened}", verified.subject, verified.method);
         }
     })?;
-    tell(&verification, &verified, recorder.path())?;
+    print_results(&verification, &verified, recorder.path())?;
     let failed = verified.iter().filter(|verified| finding(verified).is_some()).count();
     match (failed, is_whole) {
-        (_, false) => bail!("stopped before everything was verified; what is recorded so far is whole"),
+        (_, false) => bail!("stopped before everything was verified; the results so far are recorded"),
         (0, true) => Ok(()),
         (failed, true) => bail!("{} failed", numbers::count(failed as u64, "verification")),
     }
@@ -138,7 +142,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
             let all: Vec<_> =
                 Method::ALL.into_iter().filter(|method| !has_models(*method)).map(Method::name).collect();
             return Err(BadArguments(format!(
-                "--case is of one channel and one method: name them with --channel and --method (one of {})",
+                "--case needs one channel and one method: name them with --channel and --method (one of {})",
                 all.join(", ")
             ))
             .into());
@@ -178,7 +182,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
     })
 }
 
-/// The crates that are asked for by name, and by a method that can only look at an instrumented copy of them.
+/// The crates that the command line names and that loom or shuttle explores as instrumented copies.
 fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
     let registry = adapters::registry();
     let mut crates = Vec::new();
@@ -187,7 +191,7 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
     if let (Some(path), Some(adapter)) = (&arguments.path, &arguments.adapter) {
         if !instrumented {
             return Err(BadArguments(
-                "--path is looked at by loom and shuttle alone: give --method loom, --method shuttle or both, and no other".to_owned(),
+                "--path works with loom and shuttle only: give --method loom, --method shuttle or both, and no other".to_owned(),
             )
             .into());
         }
@@ -204,16 +208,17 @@ fn crates(arguments: &Arguments, machine: &Machine) -> Result<Vec<Crate>> {
         let Some(package) = package.or(alone) else {
             match version {
                 Some(_) => {
-                    return Err(
-                        BadArguments(format!("{typed}: {name} is no channel of a published crate")).into()
-                    );
+                    return Err(BadArguments(format!(
+                        "{typed}: {name} does not come from a published crate, so it has no other versions"
+                    ))
+                    .into());
                 }
                 None => continue,
             }
         };
         if !instrumented && (version.is_some() || listed.is_some()) {
             let what = if listed.is_some() { name } else { "another version of a crate" };
-            let why = format!("{what} is looked at by loom and shuttle alone, over its instrumented source");
+            let why = format!("only loom and shuttle can verify {what}, over its instrumented source");
             return Err(BadArguments(format!(
                 "{typed}: {why}: add --method shuttle, --method loom or both, and no other"
             ))
@@ -247,14 +252,15 @@ fn local(path: &Path, adapter: &Path) -> Result<Crate> {
     Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Adapter::Given(adapter) })
 }
 
-/// Those of the `known` channels that are `wanted`; all when none is. `others` could be asked for as well.
+/// The `wanted` ones of the `known` channels; all when none is wanted. The error for an unknown name also
+/// lists `others`.
 fn chosen(known: Vec<(String, String)>, wanted: &[String], others: &[&str]) -> Result<Vec<(String, String)>> {
     for name in wanted {
         if !known.iter().any(|(known, _)| known == name) {
             let known: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
             let others = match others.is_empty() {
                 true => String::new(),
-                false => format!("; by loom and shuttle alone, also of {}", others.join(", ")),
+                false => format!("; with loom and shuttle only, also {}", others.join(", ")),
             };
             let known = known.join(", ");
             return Err(
@@ -279,7 +285,7 @@ fn announce(verification: &engine::Verification, record: &Path) -> io::Result<()
 }
 
 /// The failures in full, then the matrix.
-fn tell(verification: &engine::Verification, verified: &[Verified], record: &Path) -> Result<()> {
+fn print_results(verification: &engine::Verification, verified: &[Verified], record: &Path) -> Result<()> {
     let mut terminal = io::stdout().lock();
     for verified in verified {
         let picture = picture(verified, &verification.folder)?;
@@ -289,12 +295,12 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
         }
     }
     let channels: Vec<&str> = verification.channels.iter().map(|(name, _)| name.as_str()).collect();
-    // A case that is looked at again is told as what it is: the whole of what was asked for.
-    let told: Vec<Verified> = verified.iter().cloned().map(|one| Verified { only: None, ..one }).collect();
-    let summary = Verification::new(&told, &channels, &adapters::registry(), Scope::OneShard);
-    if !told.is_empty() {
+    // The matrix leaves out replays of single cases, but here a replay is all that was requested.
+    let shown: Vec<Verified> = verified.iter().cloned().map(|one| Verified { only: None, ..one }).collect();
+    let summary = Verification::new(&shown, &channels, &adapters::registry(), Scope::OneShard);
+    if !shown.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
-        // What was not asked for is not run, and missed by nobody.
+        // Methods that were not requested did not run, and need no remark.
         let silent = [CellStatus::OutOfTime, CellStatus::Cut, CellStatus::Unknown, CellStatus::NotAvailable];
         let silent: usize = silent.map(|status| summary.count(status)).iter().sum();
         if silent > 0 && summary.count(CellStatus::Failed) == 0 {
@@ -305,7 +311,7 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
     Ok(())
 }
 
-/// Writes the picture of a failure beside the record.
+/// Writes the picture of a failure next to the record.
 fn picture(verified: &Verified, folder: &Path) -> Result<Option<PathBuf>> {
     let Some(finding) = finding(verified) else { return Ok(None) };
     let Some(picture) = &finding.picture else { return Ok(None) };

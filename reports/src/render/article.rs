@@ -9,8 +9,8 @@ use crate::analyse::paired_test;
 use engine::article::{CAPACITY, MAX_MESSAGES, WORKLOAD};
 use records::numbers;
 
-/// The most that `go test -bench` makes of N.
-const MOST_OF_GO_TEST: u64 = 1_000_000_000;
+/// The limit up to which `go test -bench` raises N.
+const MAX_GO_TEST_N: u64 = 1_000_000_000;
 
 /// The document.
 pub fn document(article: &Article) -> String {
@@ -23,12 +23,10 @@ pub fn document(article: &Article) -> String {
     )
 }
 
-/// What becomes of the claim in one sentence, without the Markdown around it: also for the terminal.
+/// The state of the claim in one plain sentence, for the document and the terminal.
 pub fn verdict(article: &Article) -> &'static str {
     match article.claim() {
-        None => {
-            "The claim cannot be checked here: there is no time of the channel or of a corrected mutex version."
-        }
+        None => "The claim cannot be checked here: the channel or every corrected mutex version has no time.",
         Some(Claim::All(ArticleConclusion::ChannelFaster)) => {
             "The claim holds here: the Go channel is faster than every corrected mutex version."
         }
@@ -36,7 +34,7 @@ pub fn verdict(article: &Article) -> &'static str {
             "The claim is reversed here: every corrected mutex version is faster than the Go channel."
         }
         Some(Claim::All(ArticleConclusion::Tied)) => {
-            "The claim can be neither confirmed nor reversed here: no corrected mutex version is told apart from the Go channel."
+            "The claim can be neither confirmed nor reversed here: the test finds no difference between any corrected mutex version and the Go channel."
         }
         Some(Claim::Depends) => "Whether the claim holds here depends on how the mutex version is corrected.",
     }
@@ -67,8 +65,8 @@ fn introduction(article: &Article) -> String {
 
 fn table(article: &Article) -> String {
     let mut text = format!(
-        "Median ns/op with its {} % interval; the ratio is time / time of `{CHANNEL}`, paired, with its {} % interval. In bold: told apart \
-         from the Go channel.\n\n\
+        "Median ns/op with its {} % interval; the ratio is time / time of `{CHANNEL}`, paired, with its {} % interval. Bold: the test \
+         finds a difference from the Go channel.\n\n\
          | variant | language | ns/op | consumed of {} | ratio to the Go channel |\n| --- | --- | ---: | ---: | ---: |",
         LEVEL * 100.0,
         paired_test::LEVEL * 100.0,
@@ -116,9 +114,9 @@ fn cells(outcome: &ArticleResult) -> (String, String, String) {
                 })
             ),
             "all".to_owned(),
-            beside.as_ref().map_or("1".to_owned(), |beside| {
-                let words = ratio(beside);
-                if beside.verdict() == ArticleConclusion::Tied { words } else { format!("**{words}**") }
+            beside.as_ref().map_or("1".to_owned(), |against| {
+                let words = ratio(against);
+                if against.verdict() == ArticleConclusion::Tied { words } else { format!("**{words}**") }
             }),
         ),
         ArticleResult::Void { consumed: [least, middle, most], .. } => (
@@ -139,10 +137,10 @@ fn cells(outcome: &ArticleResult) -> (String, String, String) {
     }
 }
 
-fn ratio(beside: &AgainstChannel) -> String {
-    match beside.interval {
-        Some(interval) => format!("{} ({})", numbers::ratio(beside.ratio), numbers::ratios(interval)),
-        None => format!("{} (interval unknown)", numbers::ratio(beside.ratio)),
+fn ratio(against: &AgainstChannel) -> String {
+    match against.interval {
+        Some(interval) => format!("{} ({})", numbers::ratio(against.ratio), numbers::ratios(interval)),
+        None => format!("{} (interval unknown)", numbers::ratio(against.ratio)),
     }
 }
 
@@ -153,13 +151,13 @@ fn claim(article: &Article) -> String {
         numbers::ratio(mutex / channel),
         verdict(article)
     );
-    for (row, beside) in article.corrected() {
-        let words = match beside.verdict() {
+    for (row, against) in article.corrected() {
+        let words = match against.verdict() {
             ArticleConclusion::ChannelFaster => "slower than the channel, as published",
             ArticleConclusion::ChannelSlower => "faster than the channel, the reverse of what is published",
-            ArticleConclusion::Tied => "not told apart from the channel",
+            ArticleConclusion::Tied => "no difference found",
         };
-        let _ = write!(text, "\n- `{}` takes {} of the channel's time: {words}.", row.name, ratio(beside));
+        let _ = write!(text, "\n- `{}` takes {} of the channel's time: {words}.", row.name, ratio(against));
     }
     text
 }
@@ -171,22 +169,22 @@ fn published_mutex(article: &Article) -> String {
     match article.row(MUTEX).map(|row| &row.outcome) {
         Some(&ArticleResult::Void { consumed: [least, middle, most], round_ns }) => format!(
             "`{MUTEX}` consumed {} of {n} items in the median round (least {}, most {}). {stops} It returned after {} µs, its \
-             producer not done; by N, as `go test` prints it, that is {} ns/op, and no time of a message. So its time is void, and \
+             producer not done; divided by N, as `go test` does, that is {} ns/op, which is not the time of a message. So its time is void, and \
              its number measures nothing.\n\n\
              Do not run it as it is published. It seems to cost next to nothing, so `go test -bench` may raise N up to {}, and the \
-             producer appends every item that nobody takes: {} GB for the items alone. Here N is fixed, {} at most, and memory is limited.",
+             producer appends all of them to a slice that no consumer empties: {} GB for the items alone. Here N is fixed, {} at most, and memory is limited.",
             numbers::separated(middle),
             numbers::separated(least),
             numbers::separated(most),
             numbers::measured(round_ns / 1e3),
             numbers::measured(round_ns / article.extent.messages as f64),
-            numbers::separated(MOST_OF_GO_TEST),
-            MOST_OF_GO_TEST * 8 / 1_000_000_000,
+            numbers::separated(MAX_GO_TEST_N),
+            MAX_GO_TEST_N * 8 / 1_000_000_000,
             numbers::separated(MAX_MESSAGES),
         ),
         Some(ArticleResult::Sound { .. }) => format!(
-            "`{MUTEX}` happened to consume all {n} items in every round here. {stops} So nothing promises that it does, and another \
-             machine or another moment may void its time."
+            "`{MUTEX}` happened to consume all {n} items in every round here. {stops} Nothing guarantees that it will, so another \
+             machine or another run may void its time."
         ),
         _ => format!("`{MUTEX}` was not measured. {stops}"),
     }
@@ -196,13 +194,13 @@ fn method(article: &Article) -> String {
     let extent = article.extent;
     format!(
         "- The published functions are in the shape in which they are commonly published, with N for `b.N`: \
-         [published.go](../harness/runner/go/article/published.go). A count and a sum of what is consumed are added to each, by which \
-         every round is checked. The corrected ones are in [corrected.go](../harness/runner/go/article/corrected.go).\n\
+         [published.go](../harness/runner/go/article/published.go). Each also counts and sums the items that it consumes, \
+         and every round is checked by these. The corrected ones are in [corrected.go](../harness/runner/go/article/corrected.go).\n\
          - {} of {}: in each epoch every variant has a process of its own, and in each block, after one that warms up, every variant has a \
          round, in random order. Ratios are within a block; an epoch counts once.\n\
-         - Told apart: the signed-rank test over the epochs, adjusted by Holm for all variants that are compared with the Go channel, at most {}. \
+         - A difference: the signed-rank test over the epochs gives at most {}, after Holm's adjustment for all variants that are compared with the Go channel. \
          The intervals of ratios are not adjusted.\n\
-         - Read the ratios, not the nanoseconds, and those of your own machine rather than these.",
+         - Read the ratios, not the nanoseconds, and rather those of your own machine than these.",
         numbers::count(u64::from(extent.epochs), "epoch"),
         numbers::count(u64::from(extent.blocks), "block"),
         paired_test::ALPHA,

@@ -62,8 +62,8 @@ pub(crate) fn channel_models(channel: &str, check: &ModelsCheck) -> CheckLine {
     CheckLine { kind: CheckKind::Silent, words }
 }
 
-/// The models of a workload's protocol; `None` when no model explores it. They run over the baseline and say nothing about other
-/// channels, so a pass is no pass of the page's cells.
+/// The models of a workload's protocol; `None` when no model explores it. They run over the baseline and say
+/// nothing about other channels, so a pass does not count for the cells of the page.
 pub(crate) fn workload_models(results: &[ExplorerResult]) -> Option<CheckLine> {
     let line = (!results.is_empty()).then(|| explored(results))?;
     Some(CheckLine {
@@ -84,7 +84,7 @@ fn explored(results: &[ExplorerResult]) -> CheckLine {
     } else if results.iter().all(|result| result.cut.is_empty()) {
         CheckKind::Passed
     } else {
-        // An exploration that was cut short is no pass.
+        // An exploration that was cut short has not passed.
         CheckKind::Silent
     };
     CheckLine { kind, words: words.join("; ") }
@@ -104,7 +104,8 @@ fn explorer(result: &ExplorerResult) -> String {
     format!("{count} passed{}: {bounds}", exhausted(result.exhausted, result.models))
 }
 
-/// How many of `models` were explored in every schedule that exists, as a part of a sentence; empty when none was.
+/// How many of `models` were explored in every schedule that exists, as a part of a sentence; empty when none
+/// was.
 pub(crate) fn exhausted(exhausted: usize, models: usize) -> String {
     let which = match exhausted {
         0 => return String::new(),

@@ -125,7 +125,7 @@ fn lead(choice: &Choice) -> String {
     }
 }
 
-/// What the best channel pays for its lead in processor time; empty when that is little.
+/// The processor time that the best channel pays for its lead, as a sentence; empty when it pays little.
 fn price(choice: &Choice) -> String {
     let (best, others) = (&choice.ranked[0], &choice.ranked[1..]);
     let (Some(own), Metric::Throughput) = (best.cpu_ns(), choice.by) else {

@@ -133,7 +133,7 @@ fn overheads(overheads: &[Overhead]) -> String {
         return "Not recorded (`cargo bench --bench overhead`).".to_owned();
     }
     let mut text = format!(
-        "RunRecords by `cargo bench --bench overhead`; the target is at most {}. On `one thread`, and on two threads with `same checks, \
+        "Recorded by `cargo bench --bench overhead`; the target is at most {}. On `one thread`, and on two threads with `same checks, \
          work`, the ratio is the cost of the harness. With `same checks` and no work, two threads do nothing but contend, and a \
          nanosecond on either side moves the ratio by a tenth, up or down: no cost can be read from it. Against `plain numbers` the \
          ratio contains everything the harness does: numbered and counted messages, ledgers, and threads with a deadline.\n\n\

@@ -16,7 +16,7 @@ pub(crate) fn section() -> Markup {
                 }
                 li {
                     b { "Every channel has its own process" } ", and the channels take turns: a block is one round of each channel, in random "
-                    "order. Every epoch starts all processes anew, because the memory layout of a process decides how well two threads share a "
+                    "order. Every epoch restarts all processes, because the memory layout of a process decides how well two threads share a "
                     "channel, for as long as the process lives."
                 }
                 li {

@@ -1,4 +1,5 @@
-//! The overview: the rank of each channel on each workload, then its ratio to the fastest for each of the params.
+//! The overview: the rank of each channel on each workload, then its ratio to the fastest for each of the
+//! params.
 
 use maud::{Markup, html};
 

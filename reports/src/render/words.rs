@@ -5,7 +5,8 @@ use workloads::latency::Percentiles;
 use crate::analyse::statistics::modes::Mode;
 use records::numbers;
 
-/// Modes with their unit: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200 ns/op`.
+/// Modes with their unit: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200
+/// ns/op`.
 pub(crate) fn modes(modes: &[Mode], unit: &str) -> String {
     let near = |mode: &Mode| format!("near {} {unit}", numbers::measured(mode.centre));
     match modes {

@@ -1,4 +1,5 @@
-//! The section of a workload: a description, charts of how the channels scale, and a ranking for each of its params.
+//! The section of a workload: a description, charts of how the channels scale, and a ranking for each of its
+//! params.
 
 use maud::{Markup, PreEscaped, html};
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what SciPy and statsmodels say of samples into reports/tests/data/statistics.json, which the tests compare with.
+"""Writes the results of SciPy and statsmodels for the samples of the tests to reports/tests/data/statistics.json.
 
     reports/tests/data/reference-statistics.py
 
@@ -7,8 +7,8 @@ Run it when cases are added; the file is committed, so that the tests need no Py
 
     pip install scipy numpy statsmodels
 
-What SciPy has no function for (the interval of Hodges and Lehmann's estimate, p-values with ties in samples that are too
-large to enumerate) is computed here from its definition and in whole numbers, on another way than the Rust code takes.
+Where SciPy has no function (the interval of Hodges and Lehmann's estimate, p-values with ties in samples that are too large
+to enumerate), the value is computed here from its definition, in whole numbers and by another method than in the Rust code.
 """
 
 import itertools
@@ -28,21 +28,21 @@ except ImportError as error:
 
 OUTPUT = pathlib.Path(__file__).resolve().parent / "statistics.json"
 SEED = 20241124
-# Up to so many units that are not 0 the Rust code is exact, beyond it is normal: `EXACT_UP_TO`.
+# `EXACT_UP_TO` of the Rust code: the maximum number of units other than 0 for which it is exact. Beyond it is normal.
 EXACT_UP_TO = 60
-# SciPy enumerates sign patterns of so many units: 2 to the power of it.
+# The maximum number of units whose sign patterns SciPy enumerates: 2 to the power of it.
 ENUMERABLE = 12
 RESAMPLES = 20_000
-# `RESAMPLES` of the Rust code, which are fewer: its ends are the less certain ones.
+# `RESAMPLES` of the Rust code, which are fewer, so its ends are less certain.
 RUST_RESAMPLES = 2_000
-# Two bootstraps may differ by so many standard errors of an end.
+# The maximum difference of two bootstraps, in standard errors of an end.
 ERRORS = 4
 
 generator = numpy.random.default_rng(SEED)
 
 
 def sign_patterns(ranks):
-    """How many of all sign patterns give each positive rank sum: whole numbers of any size, by a dictionary."""
+    """The number of sign patterns that give each positive rank sum, exactly: a dictionary of integers."""
     counts = {Fraction(0): 1}
     for rank in ranks:
         following = dict(counts)
@@ -53,7 +53,7 @@ def sign_patterns(ranks):
 
 
 def p_value(sample):
-    """SciPy's two-sided p-value where it has one; else all sign patterns, counted."""
+    """SciPy's two-sided p-value if it has one; otherwise that of all sign patterns, counted."""
     sizes = numpy.abs(sample)
     nonzero = sizes[sizes > 0]
     if len(nonzero) == 0:
@@ -131,7 +131,7 @@ def signed_rank_cases():
 
 
 def deals(ranks, size):
-    """How many ways to deal `size` of the ranks give each sum: whole numbers of any size, by a dictionary."""
+    """The number of ways to draw `size` of the ranks that give each sum, exactly: a dictionary of integers."""
     counts = {(0, Fraction(0)): 1}
     for rank in ranks:
         following = dict(counts)
@@ -144,7 +144,7 @@ def deals(ranks, size):
 
 
 def rank_sum_p_value(one, other):
-    """SciPy's two-sided p-value where it has one; else all ways to deal out the ranks, counted."""
+    """SciPy's two-sided p-value if it has one; otherwise that of all ways to assign the ranks, counted."""
     both = numpy.concatenate([one, other])
     plain = len(set(both)) == len(both)
     if len(both) > EXACT_UP_TO:
@@ -199,7 +199,7 @@ def rank_sum(name, one, other, level=0.95):
 
 
 def rank_sum_cases():
-    # Draws of its own, so that the cases of the others stay as they are.
+    # A separate generator, so that the cases of the others stay the same.
     own = numpy.random.default_rng(SEED + 1)
     # The example of SciPy's documentation: ages at which diabetes was found in men and in women.
     yield rank_sum("diabetes", [19, 22, 16, 29, 24], [20, 11, 17, 12])
@@ -207,15 +207,15 @@ def rank_sum_cases():
     yield rank_sum("all equal", [0.125] * 6, [0.125] * 5)
     yield rank_sum("apart", [5, 6, 7, 8], [1, 2, 3, 4])
     yield rank_sum("tiny and huge", [1e-12, -1e-12, 3e-12, 7e5], [1e6, 2e6, -5e5, 8e5, 0])
-    for count, beside in [(2, 3), (5, 5), (7, 6), (10, 10), (12, 17), (30, 30), (20, 41), (60, 55)]:
+    for count, others in [(2, 3), (5, 5), (7, 6), (10, 10), (12, 17), (30, 30), (20, 41), (60, 55)]:
         shift = 1.5 / math.sqrt(count)
         level = [0.9, 0.95, 0.99][count % 3]
-        yield rank_sum(f"normal, {count} and {beside}", numpy.round(own.normal(shift, 1, count), 9),
-                       numpy.round(own.normal(0, 1, beside), 9), level)
-        yield rank_sum(f"heavy tails, {count} and {beside}", numpy.round(own.standard_t(2, count) + shift, 9),
-                       numpy.round(own.standard_t(2, beside), 9), level)
-    for count, beside in [(4, 5), (6, 6), (9, 14), (28, 32), (40, 44)]:
-        yield rank_sum(f"ties, {count} and {beside}", own.integers(-3, 6, count) / 8, own.integers(-4, 5, beside) / 8)
+        yield rank_sum(f"normal, {count} and {others}", numpy.round(own.normal(shift, 1, count), 9),
+                       numpy.round(own.normal(0, 1, others), 9), level)
+        yield rank_sum(f"heavy tails, {count} and {others}", numpy.round(own.standard_t(2, count) + shift, 9),
+                       numpy.round(own.standard_t(2, others), 9), level)
+    for count, others in [(4, 5), (6, 6), (9, 14), (28, 32), (40, 44)]:
+        yield rank_sum(f"ties, {count} and {others}", own.integers(-3, 6, count) / 8, own.integers(-4, 5, others) / 8)
 
 
 def holm_cases():
@@ -237,13 +237,13 @@ def bootstrap_case(clusters, level):
         vectorized=False, rng=generator,
     )
     interval = [float(result.confidence_interval.low), float(result.confidence_interval.high)]
-    # An end is a quantile of the resamples, and so is what lies some standard errors of its share beside it.
+    # An end is a quantile of the resamples; so is the value a few standard errors of its share away.
     tail = (1 - level) / 2
     error = ERRORS * math.sqrt(tail * (1 - tail) / RUST_RESAMPLES)
     tolerance = 0.0
     for share, end in zip((tail, 1 - tail), interval):
-        beside = numpy.quantile(result.bootstrap_distribution, [max(share - error, 0), min(share + error, 1)])
-        tolerance = max(tolerance, *numpy.abs(beside - end).tolist())
+        near = numpy.quantile(result.bootstrap_distribution, [max(share - error, 0), min(share + error, 1)])
+        tolerance = max(tolerance, *numpy.abs(near - end).tolist())
     return {
         "clusters": [[float(value) for value in cluster] for cluster in clusters],
         "level": level,

@@ -1,4 +1,4 @@
-//! What changed: `chanlab compare` over recorded runs, and the verdict of `chanlab ab` over runners whose times are known.
+//! `chanlab compare` over recorded runs, and `chanlab ab` over runners with known times.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,11 @@ use records::record::ParamsRecord;
 
 use crate::sandbox::{Sandbox, text};
 
-/// Epochs that are enough to call one of two groups different.
+/// Enough epochs to find a difference in one of two groups.
 const EPOCHS: u32 = 12;
 
-/// A runner whose messages take so many nanoseconds, but for one in a hundred; or whose rounds do something else.
+/// A runner whose messages take `ns_per_op` nanoseconds, give or take one per cent. Its rounds first execute
+/// `else_`.
 fn runner(sandbox: &Sandbox, name: &str, ns_per_op: u32, else_: &str) -> String {
     let body = format!(
         r#"ns={ns_per_op}
@@ -37,7 +38,7 @@ done"#
     path.display().to_string()
 }
 
-/// The plan of `chanlab ab` over two runners, where building is done.
+/// Writes the plan of `chanlab ab` over two runners, as after the builds.
 fn plan(sandbox: &Sandbox, old: &str, new: &str) {
     let registry = adapters::registry();
     let group = |params: &str| {
@@ -84,7 +85,7 @@ fn ab(sandbox: &Sandbox, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn what_is_slower_beyond_the_threshold_fails_and_a_higher_threshold_lets_it_pass() {
+fn a_slowdown_fails_beyond_the_threshold_only() {
     let sandbox = Sandbox::new();
     plan(&sandbox, &runner(&sandbox, "old", 100, ":"), &runner(&sandbox, "new", 120, ":"));
     let output = ab(&sandbox, &[]);
@@ -102,7 +103,7 @@ fn what_is_slower_beyond_the_threshold_fails_and_a_higher_threshold_lets_it_pass
         ),
         "{last}"
     );
-    // The run is done: only the verdict is made anew.
+    // The run is complete, so a second command only judges it again.
     let rounds = sandbox.rounds().len();
     let markdown = sandbox.path().join("changes.md");
     let output = ab(&sandbox, &["--threshold", "50", "--markdown", &markdown.display().to_string()]);
@@ -115,7 +116,7 @@ fn what_is_slower_beyond_the_threshold_fails_and_a_higher_threshold_lets_it_pass
 }
 
 #[test]
-fn the_same_twice_passes() {
+fn two_equal_versions_pass() {
     let sandbox = Sandbox::new();
     plan(&sandbox, &runner(&sandbox, "old", 100, ":"), &runner(&sandbox, "new", 100, ":"));
     let output = ab(&sandbox, &["--threshold", "0"]);
@@ -142,11 +143,11 @@ fn a_new_version_that_crashes_fails_with_its_stderr_tail() {
     );
 }
 
-/// Two runs of the baseline and of a runner whose times are known.
+/// Two runs of the baseline and of a runner with known times.
 fn two_runs(sandbox: &Sandbox, times: [u32; 2]) -> [PathBuf; 2] {
     ["one", "two"].map(|name| {
         let folder = sandbox.path().join(name);
-        // The same command: what it does changed.
+        // The command stays the same; its behaviour changes.
         let runner = runner(sandbox, "fake", times[usize::from(name == "two")], ":");
         let output = sandbox
             .command(&[
@@ -202,7 +203,7 @@ fn two_runs_are_compared_cell_by_cell() {
     row("mutex-deque");
     assert!(stdout.contains("the machine may have drifted between them"), "{stdout}");
 
-    // The version of one channel differs: that one is left out, unless it is asked for.
+    // The version of one channel differs, so it is left out by default.
     edit(&runs[1], |plan| plan.entries[1].version = "2".to_owned());
     let stdout = text(&compare(&sandbox, &runs, &[]).stdout);
     assert!(!stdout.contains("over fake") && stdout.contains("over mutex-deque"), "{stdout}");

@@ -1,9 +1,9 @@
-//! `chanlab choose`: a ranking, and which channel to take and why.
+//! `chanlab choose`: the ranking and the recommendation.
 
 use crate::sandbox::{Sandbox, text};
 
 #[test]
-fn every_channel_is_ranked_or_it_is_said_why_not() {
+fn every_channel_has_a_rank_or_a_reason() {
     let sandbox = Sandbox::new();
     let output = sandbox
         .command(&["choose", "--consumers", "2", "--capacity", "16", "--budget", "1"])
@@ -27,7 +27,7 @@ fn every_channel_is_ranked_or_it_is_said_why_not() {
 }
 
 #[test]
-fn latency_needs_a_rate_and_has_percentiles_then() {
+fn latency_needs_a_rate_and_gives_percentiles() {
     let sandbox = Sandbox::new();
     let output = sandbox.command(&["choose", "--by", "latency"]).output().expect("the command starts");
     assert_eq!(output.status.code(), Some(2));

@@ -1,4 +1,4 @@
-//! Faulty runners: each ends as a clear record, and the others go on.
+//! Faulty runners: each leaves a clear record, and the others continue.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ while read -r request; do
     esac
 done"#;
 
-/// Runs the baseline beside a runner whose rounds do `body`; returns the runner's failure.
+/// Runs the baseline together with a runner whose rounds execute `body`; returns the runner's failure.
 fn failure(name: &str, body: &str) -> ProcessFailure {
     let sandbox = Sandbox::new();
     let runner = sandbox.runner(name, &format!("at_a_round() {{ {body}; }}\n{PLANNED}"));
@@ -69,21 +69,21 @@ fn a_signal_is_named() {
 }
 
 #[test]
-fn a_line_that_is_no_reply_is_shown() {
+fn a_malformed_reply_is_shown() {
     let failure = failure("babbles", "echo 'panic: no such thing'");
     assert!(failure.what.starts_with("wrote a line that is no reply ("), "{failure}");
     assert!(failure.what.ends_with("`panic: no such thing\\n`"), "{failure}");
 }
 
 #[test]
-fn half_a_line_is_no_reply() {
+fn half_a_line_is_not_a_reply() {
     let failure = failure("stutters", r#"printf '{"kind":"round","ce'; exit"#);
     assert_eq!(failure.what, r#"ended in the middle of a line: `{\"kind\":\"round\",\"ce`"#);
 }
 
 #[test]
 fn an_endless_line_is_not_read_to_its_end() {
-    // A gigabyte; what is read of it is a mebibyte.
+    // A gigabyte, of which at most a mebibyte is read.
     let failure = failure("roars", "head -c 1000000000 /dev/zero | tr '\\0' x");
     assert_eq!(failure.what, "wrote a line of more than 1048576 bytes");
 }
@@ -101,7 +101,7 @@ fn a_round_without_messages_is_a_failure() {
     assert!(failure.what.starts_with("sent a reply to another request"), "{failure}");
 }
 
-/// The runner never replies: the run waits for the deadline of a second, and for the reply timeout.
+/// The runner never replies, so the run waits for the deadline of a second and the reply timeout.
 #[test]
 fn a_hang_has_a_backtrace_or_the_reason_why_not() {
     let failure = failure("hangs", "while :; do :; done");
@@ -110,7 +110,7 @@ fn a_hang_has_a_backtrace_or_the_reason_why_not() {
     assert!(backtrace.contains("Thread ") || backtrace.starts_with("not available: "), "{backtrace}");
 }
 
-/// Before the run begins: nothing is measured, and the exit code is that of a bad command line.
+/// The run does not begin, and the exit code is that of bad arguments.
 #[test]
 fn a_runner_that_does_not_say_hello_is_refused_in_one_line() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,5 @@
-//! Other runners in a run: Go's where there is a Go, words where there is none, and what a runner says of its channels.
+//! Other runners in a run: Go's runner, the messages when Go is missing, and a runner's description of its
+//! channels.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,8 @@ fn run(sandbox: &Sandbox, programs: &Path, more: &[&str]) -> Output {
     sandbox.command(&all).env("PATH", programs).output().expect("the command starts")
 }
 
-/// Checks that `why` is said at once, in the plan, at the end and on the page, and that the others were measured.
+/// Checks that the reason `why` is shown at once, in the plan, at the end and on the page, and that the
+/// others were measured.
 #[track_caller]
 fn assert_said(sandbox: &Sandbox, output: &Output, why: &str) {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -30,14 +32,14 @@ fn assert_said(sandbox: &Sandbox, output: &Output, why: &str) {
 }
 
 #[test]
-fn without_a_go_the_others_are_measured_and_it_is_said() {
+fn without_go_the_others_are_measured_and_the_reason_is_shown() {
     let sandbox = Sandbox::new();
     let output = run(&sandbox, sandbox.path(), &[]);
     assert_said(&sandbox, &output, "there is no go on the path (scripts/install-go installs one)");
 }
 
 #[test]
-fn a_go_that_cannot_build_is_told_by_its_first_error() {
+fn a_failed_go_build_is_reported_by_its_first_error() {
     let sandbox = Sandbox::new();
     let script = sandbox
         .script("fails", "echo '# chanlab/runner' >&2; echo './main.go:9:2: undefined: x' >&2; exit 1");
@@ -47,7 +49,7 @@ fn a_go_that_cannot_build_is_told_by_its_first_error() {
 }
 
 #[test]
-fn go_can_be_left_out_and_is_not_asked_for_where_others_are_named() {
+fn go_is_not_needed_when_it_is_left_out_or_others_are_named() {
     for more in [&["--no-go"][..], &["--channel", "std"]] {
         let sandbox = Sandbox::new();
         let output = run(&sandbox, sandbox.path(), more);
@@ -58,7 +60,7 @@ fn go_can_be_left_out_and_is_not_asked_for_where_others_are_named() {
 }
 
 #[test]
-fn who_asks_for_gos_channel_without_a_go_is_told_why_it_is_unknown() {
+fn the_error_for_a_go_channel_without_go_has_the_reason() {
     let sandbox = Sandbox::new();
     let output = run(&sandbox, sandbox.path(), &["--channel", "go-chan"]);
     let stderr = text(&output.stderr);
@@ -69,7 +71,7 @@ fn who_asks_for_gos_channel_without_a_go_is_told_why_it_is_unknown() {
 }
 
 #[test]
-fn the_articles_benchmark_needs_a_go_and_says_so_in_one_line() {
+fn the_articles_benchmark_without_go_fails_in_one_line() {
     let sandbox = Sandbox::new();
     let document = sandbox.path().join("article.md");
     let arguments = ["article", "--output", &document.display().to_string()];
@@ -82,15 +84,16 @@ fn the_articles_benchmark_needs_a_go_and_says_so_in_one_line() {
 }
 
 #[test]
-fn the_page_has_what_a_runner_says_of_a_channel_that_this_build_does_not_know() {
+fn the_page_shows_a_runners_description_of_an_unknown_channel() {
     let sandbox = Sandbox::new();
-    let hello = r#"{"kind":"hello","protocol":2,"runner":"a script","language":"sh","workloads":["producer_consumer"],"channels":[{"name":"pigeon","version":"pigeon 3","about":"a bird with a letter","lacks":[{"capability":"length","reason":"nobody counts birds"}],"notes":["sleeps at night"]}]}"#;
+    let hello = r#"{"kind":"hello","protocol":2,"runner":"a script","language":"sh","workloads":["producer_consumer"],"channels":[{"name":"pigeon","version":"pigeon 3","about":"a bird with a letter","lacks":[{"capability":"length","reason":"birds are not counted"}],"notes":["sleeps at night"]}]}"#;
     let runner = sandbox.script("pigeon", &format!("echo '{hello}'\nread -r _; exit 3"));
     let output = sandbox.run(&[&SMALL[..], &["--runner", &runner, "--channel", "pigeon"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     let page = fs::read_to_string(sandbox.run_folder().join("report.html")).expect("a page");
     let channels = page.split("id=\"channels\"").nth(1).expect("the section");
-    for said in ["a bird with a letter", "lacks length", "nobody counts birds", "sleeps at night", "pigeon 3"]
+    for said in
+        ["a bird with a letter", "lacks length", "birds are not counted", "sleeps at night", "pigeon 3"]
     {
         assert!(channels.contains(said), "{said} is missing");
     }

@@ -1,5 +1,5 @@
-//! `kill -9` of the parent and of a runner, and a disk that is full, at random moments: a resumed run is complete, and no
-//! round is lost or counted twice.
+//! `kill -9` of the parent and of a runner, and a disk that is full, at random moments: a resumed run is
+//! complete, and no round is lost or counted twice.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,19 +18,19 @@ use crate::sandbox::{Sandbox, text};
 
 const EPOCHS: u32 = 60;
 
-/// Interruptions of each kind, at the least.
+/// The minimum number of interruptions of each kind.
 const KILLS_OF_THE_PARENT: usize = 36;
 const KILLS_OF_A_RUNNER: usize = 6;
 const FULL_DISKS: usize = 10;
 
-/// Whatever is killed, the run ends within this time.
+/// The time limit for the whole run, with all interruptions.
 const LIMIT: Duration = Duration::from_secs(600);
 
 fn size(sandbox: &Sandbox) -> u64 {
     fs::metadata(sandbox.run_folder().join(ROUNDS_FILE)).map_or(0, |data| data.len())
 }
 
-/// Waits until the run has recorded `more` bytes; false when it ended before.
+/// Waits until the run has recorded `more` bytes; false when it ends first.
 fn recorded(sandbox: &Sandbox, process: &mut Child, more: u64) -> bool {
     let before = size(sandbox);
     let until = Instant::now() + LIMIT;
@@ -58,7 +58,7 @@ fn runners_of(parent: u32) -> Vec<i32> {
 }
 
 fn kill_dead(process: i32) {
-    // One that has just ended needs no signal.
+    // Ignored: it may have just ended.
     let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
 }
 
@@ -96,7 +96,7 @@ fn nothing_is_lost_or_counted_twice() {
     loop {
         let begun = sandbox.run_folder().join(PLAN_FILE).exists();
         let arguments: &[&str] = if begun { &resume } else { &begin };
-        // A full disk: no file of the run may grow beyond so many kibibytes.
+        // A full disk: a limit on the size of files, in kibibytes.
         let full = disks < FULL_DISKS && parents >= KILLS_OF_THE_PARENT / 2;
         let mut command = if full {
             let most = size(&sandbox) / 1_024 + random.random_range(1..8);
@@ -127,7 +127,7 @@ fn nothing_is_lost_or_counted_twice() {
         let stderr = text(&output.stderr);
         if full && output.status.code() == Some(1) {
             assert!(stderr.contains("cannot write "), "{stderr}");
-            assert!(stderr.contains("go on with chanlab run --resume"), "{stderr}");
+            assert!(stderr.contains("resume with chanlab run --resume"), "{stderr}");
         } else if output.status.success() {
             break;
         } else {
@@ -137,7 +137,8 @@ fn nothing_is_lost_or_counted_twice() {
     assert!(parents + runners + disks >= 50, "{parents} + {runners} + {disks} interruptions");
 
     sandbox.assert_complete(EPOCHS);
-    // The runners' own account: every recorded round was run, and at most one for each interruption is not recorded.
+    // The runners' own account: every recorded round was run, and at most one for each interruption is not
+    // recorded.
     let log = fs::read_to_string(sandbox.runner_log()).expect("the runners' log");
     let mut ran: BTreeMap<u64, usize> = BTreeMap::new();
     for number in log.lines().filter_map(|line| line.parse().ok()) {
@@ -154,9 +155,9 @@ fn nothing_is_lost_or_counted_twice() {
     assert!(failed <= runners, "{failed} cells failed, and {runners} runners were killed");
 }
 
-/// Ctrl-C ends the run after the round in flight, in good order.
+/// Ctrl-C ends the run cleanly after the round in flight.
 #[test]
-fn a_run_that_is_asked_to_stop_says_how_to_go_on() {
+fn an_interrupted_run_prints_the_command_that_resumes_it() {
     let sandbox = Sandbox::new();
     let folder = sandbox.run_folder().display().to_string();
     let mut process = sandbox
@@ -181,6 +182,6 @@ fn a_run_that_is_asked_to_stop_says_how_to_go_on() {
     let output = process.wait_with_output().expect("it ends");
     let stderr = text(&output.stderr);
     assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains(&format!("stopped; go on with chanlab run --resume {folder}")), "{stderr}");
+    assert!(stderr.contains(&format!("stopped; resume with chanlab run --resume {folder}")), "{stderr}");
     assert!(matches!(sandbox.lines().last(), Some(Line::Ended { .. })));
 }

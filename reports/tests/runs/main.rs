@@ -1,4 +1,4 @@
-//! Runs as a user starts them: the records of faulty runners, and of processes that are killed at any moment.
+//! Runs as a user starts them, with faulty runners and with processes that are killed at any moment.
 
 mod changes;
 mod choose;

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use crate::sandbox::Sandbox;
 
-/// Everything that is waited for happens within this time.
+/// The time limit of every wait.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A named pipe that a script and everything it starts hold open: its end is the end of all of them.
@@ -36,7 +36,7 @@ impl Family {
             let mut line = String::new();
             pipe.read_line(&mut line).expect("a line");
             assert_eq!(line, "complete\n");
-            // Nobody waits any more after the timeout.
+            // Ignored: after the timeout the receiver is gone.
             let _ = sender.send("complete");
             pipe.read_to_string(&mut line).expect("the end of the pipe");
             let _ = sender.send("gone");

@@ -1,4 +1,4 @@
-//! A folder for a run, the command in it, and what it recorded.
+//! A folder for a run, the command in it, and its records.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ impl Sandbox {
         self.path().join("run")
     }
 
-    /// Where runners write their own account.
+    /// The file in which runners log their own rounds.
     pub(crate) fn runner_log(&self) -> PathBuf {
         self.path().join("runner.log")
     }
@@ -47,7 +47,7 @@ impl Sandbox {
         self.command(&all).output().expect("the command starts")
     }
 
-    /// A runner that is a shell script: `body` goes on after a good hello, with one channel.
+    /// A runner as a shell script, which says a valid hello with one channel and then runs `body`.
     pub(crate) fn runner(&self, channel: &str, body: &str) -> String {
         let hello = format!(
             r#"{{"kind":"hello","protocol":2,"runner":"a script","language":"sh","channels":[{{"name":"{channel}","version":"1"}}],"workloads":["producer_consumer"]}}"#
@@ -67,7 +67,7 @@ impl Sandbox {
         Plan::read(&self.run_folder()).expect("a plan")
     }
 
-    /// Every line of the run; each has to be whole.
+    /// Every line of the run. Each must be whole.
     pub(crate) fn lines(&self) -> Vec<Line> {
         let text = fs::read_to_string(self.run_folder().join(ROUNDS_FILE)).expect("rounds");
         assert!(text.is_empty() || text.ends_with('\n'), "the last line is not whole");
@@ -82,7 +82,7 @@ impl Sandbox {
         rounds.collect()
     }
 
-    /// Checks that every cell that is still measured has each of its rounds once.
+    /// Checks that every cell that did not close has each of its rounds once.
     pub(crate) fn assert_complete(&self, epochs: u32) {
         let plan = self.plan();
         let lines = self.lines();

@@ -1,4 +1,4 @@
-//! The words of the article's document, from rounds whose outcome is known.
+//! The words of the article's document, from rounds with known results.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use reports::render::article::{document, verdict};
 
 const EXTENT: Extent = Extent { epochs: 16, blocks: 2, messages: 1_000_000, seed: 7 };
 
-/// The channel takes 50 ns/op, with a drift that hits all alike; each other so many times as long, give or take a per cent.
+/// The channel takes 50 ns/op and more, with a drift that affects all alike; each other variant takes a
+/// multiple of that, give or take one per cent.
 fn article(bounded: f64, spinning: f64, consumed_by_the_published: u64) -> Article {
     let variants = [
         (CHANNEL, Origin::Article, 1.0),
@@ -25,7 +26,7 @@ fn article(bounded: f64, spinning: f64, consumed_by_the_published: u64) -> Artic
             let drift = 50.0 + f64::from(epoch % 5) * 10.0;
             for (index, (name, _, factor)) in variants.iter().enumerate() {
                 let noise = [1.01, 0.99, 1.005, 0.995][(epoch as usize + index) % 4];
-                // A warm-up counts nowhere.
+                // Warm-up rounds must not count.
                 let warm_up = if block.is_none() { 100.0 } else { 1.0 };
                 rounds.push(Round {
                     variant: (*name).to_owned(),
@@ -92,7 +93,7 @@ fn a_claim_that_holds() {
 }
 
 #[test]
-fn a_claim_that_is_not_told_apart() {
+fn a_claim_without_a_difference() {
     let article = article(1.0, 1.0, 0);
     assert_eq!(article.claim(), Some(Claim::All(ArticleConclusion::Tied)));
     insta::assert_snapshot!(section(&document(&article), "The claim"));
@@ -111,7 +112,7 @@ fn the_published_mutex_version_is_void_only_where_it_lost_items() {
     let lucky = article(0.6, 0.8, EXTENT.messages);
     assert!(matches!(lucky.row(MUTEX).expect("a row").outcome, ArticleResult::Sound { .. }));
     insta::assert_snapshot!(section(&document(&lucky), "The published mutex version"));
-    // It is not among the corrected ones all the same: the verdict is the same as without it.
+    // It is still not among the corrected ones: the verdict is the same as without it.
     assert_eq!(verdict(&lucky), verdict(&article(0.6, 0.8, 0)));
     assert!(lucky.corrected().iter().all(|(row, _)| row.name != MUTEX));
 }

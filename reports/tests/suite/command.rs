@@ -75,7 +75,7 @@ fn bad_arguments_are_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn help_is_no_error() {
+fn help_is_not_an_error() {
     let output = chanlab(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(text(&output.stdout).contains("Usage: chanlab <COMMAND>"));
@@ -139,7 +139,7 @@ fn a_round_prints_its_times() {
 }
 
 #[test]
-fn an_unsupported_cell_is_no_failure_and_has_no_time() {
+fn an_unsupported_cell_is_not_a_failure_and_has_no_time() {
     let output = chanlab(&["round", "std", "producer_consumer", "consumers=2"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let stdout = text(&output.stdout);

@@ -1,4 +1,5 @@
-//! A target directory with a run, the records of models, and the files of `cargo bench`, and the command built into it.
+//! A target directory with a run, the records of models, and the files of `cargo bench`, and the command
+//! built into it.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

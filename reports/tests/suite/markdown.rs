@@ -1,4 +1,4 @@
-//! What changed, as Markdown for a pull request and as the table in the terminal.
+//! Reports of changes: Markdown for a pull request, and the table in the terminal.
 
 use reports::analyse::changes::{Change, Changes, Shift, Side};
 use reports::render::changes::{ChangeReport, side_by_side, terminal};
@@ -46,7 +46,7 @@ fn changes() -> Changes {
 }
 
 #[test]
-fn a_pull_request_is_told_what_changed_first() {
+fn a_pull_request_lists_the_changes_first() {
     let changes = changes();
     let report = ChangeReport {
         title: "flume 0.12.0 against flume 0.11.1".to_owned(),

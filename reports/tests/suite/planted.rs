@@ -10,7 +10,8 @@ use workloads::registry::{ChannelEntry, Registry};
 
 use crate::fixture::{Fixture, table_rows};
 
-/// Benchmarks the first params of a workload's quick grid over the registry's channels. Returns how many cells failed.
+/// Benchmarks the first params of a workload's quick grid over the registry's channels. Returns how many
+/// cells failed.
 fn bench(fixture: &Fixture, registry: &Registry, workload: &str) -> usize {
     let workload = registry.workload(workload).expect("a workload");
     let settings = Settings::for_profile(Profile::Quick);

@@ -1,4 +1,4 @@
-//! A folder for records, the command in it, and programs that look at cases.
+//! A folder for records, the command in it, and worker programs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -25,14 +25,15 @@ impl Bench {
         self.path().join(VERIFIED_FILE)
     }
 
-    /// The command, not started. What cargo bench or a run left in the target directory is not seen by it.
+    /// The command, not started. It does not see what cargo bench or a run left in the target directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chanlab"));
         command.args(arguments).env("CRITERION_HOME", self.path().join("none")).stdin(Stdio::null());
         command
     }
 
-    /// `chanlab verify` of what the program `by` has, recorded in the folder. A fixed number of cases never needs the whole budget.
+    /// `chanlab verify` of the channels of the program `by`, recorded in the folder. Its fixed number of
+    /// cases never needs the whole budget.
     pub(crate) fn verify(&self, by: &str, arguments: &[&str]) -> Output {
         let output = self.record_file().display().to_string();
         let own = ["verify", "--by", by, "--output", &output, "--budget", "600"];
@@ -52,7 +53,7 @@ impl Bench {
         let reported = self.command(&arguments).output().expect("the command starts");
         assert!(reported.status.success(), "{}", text(&reported.stderr));
         let page = fs::read_to_string(page).expect("the page");
-        // Nothing was measured: what is left out is not linked to either.
+        // Nothing was measured, so no link leads to an omitted section.
         for link in page.split("href=\"#").skip(1) {
             let anchor = link.split('"').next().expect("its end");
             assert!(page.contains(&format!("id=\"{anchor}\"")), "nothing is at #{anchor}");
@@ -60,7 +61,7 @@ impl Bench {
         page
     }
 
-    /// Every record; each has to be whole.
+    /// Every record. Each must be whole.
     pub(crate) fn records(&self) -> Vec<Verified> {
         let text = fs::read_to_string(self.record_file()).expect("records");
         text.lines()
@@ -71,8 +72,8 @@ impl Bench {
             .collect()
     }
 
-    /// A program that looks at cases, as a shell script: `body` is what it does when it is asked for those of a channel. It has one
-    /// channel, of its own name.
+    /// A worker program as a shell script, whose `body` handles a request for the cases of a channel. It has
+    /// one channel, of its own name.
     pub(crate) fn script(&self, name: &str, body: &str) -> String {
         let hello = format!(r#"{{"kind":"hello","channels":[["{name}","{name} 1"]]}}"#);
         self.program(name, &format!("if [[ $# -eq 0 ]]; then echo '{hello}'; exit; fi\n{body}"))

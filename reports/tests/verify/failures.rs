@@ -1,4 +1,4 @@
-//! From a planted fault to what is said of it: the record, the terminal, the exit code, the page, and the replay.
+//! The reports of planted mistakes: the record, the terminal, the exit code, the page, and the replay.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
     assert_eq!(finding(panic).happened, "its process ended; exit code 101");
     assert!(words(panic).contains("the queue is poisoned"), "{}", words(panic));
 
-    // In the terminal each has all that is needed to see it again.
+    // The terminal shows everything that reproduces each failure.
     for record in &records {
         if matches!(record.answer, Answer::Ran(MethodOutcome::Failed(_))) {
             let replay = format!(
@@ -89,7 +89,7 @@ fn the_replay_shows_the_same_case_again() {
     assert_eq!(again.answer, first.answer);
     assert_eq!(again.only, Some(FAULTY_FROM));
 
-    // A case without the fault passes, and is no part of what was covered.
+    // A replayed case without the mistake passes, and adds no coverage.
     let position = words.iter().position(|word| *word == "--case").expect("there") + 1;
     let mut other = words.clone();
     other[position] = "0";
@@ -101,7 +101,7 @@ fn the_replay_shows_the_same_case_again() {
 }
 
 #[test]
-fn a_picture_is_beside_the_record_and_on_the_page_where_it_can_do_nothing() {
+fn a_picture_is_next_to_the_record_and_inert_on_the_page() {
     let bench = Bench::new();
     let by = planted::program(&bench);
     let output = bench.verify(&by, &[&ASKED[..], &["--channel", "mutant-delivers-twice"]].concat());

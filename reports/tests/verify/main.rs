@@ -1,4 +1,5 @@
-//! `chanlab verify`, as a user starts it: what is recorded and said when channels are wrong, hang or take their process down.
+//! `chanlab verify`, as a user starts it: its records and its output for channels that fail, hang or crash
+//! their process.
 
 mod bench;
 mod failures;
@@ -6,4 +7,4 @@ mod planted;
 mod processes;
 mod shards;
 mod stops;
-mod told;
+mod words;

@@ -1,7 +1,8 @@
-//! This test program as one that looks at cases: of channels with planted faults, by methods of its own.
+//! This test program as a worker: it runs the cases of channels with planted mistakes, by methods of its own.
 //!
-//! `chanlab verify --by` starts a script, which starts this program again with one test, [`looks_at_cases`]. What the test harness
-//! says on the standard output goes to the standard error, and the lines that are told go where the output was.
+//! `chanlab verify --by` starts a script, which starts this program again with one test, [`runs_cases`]. The
+//! test harness's standard output goes to the standard error, and the worker's events go to the original
+//! standard output.
 
 use std::fs::OpenOptions;
 use std::{env, process};
@@ -14,16 +15,16 @@ use testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
 
 use crate::bench::Bench;
 
-/// What the script passes on.
-const ASKED: &str = "CHANLAB_TEST_ASKED";
+/// The variable in which the script passes on the request.
+const REQUEST: &str = "CHANLAB_TEST_REQUEST";
 
-/// Cases of each channel.
+/// The number of cases of each channel.
 pub(crate) const CASES: u64 = 8;
 
-/// The cases from which on a channel's fault is there.
+/// The first case in which a planted mistake has an effect.
 pub(crate) const FAULTY_FROM: u64 = 5;
 
-/// The channels, and how their cases are looked at.
+/// The channels, each with the method that runs its cases.
 const CHANNELS: [(&str, Verify); 8] = [
     ("sound", delivers::<MutexDeque>),
     ("mutant-drops-one", delivers::<Wrapped<DropsOne>>),
@@ -35,36 +36,37 @@ const CHANNELS: [(&str, Verify); 8] = [
     ("lacking", lacks),
 ];
 
-/// A program that looks at the cases of planted channels.
+/// A program that runs the cases of the planted channels.
 pub(crate) fn program(bench: &Bench) -> String {
     let own = env::current_exe().expect("this program");
     bench.program(
         "planted",
         &format!(
-            "exec 3>&1 1>&2\n{ASKED}=\"$*\" exec {} --exact planted::looks_at_cases --ignored --nocapture",
+            "exec 3>&1 1>&2\n{REQUEST}=\"$*\" exec {} --exact planted::runs_cases --ignored --nocapture",
             own.display()
         ),
     )
 }
 
 #[test]
-#[ignore = "a part of other tests, which start it"]
-fn looks_at_cases() {
-    let Ok(asked) = env::var(ASKED) else { return };
+#[ignore = "other tests start it"]
+fn runs_cases() {
+    let Ok(request) = env::var(REQUEST) else { return };
     exit_with_stdin();
     let output = || OpenOptions::new().write(true).open("/dev/fd/3").expect("the script opened it");
-    if asked.is_empty() {
+    if request.is_empty() {
         let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));
-        WorkerEvent::Hello { channels: channels.collect() }.write(output()).expect("somebody reads");
+        WorkerEvent::Hello { channels: channels.collect() }.write(output()).expect("the parent reads");
     } else {
-        let asked: WorkerRequest = serde_json::from_str(&asked).expect("a question");
-        let (_, verify) = CHANNELS.iter().find(|(known, _)| *known == asked.channel).expect("a channel");
-        run_cases(*verify, &asked.task, output()).expect("somebody reads");
+        let request: WorkerRequest = serde_json::from_str(&request).expect("a request");
+        let (_, verify) = CHANNELS.iter().find(|(known, _)| *known == request.channel).expect("a channel");
+        run_cases(*verify, &request.task, output()).expect("the parent reads");
     }
     process::exit(0);
 }
 
-/// Each case sends numbers through a channel, more of them the higher it is: planted faults are at the eleventh.
+/// Each case sends numbers through a channel, and later cases send more. Planted mistakes affect the eleventh
+/// number.
 fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
     let mut cases = 0;
     for case in task.cases(Some(CASES)) {
@@ -72,7 +74,7 @@ fn delivers<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutco
         let sent: Vec<u64> = (0..2 * case + 2).collect();
         let (sender, receiver) = C::open::<u64>(Capacity::Unbounded).expect("every channel here has it");
         for number in &sent {
-            sender.send(*number).expect("the receiver is there");
+            sender.send(*number).expect("the receiver is open");
         }
         drop(sender);
         let mut received = Vec::new();

@@ -37,7 +37,7 @@ fn a_program_that_reports_passes() {
 }
 
 #[test]
-fn a_line_that_is_no_event_is_shown() {
+fn a_malformed_event_is_shown() {
     assert_eq!(
         happened("babbles", &format!("{BEGINS}; echo 'debug: 7'; sleep 1000")),
         "wrote a line that is no event: `debug: 7\\n`"
@@ -69,7 +69,7 @@ fn an_end_without_a_report_is_described() {
 
 /// Memory that a case damaged may only show when the process ends.
 #[test]
-fn a_bad_end_after_a_report_is_no_pass() {
+fn a_crash_after_a_report_is_not_a_pass() {
     assert_eq!(
         happened("ends-badly", &format!("{BEGINS}; {PASSED}; kill -ABRT $$")),
         "its process reported, and then ended: killed by signal 6 (SIGABRT)"
@@ -83,7 +83,7 @@ fn a_case_that_does_not_end_is_a_hang() {
     assert_eq!(happened("hangs-later", &again), "hung: no end after 1 s");
 }
 
-/// Cases that go on after the budget: no violation is known, and not all cases were run.
+/// Cases that continue after the budget: no violation was found, but not all cases were run.
 #[test]
 fn endless_cases_run_out_of_time() {
     let body = format!("while :; do {BEGINS}; done");

@@ -1,4 +1,4 @@
-//! One verification on several machines: the parts are together the whole, and one that is missing is missed.
+//! One verification on several machines: the shards together are the whole, and a missing shard is reported.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use records::verify::MethodOutcome;
 use crate::bench::{Bench, text};
 use crate::planted::{self, CASES};
 
-/// Verifies one part in a folder of its own, as another machine would; returns what it covered.
+/// Verifies one shard in a folder of its own, as another machine would, and returns its coverage.
 fn part(bench: &Bench, by: &str, shard: &str) -> u64 {
     let output =
         bench.verify(by, &["--channel", "sound", "--method", "properties", "--seed", "7", "--shard", shard]);
@@ -25,7 +25,7 @@ fn part(bench: &Bench, by: &str, shard: &str) -> u64 {
 }
 
 #[test]
-fn parts_are_summed_on_the_page_and_a_missing_one_is_said_to_be() {
+fn the_page_sums_shards_and_names_missing_ones() {
     let bench = Bench::new();
     let by = planted::program(&bench);
     let two = part(&bench, &by, "1/3") + part(&bench, &by, "3/3");

@@ -1,4 +1,4 @@
-//! A verification that is asked to stop, or killed: no process of it stays behind.
+//! A verification that is interrupted or killed leaves no process behind.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -10,10 +10,10 @@ use nix::unistd::Pid;
 use crate::bench::{Bench, text};
 use crate::planted;
 
-/// Whatever is waited for happens within this time.
+/// The time limit of every wait.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Waits for something to be there.
+/// Polls until there is a value.
 fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + LIMIT;
     loop {
@@ -25,7 +25,7 @@ fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A verification of a channel that hangs, and the process that looks at it.
+/// A verification of a channel that hangs, and its worker process.
 fn hanging(bench: &Bench) -> (Child, Pid) {
     let by = planted::program(bench);
     let output = bench.record_file().display().to_string();
@@ -37,7 +37,7 @@ fn hanging(bench: &Bench) -> (Child, Pid) {
         .spawn()
         .expect("the command starts");
     let child = wait("a process for the channel", || {
-        // An earlier one has told the channels; what this one was asked is in its environment.
+        // An earlier process listed the channels; the request of this one is in its environment.
         let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).ok()?.flatten();
         let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
         let ids: Vec<i32> = lists
@@ -52,7 +52,7 @@ fn hanging(bench: &Bench) -> (Child, Pid) {
 }
 
 fn wait_until_gone(child: Pid) {
-    // One that has ended but was not waited for is gone as well.
+    // A process that has ended but was not reaped counts as gone.
     let state = || fs::read_to_string(format!("/proc/{child}/stat"));
     wait("the end of the process", || {
         let is_gone = state().map_or(true, |stat| stat.contains(") Z "));
@@ -62,7 +62,7 @@ fn wait_until_gone(child: Pid) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn one_that_is_asked_to_stop_is_no_success() {
+fn an_interrupted_verification_is_not_a_success() {
     let bench = Bench::new();
     let (process, child) = hanging(&bench);
     kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).expect("it runs");
@@ -75,7 +75,7 @@ fn one_that_is_asked_to_stop_is_no_success() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn one_that_is_killed_leaves_no_process_behind() {
+fn a_killed_verification_leaves_no_process_behind() {
     let bench = Bench::new();
     let (mut process, child) = hanging(&bench);
     kill(Pid::from_raw(process.id() as i32), Signal::SIGKILL).expect("it runs");

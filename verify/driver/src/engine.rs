@@ -1,8 +1,9 @@
-//! Carries out a verification: divides the budget among the jobs, runs them one after the other, and records each verdict at once.
+//! Carries out a verification: divides the budget among the jobs, runs them one after the other, and records
+//! each verdict at once.
 //!
-//! Methods with a fixed number of cases come first and take the time they need: conformance, then the models. The rest of the budget is
-//! divided evenly among the endless methods, anew before each of them. One job runs at a time, so that the threads of a case have all
-//! processors.
+//! Methods with a fixed number of cases come first and take the time they need: conformance, then the models.
+//! Before each endless method, the rest of the budget is divided evenly among those that remain. One job runs
+//! at a time, so that the threads of a case have all processors.
 
 use std::env;
 use std::path::PathBuf;
@@ -21,18 +22,19 @@ use engine::progress::Progress;
 use model_driver::instrumented::{self, Crate, Exploration};
 use model_driver::models::{self, NotExplored};
 
-/// The part of the budget that the scripts of models leave to the endless methods. The models end by themselves, and on a first run most
-/// of their time is compiling.
+/// The share of the budget that the model scripts leave to the endless methods. The models end by themselves,
+/// and a first run spends most of their time on compilation.
 const LEFT_BY_MODELS: f64 = 0.05;
 
-/// The least time of a job, however little of the budget is left, so that it has some cases.
+/// The minimum time of a job, so that it runs a few cases even when the budget is spent.
 const MIN_SHARE: Duration = Duration::from_millis(200);
 
-/// Why a channel of another program has no models.
+/// The reason why a channel of another program has no models.
 const NOT_INSTRUMENTABLE: &str =
     "its source is not written on chanlab's primitives, which the models control";
 
-/// Why a published crate is not explored by default: it would have to be fetched, built and explored in addition to everything else.
+/// The reason why a published crate is not explored by default: fetching, building and exploring it takes too
+/// long.
 const ON_REQUEST: &str =
     "its source is instrumented only on request: --method shuttle (or loom) --channel NAME";
 
@@ -49,7 +51,7 @@ pub struct Verification {
     pub model: Option<String>,
     /// The methods.
     pub methods: Vec<Method>,
-    /// Decides the cases.
+    /// The seed, which determines the cases.
     pub seed: u64,
     /// The shard of the cases.
     pub shard: Shard,
@@ -125,8 +127,8 @@ impl Verification {
         matches!(self.program, WorkerProgram::Own(_)) && self.channels[channel].0 == BASELINE
     }
 
-    /// Runs the verification. `verified` is called after each verdict. Returns the verdicts, and whether they are complete: a stop request
-    /// ends it early.
+    /// Runs the verification. `verified` is called after each verdict. Returns the verdicts, and whether they
+    /// are complete: a stop request ends it early.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! The worker program. It is built when it is first needed: every channel is compiled in it for a dozen kinds of messages.
+//! The worker program. It compiles every channel for a dozen message types, so it is only built when it is
+//! first needed.
 
 use std::env;
 use std::path::PathBuf;
@@ -9,11 +10,11 @@ use records::record::target_dir;
 use engine::cargo::Cargo;
 use model_driver::versions::workspace::project;
 
-/// Its name.
+/// The program's name.
 pub const PROGRAM: &str = "chanlab-verify";
 
-/// The worker program, built from the source of this one; where that is gone, the one in this program's folder. Cargo's progress goes
-/// to `progress`, line by line.
+/// The worker program, built from this program's source or, if that is gone, taken from this program's
+/// folder. Cargo's progress goes to `progress`, line by line.
 ///
 /// # Errors
 ///
@@ -25,8 +26,8 @@ pub fn program(progress: impl FnMut(&str)) -> Result<PathBuf> {
         (Ok(project), _) => {
             let target = std::path::absolute(target_dir()).context("there is no target folder")?;
             let log = target.join("chanlab").join("verify-build.log");
-            // Optimised, whatever this program is: as users build their channels. Together with this program's own package, so that
-            // cargo chooses the same features, and finds most of it built.
+            // Always optimised, as users build their channels. Together with this program's own package, so
+            // that cargo selects the same features and finds most of it built.
             let built = Cargo::new(&project)
                 .args(["build", "--release", "--locked", "--package", "verify", "--package", "reports"])
                 .args(["--bin", PROGRAM, "--target-dir"])

@@ -1,7 +1,9 @@
-//! The parent's side of a worker: starts the process that runs the cases of a method, and reports the result, whatever the process does.
+//! The parent's side of a worker: starts the process that runs the cases of a method, and reports the result,
+//! whatever the process does.
 //!
-//! A case that does not end within the deadline has hung; a process that aborts, exits or is killed failed in the case that it announced
-//! last. Both are failures of the channel, and the other channels are verified all the same.
+//! A case that does not end within the deadline has hung; a process that aborts, exits or is killed failed in
+//! the case that it announced last. Both are failures of the channel, and the other channels are verified all
+//! the same.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,19 +20,19 @@ use engine::supervisor::{
     LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt, status_words,
 };
 
-/// A picture of a history may take some megabytes; and workers announce cases faster than one by one.
+/// A picture of a history may take a few megabytes, and workers announce cases in quick succession.
 const STREAMS: Streams = Streams::Protocol(LineLimits { max_len: 64 << 20, ahead: 256 });
 
 /// The interval at which a waiting parent checks for a stop request.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The time in which a worker names its channels.
+/// The time limit for a worker to name its channels.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The program that runs the cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerProgram {
-    /// Chanlab's own ([`super::program`]); `None` where only models are explored, which need none.
+    /// Chanlab's own ([`super::program`]); `None` when only models are explored, which need no worker.
     Own(Option<PathBuf>),
     /// Another program, with its arguments.
     Command(Vec<String>),
@@ -44,7 +46,7 @@ impl WorkerProgram {
             }
             WorkerProgram::Command(words) => command_from_words(words)?,
         };
-        // Without it the end of the standard error is a panic's message, and not a page of frames.
+        // Without a backtrace, the stderr tail holds the message of a panic and not a page of frames.
         command.args(request.map(WorkerRequest::to_argument)).env("RUST_BACKTRACE", "0");
         Supervised::start(command, STREAMS)
     }
@@ -81,11 +83,11 @@ pub struct Job<'a> {
     pub channel: &'a str,
     /// The method.
     pub method: Method,
-    /// Which cases.
+    /// The cases to run.
     pub task: Task,
     /// The deadline of a case.
     pub deadline: Duration,
-    /// The time after which the process is ended even when its cases go on; the job is then out of time.
+    /// The time limit of the job. When it is over, the process is ended and the job is out of time.
     pub limit: Duration,
 }
 
@@ -96,12 +98,13 @@ pub struct CaseReport {
     pub answer: Answer,
     /// The case that began last.
     pub last_case: Option<u64>,
-    /// What is left of a process that failed.
+    /// The crash report of a process that failed.
     pub remains: Option<Remains>,
 }
 
 impl Job<'_> {
-    /// Runs the cases. `polled` is called for each case, and again while it goes on; `None` after a stop request.
+    /// Runs the cases; `None` after a stop request. Calls `polled` for each case and at every poll while it
+    /// runs.
     pub fn run_cases(&self, stop: &AtomicBool, polled: &mut dyn FnMut(Option<u64>)) -> Option<CaseReport> {
         let request =
             WorkerRequest { channel: self.channel.to_owned(), method: self.method, task: self.task };
@@ -160,7 +163,7 @@ impl Job<'_> {
     }
 }
 
-/// The process has reported, and has to end well: damaged memory may only show at the end.
+/// The process has reported and must still end with success: damaged memory may only show at its end.
 fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>) -> CaseReport {
     match process.close().filter(|status| !status.success()) {
         Some(status) if !matches!(outcome, MethodOutcome::Failed(_)) => {
@@ -174,7 +177,7 @@ fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>
 /// A failure that the process could not report.
 fn failed(failure: ProcessFailure, last_case: Option<u64>) -> CaseReport {
     let ProcessFailure { what: mut happened, crash } = failure;
-    // A process that went on was killed by this one, which is no news.
+    // This process killed it because it did not end, so its exit status means nothing.
     if let Some(how) = crash.ended.as_ref().filter(|how| !happened.contains(how.as_str())) {
         happened = format!("{happened}; {how}");
     }

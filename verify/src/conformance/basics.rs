@@ -74,7 +74,8 @@ fn gives_a_message_back_when_it_is_full(setup: Setup) -> Checked {
     is("try_recv of nothing left", receiver.try_recv(), Err(TryRecvError::Empty))
 }
 
-/// Fills with `fill` and drains with `drain`, so that the ends of the queue reach every slot of a ring, and every length occurs.
+/// Fills with `fill` and drains with `drain`, so that the ends of the queue reach every slot of a ring, and
+/// every length occurs.
 fn laps(slots: u64, mut fill: impl FnMut() -> Checked, mut drain: impl FnMut() -> Checked) -> Checked {
     let most = slots.min(5);
     for lap in 0..50 {

@@ -1,7 +1,9 @@
-//! Many threads: every message arrives once and in its producer's order; and the classic programs over channels.
+//! Many threads: every message arrives once and in its producer's order; and the classic programs over
+//! channels.
 //!
-//! Several follow Go's tests (`test/chan/*.go` and `runtime/chan_test.go` of golang/go): the sieve, the power series (D. McIlroy,
-//! "Squinting at power series", 1990), the chain of goroutines, the semaphore and the many consumers.
+//! Several follow Go's tests (`test/chan/*.go` and `runtime/chan_test.go` of golang/go): the sieve, the power
+//! series (D. McIlroy, "Squinting at power series", 1990), the chain of goroutines, the semaphore and the
+//! many consumers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -117,9 +119,7 @@ fn deliver(
 
 fn send_plainly(sender: &DynSender<u64>, message: u64) -> Checked {
     let sent = sender.send(message);
-    holds(sent == Ok(()), "a send while receivers are there succeeds", || {
-        format!("send({message}): {sent:?}")
-    })
+    holds(sent == Ok(()), "a send succeeds while receivers are open", || format!("send({message}): {sent:?}"))
 }
 
 fn receive_plainly(receiver: &DynReceiver<u64>, _: u64) -> Checked<Option<u64>> {
@@ -147,13 +147,13 @@ fn send_variously(sender: &DynSender<u64>, message: u64) -> Checked {
             1 => match sender.try_send(message) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(back)) if back == message => std::thread::yield_now(),
-                other => return is("try_send while receivers are there", other, Ok(())),
+                other => return is("try_send while receivers are open", other, Ok(())),
             },
             _ => match sender.send_timeout(message, short(turn)) {
                 Ok(()) => return Ok(()),
                 Err(SendTimeoutError::Timeout(back) | SendTimeoutError::Unsupported(back, _))
                     if back == message => {}
-                other => return is("send_timeout while receivers are there", other, Ok(())),
+                other => return is("send_timeout while receivers are open", other, Ok(())),
             },
         }
     }
@@ -380,7 +380,8 @@ fn meets_at_a_barrier(setup: Setup) -> Checked {
                 for own in 0..PHASES {
                     is("arrive", arrive.send(own).is_ok(), true)?;
                     is("the permit", permitted.recv(), Ok(()))?;
-                    // Acquire: pairs with the store before the permits; no thread is a phase ahead before all have arrived.
+                    // Acquire: pairs with the store before the permits; no thread is a phase ahead before all
+                    // have arrived.
                     is("the phase", phase.load(Ordering::Acquire), own + 1)?;
                 }
                 Ok(())

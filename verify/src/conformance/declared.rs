@@ -64,7 +64,8 @@ fn lacks_what_it_declares_and_nothing_else(setup: Setup) -> Checked {
 }
 
 fn holds_its_effective_capacity_and_no_more(setup: Setup) -> Checked {
-    // A channel may refuse a capacity. `lacks_what_it_declares_and_nothing_else` checks whether it declares that.
+    // A channel may refuse a capacity. `lacks_what_it_declares_and_nothing_else` checks whether it declares
+    // that.
     let Ok((sender, receiver)) = setup.channel.open::<u64>(setup.capacity) else { return Ok(()) };
     let effective = setup.slots();
     // Twice, so that a ring wraps around.

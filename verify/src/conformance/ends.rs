@@ -1,4 +1,5 @@
-//! Disconnects: which calls report them, what is drained first, what is returned, and when messages are dropped.
+//! Disconnects: which calls report them, what is drained first, what is returned, and when messages are
+//! dropped.
 
 use std::time::Duration;
 

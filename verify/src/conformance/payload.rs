@@ -7,8 +7,8 @@ use crate::violation::Violation;
 
 /// The number of drops of each message.
 ///
-/// The counts are leaked, so that messages are plain data: a channel that delivers one twice is caught by the count and does not free
-/// memory twice.
+/// The counts are leaked, so that messages are plain data: a channel that delivers one twice is caught by the
+/// count and does not free memory twice.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counts(&'static [AtomicU32]);
 

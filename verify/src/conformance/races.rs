@@ -1,5 +1,5 @@
-//! Races, run many times: of a timeout with a hand-over, in which no message is lost, and of a call with another one that is known to
-//! have ended.
+//! Races, run many times: of a timeout with a hand-over, in which no message is lost, and of a call with
+//! another one that is known to have ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,10 +1,13 @@
-//! The stage of a scenario: named threads, a log of their steps, and a time limit that turns a hang into a result.
+//! The stage of a scenario: named threads, a log of their steps, and a time limit that turns a hang into a
+//! result.
 //!
-//! A scenario runs on a thread called `main` and starts others with [`thread()`]. When it does not end in time, the threads that
-//! hang are named and abandoned. Each thread keeps its last steps ([`note`], [`is`]); one clock orders the steps of all threads.
+//! A scenario runs on a thread called `main` and starts others with [`thread()`]. When it does not end in
+//! time, the threads that hang are named and abandoned. Each thread keeps its last steps ([`note`], [`is`]);
+//! one clock orders the steps of all threads.
 //!
-//! No verdict depends on which thread comes first. Where a scenario wants an order ("the receiver waits now"), it makes it likely:
-//! [`Running::until_waiting`] polls the thread's state for a bounded time. Races are run many times.
+//! No verdict depends on which thread comes first. Where a scenario wants an order ("the receiver waits
+//! now"), it makes it likely: [`Running::until_waiting`] polls the thread's state for a bounded time. Races
+//! are run many times.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -139,7 +142,8 @@ pub(super) fn holds(condition: bool, expected: &str, happened: impl FnOnce() -> 
     if condition { Ok(()) } else { Err(Violation::new(expected, happened())) }
 }
 
-/// The result of a thread, without its type, so that the code that starts threads is compiled once and not for each scenario.
+/// The result of a thread, without its type, so that the code that starts threads is compiled once and not
+/// for each scenario.
 type Returned = Box<dyn Any + Send>;
 
 /// The body of a thread.
@@ -245,8 +249,8 @@ impl<T: 'static> Running<T> {
         self.thread.result().map(returned)
     }
 
-    /// Waits until the thread sleeps or has ended, but no more than a few milliseconds. The thread has then most likely gone as far
-    /// as it can alone; no verdict may depend on that.
+    /// Waits until the thread sleeps or has ended, but no more than a few milliseconds. The thread has then
+    /// most likely gone as far as it can alone; no verdict may depend on that.
     pub(super) fn until_waiting(&self) {
         self.thread.until_waiting();
     }

@@ -1,4 +1,5 @@
-//! Select over receivers: it takes any ready input, starves none, omits disconnected ones and loses nothing next to other receivers.
+//! Select over receivers: it takes any ready input, starves none, omits disconnected ones and loses nothing
+//! next to other receivers.
 
 use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
@@ -102,7 +103,8 @@ fn message(input: usize, place: u64) -> u64 {
     input as u64 * 1_000_000 + place
 }
 
-/// A producer for each input. The inputs have different lengths, so that some are disconnected while others still send.
+/// A producer for each input. The inputs have different lengths, so that some are disconnected while others
+/// still send.
 fn produce(senders: Vec<DynSender<u64>>) -> Checked<Vec<Running<bool>>> {
     let producers = senders.into_iter().enumerate().map(|(input, sender)| {
         thread(format!("producer {input}"), move || {
@@ -225,7 +227,8 @@ fn selecting_all(name: &str, inputs: Inputs) -> Checked<Running<Vec<u64>>> {
     })
 }
 
-/// Produces for two receiving threads. Together they must get everything once, and each of them every input in order.
+/// Produces for two receiving threads. Together they must get everything once, and each of them every input
+/// in order.
 fn share_everything(
     senders: Vec<DynSender<u64>>,
     one: Running<Vec<u64>>,

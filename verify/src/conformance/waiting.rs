@@ -104,7 +104,8 @@ fn wakes_a_waiting_sender(setup: Setup) -> Checked {
     })
 }
 
-/// Sends a message that needs a receive first, on another thread. The send must not end before `receive` begins.
+/// Sends a message that needs a receive first, on another thread. The send must not end before `receive`
+/// begins.
 fn ends_after(
     sender: DynSender<u64>,
     message: u64,

@@ -1,6 +1,7 @@
 //! Random numbers that depend on a seed alone and are the same on every machine.
 
-/// A generator: `splitmix64` (S. Vigna 2015, after Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// A generator: `splitmix64` (S. Vigna 2015, after Steele, Lea and Flood, "Fast splittable pseudorandom
+/// number generators", 2014).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 

@@ -1,7 +1,9 @@
-//! A concurrent history: the operations of each thread on a channel, their answers, and the order of invocations and returns.
+//! A concurrent history: the operations of each thread on a channel, their answers, and the order of
+//! invocations and returns.
 //!
-//! Stamps order the events of all threads. One operation is before another if and only if its return has a *smaller* stamp than the
-//! invocation of the other. Operations with equal stamps overlap, so that no order is claimed that was not observed.
+//! Stamps order the events of all threads. One operation is before another if and only if its return has a
+//! *smaller* stamp than the invocation of the other. Operations with equal stamps overlap, so that no order
+//! is claimed that was not observed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -182,7 +184,8 @@ impl fmt::Display for Operation {
 
 /// The operations of a few threads on one channel.
 ///
-/// Its text (`Display`, `FromStr`) has a line for the channel and one for each operation: thread, stamps, action, answer.
+/// Its text (`Display`, `FromStr`) has a line for the channel and one for each operation: thread, stamps,
+/// action, answer.
 ///
 /// ```text
 /// capacity 1, senders 1, receivers 1
@@ -231,8 +234,8 @@ impl History {
         events.into_iter().map(|(_, is_return, place)| (place, is_return)).collect()
     }
 
-    /// The same history with the stamps 1, 2, 3 and so on, one for each event, and with the operations in the order of their
-    /// invocations. Operations that do not overlap keep their order.
+    /// The same history with the stamps 1, 2, 3 and so on, one for each event, and with the operations in the
+    /// order of their invocations. Operations that do not overlap keep their order.
     pub fn renumbered(&self) -> History {
         let mut operations = self.operations.clone();
         for (stamp, (place, is_return)) in (1..).zip(self.events()) {
@@ -278,7 +281,8 @@ impl History {
         }
     }
 
-    /// One column for each thread. An operation is one step when no other event happened during it, and otherwise two.
+    /// One column for each thread. An operation is one step when no other event happened during it, and
+    /// otherwise two.
     pub fn steps(&self) -> Vec<ThreadSteps> {
         let mut columns: Vec<ThreadSteps> = (0..self.threads())
             .map(|thread| ThreadSteps { thread: format!("thread {thread}"), steps: Vec::new() })

@@ -1,7 +1,9 @@
-//! Draws a history: one lane for each thread, time from left to right, a bar for each operation from its invocation to its return.
+//! Draws a history: one lane for each thread, time from left to right, a bar for each operation from its
+//! invocation to its return.
 //!
-//! Events keep their order but not their distance: each bar is as wide as its text. Marked operations have another colour and a thick
-//! edge. The picture has its own background, dark if the reader prefers that, so it fits any page.
+//! Events keep their order but not their distance: each bar is as wide as its text. Marked operations have
+//! another colour and a thick edge. The picture has its own background, dark if the reader prefers that, so
+//! it fits any page.
 
 use std::fmt::Write as _;
 

@@ -1,21 +1,25 @@
-//! The fast checker: refutes histories of an unbounded queue, in which no message is sent twice, in O(n log n).
+//! The fast checker: refutes histories of an unbounded queue, in which no message is sent twice, in O(n log
+//! n).
 //!
-//! Such a history, without lengths, has a legal order if and only if it has none of a few bad patterns: T. Henzinger, A. Sezgin and
-//! V. Vafeiadis, "Aspect-oriented linearizability proofs" (2013); A. Bouajjani, M. Emmi, C. Enea and J. Hamza, "On reducing
-//! linearizability to state reachability" (2015). They are the variants of [`QueueViolation`]. One sweep over sorted stamps finds each.
-//! U. Mathur and Z. Lee, "Efficient decrease-and-conquer linearizability monitoring" (2025), reach the same bound in another way.
+//! Such a history, without lengths, has a legal order if and only if it has none of a few bad patterns: T.
+//! Henzinger, A. Sezgin and V. Vafeiadis, "Aspect-oriented linearizability proofs" (2013); A. Bouajjani, M.
+//! Emmi, C. Enea and J. Hamza, "On reducing linearizability to state reachability" (2015). They are the
+//! variants of [`QueueViolation`]. One sweep over sorted stamps finds each. U. Mathur and Z. Lee, "Efficient
+//! decrease-and-conquer linearizability monitoring" (2025), reach the same bound in another way.
 //!
-//! - *Overtaken* concerns two messages. Of all messages `a` whose send returned before the send of `b` was invoked, the receive that
-//!   was invoked last must not have been invoked after `b` was received. The sweep visits the messages in the order in which their
-//!   sends were invoked, and keeps the latest such invocation among the sends that have returned.
-//! - *Not empty* concerns one answer and any number of messages. A message is certainly queued from the return of its send to the
-//!   invocation of its receive. Where such spans overlap without a gap for the whole of an operation, the queue was not empty at any
-//!   moment of it. The merged spans are few to search.
+//! - *Overtaken* concerns two messages. Of all messages `a` whose send returned before the send of `b` was
+//!   invoked, the receive that was invoked last must not have been invoked after `b` was received. The sweep
+//!   visits the messages in the order in which their sends were invoked, and keeps the latest such invocation
+//!   among the sends that have returned.
+//! - *Not empty* concerns one answer and any number of messages. A message is certainly queued from the
+//!   return of its send to the invocation of its receive. Where such spans overlap without a gap for the
+//!   whole of an operation, the queue was not empty at any moment of it. The merged spans are few to search.
 //!
-//! The checker uses the messages that were sent and received, and the answers that imply an empty queue, including the disconnect
-//! of a receive. It refutes a disconnect only where fewer drops had begun at its return than there were handles at the beginning. It
-//! ignores full, and the capacity except for lengths. A legal history of any channel of this contract passes, rendezvous included. The
-//! general checker sees the rest. `lengths.rs` states what is not seen of lengths.
+//! The checker uses the messages that were sent and received, and the answers that imply an empty queue,
+//! including the disconnect of a receive. It refutes a disconnect only where fewer drops had begun at its
+//! return than there were handles at the beginning. It ignores full, and the capacity except for lengths. A
+//! legal history of any channel of this contract passes, rendezvous included. The general checker sees the
+//! rest. `lengths.rs` states what is not seen of lengths.
 
 mod lengths;
 
@@ -23,7 +27,8 @@ use std::fmt;
 
 use super::history::{Action, Answer, History, NEVER};
 
-/// A bad pattern: proof that a history has no legal order. Operations are given by their indices in the history.
+/// A bad pattern: proof that a history has no legal order. Operations are given by their indices in the
+/// history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueViolation {
     /// A message arrived damaged, or a failed send did not return its own.
@@ -41,7 +46,8 @@ pub enum QueueViolation {
         /// The receive.
         receive: usize,
     },
-    /// A message was sent before another one, but its receive was invoked after the other one was received, or never.
+    /// A message was sent before another one, but its receive was invoked after the other one was received,
+    /// or never.
     Overtaken {
         /// The send of the overtaken message.
         send: usize,
@@ -149,8 +155,9 @@ struct MessageSpan {
 
 /// Searches for a bad pattern.
 ///
-/// A pending receive may hold any message that did not arrive. The receives of such messages count as invoked with the first pending
-/// receive. A history with pending receives may therefore pass although it has no legal order, but never the reverse.
+/// A pending receive may hold any message that did not arrive. The receives of such messages count as invoked
+/// with the first pending receive. A history with pending receives may therefore pass although it has no
+/// legal order, but never the reverse.
 ///
 /// # Errors
 ///

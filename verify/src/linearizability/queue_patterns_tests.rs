@@ -5,7 +5,8 @@ use crate::linearizability::dice::Dice;
 use crate::linearizability::history::Operation;
 use crate::linearizability::wgl;
 
-/// More random histories than [`HISTORIES`]: `CHANLAB_HISTORIES=10000000 cargo test -p verify --release fast_and_general`.
+/// More random histories than [`HISTORIES`]: `CHANLAB_HISTORIES=10000000 cargo test -p verify --release
+/// fast_and_general`.
 const VARIABLE: &str = "CHANLAB_HISTORIES";
 const HISTORIES: u64 = 120_000;
 
@@ -86,7 +87,8 @@ fn a_length_that_the_queue_never_had_is_named() {
         ))
     };
     assert!(passed(0).is_none() && passed(1).is_none() && passed(2).is_none() && passed(3).is_some());
-    // A pending send may have taken effect, and a pending receive may have taken a message that did not arrive.
+    // A pending send may have taken effect, and a pending receive may have taken a message that did not
+    // arrive.
     assert!(miscounted("0 1.. send 1\n1 2..3 len -> 0").is_none());
     assert!(miscounted("0 1.. send 1\n1 2..3 len -> 1").is_none());
     assert!(miscounted("0 1.. send 1\n1 2..3 len -> 2").is_some());
@@ -113,7 +115,8 @@ fn lengths_are_checked_one_by_one() {
     assert!(!wgl::check(&history).is_legal());
 }
 
-/// A message that a failed send returned was not sent. Whether a pending send took effect follows from the receives.
+/// A message that a failed send returned was not sent. Whether a pending send took effect follows from the
+/// receives.
 #[test]
 fn failed_and_pending_operations_are_distinguished() {
     assert!(violation("0 1..2 try_send 1 -> full\n1 3..4 recv -> 1").is_some());
@@ -123,7 +126,8 @@ fn failed_and_pending_operations_are_distinguished() {
     assert!(violation("0 1..2 send 1 -> ok\n0 3..4 send 2 -> ok\n1 5..6 recv -> 2\n2 7.. recv").is_some());
 }
 
-/// A random history: legal by construction, or spoiled a little, or wild. `asks` is the percentage of lengths.
+/// A random history: legal by construction, or spoiled a little, or wild. `asks` is the percentage of
+/// lengths.
 fn random(dice: &mut Dice, asks: usize) -> History {
     let threads = 2 + dice.below(3);
     let count = 3 + dice.below(8);
@@ -148,7 +152,8 @@ fn random(dice: &mut Dice, asks: usize) -> History {
         let reach = dice.pick(&[1, 10, 25, 40]);
         let invoked = moment.saturating_sub(dice.below(reach) as u64).max(free);
         if invoked > moment {
-            // The thread is still busy. The operation takes effect when it is free again, which may spoil the history.
+            // The thread is still busy. The operation takes effect when it is free again, which may spoil the
+            // history.
             operations.push(Operation { thread, action, answer: Some(answer), invoked, returned: invoked });
             continue;
         }
@@ -241,7 +246,8 @@ fn fast_and_general_checker_agree_on_random_histories() {
     }
 }
 
-/// With lengths the fast checker refutes most, but not all, of what the general one refutes, and nothing else.
+/// With lengths the fast checker refutes most, but not all, of what the general one refutes, and nothing
+/// else.
 #[test]
 fn the_fast_checker_refutes_no_legal_history_with_lengths() {
     let histories = std::env::var(VARIABLE).ok().map_or(HISTORIES, |count| count.parse().expect("a number"));

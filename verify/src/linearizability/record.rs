@@ -1,21 +1,25 @@
-//! Runs a scenario over a channel, several times with the same threads, and records the operations of each thread.
+//! Runs a scenario over a channel, several times with the same threads, and records the operations of each
+//! thread.
 //!
 //! # Stamps
 //!
-//! One counter orders all events. An invocation *reads* the counter; a return takes its number and advances it. A return with number
-//! `s` is before an invocation that read `v` if `s < v`: the read then saw the write of that return or of a later one, so (Acquire
-//! reads, Release writes, and read-modify-writes continue a release sequence) everything in the first operation *happens before* the
-//! second in the sense of the memory model. A stale read only makes an interval wider. No recorded order is one that the channel could
-//! deny, on any machine, so every violation is real.
+//! One counter orders all events. An invocation *reads* the counter; a return takes its number and advances
+//! it. A return with number `s` is before an invocation that read `v` if `s < v`: the read then saw the write
+//! of that return or of a later one, so (Acquire reads, Release writes, and read-modify-writes continue a
+//! release sequence) everything in the first operation *happens before* the second in the sense of the memory
+//! model. A stale read only makes an interval wider. No recorded order is one that the channel could deny, on
+//! any machine, so every violation is real.
 //!
-//! A monotonic clock would not give that, because reading it orders nothing: the writes of an operation may still be on their way to
-//! other threads at the moment of its "return", and its reads may be done before the moment of its "invocation". To be sound, stamps
-//! would have to be spread by some hundred nanoseconds, which is longer than the operations.
+//! A monotonic clock would not give that, because reading it orders nothing: the writes of an operation may
+//! still be on their way to other threads at the moment of its "return", and its reads may be done before the
+//! moment of its "invocation". To be sound, stamps would have to be spread by some hundred nanoseconds, which
+//! is longer than the operations.
 //!
-//! The cost of the counter: each return is a read-modify-write of a line that all threads share, some tens of nanoseconds under
-//! contention, and a full fence on x86. A bug that needs two operations of a thread to pass each other in its store buffer, without any
-//! read-modify-write of the channel between them, is not seen here; one within an operation is, and loom sees both. Reading at the
-//! invocation, instead of taking a number there too, halves that.
+//! The cost of the counter: each return is a read-modify-write of a line that all threads share, some tens of
+//! nanoseconds under contention, and a full fence on x86. A bug that needs two operations of a thread to pass
+//! each other in its store buffer, without any read-modify-write of the channel between them, is not seen
+//! here; one within an operation is, and loom sees both. Reading at the invocation, instead of taking a
+//! number there too, halves that.
 //!
 //! Everything else that a thread records goes to memory of its own.
 
@@ -108,7 +112,8 @@ struct Slot {
 const KIND_BITS: u32 = 3;
 const RECEIVED: u64 = 6;
 const LENGTH: u64 = 7;
-/// The largest message or length that can be encoded. No history has that many messages, so a larger number is wrong anyway.
+/// The largest message or length that can be encoded. No history has that many messages, so a larger number
+/// is wrong anyway.
 const MAX_NUMBER: u64 = u64::MAX >> KIND_BITS;
 
 fn encode(answer: Answer) -> u64 {
@@ -151,11 +156,13 @@ struct Shared {
     slots: Vec<Vec<Vec<Slot>>>,
 }
 
-/// The idle turns after which a waiting thread yields, because the machine may have fewer processors than there are threads.
+/// The idle turns after which a waiting thread yields, because the machine may have fewer processors than
+/// there are threads.
 const SPINS_BEFORE_YIELD: usize = 200;
 
 impl Shared {
-    /// Waits until every thread has reached the beginning of this repetition; false when the run was abandoned.
+    /// Waits until every thread has reached the beginning of this repetition; false when the run was
+    /// abandoned.
     fn meet(&self, repetition: usize) -> bool {
         // AcqRel and Acquire: one repetition happens before the next.
         self.arrived.0.fetch_add(1, Ordering::AcqRel);

@@ -106,7 +106,8 @@ fn an_order_that_the_channel_enforces_is_recorded() {
         assert_eq!(history.well_formed(), Ok(()));
         let at = |thread: usize, index: usize| history.operations[history.by_thread()[thread][index]];
         assert_eq!(at(1, 2).answer, Some(Answer::Disconnected));
-        // A message cannot have been received before its send began, and the disconnect not before the drop did.
+        // A message cannot have been received before its send began, and the disconnect not before the drop
+        // did.
         assert!(!at(1, 0).before(&at(0, 0)) && !at(1, 1).before(&at(0, 1)) && !at(1, 2).before(&at(0, 2)));
         assert!(wgl::check(&history).is_legal(), "{history}");
     }

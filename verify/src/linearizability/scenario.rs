@@ -1,8 +1,9 @@
 //! Random scenarios: what each of a few threads does with its handles.
 //!
-//! Over a correct channel a scenario ends under every schedule. Every thread drops all its handles at the end, and no thread waits
-//! without a limit while it holds a handle of the other side. Suppose some threads waited for ever. If all of them were senders, no
-//! receiver would be left; if all were receivers, no sender; and senders and receivers would serve each other.
+//! Over a correct channel a scenario ends under every schedule. Every thread drops all its handles at the
+//! end, and no thread waits without a limit while it holds a handle of the other side. Suppose some threads
+//! waited for ever. If all of them were senders, no receiver would be left; if all were receivers, no sender;
+//! and senders and receivers would serve each other.
 
 use std::fmt;
 use std::time::Duration;
@@ -163,7 +164,8 @@ impl Author<'_> {
         let mut offer = |times: usize, action: Action, possible: bool| {
             choice.extend(std::iter::repeat_n(action, if possible { times } else { 0 }));
         };
-        // A wait without a limit needs a thread without handles of the other side, or the scenario might not end.
+        // A wait without a limit needs a thread without handles of the other side, or the scenario might not
+        // end.
         offer(6, Action::Send(message), senders > 0 && receivers == 0);
         offer(4, Action::TrySend(message), senders > 0);
         offer(3, Action::SendTimeout(message), senders > 0 && able(Capability::SendTimeout));

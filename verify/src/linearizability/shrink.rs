@@ -1,12 +1,14 @@
-//! Makes an illegal history small. It removes only operations whose removal cannot make a legal history illegal, so that the small
-//! history is wrong for the same reason as the whole.
+//! Makes an illegal history small. It removes only operations whose removal cannot make a legal history
+//! illegal, so that the small history is wrong for the same reason as the whole.
 //!
-//! Not every operation can be removed. Without the drop of the last sender, a receiver sees a disconnect for no reason; without a
-//! message, the queue is shorter, and not full when a send says so. Operations are therefore removed in groups, when it is safe:
+//! Not every operation can be removed. Without the drop of the last sender, a receiver sees a disconnect for
+//! no reason; without a message, the queue is shorter, and not full when a send says so. Operations are
+//! therefore removed in groups, when it is safe:
 //!
 //! - An operation that changed nothing (full, empty, timeout, disconnected, a length) can always be removed.
-//! - All operations with one message can be removed together, unless a send reported full, or a receiver a length, while that message
-//!   may have been queued. (A rendezvous queues nothing, so neither depends on it.)
+//! - All operations with one message can be removed together, unless a send reported full, or a receiver a
+//!   length, while that message may have been queued. (A rendezvous queues nothing, so neither depends on
+//!   it.)
 //! - All clones and drops of one side can be removed together, unless the other side saw a disconnect.
 
 use std::ops::Range;
@@ -14,8 +16,8 @@ use std::ops::Range;
 use super::history::{Action, Answer, History, NEVER, Operation};
 use super::wgl;
 
-/// Removes groups of operations, one after the other, while the history stays illegal, and renumbers the rest. A history that is not
-/// certainly illegal is only renumbered.
+/// Removes groups of operations, one after the other, while the history stays illegal, and renumbers the
+/// rest. A history that is not certainly illegal is only renumbered.
 pub fn shrink(history: &History) -> History {
     let mut history = history.renumbered();
     if !wgl::check(&history).is_illegal() {
@@ -198,7 +200,8 @@ mod tests {
         assert_eq!(shrunk(text), text);
     }
 
-    /// The promise of the module, over histories with every kind of answer. It implies that a small illegal history was illegal before.
+    /// The promise of the module, over histories with every kind of answer. It implies that a small illegal
+    /// history was illegal before.
     #[test]
     fn removing_a_group_keeps_a_legal_history_legal() {
         let capacities = [0, 1, 2].map(Capacity::from_slots).into_iter().chain([Capacity::Unbounded]);

@@ -28,7 +28,8 @@ pub struct Stream {
     pub consumers: usize,
     /// The number of messages of each producer.
     pub messages: usize,
-    /// The time after which producers stop sending, so that a stream on a busy machine is short and does not look like a hang.
+    /// The time after which producers stop sending, so that a stream on a busy machine is short and does not
+    /// look like a hang.
     pub limit: Duration,
     /// The percentage of receives that use `try_recv`.
     pub try_percent: usize,
@@ -54,7 +55,8 @@ impl std::fmt::Display for Stream {
 }
 
 impl Stream {
-    /// A random stream of `messages` messages within the capabilities of a channel, at one of the given capacities.
+    /// A random stream of `messages` messages within the capabilities of a channel, at one of the given
+    /// capacities.
     pub fn random(info: &Info, capacities: &[Capacity], messages: usize, dice: &mut Dice) -> Self {
         let several = info.require(Capability::MultiConsumer).is_ok();
         let producers = 1 + dice.below(3);

@@ -1,19 +1,21 @@
-//! The general checker: does a history have a legal order of its operations that keeps operations that do not overlap in order?
+//! The general checker: does a history have a legal order of its operations that keeps operations that do not
+//! overlap in order?
 //!
-//! The search is the algorithm of Wing, Gong and Lowe (WGL). J. Wing and C. Gong, "Testing and verifying concurrent objects" (1993):
-//! take an operation that no remaining operation precedes, try it on the sequential specification, go on, and backtrack when stuck.
-//! G. Lowe, "Testing for linearizability" (2017): remember each configuration (the set of operations that are done, and the state)
-//! and never search one twice. Since each thread does one operation after the other, the set of done operations is one count for
-//! each thread, instead of the bit set and linked list of other implementations. An operation may come next if it was invoked no
-//! later than the first return among the remaining operations.
+//! The search is the algorithm of Wing, Gong and Lowe (WGL). J. Wing and C. Gong, "Testing and verifying
+//! concurrent objects" (1993): take an operation that no remaining operation precedes, try it on the
+//! sequential specification, go on, and backtrack when stuck. G. Lowe, "Testing for linearizability" (2017):
+//! remember each configuration (the set of operations that are done, and the state) and never search one
+//! twice. Since each thread does one operation after the other, the set of done operations is one count for
+//! each thread, instead of the bit set and linked list of other implementations. An operation may come next
+//! if it was invoked no later than the first return among the remaining operations.
 //!
-//! The number of configurations is exponential in the worst case, so the search has a budget. When it exceeds the budget it answers
-//! [`Legality::Unknown`].
+//! The number of configurations is exponential in the worst case, so the search has a budget. When it exceeds
+//! the budget it answers [`Legality::Unknown`].
 //!
 //! # The specification
 //!
-//! The state is a queue of limited length, a count of senders and a count of receivers. Every answer needs one moment between
-//! invocation and return at which it is true:
+//! The state is a queue of limited length, a count of senders and a count of receivers. Every answer needs
+//! one moment between invocation and return at which it is true:
 //!
 //! | answer | true when |
 //! | --- | --- |
@@ -25,21 +27,25 @@
 //! | the disconnect of a receive | no sender exists, and the queue is empty |
 //! | a length | the queue has that length |
 //!
-//! A length is exact: the contract counts the queued messages and nothing else. A message whose sender still waits for room is not in
-//! the queue, so no length is above the capacity, and a rendezvous, which holds nothing, always has length 0. Neither does the length
-//! count a message that a receive has already taken, or one that no receive could take yet.
+//! A length is exact: the contract counts the queued messages and nothing else. A message whose sender still
+//! waits for room is not in the queue, so no length is above the capacity, and a rendezvous, which holds
+//! nothing, always has length 0. Neither does the length count a message that a receive has already taken, or
+//! one that no receive could take yet.
 //!
-//! A rendezvous is not a queue. A send and the receive of its message take effect at one moment that lies in both operations (a set
-//! of operations in G. Neiger, "Set-linearizability", 1994). One of the two was waiting, so they are not `try_send` and `try_recv`,
-//! neither of which waits (a timeout of zero does, for no time). Full, empty and timeout require no more than a handle on the other side.
+//! A rendezvous is not a queue. A send and the receive of its message take effect at one moment that lies in
+//! both operations (a set of operations in G. Neiger, "Set-linearizability", 1994). One of the two was
+//! waiting, so they are not `try_send` and `try_recv`, neither of which waits (a timeout of zero does, for no
+//! time). Full, empty and timeout require no more than a handle on the other side.
 //!
-//! The contract says more: a rendezvous is full only while no receiver waits. A stricter specification would nevertheless be unsound,
-//! because invoking a receive is not the same as waiting in it: the scheduler may have stopped the thread before it began to wait, until
-//! its time was over if it had a timeout. All that a history shows of a wait is the exchange that ended it. Take any order that is legal
-//! here. Let the waiting side of each exchange begin to wait just before the exchange, and no other operation wait at all. Then nothing
-//! waits at the moment of a full, an empty or a timeout: each is true in the strict sense too, and both specifications accept the same
-//! histories. A `try_send` that reports full while a receiver does wait is therefore not seen here. The scenarios of
-//! `verify::conformance` see it, because they know that the receiver waits.
+//! The contract says more: a rendezvous is full only while no receiver waits. A stricter specification would
+//! nevertheless be unsound, because invoking a receive is not the same as waiting in it: the scheduler may
+//! have stopped the thread before it began to wait, until its time was over if it had a timeout. All that a
+//! history shows of a wait is the exchange that ended it. Take any order that is legal here. Let the waiting
+//! side of each exchange begin to wait just before the exchange, and no other operation wait at all. Then
+//! nothing waits at the moment of a full, an empty or a timeout: each is true in the strict sense too, and
+//! both specifications accept the same histories. A `try_send` that reports full while a receiver does wait
+//! is therefore not seen here. The scenarios of `verify::conformance` see it, because they know that the
+//! receiver waits.
 //!
 //! A pending operation may or may not have taken effect, with any answer.
 
@@ -47,8 +53,9 @@ use std::collections::HashSet;
 
 use super::history::{Action, Answer, History, Operation};
 
-/// The default budget of a search, in configurations: less than a second, and some tens of megabytes. The histories of a verification
-/// need far fewer, and all histories of one case together stay within the deadline of a case.
+/// The default budget of a search, in configurations: less than a second, and some tens of megabytes. The
+/// histories of a verification need far fewer, and all histories of one case together stay within the
+/// deadline of a case.
 pub const MAX_CONFIGURATIONS: usize = 200_000;
 
 /// The answer of the general checker. Operations are given by their indices in the history.
@@ -105,8 +112,9 @@ impl State {
         self.slots == Some(0)
     }
 
-    /// Applies an operation if its answer is true now. A pending operation is applied as a success, since no other answer changes the
-    /// state. An exchange of a rendezvous needs two operations and is not applied here.
+    /// Applies an operation if its answer is true now. A pending operation is applied as a success, since no
+    /// other answer changes the state. An exchange of a rendezvous needs two operations and is not applied
+    /// here.
     pub fn step(&mut self, action: Action, answer: Option<Answer>) -> bool {
         let (room, empty) = (self.room(), self.queued().is_empty());
         let (has_senders, has_receivers) = (self.senders > 0, self.receivers > 0);
@@ -202,7 +210,8 @@ struct Search<'a> {
     /// The number of done operations of each thread.
     done: Vec<usize>,
     state: State,
-    /// The configurations reached so far: the counts, then the queued messages. The counts of handles follow from the done operations.
+    /// The configurations reached so far: the counts, then the queued messages. The counts of handles follow
+    /// from the done operations.
     reached: HashSet<Box<[u64]>>,
     key: Vec<u64>,
 }
@@ -230,7 +239,8 @@ impl<'a> Search<'a> {
         (0..self.threads.len()).all(|thread| self.next(thread).is_none_or(|next| next.answer.is_none()))
     }
 
-    /// The threads whose next operation may come next, the one that returned first at the head because it is the likeliest.
+    /// The threads whose next operation may come next, the one that returned first at the head because it is
+    /// the likeliest.
     fn candidates(&self, into: &mut Vec<usize>) {
         into.clear();
         into.extend((0..self.threads.len()).filter(|&thread| self.next(thread).is_some()));
@@ -294,7 +304,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The transition with this number among those of `candidates`: first the operations, then the exchanges at a rendezvous.
+/// The transition with this number among those of `candidates`: first the operations, then the exchanges at a
+/// rendezvous.
 fn transition(candidates: &[usize], exchanges: bool, number: usize) -> Option<Transition> {
     let count = candidates.len();
     match number.checked_sub(count) {
@@ -306,7 +317,8 @@ fn transition(candidates: &[usize], exchanges: bool, number: usize) -> Option<Tr
     }
 }
 
-/// Searches for a legal order with the default budget. Histories of a few tens of operations take microseconds.
+/// Searches for a legal order with the default budget. Histories of a few tens of operations take
+/// microseconds.
 pub fn check(history: &History) -> Legality {
     check_within(history, MAX_CONFIGURATIONS)
 }

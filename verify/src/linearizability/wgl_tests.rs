@@ -14,7 +14,8 @@ fn legal(head: &str, lines: &[&str]) -> bool {
     verdict.is_legal()
 }
 
-/// Checks a legal order independently: it contains every operation that returned and keeps operations that do not overlap in order.
+/// Checks a legal order independently: it contains every operation that returned and keeps operations that do
+/// not overlap in order.
 fn assert_order(history: &History, order: &[usize]) {
     for (at, &place) in order.iter().enumerate() {
         for &later in &order[at + 1..] {
@@ -28,8 +29,8 @@ fn assert_order(history: &History, order: &[usize]) {
 
 const QUEUE: &str = "capacity unbounded, senders 2, receivers 2";
 
-/// M. Herlihy and J. Wing, "Linearizability: a correctness condition for concurrent objects" (1990), figure 1: two legal and
-/// two illegal histories of a FIFO queue.
+/// M. Herlihy and J. Wing, "Linearizability: a correctness condition for concurrent objects" (1990), figure
+/// 1: two legal and two illegal histories of a FIFO queue.
 #[test]
 fn figure_1_of_herlihy_and_wing() {
     // (a) x and y overlap, so that either may come first.
@@ -76,7 +77,8 @@ fn bad_patterns_of_a_queue() {
         "1 5..6 recv -> 2",
         "2 7.. recv"
     ]));
-    // Said to be empty while one message after the other is in it; with a gap between the two it may have been.
+    // Said to be empty while one message after the other is in it; with a gap between the two it may have
+    // been.
     let covered = |second: &'static str| {
         ["0 1..2 send 1 -> ok", second, "1 6..7 recv -> 1", "2 3..9 try_recv -> empty", "1 10..11 recv -> 2"]
     };
@@ -262,7 +264,8 @@ fn a_long_history_does_not_overflow_the_stack() {
     assert!(check(&history).is_legal());
 }
 
-/// Twelve sends that all overlap, and a receive of a message that was never sent: every order of some sends is another configuration.
+/// Twelve sends that all overlap, and a receive of a message that was never sent: every order of some sends
+/// is another configuration.
 fn hard_history() -> History {
     let sends = (0..12).map(|thread| format!("{thread} {thread}..{} send {thread} -> ok", 100 + thread));
     let lines: Vec<String> = sends.chain(["12 200..201 recv -> 77".to_owned()]).collect();

@@ -1,26 +1,28 @@
 //! Every registered channel passes every method that runs its own code, within a small budget.
 //!
-//! `tests/mutants.rs` asserts that the methods catch what they must catch. loom explores the schedules of the baseline exhaustively
-//! in `models/`; the methods here run the real channels.
+//! `tests/mutants.rs` asserts that the methods catch what they must catch. loom explores the schedules of the
+//! baseline exhaustively in `models/`; the methods here run the real channels.
 
 use std::time::{Duration, Instant};
 
 use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
 use verify::conformance;
 
-/// The cases that fail on published channels: the channel, and the beginning of the scenario's name. These tests skip them so that any
-/// other failure is seen; `chanlab verify` reports them.
+/// The cases that fail on published channels: the channel, and the beginning of the scenario's name. These
+/// tests skip them so that any other failure is seen; `chanlab verify` reports them.
 const KNOWN_FINDINGS: &[(&str, &str)] = &[
-    // flume 0.12.0: a thread that selects can take the wake-up that another receiver of the same channel needs, which then waits for
-    // ever although messages are queued (flume's issue 135). A waiting receiver can also be handed a message ahead of one that is
-    // queued for a selector, out of order.
+    // flume 0.12.0: a thread that selects can take the wake-up that another receiver of the same channel
+    // needs, which then waits for ever although messages are queued (flume's issue 135). A waiting receiver
+    // can also be handed a message ahead of one that is queued for a selector, out of order.
     ("flume", "selects_in_two_threads"),
     ("flume", "selects_beside_a_receiver"),
     // kanal 0.1.1 adds the timeout to the clock and unwraps: the longest Duration panics.
     ("kanal", "takes_the_longest_timeout"),
-    // kanal 0.1.1: a timed send that had to wait takes its message out of its slot and drops it, although the receiver has it.
+    // kanal 0.1.1: a timed send that had to wait takes its message out of its slot and drops it, although the
+    // receiver has it.
     ("kanal", "drops_once_what_a_timed_send_waited_with"),
-    // kanal 0.1.1 checks the time before it checks for senders: with no time left, an empty channel without senders reports a timeout.
+    // kanal 0.1.1 checks the time before it checks for senders: with no time left, an empty channel without
+    // senders reports a timeout.
     ("kanal", "drains_by_timed_receives"),
 ];
 

@@ -11,8 +11,8 @@ use super::{ExplorationPlan, Explored, Explorer, Reached};
 /// The explorer of this build.
 pub const EXPLORER: Explorer = Explorer::Loom;
 
-/// The bounds of preemptions, one after another, of an exploration with a time limit; the plan's own comes last. Each costs about
-/// ten times as much as the one before.
+/// The bounds of preemptions, one after another, of an exploration with a time limit; the plan's own comes
+/// last. Each costs about ten times as much as the one before.
 const DEEPER: [usize; 4] = [1, 2, 3, 4];
 
 thread_local! {
@@ -21,12 +21,12 @@ thread_local! {
 
 /// Explores every execution of `model` within the plan's bounds.
 ///
-/// The exploration is exhaustive when no bound of preemptions left an execution out. The other bound, of scheduling points, leaves
-/// none out: loom panics in an execution that reaches it.
+/// The exploration is exhaustive when no bound of preemptions left an execution out. The other bound, of
+/// scheduling points, leaves none out: loom panics in an execution that reaches it.
 ///
-/// With a time limit the exploration goes from few preemptions to more (M. Musuvathi and S. Qadeer, "Iterative context bounding for
-/// systematic testing of multithreaded programs", 2007), so that [`reached`] can name the bound that it has completed when the time
-/// is over.
+/// With a time limit the exploration goes from few preemptions to more (M. Musuvathi and S. Qadeer,
+/// "Iterative context bounding for systematic testing of multithreaded programs", 2007), so that [`reached`]
+/// can name the bound that it has completed when the time is over.
 pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     let (began, own) = (Instant::now(), plan.bounds.preemptions);
     let executions = Arc::new(AtomicU64::new(0));

@@ -1,6 +1,7 @@
 //! Locks, waits and deadlines that leave a trace, for loom and shuttle alike.
 //!
-//! Both run all threads of a model on the thread that explores it, so the trace is a thread-local of that thread.
+//! Both run all threads of a model on the thread that explores it, so the trace is a thread-local of that
+//! thread.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -27,8 +28,8 @@ pub use std::sync::Arc;
 
 use super::Step;
 
-/// A lock that the thread of a deadline can share. The sharing is not part of the modelled code, so its `Arc` is std's and costs no
-/// executions.
+/// A lock that the thread of a deadline can share. The sharing is not part of the modelled code, so its `Arc`
+/// is std's and costs no executions.
 #[derive(Debug)]
 pub struct Mutex<T>(UnmodelledArc<modelled::Mutex<T>>);
 
@@ -127,8 +128,9 @@ impl Deadline {
 
     /// As [`wait`], but not past the deadline.
     ///
-    /// The first wait starts the thread that fires the deadline. That thread takes the lock of the wait, so it cannot fire between
-    /// the waiter's check of [`Deadline::passed`] and its wait: the notification is never lost.
+    /// The first wait starts the thread that fires the deadline. That thread takes the lock of the wait, so
+    /// it cannot fire between the waiter's check of [`Deadline::passed`] and its wait: the notification is
+    /// never lost.
     #[track_caller]
     pub fn wait<'a, T: Send + 'static>(&self, condvar: &Condvar, guard: Guard<'a, T>) -> Guard<'a, T> {
         if !self.started.replace(true) {
@@ -187,7 +189,8 @@ pub(super) fn begin() {
     THREADS.with_borrow_mut(Vec::clear);
 }
 
-/// The steps of the current execution, in order: locks, waits and notifications. Atomics are re-exported bare and leave no step.
+/// The steps of the current execution, in order: locks, waits and notifications. Atomics are re-exported bare
+/// and leave no step.
 pub fn schedule() -> Vec<Step> {
     SCHEDULE.with_borrow(Vec::clone)
 }

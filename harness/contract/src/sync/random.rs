@@ -1,10 +1,10 @@
 //! Exploration with shuttle: random schedules, each of which can be replayed.
 //!
-//! Schedules come in blocks of two kinds that alternate: uniformly random choices, and PCT (S. Burckhardt et al., "A randomized
-//! scheduler with probabilistic guarantees of finding bugs", 2010), which finds a bug of a given depth with a known probability.
-//! Every other block of PCT delays yields ([`DelaysYields`]). The plan's seed and the block's number alone decide a block, so the
-//! blocks can be split among machines. Every choice is recorded, and a failure is replayed by its choices, whichever scheduler made
-//! them.
+//! Schedules come in blocks of two kinds that alternate: uniformly random choices, and PCT (S. Burckhardt et
+//! al., "A randomized scheduler with probabilistic guarantees of finding bugs", 2010), which finds a bug of a
+//! given depth with a known probability. Every other block of PCT delays yields ([`DelaysYields`]). The
+//! plan's seed and the block's number alone decide a block, so the blocks can be split among machines. Every
+//! choice is recorded, and a failure is replayed by its choices, whichever scheduler made them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -22,11 +22,12 @@ pub const EXPLORER: Explorer = Explorer::Shuttle;
 /// Schedules in a block. PCT needs several before it knows the length of an execution.
 const BLOCK: u64 = 100;
 
-/// The maximum number of steps in one execution. The longest model needs a few thousand, so an execution that reaches the limit is
-/// spinning.
+/// The maximum number of steps in one execution. The longest model needs a few thousand, so an execution that
+/// reaches the limit is spinning.
 const MAX_STEPS: usize = 100_000;
 
-/// The number of steps that a thread takes in a row before [`DelaysYields`] lets it yield: more than any crate spins before it waits.
+/// The number of steps that a thread takes in a row before [`DelaysYields`] lets it yield: more than any
+/// crate spins before it waits.
 const YIELDS_AFTER: usize = 100;
 
 /// Bytes of a modelled thread's stack. The panic hook runs on it.
@@ -67,9 +68,10 @@ impl<S: Scheduler> Scheduler for Recording<S> {
 
 /// Lets a thread yield only after it has taken many steps in a row.
 ///
-/// A channel spins for a while before it waits, and yields as it spins. PCT runs a thread that yields after all others: whatever could
-/// wake it has happened before it waits, so no thread ever waits there. Delayed yields let it wait while the others have yet to
-/// begin; a thread that spins for another still lets that one run in the end.
+/// A channel spins for a while before it waits, and yields as it spins. PCT runs a thread that yields after
+/// all others: whatever could wake it has happened before it waits, so no thread ever waits there. Delayed
+/// yields let it wait while the others have yet to begin; a thread that spins for another still lets that one
+/// run in the end.
 #[derive(Debug)]
 struct DelaysYields<S> {
     scheduler: S,
@@ -105,7 +107,7 @@ impl<S: Scheduler> Scheduler for DelaysYields<S> {
 ///
 /// # Panics
 ///
-/// When the model fails, or when the schedule to replay is no list of choices.
+/// When the model fails, or when the schedule to replay is not a list of choices.
 pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     let model = Arc::new(move || {
         begin();
@@ -151,8 +153,8 @@ pub fn reached() -> Reached {
     Reached::Plan
 }
 
-/// The choices of the current execution, for its replay: the number of the thread that ran at each step, `NxM` for M steps of
-/// thread N.
+/// The choices of the current execution, for its replay: the number of the thread that ran at each step,
+/// `NxM` for M steps of thread N.
 pub fn choices() -> Option<String> {
     CHOICES.with_borrow(|choices| {
         let runs = choices.chunk_by(|one, other| one == other).map(|run| match run {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::process::output;
 
-/// The time that gdb has.
+/// The time limit for gdb.
 const GDB_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The number of lines that are kept.
+/// The maximum number of lines to keep.
 const MAX_LINES: usize = 200;
 
-/// A backtrace of each thread, or why there is none.
+/// A backtrace of each thread, or the reason why there is none.
 pub(super) fn backtrace(process: u32) -> Result<String, String> {
     let mut gdb = Command::new("gdb");
     gdb.args(["-batch", "-nx", "-ex", "thread apply all backtrace", "-p", &process.to_string()]);

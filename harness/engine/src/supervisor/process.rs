@@ -21,10 +21,11 @@ use super::streams::{Collected, Incoming, LineLimits, NoLine, Streams, Tail, rea
 /// The time that a process has to end after its input has ended.
 pub const END_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The time that a process has to end by itself once it has failed: how it ended says more than that it was killed.
+/// The time that a failed process has to end by itself, because its own exit status is more useful than
+/// "killed".
 const OWN_END_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The interval at which a wait for a line checks that the process is still there.
+/// The interval at which a wait for a line checks that the process is still alive.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A child process that leads a process group of its own. Dropping it kills the group.
@@ -130,7 +131,8 @@ impl Supervised {
         let began = Instant::now();
         loop {
             let left = timeout.saturating_sub(began.elapsed());
-            // A grandchild may keep the stream open: the end of the leader is the end of the group, and with it of the stream.
+            // A grandchild may keep the stream open, so the end of the leader counts as the end of the group
+            // and of the stream.
             let is_over = self.try_end().is_some();
             let Some(lines) = &self.lines else { return Err(NoLine::Ended) };
             return match lines.recv_timeout(if is_over { END_TIMEOUT } else { left.min(POLL_INTERVAL) }) {
@@ -149,8 +151,8 @@ impl Supervised {
         }
     }
 
-    /// Waits for the process to end, for at most `timeout`; kills the group when the time is over, or `stop` is set. `polled` is called
-    /// every now and then.
+    /// Waits for the process to end, for at most `timeout`, and kills the group when the time is over or
+    /// `stop` is set. Calls `polled` at every poll.
     pub fn run_to_end(
         &mut self,
         timeout: Option<Duration>,
@@ -197,16 +199,16 @@ impl Supervised {
         self.wait(END_TIMEOUT)
     }
 
-    /// A backtrace of every thread of the process, or why there is none.
+    /// A backtrace of every thread of the process, or the reason why there is none.
     pub fn backtrace(&self) -> String {
         backtrace::backtrace(self.leader.id()).unwrap_or_else(|why| format!("not available: {why}"))
     }
 
-    /// Ends the process, which failed as `what` says, and reports what is left of it.
+    /// Ends the process, which failed as `what` says, and returns its crash report.
     pub fn fail(&mut self, what: String) -> ProcessFailure {
         let ended = self.wait(OWN_END_TIMEOUT).map(status_words);
         self.kill();
-        // Its reader may wait for somebody to take a line.
+        // The reader thread may be blocked on a full queue of lines; dropping the queue ends it.
         self.lines = None;
         let stderr_tail = self.tail.as_ref().map_or_else(Vec::new, |tail| tail.finish(END_TIMEOUT));
         ProcessFailure { what, crash: CrashReport { ended, stderr_tail, backtrace: None } }
@@ -239,7 +241,8 @@ impl Supervised {
         self.status
     }
 
-    /// Kills the group, and reaps the leader afterwards: until then its number cannot belong to another group.
+    /// Kills the group, and reaps the leader afterwards: until then its number cannot belong to another
+    /// group.
     fn end(&mut self) {
         let _ = killpg(Pid::from_raw(self.leader.id() as i32), Signal::SIGKILL);
         self.registration = None;
@@ -261,11 +264,11 @@ fn has_ended(process: u32) -> bool {
     let result = unsafe { libc::waitid(libc::P_PID, process, info.as_mut_ptr(), options) };
     // SAFETY: a zeroed `siginfo_t` is valid: it is plain data.
     let info = unsafe { info.assume_init() };
-    // An error says that there is no such child: somebody else has reaped it.
+    // An error means that the child has already been reaped.
     result != 0 || info.si_signo == libc::SIGCHLD
 }
 
-/// What a program left that was run to its end.
+/// The result of a program that ran to its end.
 #[derive(Debug)]
 pub struct Output {
     /// How it ended; `None` when its time was over.

@@ -1,11 +1,12 @@
 //! Kills the children's process groups when this process is gone, however it ended.
 //!
-//! The reaper is a shell that holds the read end of a pipe. Only this process has the write end, which is close-on-exec, so the pipe
-//! ends exactly when this process does, after `kill -9` as well. The reaper then kills every group that is still registered, and exits.
-//! `PR_SET_PDEATHSIG` would not do: it reaches a direct child alone, not the compilers and tests that cargo started, and only Linux
-//! has it.
+//! The reaper is a shell that holds the read end of a pipe. Only this process has the write end, which is
+//! close-on-exec, so the pipe ends exactly when this process does, after `kill -9` as well. The reaper then
+//! kills every group that is still registered, and exits. `PR_SET_PDEATHSIG` would not do: it reaches a
+//! direct child alone, not the compilers and tests that cargo started, and only Linux has it.
 //!
-//! A child registers its own group between `fork` and `exec`, so there is no moment at which it runs unregistered.
+//! A child registers its own group between `fork` and `exec`, so there is no moment at which it runs
+//! unregistered.
 
 use std::collections::BTreeMap;
 use std::io::{self, PipeWriter, Write};
@@ -13,7 +14,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Reads `+TOKEN:GROUP` and `-TOKEN`, a line each; at the end of its input it kills the groups that are left.
+/// Reads lines of the form `+TOKEN:GROUP` and `-TOKEN`. At the end of its input it kills the groups that
+/// remain.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 groups=' '
@@ -54,10 +56,10 @@ impl Reaper {
             .args(["-c", SCRIPT])
             .current_dir("/")
             .stdin(reader)
-            // Whoever waits for the end of this process's output does not wait for the reaper's.
+            // A reader that waits for the end of this process's output must not wait for the reaper.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C in a terminal goes to the foreground group, which the reaper has to survive.
+            // The reaper must survive Ctrl-C, which a terminal sends to the foreground group.
             .process_group(0)
             .spawn()
             .map_err(|error| {
@@ -82,7 +84,8 @@ pub(super) struct Registration {
 }
 
 impl Registration {
-    /// Makes `command` start as the leader of a process group of its own, which registers itself with the reaper.
+    /// Makes `command` start as the leader of a process group of its own, which registers itself with the
+    /// reaper.
     pub(super) fn prepare(command: &mut Command) -> io::Result<Self> {
         let mut reaper = lock();
         let pipe = reaper.pipe()?;
@@ -90,8 +93,8 @@ impl Registration {
         reaper.next_token += 1;
         let register = move || send(&pipe, format_args!("+{token}:{}\n", process::id()));
         command.process_group(0);
-        // SAFETY: between `fork` and `exec` the closure only formats two integers on the stack and calls `getpid` and `write`, which
-        // are async-signal-safe; it does not allocate, and takes no lock.
+        // SAFETY: between `fork` and `exec` the closure only formats two integers on the stack and calls
+        // `getpid` and `write`, which are async-signal-safe; it does not allocate, and takes no lock.
         unsafe { command.pre_exec(register) };
         Ok(Registration { token })
     }
@@ -107,7 +110,7 @@ impl Drop for Registration {
         let mut reaper = lock();
         reaper.groups.remove(&self.token);
         if let Some((_, pipe)) = &reaper.running {
-            // A reaper that is gone kills nothing, and its successor is not told of this group.
+            // Ignored: a dead reaper kills nothing, and its successor never learns of this group.
             let _ = send(pipe, format_args!("-{}\n", self.token));
         }
     }

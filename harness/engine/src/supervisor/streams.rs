@@ -1,4 +1,5 @@
-//! The standard streams of a child: read line by line, collected, or kept as a tail, each by a thread of its own.
+//! The standard streams of a child: read line by line, collected, or kept as a tail, each by a thread of its
+//! own.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,22 +18,24 @@ const MAX_TAIL_LINE_LEN: u64 = 400;
 /// The length at which a build's line is split, in bytes.
 const MAX_PROGRESS_LINE_LEN: u64 = 1 << 16;
 
-/// The number of bytes that are collected of a stream; the rest is read and dropped.
+/// The maximum number of bytes to collect from a stream. The rest is read and dropped.
 const MAX_COLLECTED: usize = 64 << 20;
 
-/// What becomes of a child's standard streams.
+/// The use of a child's standard streams.
 #[derive(Debug)]
 pub enum Streams {
-    /// A protocol: requests go to the standard input, replies are read from the standard output line by line, and the tail of the
-    /// standard error is kept.
+    /// A protocol: requests go to the standard input, replies are read from the standard output line by line,
+    /// and the tail of the standard error is kept.
     Protocol(LineLimits),
-    /// A build: no input; the standard output is collected, and the standard error read line by line, overlong lines in pieces.
+    /// A build: no input; the standard output is collected, and the standard error read line by line,
+    /// overlong lines in pieces.
     Progress,
     /// No input; the standard output is collected, and the standard error is this process's own.
     Echo,
     /// No input; both are collected.
     Collect,
-    /// As [`Streams::Collect`], with an input that stays open until the end: for a child that ends with its input.
+    /// As [`Streams::Collect`], with an input that stays open until the end: for a child that ends with its
+    /// input.
     CollectWithInput,
     /// No input; both go to a file.
     File(File),
@@ -41,13 +44,14 @@ pub enum Streams {
 /// The limits of a protocol's standard output.
 #[derive(Clone, Copy, Debug)]
 pub struct LineLimits {
-    /// The longest line, in bytes, without its end. A longer one is a failure, and nothing is read after it.
+    /// The maximum length of a line in bytes, without its end. A longer line is a failure, and nothing is
+    /// read after it.
     pub max_len: usize,
-    /// The number of lines that are read before anybody asks for them.
+    /// The maximum number of lines that are read ahead.
     pub ahead: usize,
 }
 
-/// Why there is no line.
+/// The reason why there is no line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoLine {
     /// None came within the time.
@@ -89,11 +93,11 @@ fn send_lines(output: impl Read, max_len: usize, sender: &SyncSender<Incoming>) 
     }
 }
 
-/// Reads a build's lines; whatever it writes is a line. The tail is kept as well.
+/// Reads the lines of a build, whose output may be anything, and also keeps their tail.
 pub(super) fn read_progress(output: impl Read + Send + 'static) -> (Receiver<Incoming>, Tail) {
     let (sender, lines) = sync_channel(1);
     let tail = Tail::read_with(output, MAX_PROGRESS_LINE_LEN, move |line| {
-        // The tail goes on when nobody asks for lines.
+        // Ignored: the tail is still kept when the receiver has been dropped.
         let _ = sender.send(Incoming::Line(line.to_vec()));
     });
     (lines, tail)
@@ -143,7 +147,7 @@ impl Tail {
     }
 }
 
-/// All that a stream had.
+/// The collected bytes of a stream.
 #[derive(Debug)]
 pub(super) struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -165,7 +169,7 @@ impl Collected {
         Collected { bytes, reader }
     }
 
-    /// What was written, once the stream has ended or `timeout` is over.
+    /// The collected bytes, once the stream has ended or `timeout` is over.
     pub(super) fn finish(&self, timeout: Duration) -> Vec<u8> {
         wait_for(&self.reader, timeout);
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -24,8 +24,8 @@ import (
 )
 
 const (
-	// maxItems is the maximum number of items of a round. The published mutex version queues every item that is
-	// not consumed; so its queue holds at most 8 MB, plus the arrays that it outgrew.
+	// maxItems is the maximum number of items of a round. The published mutex version queues every item that
+	// is not consumed; so its queue holds at most 8 MB, plus the arrays that it outgrew.
 	maxItems = 1_000_000
 	// memoryLimit is the size of the process, in bytes, that the collector tries to keep.
 	memoryLimit = 256 << 20

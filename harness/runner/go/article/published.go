@@ -8,8 +8,8 @@ import "sync"
 // result is what a variant consumed.
 type result struct {
 	consumed, sum int
-	// left waits for the end of the producer and counts the items that were not consumed; nil if nothing can be
-	// left.
+	// left waits for the end of the producer and counts the items that were not consumed; nil if nothing can
+	// be left.
 	left func() int
 }
 

@@ -26,7 +26,7 @@ pub enum ThreadGroupError {
         /// The message of the panic.
         message: String,
     },
-    /// The system refused to start a thread; this is no failure of the channel.
+    /// The system refused to start a thread, which is not the channel's failure.
     #[error("could not start {thread}: {message}")]
     NotStarted {
         /// The thread's name.
@@ -34,7 +34,7 @@ pub enum ThreadGroupError {
         /// The system's error.
         message: String,
     },
-    /// The threads could not be placed as requested; this is no failure of the channel.
+    /// The threads could not be placed as requested, which is not the channel's failure.
     #[error("not available here: {0}")]
     NotPlaced(String),
 }
@@ -55,7 +55,8 @@ pub struct GroupTotals {
     /// The messages dropped by these threads, and by the caller since
     /// [`ThreadGroup::new`](super::ThreadGroup::new).
     pub dropped: Tally,
-    /// The usage from the start barrier to the end of each thread; `None` where the system does not report it.
+    /// The usage from the start barrier to the end of each thread; `None` where the system does not report
+    /// it.
     pub usage: Option<ThreadUsage>,
     /// The allocations from the start barrier to the end of each thread; `None` while they are not counted.
     pub allocations: Option<Allocations>,

@@ -1,4 +1,5 @@
-//! The adapter that puts an instrumented crate behind the channel contract: a file of the package `adapters`, or the user's own.
+//! The adapter that puts an instrumented crate behind the channel contract: a file of the package `adapters`,
+//! or the user's own.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,8 @@ pub enum Adapter {
 }
 
 impl Adapter {
-    /// The adapter of a registered channel, or of one that is verified only. Its file has the channel's name, with `_` for `-`.
+    /// The adapter of a registered channel, or of one that is verified only. Its file has the channel's name,
+    /// with `_` for `-`.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
 //! The source of a version and of its dependencies: cargo's copy of a published one, or a checkout.
 //!
-//! `cargo metadata` of a generated project with one dependency names the folders. Cargo fetches a source that is missing, and verifies it
-//! against the checksum of the registry's index; nothing else is downloaded. The source of std is the compiler's ([`std_source`]).
+//! `cargo metadata` of a generated project with one dependency names the folders. Cargo fetches a source that
+//! is missing, and verifies it against the checksum of the registry's index; nothing else is downloaded. The
+//! source of std is the compiler's ([`std_source`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,8 @@ pub struct Package {
     pub version: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// The positions of its normal dependencies by name; one of several with the same name. Build and dev dependencies are not among them.
+    /// The positions of its normal dependencies by name; one of several with the same name. Build and dev
+    /// dependencies are not among them.
     dependencies: BTreeMap<String, usize>,
 }
 
@@ -50,17 +52,18 @@ impl Fetched {
     /// Reads the output of `cargo metadata` for a project whose only dependency is `package`.
     fn read(metadata: &[u8], package: &str) -> Result<Self> {
         let metadata: Metadata =
-            serde_json::from_slice(metadata).context("cargo metadata is not understood")?;
+            serde_json::from_slice(metadata).context("cannot parse the output of cargo metadata")?;
         let (Some(resolve), packages) = (metadata.resolve, metadata.packages) else {
-            bail!("cargo metadata does not tell what {package} is built with");
+            bail!("cargo metadata does not resolve the dependencies of {package}");
         };
         let mut places: Vec<&Known> = packages.iter().collect();
-        // The crate itself comes first: the one that the project depends on, since others may have the same name.
+        // The crate itself comes first: the one that the project depends on, since others may have the same
+        // name.
         let roots = resolve.nodes.iter().filter(|node| Some(&node.id) == resolve.root.as_ref());
         let own: Vec<&String> = roots.flat_map(|root| &root.deps).map(|edge| &edge.pkg).collect();
         places.sort_by_key(|known| !own.contains(&&known.id));
         if own.len() != 1 || places.first().is_none_or(|first| first.name != package) {
-            bail!("cargo does not tell where {package} is");
+            bail!("cargo metadata does not name the folder of {package}");
         }
         let place = |id: &String| places.iter().position(|known| known.id == *id);
         let read = |known: &&Known| {
@@ -159,9 +162,9 @@ pub fn source(root: &Path, package: &str, source: &CrateSource) -> Result<Fetche
 
 /// The compiler's name for this host.
 fn host() -> Result<String> {
-    let told = rustc("-vV")?;
-    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).context("rustc does not tell its host")
+    let output = rustc("-vV")?;
+    let host = output.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc -vV does not name its host")
 }
 
 /// The manifest of a project that depends on `package` alone.
@@ -188,8 +191,8 @@ publish = false
     ))
 }
 
-/// The first text of the lock file: the project's, so that common dependencies are the same, with the version `source`: cargo accepts a
-/// yanked version only when the lock file names it.
+/// The initial lock file: the project's, so that common dependencies are the same, with the version `source`,
+/// because cargo only accepts a yanked version that the lock file names.
 fn lock(project: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut text = manifest::lock(project, package, source)?;
     let mut own = "name = \"fetch\"\nversion = \"0.0.0\"\n".to_owned();
@@ -209,8 +212,9 @@ fn lock(project: &str, package: &str, source: &CrateSource) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// A project that depends on `queue` 1, which depends on `park` 2, and on `cc` for its build script; `park` depends on another `queue`.
-    fn told() -> String {
+    /// A project that depends on `queue` 1, which depends on `park` 2, and on `cc` for its build script;
+    /// `park` depends on another `queue`.
+    fn metadata() -> String {
         let known = |name: &str, version: &str| {
             serde_json::json!({
                 "id": format!("{name}@{version}"), "name": name, "version": version, "manifest_path": format!("/{name}-{version}/Cargo.toml"),
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn dependencies_are_read_from_cargo_metadata() {
-        let fetched = Fetched::read(told().as_bytes(), "queue").expect("it is understood");
+        let fetched = Fetched::read(metadata().as_bytes(), "queue").expect("valid metadata");
         let own = fetched.own();
         assert_eq!((own.version.as_str(), own.folder.as_path()), ("1.0.0", Path::new("/queue-1.0.0")));
         assert_eq!(own.built_with(), BTreeSet::from(["park".to_owned()]));
@@ -249,10 +253,10 @@ mod tests {
 
     #[test]
     fn metadata_without_the_crate_is_an_error() {
-        let error = Fetched::read(told().as_bytes(), "park").expect_err("it depends on another");
-        assert_eq!(error.to_string(), "cargo does not tell where park is");
-        Fetched::read(b"{\"packages\": [], \"resolve\": null}", "park").expect_err("nothing is told");
-        Fetched::read(b"", "park").expect_err("nothing is there");
+        let error = Fetched::read(metadata().as_bytes(), "park").expect_err("it depends on another");
+        assert_eq!(error.to_string(), "cargo metadata does not name the folder of park");
+        Fetched::read(b"{\"packages\": [], \"resolve\": null}", "park").expect_err("it has no packages");
+        Fetched::read(b"", "park").expect_err("it is empty");
     }
 
     #[test]

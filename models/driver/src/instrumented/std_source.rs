@@ -1,8 +1,9 @@
-//! The channels of the standard library as a package that can be instrumented like a crate: `std::sync::mpsc`, and `std::sync::mpmc`, which it
-//! is built on.
+//! The channels of the standard library as a package that can be instrumented like a crate:
+//! `std::sync::mpsc`, and `std::sync::mpmc`, which it is built on.
 //!
-//! Their source comes from rustup's component rust-src, or from a checkout of the library, and is not changed. A generated root declares
-//! the modules at the same paths as in the library, so that paths such as `crate::sync` resolve.
+//! Their source comes from rustup's component rust-src, or from a checkout of the library, and is not
+//! changed. A generated root declares the modules at the same paths as in the library, so that paths such as
+//! `crate::sync` resolve.
 
 use std::env;
 use std::fs;
@@ -38,7 +39,8 @@ pub mod sync {
 }
 ";
 
-/// Writes the package of std's channels in the version `source` below `root`; returns its folder and that version.
+/// Writes the package of std's channels in the version `source` below `root`; returns its folder and that
+/// version.
 ///
 /// # Errors
 ///
@@ -62,14 +64,14 @@ pub fn package(root: &Path, source: &CrateSource) -> Result<(PathBuf, String)> {
 
 /// The folder of the library's source, if the compiler has this version.
 fn installed(version: &str) -> Result<PathBuf> {
-    let told = rustc("-vV")?;
-    let own = told
+    let output = rustc("-vV")?;
+    let own = output
         .lines()
         .find_map(|line| line.strip_prefix("release: "))
-        .context("rustc does not tell its version")?;
+        .context("rustc -vV does not name its version")?;
     if own != version {
         bail!(
-            "std {version} comes with the compiler {version}, and the one here is {own}: name no version, or std@path: and the folder of a checkout of it (library/std)"
+            "std {version} comes with the compiler {version}, and the one here is {own}: name no version, or std@path:FOLDER with the library/std of a checkout"
         );
     }
     let library = Path::new(rustc("--print=sysroot")?.trim()).join(LIBRARY);

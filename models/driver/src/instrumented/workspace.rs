@@ -1,8 +1,10 @@
-//! The workspace of an instrumented crate: its copy, this project's harness and models, and the system under test.
+//! The workspace of an instrumented crate: its copy, this project's harness and models, and the system under
+//! test.
 //!
-//! The lock file, the profile and the sources are the project's. Only the crate `sut` of `models/` is another one: it holds
-//! the adapter's file and depends on the instrumented copy. Every crate has a workspace of its own, since two compatible
-//! versions cannot be in one program. Instrumented dependencies of the crate are in a folder next to the copy.
+//! The lock file, the profile and the sources are the project's. Only the crate `sut` of `models/` is another
+//! one: it holds the adapter's file and depends on the instrumented copy. Every crate has a workspace of its
+//! own, since two compatible versions cannot be in one program. Instrumented dependencies of the crate are in
+//! a folder next to the copy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,7 +49,8 @@ pub struct Generated {
     pub report: String,
 }
 
-/// Writes the workspace of `of` below `root`: the `fetched` source, instrumented for `method`, and the models that explore it.
+/// Writes the workspace of `of` below `root`: the `fetched` source, instrumented for `method`, and the models
+/// that explore it.
 ///
 /// # Errors
 ///
@@ -87,13 +90,15 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     Ok(Generated { folder, applied, report: report.collect() })
 }
 
-/// Copies the crate and those dependencies that are instrumented as well into the workspace in `folder`, instrumented.
+/// Copies the crate and those dependencies that are instrumented as well into the workspace in `folder`,
+/// instrumented.
 ///
 /// # Errors
 ///
 /// When one of them cannot be instrumented, or when two versions of a dependency would have to be.
 fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
-    // Instrumented next to the present copy, so that files that stay the same keep their time stamps and cargo builds nothing again.
+    // Instrumented next to the present copy, so that files that stay the same keep their time stamps and
+    // cargo builds nothing again.
     let fresh = folder.join(FRESH);
     let own = fetched.own();
     let folders = Folders { shim: "../models/shim", dependencies: &format!("../{DEPENDENCIES}") };
@@ -189,7 +194,8 @@ pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --mod
 mod tests {
     use super::*;
 
-    /// A crate `a` that is built with `parking` and with `event-listener`, which has `parking` as well, in the version that is given.
+    /// A crate `a` that is built with `parking` and with `event-listener`, which has `parking` as well, in
+    /// the version that is given.
     fn fetched(folder: &Path, version: &str) -> Fetched {
         let mut packages = Vec::new();
         for (name, own, dependencies) in [

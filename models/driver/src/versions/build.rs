@@ -12,8 +12,8 @@ use engine::cargo::Cargo;
 /// Cargo's progress, in the folder of a version.
 const LOG: &str = "build.log";
 
-/// Builds the runner of `package` in the version `source`, as far as anything has changed, and returns its program. Cargo's progress
-/// goes to `progress`, line by line.
+/// Builds the runner of `package` in the version `source`, as far as anything has changed, and returns its
+/// program. Cargo's progress goes to `progress`, line by line.
 ///
 /// # Errors
 ///
@@ -26,8 +26,8 @@ pub fn runner(package: &str, source: &CrateSource, progress: impl FnMut(&str)) -
         format!("runner-{}", name.replace(|character: char| !character.is_ascii_alphanumeric(), "-"));
     workspace::generate(&project, &folder, package, source, &program)?;
     let log = folder.join(LOG);
-    // Each version has a target directory: in a shared one cargo takes the harnesses' build scripts for the same, and rebuilds
-    // everything whenever the version changes.
+    // Each version has a target directory: in a shared one cargo takes the harnesses' build scripts for the
+    // same, and rebuilds everything whenever the version changes.
     let built = Cargo::new(&folder)
         .args(["build", "--release", "--package", &program, "--target-dir"])
         .args([folder.join("target")])

@@ -12,7 +12,7 @@ pub const MEMBERS: [&str; 2] = ["harness/*", "runner"];
 ///
 /// # Errors
 ///
-/// When `project` is no manifest of a workspace.
+/// When `project` is not the manifest of a workspace.
 pub fn root(project: &str, members: &[&str]) -> Result<String> {
     let mut manifest = parsed(project)?;
     let workspace = table(manifest.as_table_mut(), "workspace")?;
@@ -29,7 +29,7 @@ pub fn root(project: &str, members: &[&str]) -> Result<String> {
 ///
 /// # Errors
 ///
-/// When `root` is no manifest of a workspace.
+/// When `root` is not the manifest of a workspace.
 pub fn excluding(root: &str, folders: &[&str]) -> Result<String> {
     let mut manifest = parsed(root)?;
     let workspace = table(manifest.as_table_mut(), "workspace")?;
@@ -37,11 +37,11 @@ pub fn excluding(root: &str, folders: &[&str]) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// The manifest of the adapters with `package` at the version asked for.
+/// The manifest of the adapters with `package` at the requested version.
 ///
 /// # Errors
 ///
-/// When `adapters` is no manifest, or has no dependency on `package`.
+/// When `adapters` is not a manifest, or has no dependency on `package`.
 pub fn with_version(adapters: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut manifest = parsed(adapters)?;
     let mut replaced = false;
@@ -82,7 +82,7 @@ fn replace(item: &mut Item, source: &CrateSource) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When `package` is no manifest.
+/// When `package` is not a manifest.
 pub fn without_tests(package: &str) -> Result<String> {
     let mut manifest = parsed(package)?;
     manifest.remove("dev-dependencies");
@@ -124,7 +124,7 @@ fn main() -> std::io::Result<()> {
 ///
 /// # Errors
 ///
-/// When `lock` is no lock file.
+/// When `lock` is not a lock file.
 pub fn is_locked(lock: &str, package: &str, source: &CrateSource) -> Result<bool> {
     let mut file = parsed(lock)?;
     let locked = locked(&mut file, package)?;
@@ -134,14 +134,14 @@ pub fn is_locked(lock: &str, package: &str, source: &CrateSource) -> Result<bool
     })
 }
 
-/// The first text of the lock file: the project's, with `package` at the version `source`. Cargo adds the dependencies of that version,
-/// and removes the ones that are no longer needed.
+/// The initial lock file: the project's, with `package` at the version `source`. Cargo adds the dependencies
+/// of that version and removes those that are no longer needed.
 ///
 /// Cargo accepts a yanked version only when the lock file names it.
 ///
 /// # Errors
 ///
-/// When `lock` is no lock file.
+/// When `lock` is not a lock file.
 pub fn lock(lock: &str, package: &str, source: &CrateSource) -> Result<String> {
     let mut file = parsed(lock)?;
     if let CrateSource::Published(version) = source
@@ -154,7 +154,7 @@ pub fn lock(lock: &str, package: &str, source: &CrateSource) -> Result<String> {
     Ok(file.to_string())
 }
 
-/// The entry of `package`; `None` when there is none, or several, of which cargo has to choose.
+/// The entry of `package`; `None` when there is none, or when there are several and cargo has to choose.
 fn locked<'a>(file: &'a mut DocumentMut, package: &str) -> Result<Option<&'a mut Table>> {
     let packages =
         file.get_mut("package").and_then(Item::as_array_of_tables_mut).context("it holds no packages")?;

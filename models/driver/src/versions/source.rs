@@ -12,12 +12,12 @@ use engine::supervisor;
 /// The prefix of a checkout's folder.
 const PATH: &str = "path:";
 
-/// A text that names no version of a crate; the command line is to blame.
+/// The error for a text on the command line that names no version of a crate.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// It is neither a whole version nor a path.
+    /// It is neither a complete version nor a path.
     #[error(
-        "`{typed}` is no version of {package}: expected a whole version, such as 0.5.17, or path: and the folder of a checkout"
+        "`{typed}` is not a version of {package}: expected a complete version, such as 0.5.17, or path:FOLDER with a checkout"
     )]
     NotAVersion {
         /// As typed.
@@ -64,7 +64,7 @@ pub enum CrateSource {
         typed: String,
         /// The absolute folder.
         folder: PathBuf,
-        /// Its commit; `None` where git names none.
+        /// Its commit; `None` when git names none.
         commit: Option<String>,
     },
 }
@@ -116,13 +116,14 @@ impl CrateSource {
         }
     }
 
-    /// The version for a record; `told` is its runner's. The version of a checkout would say little without its path and commit.
-    pub fn recorded(&self, told: &str) -> String {
+    /// The version for a record, made from the one that the runner `reported`. A checkout's version means
+    /// little without its path and commit.
+    pub fn recorded(&self, reported: &str) -> String {
         match self {
-            CrateSource::Published(_) => told.to_owned(),
-            CrateSource::Checkout { typed, commit: None, .. } => format!("{told} ({typed})"),
+            CrateSource::Published(_) => reported.to_owned(),
+            CrateSource::Checkout { typed, commit: None, .. } => format!("{reported} ({typed})"),
             CrateSource::Checkout { typed, commit: Some(commit), .. } => {
-                format!("{told} ({typed}, {commit})")
+                format!("{reported} ({typed}, {commit})")
             }
         }
     }
@@ -182,7 +183,7 @@ mod tests {
             assert_eq!((source.name(), source.recorded("flume 9")), (version, "flume 9".to_owned()));
         }
         for bad in ["0.5", "^0.5.1", "newest", "0.5.x", "1..2", "0.5.1 ", ""] {
-            assert!(refused(bad).contains("is no version of flume: expected a whole version"), "{bad}");
+            assert!(refused(bad).contains("is not a version of flume: expected a complete version"), "{bad}");
         }
     }
 

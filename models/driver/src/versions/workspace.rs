@@ -1,4 +1,5 @@
-//! The workspace of a version. Only files that have changed are written, so that cargo rebuilds no more than it has to.
+//! The workspace of a version. Only files that have changed are written, so that cargo rebuilds no more than
+//! it has to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,14 @@ use instrument::files::{read_tree, write_tree};
 use super::manifest;
 use super::source::CrateSource;
 
-/// The file next to the lock file that keeps its first text: cargo changes the lock file.
+/// The file next to the lock file that keeps its initial text, since cargo changes the lock file.
 const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
 
 /// The packages of the harness that a runner consists of.
 const RUNNER_PACKAGES: [&str; 6] = ["adapters", "baseline", "contract", "records", "runner", "workloads"];
 
-/// The entries of a package that no generated workspace needs, and its manifest, which is changed.
+/// The entries of a package that are not copied: those that no generated workspace needs, and the manifest,
+/// which is generated.
 const LEFT_OUT: [&str; 6] = ["Cargo.toml", "examples", "go", "tests", "verified", "versions"];
 
 /// The workspace of the versions that the project's lock file has.
@@ -38,14 +40,14 @@ pub fn project() -> Result<PathBuf> {
     match own.ancestors().nth(2) {
         Some(project) if project.join(ADAPTERS_MANIFEST).is_file() => Ok(project.to_owned()),
         _ => bail!(
-            "the source that this program was built from is no longer in {}: build chanlab anew from a checkout",
+            "the source that this program was built from is no longer in {}: rebuild chanlab from a checkout",
             own.display()
         ),
     }
 }
 
-/// The name of a version's workspace, among those of all crates. The versions of the project's lock file share one, since their program
-/// is the same.
+/// The name of a version's workspace, among those of all crates. The versions of the project's lock file
+/// share one, since their program is the same.
 ///
 /// # Errors
 ///
@@ -56,7 +58,8 @@ pub fn name(project: &Path, package: &str, source: &CrateSource) -> Result<Strin
     Ok(if locked { AS_LOCKED.to_owned() } else { format!("{package}-{}", source.slug()) })
 }
 
-/// Writes the workspace of `source` into `folder`: the harness of `project`, with `package` at that version, and the program `program`.
+/// Writes the workspace of `source` into `folder`: the harness of `project`, with `package` at that version,
+/// and the program `program`.
 ///
 /// # Errors
 ///
@@ -113,8 +116,8 @@ fn copy_manifest(project: &Path, folder: &Path, package: &str) -> Result<()> {
     write(&folder.join(&place), manifest.as_bytes()).map(drop)
 }
 
-/// Writes the first text of the lock file where something has `changed`. Otherwise cargo's own changes to it are kept, since a new lock
-/// file rebuilds the adapters.
+/// Writes the first text of the lock file where something has `changed`. Otherwise cargo's own changes to it
+/// are kept, since a new lock file rebuilds the adapters.
 pub(crate) fn write_lock(folder: &Path, begin: &str, changed: bool) -> Result<()> {
     let (made, made_from) = (folder.join(LOCK), folder.join(LOCK_MADE_FROM));
     if changed || !made.exists() || fs::read_to_string(&made_from).ok().as_deref() != Some(begin) {
@@ -133,8 +136,8 @@ fn cannot_make(project: &Path, name: &str) -> String {
     format!("cannot make a runner from {}", project.join(name).display())
 }
 
-/// Copies `from` to `to` without the entries of `left_out`, and removes files from `to` that `from` does not have. The manifest
-/// of `to` stays: it is written apart.
+/// Copies `from` to `to` without the entries of `left_out`, and removes files from `to` that `from` does not
+/// have. The manifest of `to` stays: it is written apart.
 pub(crate) fn copy(from: &Path, to: &Path, left_out: &[&str]) -> Result<()> {
     let mut tree = read_tree(from, left_out)?;
     if left_out.contains(&MANIFEST)

@@ -1,27 +1,29 @@
-//! An interval for the median of a cell's rounds that knows that rounds of one epoch are alike.
+//! An interval for the median of a cell's rounds that allows for the likeness of rounds of one epoch.
 //!
-//! Whole epochs are drawn, with replacement, and their rounds pooled: rounds of one process share its memory layout and its
-//! scheduler's mode, and an interval that took them for independent would be too narrow by far.
+//! It draws whole epochs, with replacement, and pools their rounds. Rounds of one process share its memory
+//! layout and its scheduler's mode, so an interval that took them for independent would be much too narrow.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
 use super::quantiles::{middle, midpoint, quantile};
 
-/// How many times the clusters are drawn. The ends of a 95 % interval are then the 50th of 2,000 from each side, and their own
-/// error is small beside the interval.
+/// The number of resamples. The ends of a 95 % interval are then the 50th of 2,000 from each side, and their
+/// own error is small compared with the interval.
 pub(crate) const RESAMPLES: usize = 2_000;
 
 /// The confidence interval of the median of all observations, in their unit, at a level such as 0.95.
 ///
-/// The percentile interval of the cluster bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application" (1997),
-/// sections 3.8 and 5.3. Not the bias-corrected one: its acceleration comes from a jackknife, which for a median is not
-/// consistent (Efron, "The Jackknife, the Bootstrap and Other Resampling Plans", 1982, section 3.4).
+/// The percentile interval of the cluster bootstrap: Davison and Hinkley, "Bootstrap Methods and their
+/// Application" (1997), sections 3.8 and 5.3. Not the bias-corrected one: its acceleration comes from a
+/// jackknife, which for a median is not consistent (Efron, "The Jackknife, the Bootstrap and Other Resampling
+/// Plans", 1982, section 3.4).
 ///
-/// `None` with fewer clusters than can give the level, 6 for 95 %: what lies between the least and the largest of n
-/// independent clusters holds their median with a probability of at most 1 - 2¹⁻ⁿ, and no interval drawn from them reaches
-/// beyond. With few clusters more than that the interval is still somewhat too narrow: of those at 95 % over 10 clusters, a
-/// little more than 90 % hold; over 30, 95 %. Empty clusters are none.
+/// `None` with too few clusters for the level; 95 % needs 6. The range from the smallest to the largest of n
+/// independent clusters holds their median with a probability of at most 1 - 2¹⁻ⁿ, and no interval drawn from
+/// them is wider. With a few clusters more than that, the interval is still somewhat too narrow: at 95 %, a
+/// little more than 90 % of the intervals over 10 clusters hold the median, and 95 % of those over 30. Empty
+/// clusters do not count.
 ///
 /// The same input and `seed` give the same interval on every machine.
 ///
@@ -43,8 +45,8 @@ pub(crate) fn median(clusters: &[Vec<f64>], level: f64, seed: u64) -> Option<[f6
     Some([quantile(&medians, tail), quantile(&medians, 1.0 - tail)])
 }
 
-/// All observations in ascending order, each with its cluster. To draw a cluster several times is to count its observations
-/// so often, so that a resample is one walk and needs no sorting.
+/// All observations in ascending order, each with its cluster. A cluster that is drawn several times counts
+/// its observations as many times, so a resample is one walk and needs no sorting.
 struct Ordered(Vec<(f64, usize)>);
 
 impl Ordered {
@@ -96,7 +98,7 @@ mod tests {
     fn the_reference_agrees_within_chance() {
         for case in &reference().bootstrap {
             let [low, high] = median(&case.clusters, case.level, SEED).expect("enough clusters");
-            // The two are drawn with different generators: their ends differ by some of the ends' own errors.
+            // The two use different random generators, so their ends differ by a few standard errors.
             let allowed = case.tolerance;
             assert!((low - case.interval[0]).abs() <= allowed, "{low}, not {}", case.interval[0]);
             assert!((high - case.interval[1]).abs() <= allowed, "{high}, not {}", case.interval[1]);
@@ -122,7 +124,7 @@ mod tests {
         assert_eq!(median(&[], 0.95, SEED), None);
     }
 
-    /// Epochs whose luck shifts them as much as their rounds differ among themselves.
+    /// Epochs that are shifted by as much as their rounds differ among themselves.
     fn epochs(count: usize, rounds: usize, draws: &mut Draws) -> Vec<Vec<f64>> {
         (0..count)
             .map(|_| {
@@ -166,7 +168,7 @@ mod tests {
 
         #[test]
         fn a_resample_of_each_cluster_once_is_the_sample(rounds in vec(-1e3..1e3, 1..40)) {
-            // One cluster can only be drawn once: the walk has to find the plain median.
+            // Every resample is the cluster itself, so the walk must find the plain median.
             let mut sorted = rounds.clone();
             sorted.sort_by(f64::total_cmp);
             let mut generator = Xoshiro256PlusPlus::seed_from_u64(SEED);
@@ -191,7 +193,8 @@ mod tests {
             seed: u64,
         ) {
             let [low, high] = median(&clusters, 0.95, seed).expect("enough clusters");
-            // A factor of two and a shift that may lose the last bits; and each epoch's rounds the other way round.
+            // A factor of two and a shift that may lose the last bits; and each epoch's rounds the other way
+            // round.
             let moved: Vec<Vec<f64>> = clusters
                 .iter()
                 .map(|rounds| rounds.iter().rev().map(|value| 2.0 * value + shift).collect())

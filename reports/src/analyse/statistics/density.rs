@@ -1,9 +1,9 @@
-//! The density of a sample over a grid, its hills, and how clear the valley beside each is.
+//! The density of a sample over a grid, its hills, and the evidence for the valleys between them.
 
 use super::quantiles::quantile;
 
-/// Silverman's factor for a kernel bandwidth that still shows two hills where there are two: "Density Estimation for Statistics
-/// and Data Analysis" (1986), formula 3.31.
+/// Silverman's factor for a kernel bandwidth that still shows two hills where there are two: "Density
+/// Estimation for Statistics and Data Analysis" (1986), formula 3.31.
 const SILVERMAN: f64 = 0.9;
 
 /// The interquartile range of a normal distribution, in standard deviations, as in the same formula.
@@ -15,13 +15,13 @@ const CELLS_IN_BANDWIDTH: f64 = 4.0;
 /// How far the kernel reaches, in bandwidths: beyond, a normal curve is 0.0003 of its height.
 const REACH: f64 = 4.0;
 
-/// The part of a hill's height that is its own: what is lower is the valley beside it.
+/// The share of a hill's height above which a cell belongs to the hill. Lower cells belong to the valley.
 const HALF_HEIGHT: f64 = 0.5;
 
 /// A kernel estimate of the density of a sample, up to a factor, at the cells of a grid.
 pub(super) struct Density<'a> {
     sorted: &'a [f64],
-    /// Where the first cell is.
+    /// The position of the first cell.
     origin: f64,
     /// The distance of two cells.
     step: f64,
@@ -31,16 +31,16 @@ pub(super) struct Density<'a> {
 /// The deepest place between a hill and higher ground.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Valley {
-    /// Where the sample is to be cut.
+    /// The position at which to cut the sample.
     pub(super) place: f64,
-    /// How much better the observations fit a valley beside a hill than even ground, as a log likelihood ratio in nats: at
-    /// e.g. 2.5, even ground makes them 12 times less likely.
+    /// The evidence for the valley: the log likelihood ratio, in nats, of a hill with a valley against even
+    /// ground. At 2.5, for example, even ground makes the observations 12 times less likely.
     pub(super) evidence: f64,
 }
 
 impl<'a> Density<'a> {
-    /// The density of a sample in ascending order, of two observations or more. The bandwidth is Silverman's, and at least
-    /// `resolution`, in the sample's unit: hills nearer to each other are one.
+    /// The density of a sample in ascending order, with at least two observations. The bandwidth is
+    /// Silverman's, and at least `resolution`, in the sample's unit: hills nearer to each other are one.
     pub(super) fn of(sorted: &'a [f64], resolution: f64) -> Density<'a> {
         let count = sorted.len() as f64;
         let mean = sorted.iter().sum::<f64>() / count;
@@ -71,7 +71,7 @@ impl<'a> Density<'a> {
         Density { sorted, origin, step, heights }
     }
 
-    /// The valleys beside all hills but the highest, each at least half as deep as its hill is high.
+    /// The valley next to each hill but the highest, if it is at least half as deep as its hill is high.
     pub(super) fn valleys(&self) -> impl Iterator<Item = Valley> {
         let heights = &self.heights;
         (1..heights.len() - 1)
@@ -79,7 +79,7 @@ impl<'a> Density<'a> {
             .filter_map(|peak| self.valley_beside(peak))
     }
 
-    /// The valley that has to be crossed from a peak to higher ground; of both directions the one that needs less descent.
+    /// The valley between a peak and higher ground, in the direction that needs less descent.
     fn valley_beside(&self, peak: usize) -> Option<Valley> {
         let left = self.lowest_before_higher((0..peak).rev(), peak);
         let right = self.lowest_before_higher(peak + 1..self.heights.len(), peak);
@@ -106,7 +106,7 @@ impl<'a> Density<'a> {
         let mut lowest = peak;
         for cell in cells {
             let height = self.heights[cell];
-            // Of two equal hills one has to give way, and it is the right one.
+            // Of two equal hills, the right one yields to the left one.
             if height > self.heights[peak] || height == self.heights[peak] && cell + 1 < peak {
                 return Some(lowest);
             }
@@ -117,15 +117,15 @@ impl<'a> Density<'a> {
         None
     }
 
-    /// The first and the last of the cells around `cell` that are like it.
+    /// The first and the last cell of the run around `cell` whose heights are `like` its own.
     fn stretch(&self, cell: usize, like: impl Fn(f64) -> bool) -> [usize; 2] {
         let before = self.heights[..cell].iter().rev().take_while(|height| like(**height)).count();
         let after = self.heights[cell + 1..].iter().take_while(|height| like(**height)).count();
         [cell - before, cell + after]
     }
 
-    /// The log likelihood ratio of the observations on the hill and in the valley: two densities against one. Even ground is
-    /// the least favourable of all densities without a valley there.
+    /// The log likelihood ratio of the observations on the hill and in the valley: two densities against one.
+    /// Even ground is the least favourable of all densities without a valley there.
     fn evidence(&self, hill: [usize; 2], valley: [usize; 2]) -> f64 {
         let cells = |[first, last]: [usize; 2]| (last - first + 1) as f64;
         let share_of_hill = cells(hill) / (cells(hill) + cells(valley));
@@ -140,7 +140,7 @@ impl<'a> Density<'a> {
         term(on_hill, expected[0]) + term(in_valley, expected[1])
     }
 
-    /// Observations nearer to these cells than to others.
+    /// The number of observations that are nearest to these cells.
     fn observations(&self, [first, last]: [usize; 2]) -> usize {
         let below = |place: f64| self.sorted.partition_point(|value| *value < place);
         below(self.place(last) + self.step / 2.0) - below(self.place(first) - self.step / 2.0)
@@ -151,7 +151,7 @@ impl<'a> Density<'a> {
     }
 }
 
-/// Each observation shared between the two cells beside it, by its distance to them.
+/// Shares each observation between its two neighbouring cells, by its distance to them.
 fn weights(sorted: &[f64], origin: f64, step: f64, cells: usize) -> Vec<f64> {
     let mut weights = vec![0.0; cells];
     for value in sorted {

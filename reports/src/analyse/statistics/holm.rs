@@ -2,10 +2,10 @@
 
 /// Adjusted p-values by Holm's step-down method, in the order given.
 ///
-/// Calling different all those whose adjusted p-value is at most `a` calls any equal pair different with a probability of at
-/// most `a`, however the comparisons depend on each other. The i-th smallest of m is multiplied by m - i + 1, raised to the
-/// ones before it, and capped at 1. (Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-/// Statistics 6, 1979.)
+/// Calling different all those whose adjusted p-value is at most `a` calls any equal pair different with a
+/// probability of at most `a`, however the comparisons depend on each other. The i-th smallest of m is
+/// multiplied by m - i + 1, raised to the ones before it, and capped at 1. (Holm, "A simple sequentially
+/// rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979.)
 ///
 /// # Panics
 ///

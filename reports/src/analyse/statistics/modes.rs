@@ -1,33 +1,36 @@
-//! The modes of a cell's rounds. Times jump: with one scheduling of the threads a message takes 170 ns, with another 2,200 ns,
-//! and a median of the two describes neither.
+//! The modes of a cell's rounds. Times jump: with one scheduling of the threads a message takes 170 ns, with
+//! another 2,200 ns, and a median of the two describes neither.
 //!
-//! The logarithms of the times are smoothed to a density and cut at the clearest valley, when it is at least half as deep as
-//! the lower hill beside it is high, when the observations make even ground unlikely, and when each side has its share of the
-//! rounds; then each side is looked at anew, with a bandwidth of its own. What is left uncut is a mode. Rejected: Hartigans'
-//! dip test, which at the same error rate misses nearly every second mode with 5 % of 300 rounds, ten times as slow, and half of
-//! those with 15 %, twice as slow; a normal mixture, which needs two components for a skewed mode; and Silverman's test of the
-//! number of modes, which is known to take bumps in heavy tails for them.
+//! The logarithms of the times are smoothed to a density, which is cut at its clearest valley. A cut needs a
+//! valley at least half as deep as its lower hill is high, observations that make even ground unlikely, and a
+//! minimum of rounds on each side. Each side is then cut in the same way, with a bandwidth of its own, and
+//! each uncut piece is a mode. Rejected: Hartigans' dip test, which at the same error rate misses nearly
+//! every second mode that has 5 % of 300 rounds and is ten times as slow, and half of those that have 15 %
+//! and are twice as slow; a normal mixture, which needs two components for a skewed mode; and Silverman's
+//! test of the number of modes, which is known to mistake bumps in heavy tails for modes.
 
 use super::density::{Density, Valley};
 use super::quantiles::median;
 
-/// The evidence that a valley is no chance, in nats. Even ground makes the observations then 12 times less likely. Found by
-/// simulation, as the tests below repeat it: of samples with one mode, whatever their shape and number, less than 2 % show two.
+/// The evidence that a cut needs, in nats: even ground makes the observations 12 times less likely. The value
+/// comes from a simulation that the tests below repeat: of samples with one mode, of any shape and number,
+/// less than 2 % show two.
 const EVIDENCE: f64 = 2.5;
 
-/// A mode has so many rounds, whatever their share.
-const FEWEST_ROUNDS: usize = 3;
+/// The minimum number of rounds in a mode.
+const MIN_ROUNDS: usize = 3;
 
-/// A mode has such a share of the rounds: fewer are stragglers.
-const LEAST_SHARE: f64 = 0.03;
+/// The minimum share of rounds in a mode: fewer are stragglers.
+const MIN_SHARE: f64 = 0.03;
 
-/// The least bandwidth, in the logarithm: a hundredth of the time. Modes that differ by less than some of these are one.
+/// The minimum bandwidth, in the logarithm: a hundredth of the time. Modes that differ by less than a few of
+/// these merge.
 const RESOLUTION: f64 = 0.01;
 
 /// One of the modes of a cell's rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mode {
-    /// Its part of all rounds, from 0 to 1.
+    /// Its share of all rounds, from 0 to 1.
     pub share: f64,
     /// The median of its rounds, in ns/op.
     pub centre: f64,
@@ -37,11 +40,12 @@ pub struct Mode {
     pub high: f64,
 }
 
-/// The modes of rounds, whose times are in ns/op, the fastest first. At least one, unless there are no rounds; their shares sum
-/// to 1.
+/// The modes of rounds, whose times are in ns/op, the fastest first. At least one, unless there are no
+/// rounds; their shares sum to 1.
 ///
-/// Of a second mode that is twice as slow and has 15 % of the rounds, each with a spread of 10 %, 100 rounds are enough; of 60
-/// it is missed one time in seven, and 20 show only modes that are far apart.
+/// To find a second mode that is twice as slow and has 15 % of the rounds, each mode with a spread of 10 %,
+/// 100 rounds are enough. With 60 rounds it is missed one time in seven, and with 20 only modes that are far
+/// apart are found.
 ///
 /// # Panics
 ///
@@ -51,7 +55,7 @@ pub(crate) fn find(times: &[f64]) -> Vec<Mode> {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
     let logarithms: Vec<f64> = sorted.iter().map(|time| time.ln()).collect();
-    let fewest = FEWEST_ROUNDS.max((LEAST_SHARE * times.len() as f64).ceil() as usize);
+    let fewest = MIN_ROUNDS.max((MIN_SHARE * times.len() as f64).ceil() as usize);
     let mut cuts = vec![0];
     cut(&logarithms, 0, fewest, &mut cuts);
     if !sorted.is_empty() {
@@ -70,7 +74,8 @@ pub(crate) fn find(times: &[f64]) -> Vec<Mode> {
         .collect()
 }
 
-/// Cuts at the clearest valley and goes on with both sides; adds the places of the cuts, from `first` on, in ascending order.
+/// Cuts at the clearest valley and continues with both sides. Adds the positions of the cuts in ascending
+/// order, counted from `first`.
 fn cut(sorted: &[f64], first: usize, fewest: usize, cuts: &mut Vec<usize>) {
     if sorted.len() < 2 * fewest {
         return;
@@ -115,7 +120,7 @@ mod tests {
         ("uniform", |draws| 100.0 * (1.0 + draws.uniform())),
     ];
 
-    /// The share of random samples of `rounds` times in which so many modes are found.
+    /// The share of random samples of `rounds` times in which this number of modes is found.
     fn rate((name, shape): Shape, rounds: usize, modes: usize) -> f64 {
         let mut draws = Draws::new(rounds as u64);
         let found = (0..TRIALS)
@@ -139,7 +144,7 @@ mod tests {
         }
     }
 
-    /// A second mode, `factor` times as slow, that a share of the rounds is in.
+    /// Times with a second mode that is `factor` times as slow and has a share of the rounds.
     fn mixed(draws: &mut Draws, share: f64, factor: f64, spread: f64) -> f64 {
         let centre = if draws.uniform() < share { 100.0 * factor } else { 100.0 };
         centre * (spread * draws.normal()).exp()
@@ -188,12 +193,12 @@ mod tests {
     fn stragglers_and_equal_times_are_no_modes() {
         let mode = |time| Mode { share: 1.0, centre: time, low: time, high: time };
         assert_eq!(find(&[170.0; 50]), [mode(170.0)]);
-        // Half of a hundredth apart, as of a coarse clock.
+        // Half a per cent apart, as from a coarse clock.
         assert_eq!(find(&[[200.0; 50], [201.0; 50]].concat()).len(), 1);
         assert_eq!(find(&[[200.0; 50], [210.0; 50]].concat()).len(), 2);
         let straggler = [vec![170.0; 50], vec![9_000.0, 9_100.0]].concat();
         assert_eq!(find(&straggler).len(), 1);
-        // Three of 52 are a mode, and no stragglers any more.
+        // Three of 52 are no longer stragglers, but a mode.
         assert_eq!(find(&[straggler, vec![9_200.0]].concat()).len(), 2);
         assert_eq!(find(&[]), []);
         assert_eq!(find(&[42.0]), [mode(42.0)]);
@@ -237,7 +242,7 @@ mod tests {
         fn a_mode_has_its_least_share(near in vec(100.0..110.0, 1..300), far in vec(1_000.0..1_100.0, 1..12)) {
             let modes = find(&[near, far].concat());
             for mode in &modes {
-                prop_assert!(modes.len() == 1 || mode.share >= LEAST_SHARE, "{modes:?}");
+                prop_assert!(modes.len() == 1 || mode.share >= MIN_SHARE, "{modes:?}");
             }
         }
     }

@@ -1,9 +1,9 @@
-//! Quantiles of a sorted sample, for all of the statistics alike.
+//! Quantiles of a sorted sample, with one definition for all statistics.
 
 /// The quantile at `share` (0 to 1) of a sample in ascending order, interpolated between its neighbours.
 ///
-/// Hyndman and Fan, "Sample quantiles in statistical packages", The American Statistician 50 (1996), definition 7: what NumPy
-/// and R take unless asked.
+/// Hyndman and Fan, "Sample quantiles in statistical packages", The American Statistician 50 (1996),
+/// definition 7, which is the default of NumPy and R.
 ///
 /// # Panics
 ///
@@ -25,12 +25,14 @@ pub(super) fn median(sorted: &[f64]) -> f64 {
     midpoint(sorted[lower], sorted[upper])
 }
 
-/// The places of the one or two observations in the middle of `count` in order; they are equal when it is odd.
+/// The places of the one or two observations in the middle of `count` in order; they are equal when it is
+/// odd.
 pub(super) fn middle(count: usize) -> [usize; 2] {
     [(count - 1) / 2, count / 2]
 }
 
-/// The mean of two numbers; exactly the number when both are equal, and the same for `-one` and `-other` but for the sign.
+/// The mean of two numbers: exactly the number when both are equal, and exactly the negative mean for `-one`
+/// and `-other`.
 pub(super) fn midpoint(one: f64, other: f64) -> f64 {
     0.5 * one + 0.5 * other
 }

@@ -1,47 +1,54 @@
-//! The comparison of two samples that were not measured side by side: how far one lies above the other, and whether that can
-//! be chance.
+//! The comparison of two samples that were not measured side by side: how far one lies above the other, and
+//! whether chance can explain it.
 //!
-//! Wilcoxon's rank sum, the same as Mann and Whitney's U, for the reasons that stand in [`signed_rank`](super::signed_rank). It asks for
-//! independent units, and for its p-value that with equal channels any unit might as well have been of the other sample: a drift between
-//! the two is a difference to it like any other.
+//! It is Wilcoxon's rank sum test, the same as Mann and Whitney's U, for the reasons given in
+//! [`signed_rank`](super::signed_rank). It assumes independent units, and its p-value assumes that with equal
+//! channels any unit could have come from either sample. So a drift between the two samples counts as a
+//! difference like any other.
 
 use super::quantiles::median;
 
-/// Units of both samples up to which the statistic's distribution is counted out; beyond, the normal distribution's p-values differ by 0.003
-/// at most for samples of like sizes, and by 0.005 where one is a quarter of the other.
+/// The maximum number of units, of both samples together, for which the statistic's distribution is
+/// enumerated. Beyond it, the normal approximation changes a p-value by at most 0.003 for samples of similar
+/// sizes, and by 0.005 when one sample is a quarter of the other.
 const EXACT_UP_TO: usize = 60;
 
-/// What two independent samples say of their difference.
+/// The comparison of two independent samples.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RankSumTest {
-    /// Units of either sample: epochs.
+    /// The number of units, which are epochs, in each sample.
     pub units: [usize; 2],
-    /// Hodges and Lehmann's estimate of how far the one lies above the other: the median of all differences between them.
+    /// Hodges and Lehmann's estimate of the shift between the samples: the median of all differences between
+    /// their units.
     pub estimate: f64,
-    /// Its confidence interval; `None` when so few units cannot bound it at the level asked for.
+    /// Its confidence interval; `None` when the units are too few to bound it at the requested level.
     pub interval: Option<[f64; 2]>,
-    /// The probability of a difference at least as clear, in either direction, if both were samples of the same.
+    /// The probability of a difference at least as clear, in either direction, if both samples had the same
+    /// distribution.
     pub p_value: f64,
-    /// The least p-value that so many units can have, without ties.
+    /// The smallest p-value that this number of units can give, without ties.
     pub least_p_value: f64,
 }
 
-/// Compares `one` with `other`, of independent units such as the logs of times; an estimate above 0 says that `one` is larger.
+/// Compares `one` with `other`, of independent units such as the logs of times; an estimate above 0 says that
+/// `one` is larger.
 ///
 /// `level` is the interval's confidence, such as 0.95.
 ///
-/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of Mathematical Statistics
-///   34 (1963); the interval is between differences, as in Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods", 3rd
-///   edition (2014), section 4.3. It holds the level or more, for samples that differ by a shift.
-/// - p-value: Mann and Whitney, "On a test of whether one of two random variables is stochastically larger than the other",
-///   Annals of Mathematical Statistics 18 (1947); twice the smaller tail. Equal units share the mean of their ranks. Up to 60
-///   units in all the distribution is that of all ways to deal out the very ranks, so that it is exact with ties too; beyond,
-///   it is normal, corrected for ties and continuity. SciPy's `mannwhitneyu` says the same: `method="exact"` without ties,
-///   `PermutationMethod` with them, and `method="asymptotic"` beyond 60.
+/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of
+///   Mathematical Statistics 34 (1963); the interval is between differences, as in Hollander, Wolfe and
+///   Chicken, "Nonparametric Statistical Methods", 3rd edition (2014), section 4.3. It holds the level or
+///   more, for samples that differ by a shift.
+/// - p-value: Mann and Whitney, "On a test of whether one of two random variables is stochastically larger
+///   than the other", Annals of Mathematical Statistics 18 (1947); twice the smaller tail. Equal units share
+///   the mean of their ranks. With up to 60 units in all, the distribution is that of all ways to assign the
+///   observed ranks to the samples, so it is exact with ties too. Beyond that it is normal, corrected for
+///   ties and continuity. SciPy's `mannwhitneyu` agrees: `method="exact"` without ties, `PermutationMethod`
+///   with them, and `method="asymptotic"` beyond 60.
 ///
 /// # Panics
 ///
-/// When a sample is empty or holds what is not finite, or `level` is not between 0 and 1.
+/// When a sample is empty or contains a number that is not finite, or when `level` is not between 0 and 1.
 pub(crate) fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
     assert!(!one.is_empty() && !other.is_empty(), "nothing to compare");
     assert!(one.iter().chain(other).all(|unit| unit.is_finite()), "what is compared is finite");
@@ -62,8 +69,8 @@ pub(crate) fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
     }
 }
 
-/// The interval between the k-th differences from both ends: k is how many of the statistic's values, from the `least` on, have a tail
-/// that is within half of what the level leaves. Without ties, sums go up in steps of 1, doubled.
+/// The interval between the k-th differences from both ends, where k is the number of the statistic's values,
+/// from `least` on, whose tail is at most half of 1 - level. Without ties, sums go up in steps of 1, doubled.
 fn interval(differences: &[f64], null: &Null, least: usize, level: f64) -> Option<[f64; 2]> {
     let tail = (1.0 - level) / 2.0;
     let outside =
@@ -72,7 +79,8 @@ fn interval(differences: &[f64], null: &Null, least: usize, level: f64) -> Optio
     Some([differences[low], differences[differences.len() - outside]])
 }
 
-/// Twice the rank of each unit among both samples, whole even where ties share a rank; and the sum of those of `one`.
+/// Twice the rank of each unit among both samples, whole even where ties share a rank; and the sum of those
+/// of `one`.
 fn doubled_ranks(one: &[f64], other: &[f64]) -> (Vec<usize>, usize) {
     let mut units: Vec<(f64, bool)> =
         one.iter().map(|unit| (*unit, true)).chain(other.iter().map(|unit| (*unit, false))).collect();
@@ -80,7 +88,7 @@ fn doubled_ranks(one: &[f64], other: &[f64]) -> (Vec<usize>, usize) {
     let (mut ranks, mut sum, mut before) = (Vec::with_capacity(units.len()), 0, 0);
     for tied in units.chunk_by(|(one, _), (other, _)| one == other) {
         let after = before + tied.len();
-        // Ranks before + 1 to after: their mean, doubled.
+        // The mean of the ranks from `before` + 1 to `after`, doubled.
         let rank = before + 1 + after;
         ranks.extend(tied.iter().map(|_| rank));
         sum += rank * tied.iter().filter(|(_, of_one)| *of_one).count();
@@ -89,11 +97,13 @@ fn doubled_ranks(one: &[f64], other: &[f64]) -> (Vec<usize>, usize) {
     (ranks, sum)
 }
 
-/// The distribution of the sum of `size` ranks that are drawn from all. All sums are doubled, as the ranks are.
+/// The distribution of the sum of `size` ranks that are drawn from all. All sums are doubled, as the ranks
+/// are.
 enum Null {
-    /// For each sum the probability of it or less, and of it or more: one is not 1 less the other where both are tiny.
+    /// For each sum, the probabilities of at most it and of at least it. Both are stored, because 1 minus the
+    /// one loses a tiny value of the other.
     Exact { at_most: Vec<f64>, at_least: Vec<f64> },
-    /// Too many ranks to count out.
+    /// Too many ranks to enumerate.
     Normal { mean: f64, deviation: f64 },
 }
 
@@ -102,20 +112,22 @@ impl Null {
         let count = ranks.len() as f64;
         let mean_rank = ranks.iter().sum::<usize>() as f64 / count;
         if ranks.len() > EXACT_UP_TO {
-            // Of a sum drawn without replacement; over the very ranks it is the variance that is corrected for ties.
+            // The variance of a sum drawn without replacement. With the observed ranks it includes the
+            // correction for ties.
             let squares: f64 = ranks.iter().map(|rank| (*rank as f64 - mean_rank).powi(2)).sum();
             let drawn = size as f64;
             let variance = drawn * (count - drawn) / (count * (count - 1.0)) * squares;
             return Null::Normal { mean: drawn * mean_rank, deviation: variance.sqrt() };
         }
         let total: usize = ranks.iter().sum();
-        // ways[drawn][sum]: whole numbers up to 60 choose 30, which is above 2^53; a relative error of 1e-16 for each addition.
+        // ways[drawn][sum]: whole numbers up to 60 choose 30, which is above 2^53; a relative error of 1e-16
+        // for each addition.
         let mut ways = vec![vec![0.0; total + 1]; size + 1];
         ways[0][0] = 1.0;
         let mut largest = 0;
         for rank in ranks {
             largest += rank;
-            // Downwards, so that what is read is still of the ranks before.
+            // Downwards, so that every value that is read is still that of the preceding ranks.
             for drawn in (1..=size).rev() {
                 let (fewer, these) = ways.split_at_mut(drawn);
                 for sum in *rank..=largest {
@@ -135,7 +147,7 @@ impl Null {
         Null::Exact { at_most, at_least }
     }
 
-    /// The probability of a doubled sum of `sum` or less.
+    /// The probability of a doubled sum of at most `sum`.
     fn at_most(&self, sum: usize) -> f64 {
         match self {
             Null::Exact { at_most, .. } => at_most[sum.min(at_most.len() - 1)],
@@ -143,7 +155,7 @@ impl Null {
         }
     }
 
-    /// The probability of a doubled sum of `sum` or more.
+    /// The probability of a doubled sum of at least `sum`.
     fn at_least(&self, sum: usize) -> f64 {
         match self {
             Null::Exact { at_least, .. } => at_least.get(sum).copied().unwrap_or(0.0),
@@ -157,10 +169,11 @@ impl Null {
     }
 }
 
-/// The normal distribution's probability of no more than `beyond` above its mean, of sums in steps of 2: a step is met in its middle.
+/// The normal distribution's probability of at most `beyond` above its mean. Sums go in steps of 2, so the
+/// continuity correction is 1.
 fn tail(beyond: f64, deviation: f64) -> f64 {
     const CONTINUITY: f64 = 1.0;
-    // All units are equal: there is but one sum.
+    // All units are equal, so there is only one sum.
     if deviation == 0.0 {
         return 1.0;
     }
@@ -188,8 +201,9 @@ mod tests {
         }
     }
 
-    /// The largest U that is significant at 0.05, two-sided, for two samples of the same size from 3 to 10; `None` when none is. Mann and
-    /// Whitney's tables, extended by Auble, "Extended tables for the Mann-Whitney statistic", Indiana University (1953).
+    /// The largest U that is significant at 0.05, two-sided, for two samples of the same size from 3 to 10;
+    /// `None` when none is. Mann and Whitney's tables, extended by Auble, "Extended tables for the
+    /// Mann-Whitney statistic", Indiana University (1953).
     #[test]
     fn published_critical_values_are_met() {
         let critical = [None, Some(0), Some(2), Some(5), Some(8), Some(13), Some(17), Some(23)];
@@ -217,7 +231,7 @@ mod tests {
         for size in [12, EXACT_UP_TO / 2] {
             let exact = Null::of(&ranks, size);
             let [count, drawn] = [EXACT_UP_TO, size].map(|number| number as f64);
-            // The textbooks' mean and variance, doubled as the sums are.
+            // The mean and the variance of the textbooks, doubled like the sums.
             let mean = drawn * (count + 1.0);
             let deviation = 2.0 * (drawn * (count - drawn) * (count + 1.0) / 12.0).sqrt();
             let normal = Null::Normal { mean, deviation };
@@ -229,7 +243,7 @@ mod tests {
         }
     }
 
-    /// Units with ties: whole numbers of a sixteenth.
+    /// Units with ties: multiples of a sixteenth.
     fn units() -> impl Strategy<Value = Vec<f64>> {
         vec((-40..40i32).prop_map(|unit| f64::from(unit) / 16.0), 1..40)
     }
@@ -253,7 +267,7 @@ mod tests {
             let found = compare(&one, &other, 0.95);
             if let Some([low, high]) = found.interval {
                 prop_assert!(low <= found.estimate && found.estimate <= high, "{:?}", found);
-                // Without ties the interval and the test are one.
+                // Without ties, the interval and the test agree.
                 prop_assert_eq!(low > 0.0 || high < 0.0, found.p_value <= 0.05, "{:?}", found);
             }
             prop_assert!(found.p_value <= 1.0 && found.p_value >= found.least_p_value * (1.0 - EXACT));
@@ -267,7 +281,7 @@ mod tests {
             level in 0.5..0.999,
         ) {
             let found = compare(&one, &other, level);
-            // Whole numbers of a sixteenth: no bit is lost, and ties stay ties.
+            // Multiples of a sixteenth: no bit is lost, and ties stay ties.
             let moved = |sample: &[f64]| sample.iter().map(|unit| 2.0 * (unit + f64::from(shift))).collect::<Vec<_>>();
             let both = compare(&moved(&one), &moved(&other), level);
             prop_assert_eq!(both.estimate, 2.0 * found.estimate);

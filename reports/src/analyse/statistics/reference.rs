@@ -1,11 +1,12 @@
-//! For the tests: what SciPy and others say of the same inputs, random draws of known shapes, and inputs of properties.
+//! Support for the tests: results of SciPy and others for the same inputs, random draws of known shapes, and
+//! strategies.
 
 use proptest::prelude::*;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
 
-/// How far exact quantities may differ, relative to their size: both sides round differently.
+/// The relative tolerance of exact quantities: both sides round differently.
 pub(super) const EXACT: f64 = 1e-9;
 
 /// Whether two numbers are equal within `tolerance`, relative to the larger of them and 1.
@@ -13,7 +14,7 @@ pub(super) fn close(one: f64, other: f64, tolerance: f64) -> bool {
     (one - other).abs() <= tolerance * one.abs().max(other.abs()).max(1.0)
 }
 
-/// Asks that two intervals are the same: both absent, or with ends that are [`close`].
+/// Asserts that two intervals agree: both are absent, or their ends are [`close`].
 #[track_caller]
 pub(super) fn assert_same_interval(name: &str, found: Option<[f64; 2]>, expected: Option<[f64; 2]>) {
     match (found, expected) {
@@ -68,7 +69,7 @@ pub(super) struct Bootstrap {
     pub(super) clusters: Vec<Vec<f64>>,
     pub(super) level: f64,
     pub(super) interval: [f64; 2],
-    /// What two bootstraps of so many resamples may differ by.
+    /// The maximum difference of the ends: the sampling error of two bootstraps.
     pub(super) tolerance: f64,
 }
 
@@ -95,7 +96,7 @@ impl Draws {
         (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// Mean 1.
+    /// An exponential draw with mean 1.
     pub(super) fn exponential(&mut self) -> f64 {
         -self.uniform().ln()
     }

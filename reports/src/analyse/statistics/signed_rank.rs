@@ -1,29 +1,32 @@
-//! The paired comparison of two channels: how much one is slower than the other, and whether that can be chance.
+//! The paired comparison of two channels: how much slower one is than the other, and whether chance can
+//! explain it.
 //!
-//! Wilcoxon's signed-rank statistic, because times jump between modes and a mean follows the jumps, and because a test on the
-//! signs alone needs many epochs. It asks for independent units and, for its p-value, for nothing but symmetry: that with
-//! equal channels a log ratio is as likely as its negative, which measuring both in the same blocks provides.
+//! It uses Wilcoxon's signed-rank statistic: times jump between modes and a mean follows the jumps, while a
+//! test of the signs alone needs many epochs. The test assumes independent units and, for its p-value, only
+//! symmetry: with equal channels, a log ratio is as likely as its negative. Measuring both in the same blocks
+//! provides that.
 //!
-//! Everything up to 60 epochs is exact: no approximation stands behind a small p-value.
+//! Everything up to 60 epochs is exact, so no small p-value there rests on an approximation.
 
 use super::quantiles::{median, midpoint};
 
-/// Ranks up to which the statistic's distribution is counted out; beyond, the normal distribution's probabilities differ by
-/// 0.0015 at most.
+/// The maximum number of ranks for which the statistic's distribution is enumerated. Beyond it, the normal
+/// approximation changes a probability by at most 0.0015.
 const EXACT_UP_TO: usize = 60;
 
-/// What paired measurements of two channels say of their difference.
+/// The comparison of two channels by paired measurements.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SignedRankTest {
-    /// Independent units that were compared: epochs.
+    /// The number of independent units, which are epochs.
     pub units: usize,
-    /// Hodges and Lehmann's estimate of the middle, in the unit of the sample: the median of the means of all pairs.
+    /// Hodges and Lehmann's estimate of the middle, in the unit of the sample: the median of the means of all
+    /// pairs.
     pub estimate: f64,
-    /// Its confidence interval; `None` when so few units cannot bound it at the level asked for: it is then the whole line.
+    /// Its confidence interval; `None` when the units are too few to bound it at the requested level.
     pub interval: Option<[f64; 2]>,
     /// The probability of a difference at least as clear, in either direction, if the channels were equal.
     pub p_value: f64,
-    /// The least p-value that so many units can have, were they all on one side: with 5 units it is 0.0625.
+    /// The smallest p-value that this number of units can give, when all are on one side: 0.0625 for 5 units.
     pub least_p_value: f64,
 }
 
@@ -31,21 +34,24 @@ pub(crate) struct SignedRankTest {
 ///
 /// `level` is the interval's confidence, such as 0.95.
 ///
-/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of Mathematical Statistics
-///   34 (1963); the interval is between Walsh averages, as in Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods",
-///   3rd edition (2014), section 3.3. It holds the level or more, ties included.
-/// - p-value: Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), two-sided. Equal sizes share
-///   the mean of their ranks. Zeros take ranks and then drop out, after Pratt, "Remarks on zeros and ties in the Wilcoxon signed
-///   rank procedures", JASA 54 (1959): to drop them before would let units that show no difference make the others clearer.
-///   The distribution is that of all sign patterns of the very ranks, so that with ties too the p-value is exact and is never
-///   below its least. SciPy's `wilcoxon` with `zero_method="pratt"` says the same: `method="exact"` without ties and zeros,
-///   `PermutationMethod` with them, and, for more than 60 units that are not 0, `method="approx", correction=True`.
+/// - Estimate and interval: Hodges and Lehmann, "Estimates of location based on rank tests", Annals of
+///   Mathematical Statistics 34 (1963); the interval is between Walsh averages, as in Hollander, Wolfe and
+///   Chicken, "Nonparametric Statistical Methods", 3rd edition (2014), section 3.3. It holds the level or
+///   more, ties included.
+/// - p-value: Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), two-sided.
+///   Equal sizes share the mean of their ranks. Zeros take ranks and then drop out, after Pratt, "Remarks on
+///   zeros and ties in the Wilcoxon signed rank procedures", JASA 54 (1959): dropping them earlier would let
+///   units without a difference make the others clearer. The distribution is that of all sign patterns of the
+///   observed ranks, so the p-value is exact with ties too and never below the smallest one. SciPy's
+///   `wilcoxon` with `zero_method="pratt"` agrees: `method="exact"` without ties and zeros,
+///   `PermutationMethod` with them, and, for more than 60 units that are not 0, `method="approx",
+///   correction=True`.
 ///
-/// Without ties and zeros, 0 is outside of the interval exactly when the p-value is at most 1 - `level`.
+/// Without ties and zeros, 0 is outside the interval exactly when the p-value is at most 1 - `level`.
 ///
 /// # Panics
 ///
-/// When the sample is empty or holds what is not finite, or `level` is not between 0 and 1.
+/// When the sample is empty or contains a number that is not finite, or when `level` is not between 0 and 1.
 pub(crate) fn compare(sample: &[f64], level: f64) -> SignedRankTest {
     assert!(!sample.is_empty(), "nothing to compare");
     assert!(sample.iter().all(|unit| unit.is_finite()), "what is compared is finite: {sample:?}");
@@ -66,7 +72,7 @@ pub(crate) fn compare(sample: &[f64], level: f64) -> SignedRankTest {
     }
 }
 
-/// The means of all pairs of units, each with itself too, in ascending order.
+/// The means of all pairs of units, including each unit with itself, in ascending order.
 fn walsh_averages(sample: &[f64]) -> Vec<f64> {
     let mut averages = Vec::with_capacity(sample.len() * (sample.len() + 1) / 2);
     for (index, one) in sample.iter().enumerate() {
@@ -76,8 +82,8 @@ fn walsh_averages(sample: &[f64]) -> Vec<f64> {
     averages
 }
 
-/// The interval between the k-th Walsh averages from both ends: k is how many of the statistic's values, from 0 on, have a
-/// tail that is within half of what the level leaves.
+/// The interval between the k-th Walsh averages from both ends, where k is the number of the statistic's
+/// values, from 0 on, whose tail is at most half of 1 - level.
 fn interval(averages: &[f64], units: usize, level: f64) -> Option<[f64; 2]> {
     let ranks: Vec<usize> = (1..=units).map(|rank| 2 * rank).collect();
     let null = Null::of(&ranks);
@@ -88,7 +94,8 @@ fn interval(averages: &[f64], units: usize, level: f64) -> Option<[f64; 2]> {
     Some([averages[low], averages[averages.len() - outside]])
 }
 
-/// For each unit that is not 0, whether it is positive, and twice the rank of its size: whole even where ties share a rank.
+/// For each unit that is not 0, whether it is positive, and twice the rank of its size: whole even where ties
+/// share a rank.
 fn doubled_ranks(sample: &[f64]) -> Vec<(bool, usize)> {
     let mut order = sample.to_vec();
     order.sort_by(|one, other| one.abs().total_cmp(&other.abs()));
@@ -96,7 +103,7 @@ fn doubled_ranks(sample: &[f64]) -> Vec<(bool, usize)> {
     let mut before = 0;
     for tied in order.chunk_by(|one, other| one.abs() == other.abs()) {
         let after = before + tied.len();
-        // Ranks before + 1 to after: their mean, doubled.
+        // The mean of the ranks from `before` + 1 to `after`, doubled.
         let rank = before + 1 + after;
         ranks.extend(tied.iter().filter(|unit| **unit != 0.0).map(|unit| (*unit > 0.0, rank)));
         before = after;
@@ -104,12 +111,12 @@ fn doubled_ranks(sample: &[f64]) -> Vec<(bool, usize)> {
     ranks
 }
 
-/// The distribution of the sum of the ranks on one side, when each rank is on either side with probability one half. All sums
-/// are doubled, as the ranks are.
+/// The distribution of the sum of the ranks on one side, when each rank is on either side with probability
+/// one half. All sums are doubled, as the ranks are.
 enum Null {
-    /// For each sum the probability of it or less.
+    /// For each sum, the probability of at most it.
     Exact(Vec<f64>),
-    /// Too many ranks to count out.
+    /// Too many ranks to enumerate.
     Normal { mean: f64, deviation: f64 },
 }
 
@@ -117,7 +124,8 @@ impl Null {
     fn of(ranks: &[usize]) -> Null {
         if ranks.len() > EXACT_UP_TO {
             let mean = ranks.iter().sum::<usize>() as f64 / 2.0;
-            // Each rank r is 0 or r: a variance of r²/4. With ties and zeros this is the corrected variance of the textbooks.
+            // Each rank r is 0 or r: a variance of r²/4. With ties and zeros this is the corrected variance
+            // of the textbooks.
             let variance = ranks.iter().map(|rank| (*rank as f64).powi(2) / 4.0).sum::<f64>();
             return Null::Normal { mean, deviation: variance.sqrt() };
         }
@@ -127,7 +135,7 @@ impl Null {
         let mut largest = 0;
         for rank in ranks {
             largest += rank;
-            // Downwards, so that what is read is still of the ranks before.
+            // Downwards, so that every value that is read is still that of the preceding ranks.
             for sum in (0..=largest).rev() {
                 let with = if sum >= *rank { probabilities[sum - rank] } else { 0.0 };
                 probabilities[sum] = (probabilities[sum] + with) / 2.0;
@@ -141,9 +149,9 @@ impl Null {
         Null::Exact(probabilities)
     }
 
-    /// The probability of a doubled sum of `sum` or less.
+    /// The probability of a doubled sum of at most `sum`.
     fn at_most(&self, sum: usize) -> f64 {
-        /// Half the distance of two neighbouring sums, doubled as they are: a step is met in its middle.
+        /// The continuity correction: half the distance of two neighbouring sums, doubled like the sums.
         const CONTINUITY: f64 = 1.0;
         match self {
             Null::Exact(cumulative) => cumulative[sum.min(cumulative.len() - 1)],
@@ -181,9 +189,10 @@ mod tests {
         }
     }
 
-    /// Critical values: the largest smaller sum that is significant, two-sided, for 5 to 20 units, at 0.05 and at 0.01; `None`
-    /// when none is. McCornack, "Extended tables of the Wilcoxon matched pair signed rank statistic", JASA 60 (1965); those at
-    /// 0.05 also at <https://www.york.ac.uk/depts/maths/tables/wilcoxon.htm>.
+    /// Critical values: the largest smaller sum that is significant, two-sided, for 5 to 20 units, at 0.05
+    /// and at 0.01; `None` when none is. McCornack, "Extended tables of the Wilcoxon matched pair signed rank
+    /// statistic", JASA 60 (1965); those at 0.05 also at
+    /// <https://www.york.ac.uk/depts/maths/tables/wilcoxon.htm>.
     const CRITICAL: [(usize, Option<usize>, Option<usize>); 16] = [
         (5, None, None),
         (6, Some(0), None),
@@ -217,15 +226,15 @@ mod tests {
     fn few_units_bound_nothing_and_say_so() {
         let five = compare(&[0.1, 0.2, 0.3, 0.4, 0.5], 0.95);
         assert_eq!((five.interval, five.p_value, five.least_p_value), (None, 0.0625, 0.0625));
-        // Six can: the interval is then between the least and the largest.
+        // Six can: the interval then spans the smallest to the largest.
         let six = compare(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 0.95);
         assert_eq!((six.interval, six.p_value), (Some([0.1, 0.6]), 0.03125));
-        // And five can at 0.9375, which is all that they leave: an end is within the level, not beyond it.
+        // Five can at exactly 0.9375, the highest level that they allow.
         assert_eq!(compare(&[0.1, 0.2, 0.3, 0.4, 0.5], 0.9375).interval, Some([0.1, 0.5]));
         assert_eq!(compare(&[0.1, 0.2, 0.3, 0.4, 0.5], 0.938).interval, None);
         let one = compare(&[2.0], 0.95);
         assert_eq!((one.estimate, one.interval, one.p_value), (2.0, None, 1.0));
-        // Ties lower no least p-value: the normal approximation would have said 0.025 here.
+        // Ties do not lower the smallest p-value; the normal approximation would give 0.025 here.
         assert_eq!(compare(&[0.1; 5], 0.95).p_value, 0.0625);
         assert_eq!(compare(&[0.0; 9], 0.95).p_value, 1.0);
     }
@@ -249,7 +258,7 @@ mod tests {
         compare(&[0.1, f64::INFINITY], 0.95);
     }
 
-    /// Samples with ties and zeros: whole numbers of a small unit.
+    /// Samples with ties and zeros: multiples of a small unit.
     fn samples() -> impl Strategy<Value = Vec<f64>> {
         let units = (-40..40i32).prop_map(|unit| f64::from(unit) / 16.0);
         prop_oneof![vec(-3.0..3.0, 1..90), vec(units, 1..90)]

@@ -13,9 +13,10 @@ const UNITS: f64 = 4.0;
 /// Plotters writes a font of size `s` as `s / 1.24`.
 const FONT_FACTOR: f64 = 1.24;
 
-const INFALLIBLE: &str = "a string takes whatever is drawn into it";
+const INFALLIBLE: &str = "drawing into a string cannot fail";
 
-/// A placeholder for the colour of text. `style.css` replaces it and the next ones by colours of the light or dark theme.
+/// A placeholder for the colour of text. `style.css` replaces it and the next ones by colours of the light or
+/// dark theme.
 pub(crate) const INK: RGBColor = RGBColor(0x10, 0x10, 0x10);
 /// A placeholder for the colour of axis labels.
 pub(crate) const MUTED: RGBColor = RGBColor(0x60, 0x60, 0x60);
@@ -24,7 +25,7 @@ pub(crate) const GRID: RGBColor = RGBColor(0xE0, 0xE0, 0xE0);
 /// A placeholder for the colour of the page.
 pub(crate) const PAPER: RGBColor = RGBColor(0xFE, 0xFE, 0xFE);
 
-/// The part of a text that is at its point.
+/// The part of a text that its point marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     /// Its start.

@@ -1,5 +1,6 @@
-//! The ranking of the channels on the same work: one row for each, the fastest at the top. The dot is the median, the bar its
-//! confidence interval, and the faint strip every round, which shows a second mode that a median would hide.
+//! The ranking of the channels on the same work: one row for each, the fastest at the top. The dot is the
+//! median, the bar its confidence interval, and the faint strip every round, which shows a second mode that a
+//! median would hide.
 
 use std::collections::BTreeMap;
 

@@ -112,7 +112,8 @@ fn axes(canvas: &Canvas<'_>, scale: Scale, unit: &str, series: &Series) {
     canvas.text(&series.axis, (middle, bottom + 33.0), Anchor::Middle, FONT - 1.0, MUTED);
 }
 
-/// Names each line: in the margin when it reaches the right end of the axis, otherwise next to its last point.
+/// Names each line: in the margin when it reaches the right end of the axis, otherwise next to its last
+/// point.
 fn names(canvas: &Canvas<'_>, scale: Scale, series: &Series, lines: &[Line<'_>], colours: &Colours) {
     let margin = f64::from(WIDTH) - RIGHT + 14.0;
     for place in 0..series.points.len() {

@@ -2,8 +2,8 @@
 
 use records::verify::ThreadSteps;
 
-/// A row: the moment, and the step of each thread. Moments number the steps of all threads in time order; steps of the same moment
-/// share a row.
+/// A row: the moment, and the step of each thread. Moments number the steps of all threads in time order;
+/// steps of the same moment share a row.
 pub(crate) type Row<'a> = (u64, Vec<&'a str>);
 
 /// The rows, in time order.

@@ -53,7 +53,8 @@ pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
     text
 }
 
-/// The matrix, then the bounds of each pass and the reasons for every other status. Methods without a record are left out.
+/// The matrix, then the bounds of each pass and the reasons for every other status. Methods without a record
+/// are left out.
 pub fn matrix(verification: &Verification) -> String {
     let known: Vec<(usize, Method)> = Method::ALL
         .into_iter()

@@ -1,19 +1,23 @@
 //! Lengths in the fast checker: each must be one that the queue can have had at a moment of the call.
 //!
-//! At the moment `t` a message is *certainly* queued if its send returned before `t` and its receive was invoked after `t`. It *may*
-//! be queued if its send was invoked by `t` and its receive had not returned before `t`. In any legal order the operations take effect at
-//! moments that lie between their invocations and returns and never go back (each at the latest invocation among those up to it in
-//! the order). The length reported at `t` is therefore at least the number of messages that are certainly queued, and at most the number
-//! that may be and the capacity. An answer outside these bounds at every moment of its call is in no legal order.
+//! At the moment `t` a message is *certainly* queued if its send returned before `t` and its receive was
+//! invoked after `t`. It *may* be queued if its send was invoked by `t` and its receive had not returned
+//! before `t`. In any legal order the operations take effect at moments that lie between their invocations
+//! and returns and never go back (each at the latest invocation among those up to it in the order). The
+//! length reported at `t` is therefore at least the number of messages that are certainly queued, and at most
+//! the number that may be and the capacity. An answer outside these bounds at every moment of its call is in
+//! no legal order.
 //!
-//! The bounds change at few moments. The lower one falls when a receive is invoked, and the upper one rises when a send is invoked;
-//! both turn the other way just after a return. It is enough to check the invocation of the call itself and those of the sends and
-//! receives during it. Each check is a bisection in sorted stamps, and an invocation lies in at most one length of each thread, so T
-//! threads that call `len` take O(T n log n).
+//! The bounds change at few moments. The lower one falls when a receive is invoked, and the upper one rises
+//! when a send is invoked; both turn the other way just after a return. It is enough to check the invocation
+//! of the call itself and those of the sends and receives during it. Each check is a bisection in sorted
+//! stamps, and an invocation lies in at most one length of each thread, so T threads that call `len` take O(T
+//! n log n).
 //!
-//! Two answers that each have a moment, but not both in one order, are not seen. With one send that never returns, the lengths 1 and
-//! then 0 pass here although nothing was received; the general checker refutes them. A history with lengths may therefore pass although
-//! it has no legal order, but never the reverse. For an answer of 0, the lower bound is the pattern *not empty* of the parent module.
+//! Two answers that each have a moment, but not both in one order, are not seen. With one send that never
+//! returns, the lengths 1 and then 0 pass here although nothing was received; the general checker refutes
+//! them. A history with lengths may therefore pass although it has no legal order, but never the reverse. For
+//! an answer of 0, the lower bound is the pattern *not empty* of the parent module.
 
 use super::{MessageSpan, QueueViolation};
 use crate::linearizability::history::{Answer, History, NEVER};
@@ -102,7 +106,8 @@ pub(super) fn check(history: &History, spans: &[MessageSpan]) -> Result<(), Queu
     Ok(())
 }
 
-/// The operations with each message that may have been queued between these stamps, and the receives that may have taken one.
+/// The operations with each message that may have been queued between these stamps, and the receives that may
+/// have taken one.
 fn around(history: &History, spans: &[MessageSpan], invoked: u64, returned: u64) -> Vec<usize> {
     let there = spans.iter().filter(|span| span.send_invoked <= returned && span.receive_returned >= invoked);
     let mut indices: Vec<usize> = there.flat_map(|span| [Some(span.send), span.receive]).flatten().collect();

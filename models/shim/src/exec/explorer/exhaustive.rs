@@ -11,8 +11,8 @@
 //! # Orderings
 //!
 //! They are passed on as given, except for `SeqCst`, which loom treats as `AcqRel`: correct programs would
-//! fail. Here a `SeqCst` load is a load of the newest value, and a `SeqCst` store is an exchange. Both are
-//! what sequential consistency means among accesses that are all `SeqCst`. A `SeqCst` load never returns an
+//! fail. Here a `SeqCst` load is a load of the newest value, and a `SeqCst` store is an exchange. Together
+//! they give sequential consistency among accesses that are all `SeqCst`. A `SeqCst` load never returns an
 //! older value that a weaker store wrote, which a real one might. Fences are loom's: a `SeqCst` fence is
 //! ordered with other such fences, and not with `SeqCst` accesses. A correct crate that relies on both
 //! together may fail (crossfire's array queue would, if its receivers did not spin before they wait).

@@ -1,4 +1,4 @@
-//! What is said in words, to the letter: the matrix with a cell of every kind, and a failure.
+//! The exact text of the matrix, with a cell of every kind, and of a failure.
 
 use records::record::{Answer, Remains, Verified};
 use records::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
@@ -87,7 +87,7 @@ fn a_matrix_with_a_cell_of_every_kind() {
 }
 
 #[test]
-fn a_failure_with_everything_that_is_known_of_it() {
+fn a_failure_shows_its_whole_evidence() {
     let mut record = verified("flume", Method::Conformance, failed(lost()));
     insta::assert_snapshot!(
         "a_failure_with_its_steps",
@@ -110,14 +110,14 @@ fn a_failure_with_everything_that_is_known_of_it() {
     assert_eq!(failure(&record, None), "");
 }
 
-/// Where there is no cargo, models are not available; of other channels they say nothing anywhere.
+/// Without cargo, the models of every channel are not available.
 #[test]
 fn models_that_cannot_be_built_are_not_available() {
     let bench = Bench::new();
     let output = bench.record_file().display().to_string();
     let channels = ["--channel", "mutex-deque", "--channel", "std", "--channel", "kanal"];
     let arguments = [&["verify", "--method", "loom", "--output", &output], &channels[..]].concat();
-    // Cargo tells its tests where it is.
+    // Cargo passes its own path to tests in `CARGO`.
     let command = &mut bench.command(&arguments);
     let output = command.env_remove("CARGO").env("PATH", bench.path()).output().expect("the command starts");
     let stdout = text(&output.stdout);
@@ -130,9 +130,9 @@ fn models_that_cannot_be_built_are_not_available() {
     assert!(stdout.contains("Nothing failed, but not everything was explored"), "{stdout}");
 }
 
-/// The methods of this build, over its own channels: whatever they find, the command ends well with a record of each.
+/// This build's own methods and channels. The command succeeds and leaves a record.
 #[test]
-fn its_own_channels_are_looked_at_in_processes_of_its_own() {
+fn its_own_channels_are_verified_in_processes_of_its_own() {
     let bench = Bench::new();
     let output = bench.record_file().display().to_string();
     let arguments =
@@ -148,7 +148,7 @@ fn its_own_channels_are_looked_at_in_processes_of_its_own() {
 }
 
 #[test]
-fn channels_that_only_shuttle_looks_at_are_told_and_asked_for_with_it() {
+fn channels_that_only_models_verify_need_a_model_method() {
     let bench = Bench::new();
     let refused = |arguments: &[&str]| {
         let output = bench.command(&[&["verify"], arguments].concat()).output().expect("the command starts");
@@ -158,11 +158,11 @@ fn channels_that_only_shuttle_looks_at_are_told_and_asked_for_with_it() {
     };
     assert_eq!(
         refused(&["--channel", "loole"]),
-        "error: loole: loole is looked at by loom and shuttle alone, over its instrumented source: add --method shuttle, --method loom or both, and no other"
+        "error: loole: only loom and shuttle can verify loole, over its instrumented source: add --method shuttle, --method loom or both, and no other"
     );
     assert_eq!(
         refused(&["--channel", "flume@0.11.0", "--method", "rounds"]),
-        "error: flume@0.11.0: another version of a crate is looked at by loom and shuttle alone, over its instrumented source: \
+        "error: flume@0.11.0: only loom and shuttle can verify another version of a crate, over its instrumented source: \
          add --method shuttle, --method loom or both, and no other"
     );
     let unknown = refused(&["--channel", "postage", "--method", "shuttle"]);
@@ -171,9 +171,12 @@ fn channels_that_only_shuttle_looks_at_are_told_and_asked_for_with_it() {
         "{unknown}"
     );
     assert!(
-        unknown.ends_with("; by loom and shuttle alone, also of async-channel, loole, thingbuf"),
+        unknown.ends_with("; with loom and shuttle only, also async-channel, loole, thingbuf"),
         "{unknown}"
     );
     let none = refused(&["--channel", "mutex-deque@1.0.0", "--method", "shuttle"]);
-    assert_eq!(none, "error: mutex-deque@1.0.0: mutex-deque is no channel of a published crate");
+    assert_eq!(
+        none,
+        "error: mutex-deque@1.0.0: mutex-deque does not come from a published crate, so it has no other versions"
+    );
 }
