@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::CrashReport;
 use crate::machine::Machine;
 use crate::model_report::{ExploredModels, ModelReport};
 use crate::verify::{Method, MethodOutcome, Shard};
@@ -37,8 +38,8 @@ pub enum Record {
     Overhead(Overhead),
     /// The report on a model.
     Model(Box<ModelReport>),
-    /// What a method of verification found out.
-    Verified(Box<Verified>),
+    /// The verdict of a method of verification.
+    Verified(Box<VerdictRecord>),
 }
 
 /// The params of a workload, as plans and pages store them.
@@ -163,9 +164,9 @@ impl Overhead {
     }
 }
 
-/// What a method of verification found out of a channel, or of a workload's coordination.
+/// The verdict of a method on a channel, or on a workload's coordination, with its circumstances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Verified {
+pub struct VerdictRecord {
     /// When it ended (RFC 3339, UTC).
     pub at: String,
     /// The command, as it was typed.
@@ -176,59 +177,49 @@ pub struct Verified {
     pub version: String,
     /// The method.
     pub method: Method,
-    /// What decided the cases, together with their numbers.
+    /// The seed that, with its number, decides a case.
     pub seed: u64,
-    /// Which of the cases.
+    /// The shard of the cases.
     pub shard: Shard,
-    /// One case alone was looked at again: it is no part of what was covered.
+    /// The only case that was run: it does not count towards coverage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<u64>,
-    /// No case was to begin after so many seconds.
+    /// The number of seconds after which no case began.
     pub budget_seconds: f64,
     /// Seconds taken.
     pub seconds: f64,
-    /// What was found out.
-    pub answer: Answer,
-    /// Of a process that hung, or ended before its answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remains: Option<Remains>,
-    /// Of a failure, the command that shows it again.
+    /// The verdict.
+    #[serde(alias = "answer")]
+    pub verdict: Verdict,
+    /// The evidence of a process that hung, or ended before it reported.
+    #[serde(default, alias = "remains", skip_serializing_if = "Option::is_none")]
+    pub crash: Option<CrashReport>,
+    /// The command that reproduces a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
     /// The reports of the models, of a method that explores some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<ExploredModels>,
-    /// Where.
+    /// The machine.
     pub machine: Machine,
 }
 
-/// What a method could say.
+/// The verdict of a method on a subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
-    /// It ran.
+pub enum Verdict {
+    /// The method ran, with this outcome.
     Ran(MethodOutcome),
-    /// The channel's code is not written on what the method watches.
+    /// The channel's code does not use the primitives that the method controls.
     NotInstrumentable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The method is not there on this machine, or in this part of a verification.
+    /// The method cannot run on this machine, or not in this shard.
     NotAvailable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-}
-
-/// What is left of a process that hung, or ended before its answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remains {
-    /// How it ended, in words; `None` when it went on.
-    pub ended: Option<String>,
-    /// The last lines of its standard error.
-    pub last_words: Vec<String>,
-    /// Where its threads were, for a hang; or why that is not known.
-    pub backtrace: Option<String>,
 }
 
 /// Appends lines to a record.

@@ -22,7 +22,7 @@ use anyhow::{Context, Result};
 use records::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
-use records::record::{Answer, target_dir};
+use records::record::{Verdict, target_dir};
 use records::verify::{Method, Task};
 
 pub use self::adapters::Adapter;
@@ -99,7 +99,7 @@ pub fn explore(
     exploration: &Exploration<'_>,
     stop: &AtomicBool,
     shows: &mut dyn FnMut(&str),
-) -> Result<(Answer, ExploredModels), NotExplored> {
+) -> Result<(Verdict, ExploredModels), NotExplored> {
     let began = Instant::now();
     let unavailable = |error: anyhow::Error| NotExplored::NotAvailable(format!("{error:#}"));
     shows("fetching its source");
@@ -167,7 +167,7 @@ pub fn explore(
         }
     }
     let crash = |model: &str| crashes.get(model).cloned().unwrap_or_default();
-    Ok((Answer::Ran(outcome(&models, is_over, &crash)), models))
+    Ok((Verdict::Ran(outcome(&models, is_over, &crash)), models))
 }
 
 /// The end of a model's process.

@@ -14,7 +14,7 @@ use contract::channel::Channel;
 use records::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
-use records::record::{Answer, MODELS_FILE, Record, Recorder, now, target_dir};
+use records::record::{MODELS_FILE, Record, Recorder, Verdict, now, target_dir};
 use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
 use super::evidence::outcome;
@@ -171,7 +171,7 @@ pub struct SubjectVerdict {
     /// The baseline, or the workload.
     pub subject: String,
     /// The verdict.
-    pub answer: Answer,
+    pub verdict: Verdict,
     /// Of a failure, the command that shows it again.
     pub replay: Option<String>,
     /// The evidence.
@@ -231,21 +231,21 @@ fn verdict(
     let ran = |how: &str| format!("scripts/{method} ended with {how}");
     let script = |arguments: &str| format!("{}scripts/{method} {SMALL}{arguments}", settings(method, task));
     let first = models.failed().next().map(str::to_owned);
-    let (answer, replay) = match (first, explored.ended) {
+    let (verdict, replay) = match (first, explored.ended) {
         (Some(first), status) => {
             let how = status.map_or("the end of its time".to_owned(), status_words);
             let crash =
                 |_: &str| format!("{} before the model reported\n{}", ran(&how), explored.tail.join("\n"));
             let replay = script(&format!(" {first} -- --exact"));
-            (Answer::Ran(outcome(&models, false, &crash)), Some(replay))
+            (Verdict::Ran(outcome(&models, false, &crash)), Some(replay))
         }
-        (None, None) => (Answer::Ran(outcome(&models, true, &|_| String::new())), None),
+        (None, None) => (Verdict::Ran(outcome(&models, true, &|_| String::new())), None),
         (None, Some(status)) if (status.success() || is_explained) && !models.reports.is_empty() => {
-            (Answer::Ran(outcome(&models, false, &|_| String::new())), None)
+            (Verdict::Ran(outcome(&models, false, &|_| String::new())), None)
         }
         // A shard may hold models of others only.
         (None, Some(status)) if status.success() && task.shard != Shard::WHOLE => {
-            (Answer::Ran(outcome(&models, false, &|_| String::new())), None)
+            (Verdict::Ran(outcome(&models, false, &|_| String::new())), None)
         }
         (None, Some(status)) => {
             let how = ran(&status_words(status));
@@ -253,7 +253,7 @@ fn verdict(
                 let last = explored.tail.last();
                 let last =
                     last.map_or_else(String::new, |last| format!("; the last line of its output: {last}"));
-                (Answer::NotAvailable { reason: format!("{how} and reported no model{last}") }, None)
+                (Verdict::NotAvailable { reason: format!("{how} and reported no model{last}") }, None)
             } else if subject == BASELINE {
                 // It cannot be attributed to a subject: it is one failure, and a pass of none.
                 let finding = Finding {
@@ -262,14 +262,14 @@ fn verdict(
                     happened: format!("{how}, and no model failed\n{}", explored.tail.join("\n")),
                     ..Finding::default()
                 };
-                (Answer::Ran(MethodOutcome::Failed(Box::new(finding))), Some(script("")))
+                (Verdict::Ran(MethodOutcome::Failed(Box::new(finding))), Some(script("")))
             } else {
                 let reason = format!("{how}, and no model accounts for it: see {BASELINE}");
-                (Answer::NotAvailable { reason }, None)
+                (Verdict::NotAvailable { reason }, None)
             }
         }
     };
-    SubjectVerdict { subject, answer, replay, models }
+    SubjectVerdict { subject, verdict, replay, models }
 }
 
 /// The environment of a script, as it is typed before a command. Loom's models have no seed.
@@ -344,10 +344,10 @@ mod tests {
         let [baseline, pool] = &verdicts[..] else { panic!("{verdicts:#?}") };
         assert_eq!((baseline.subject.as_str(), pool.subject.as_str()), (BASELINE, "worker_pool"));
         assert!(
-            matches!(baseline.answer, Answer::Ran(MethodOutcome::Passed { cases: 2_000, .. })),
+            matches!(baseline.verdict, Verdict::Ran(MethodOutcome::Passed { cases: 2_000, .. })),
             "{baseline:?}"
         );
-        let Answer::Ran(MethodOutcome::Failed(finding)) = &pool.answer else { panic!("{pool:?}") };
+        let Verdict::Ran(MethodOutcome::Failed(finding)) = &pool.verdict else { panic!("{pool:?}") };
         assert!(
             finding.happened.starts_with("model quit of worker_pool failed in execution 7"),
             "{finding:?}"
@@ -360,14 +360,14 @@ mod tests {
     fn a_killed_script_is_out_of_time() {
         let events = vec![model("queue", BASELINE, PASSED), started("hand_off", BASELINE)];
         let verdicts = verdicts(Method::Loom, &TASK, &explored(events, None, &[]));
-        assert_eq!(verdicts[0].answer, Answer::Ran(MethodOutcome::OutOfTime { cases: 1_000, all: None }));
+        assert_eq!(verdicts[0].verdict, Verdict::Ran(MethodOutcome::OutOfTime { cases: 1_000, all: None }));
     }
 
     #[test]
     fn models_that_cannot_be_built_are_not_available_and_no_pass() {
         let output = explored(Vec::new(), Some(FAILED), &["error: could not compile"]);
         let verdicts = verdicts(Method::Shuttle, &TASK, &output);
-        let Answer::NotAvailable { reason } = &verdicts[0].answer else { panic!("{verdicts:?}") };
+        let Verdict::NotAvailable { reason } = &verdicts[0].verdict else { panic!("{verdicts:?}") };
         assert_eq!(
             reason,
             "scripts/shuttle ended with exit code 1 and reported no model; \
@@ -379,8 +379,8 @@ mod tests {
     fn a_model_that_takes_its_process_down_has_failed() {
         let events = vec![model("queue", BASELINE, PASSED), started("quit", "worker_pool")];
         let verdicts = verdicts(Method::Loom, &TASK, &explored(events, Some(FAILED), &["signal: 11"]));
-        assert!(matches!(verdicts[0].answer, Answer::Ran(MethodOutcome::Passed { .. })), "{verdicts:#?}");
-        let Answer::Ran(MethodOutcome::Failed(finding)) = &verdicts[1].answer else {
+        assert!(matches!(verdicts[0].verdict, Verdict::Ran(MethodOutcome::Passed { .. })), "{verdicts:#?}");
+        let Verdict::Ran(MethodOutcome::Failed(finding)) = &verdicts[1].verdict else {
             panic!("{verdicts:#?}")
         };
         assert_eq!(
@@ -396,13 +396,13 @@ mod tests {
         let tail = ["test bounds ... FAILED", "error: 1 target failed:"];
         let all = verdicts(Method::Loom, &TASK, &explored(passed, Some(FAILED), &tail));
         let [baseline, pool] = &all[..] else { panic!("{all:#?}") };
-        let Answer::Ran(MethodOutcome::Failed(finding)) = &baseline.answer else { panic!("{all:#?}") };
+        let Verdict::Ran(MethodOutcome::Failed(finding)) = &baseline.verdict else { panic!("{all:#?}") };
         assert_eq!(
             finding.happened,
             "scripts/loom ended with exit code 1, and no model failed\n\
              test bounds ... FAILED\nerror: 1 target failed:"
         );
-        let Answer::NotAvailable { reason } = &pool.answer else { panic!("{all:#?}") };
+        let Verdict::NotAvailable { reason } = &pool.verdict else { panic!("{all:#?}") };
         assert!(reason.ends_with("no model accounts for it: see mutex-deque"), "{reason}");
     }
 
@@ -410,10 +410,10 @@ mod tests {
     fn no_model_of_the_baseline_is_no_pass_of_it_unless_it_is_a_shard() {
         let others = explored(vec![model("quit", "worker_pool", PASSED)], Some(0), &[]);
         let all = verdicts(Method::Loom, &TASK, &others);
-        assert!(!matches!(all[0].answer, Answer::Ran(MethodOutcome::Passed { .. })), "{all:?}");
+        assert!(!matches!(all[0].verdict, Verdict::Ran(MethodOutcome::Passed { .. })), "{all:?}");
         let shard = Task { shard: Shard { index: 1, of: 9 }, ..TASK };
         let bounds = "no model in this shard".to_owned();
         let all = verdicts(Method::Loom, &shard, &others);
-        assert_eq!(all[0].answer, Answer::Ran(MethodOutcome::Passed { cases: 0, bounds }));
+        assert_eq!(all[0].verdict, Verdict::Ran(MethodOutcome::Passed { cases: 0, bounds }));
     }
 }

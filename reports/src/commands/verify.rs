@@ -16,7 +16,7 @@ use model_driver::models::has_models;
 use model_driver::versions::source::{CrateSource, package_name};
 use records::machine::Machine;
 use records::numbers;
-use records::record::{Recorder, VERIFIED_FILE, Verified, now};
+use records::record::{Recorder, VERIFIED_FILE, VerdictRecord, now};
 use records::verify::{Method, Shard};
 use reports::BadArguments;
 use reports::analyse::verification::{CellStatus, Scope, Verification};
@@ -279,7 +279,7 @@ fn announce(verification: &engine::Verification, record: &Path) -> io::Result<()
 }
 
 /// The failures in full, then the matrix.
-fn tell(verification: &engine::Verification, verified: &[Verified], record: &Path) -> Result<()> {
+fn tell(verification: &engine::Verification, verified: &[VerdictRecord], record: &Path) -> Result<()> {
     let mut terminal = io::stdout().lock();
     for verified in verified {
         let picture = picture(verified, &verification.folder)?;
@@ -290,7 +290,8 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
     }
     let channels: Vec<&str> = verification.channels.iter().map(|(name, _)| name.as_str()).collect();
     // A case that is looked at again is told as what it is: the whole of what was asked for.
-    let told: Vec<Verified> = verified.iter().cloned().map(|one| Verified { only: None, ..one }).collect();
+    let told: Vec<VerdictRecord> =
+        verified.iter().cloned().map(|one| VerdictRecord { only: None, ..one }).collect();
     let summary = Verification::new(&told, &channels, &adapters::registry(), Scope::OneShard);
     if !told.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
@@ -306,7 +307,7 @@ fn tell(verification: &engine::Verification, verified: &[Verified], record: &Pat
 }
 
 /// Writes the picture of a failure beside the record.
-fn picture(verified: &Verified, folder: &Path) -> Result<Option<PathBuf>> {
+fn picture(verified: &VerdictRecord, folder: &Path) -> Result<Option<PathBuf>> {
     let Some(finding) = finding(verified) else { return Ok(None) };
     let Some(picture) = &finding.picture else { return Ok(None) };
     let path = folder.join(format!("{}-{}-case-{}.svg", verified.subject, verified.method, finding.case));

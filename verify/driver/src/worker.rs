@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use records::crash::ProcessFailure;
-use records::record::{Answer, Remains};
+use records::crash::{CrashReport, ProcessFailure};
+use records::record::Verdict;
 use records::verify::cases::{WorkerEvent, WorkerRequest};
 use records::verify::{Finding, Method, MethodOutcome, Task};
 
@@ -93,11 +93,11 @@ pub struct Job<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseReport {
     /// The verdict.
-    pub answer: Answer,
+    pub verdict: Verdict,
     /// The case that began last.
     pub last_case: Option<u64>,
     /// What is left of a process that failed.
-    pub remains: Option<Remains>,
+    pub crash: Option<CrashReport>,
 }
 
 impl Job<'_> {
@@ -108,8 +108,8 @@ impl Job<'_> {
         let mut process = match self.program.start(Some(&request)) {
             Ok(process) => process,
             Err(error) => {
-                let answer = Answer::NotAvailable { reason: format!("the worker {}", not_started(error)) };
-                return Some(CaseReport { answer, last_case: None, remains: None });
+                let verdict = Verdict::NotAvailable { reason: format!("the worker {}", not_started(error)) };
+                return Some(CaseReport { verdict, last_case: None, crash: None });
             }
         };
         let (began, mut last_case, mut cases) = (Instant::now(), None, 0);
@@ -133,9 +133,9 @@ impl Job<'_> {
                             // The case that has just begun does not count.
                             let outcome = MethodOutcome::OutOfTime { cases: cases - 1, all: None };
                             return Some(CaseReport {
-                                answer: Answer::Ran(outcome),
+                                verdict: Verdict::Ran(outcome),
                                 last_case,
-                                remains: None,
+                                crash: None,
                             });
                         }
                     }
@@ -167,7 +167,7 @@ fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>
             let what = format!("its process reported, and then ended: {}", status_words(status));
             failed(process.fail(what), last_case)
         }
-        _ => CaseReport { answer: Answer::Ran(outcome), last_case, remains: None },
+        _ => CaseReport { verdict: Verdict::Ran(outcome), last_case, crash: None },
     }
 }
 
@@ -189,12 +189,8 @@ fn failed(failure: ProcessFailure, last_case: Option<u64>) -> CaseReport {
         ..Finding::default()
     };
     CaseReport {
-        answer: Answer::Ran(MethodOutcome::Failed(Box::new(finding))),
+        verdict: Verdict::Ran(MethodOutcome::Failed(Box::new(finding))),
         last_case,
-        remains: Some(Remains {
-            ended: crash.ended,
-            last_words: crash.stderr_tail,
-            backtrace: crash.backtrace,
-        }),
+        crash: Some(crash),
     }
 }

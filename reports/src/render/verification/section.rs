@@ -183,14 +183,14 @@ fn failure(failed: &FailedCase) -> Markup {
                     @if let Some(replay) = &verified.replay { dt { "again" } dd { code { (replay) } } }
                 }
                 (scenario(finding))
-                @if let Some(remains) = &verified.remains {
-                    @if !remains.last_words.is_empty() {
+                @if let Some(crash) = &verified.crash {
+                    @if !crash.stderr_tail.is_empty() {
                         details {
                             summary { "Last lines of its stderr" }
-                            pre { (remains.last_words.join("\n")) }
+                            pre { (crash.stderr_tail.join("\n")) }
                         }
                     }
-                    @if let Some(backtrace) = &remains.backtrace {
+                    @if let Some(backtrace) = &crash.backtrace {
                         details {
                             summary { "Backtraces of its threads" }
                             pre { (backtrace) }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use records::record::Verified;
+use records::record::VerdictRecord;
 use records::verify::Method;
 
 use super::{finding, steps};
@@ -19,7 +19,7 @@ const WIDTH: usize = 110;
 const LABEL: usize = 12;
 
 /// A failure in full; empty for a record that did not fail. `picture` is the path of its diagram.
-pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
+pub fn failure(verified: &VerdictRecord, picture: Option<&Path>) -> String {
     let Some(finding) = finding(verified) else {
         return String::new();
     };
@@ -34,9 +34,9 @@ pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
     say("expected", &mut finding.expected.lines());
     say("happened", &mut finding.happened.lines());
     say("steps", &mut steps::text(&finding.threads).iter().map(String::as_str));
-    if let Some(remains) = &verified.remains {
-        say("last words", &mut remains.last_words.iter().map(String::as_str));
-        if let Some(backtrace) = &remains.backtrace {
+    if let Some(crash) = &verified.crash {
+        say("stderr tail", &mut crash.stderr_tail.iter().map(String::as_str));
+        if let Some(backtrace) = &crash.backtrace {
             say("threads", &mut backtrace.lines().take(MAX_BACKTRACE_LINES));
             if backtrace.lines().count() > MAX_BACKTRACE_LINES {
                 say("", &mut ["… (the record has all)"].into_iter());
