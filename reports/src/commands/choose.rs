@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
-use engine::journal::Metric;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
 use reports::render;
 use workloads::profile::Profile;
+use workloads::workload::Metric;
 
 use super::measure::{Measuring, carry_out};
 
