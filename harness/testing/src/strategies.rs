@@ -1,8 +1,9 @@
 //! Strategies for property tests: records with arbitrary content.
 
+use records::format::Format;
 use records::machine::Machine;
 use records::model_report::{
-    Coverage, ExplorationBounds, ExplorationLimit, ExploredModels, Format, Frame, ModelFailure, ModelReport,
+    Coverage, ExplorationBounds, ExplorationLimit, ExploredModels, Frame, ModelFailure, ModelReport,
     ModelStep, ModelSubject, ModelVerdict, Replay, TimedWaits,
 };
 use records::protocol::{Measured, NamedFigure};
@@ -63,6 +64,7 @@ fn benchmark() -> impl Strategy<Value = BenchmarkRecord> {
     (texts, status(), option::of(text()), machine()).prop_map(
         |([at, command, profile, workload, params, channel, replay], status, effective_capacity, machine)| {
             BenchmarkRecord {
+                format: Format,
                 at,
                 command,
                 profile,
@@ -82,6 +84,7 @@ fn overhead() -> impl Strategy<Value = Overhead> {
     let numbers = [number(), number(), number()];
     ([text(), text(), text()], any::<[usize; 2]>(), numbers, machine()).prop_map(
         |([at, channel, against], [processes, pairs], [ratio, low, high], machine)| Overhead {
+            format: Format,
             at,
             channel,
             against,
@@ -243,6 +246,7 @@ pub fn verified() -> impl Strategy<Value = VerdictRecord> {
             let [at, command, version] = texts;
             let [budget_seconds, seconds] = seconds;
             VerdictRecord {
+                format: Format,
                 at,
                 command,
                 subject,

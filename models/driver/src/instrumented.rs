@@ -19,10 +19,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use records::files::read_events;
+use records::files::target_dir;
 use records::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
-use records::record::{Verdict, target_dir};
+use records::record::Verdict;
 use records::verify::{Method, Task};
 
 pub use self::adapters::Adapter;
@@ -301,7 +303,7 @@ fn run(
         Ending::Stopped => return Ok(None),
     };
     let mut events =
-        ModelEvent::read(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;
+        read_events(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;
     Ok(Some(ModelExit { status, last: events.pop(), output }))
 }
 

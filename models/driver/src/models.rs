@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use baseline::MutexDeque;
 use contract::channel::Channel;
+use records::files::read_events;
+use records::files::{Recorder, now, target_dir};
 use records::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
-use records::record::{MODELS_FILE, Record, Recorder, Verdict, now, target_dir};
+use records::record::{MODELS_FILE, Record, Verdict};
 use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
 use super::evidence::outcome;
@@ -114,7 +116,7 @@ pub fn explore(
         Ending::TimedOut => None,
         Ending::Stopped => return Err(NotExplored::Stopped),
     };
-    let events = ModelEvent::read(&reports, &request).map_err(|error| {
+    let events = read_events(&reports, &request).map_err(|error| {
         NotExplored::NotAvailable(format!(
             "cannot read the models' reports in {} ({error})",
             reports.display()
@@ -284,7 +286,8 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
 
-    use records::model_report::{Format, ModelFailure, ModelVerdict};
+    use records::format::Format;
+    use records::model_report::{ModelFailure, ModelVerdict};
 
     use super::super::evidence::tests::{PASSED, report};
     use super::*;

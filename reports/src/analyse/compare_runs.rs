@@ -12,8 +12,8 @@ use super::costs::median;
 use super::differences::{difference, machine_differences};
 use super::runs::times;
 use crate::collect::runs::{RoundPosition, RunData};
-use records::numbers;
 use records::plan::{Entry, Plan};
+use wording::numbers;
 use workloads::workload::Metric;
 
 /// The maximum change of the calibration loop's time that counts as the same machine, as a share.

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use records::model_report::words;
 use records::record::{Verdict, VerdictRecord};
 use records::verify::{Method, MethodOutcome};
+use wording::models as words;
 use workloads::registry::Registry;
 
-use records::numbers;
+use wording::numbers;
 
 /// The results of verification.
 #[derive(Clone, Debug, Default)]
@@ -372,6 +372,7 @@ fn cases(parts: &[&VerdictRecord]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use records::format::Format;
     use records::model_report::ExplorationLimit;
     use records::verify::{Finding, Shard};
 
@@ -379,6 +380,7 @@ mod tests {
 
     fn record(subject: &str, shard: &str, at: u32, outcome: MethodOutcome) -> VerdictRecord {
         VerdictRecord {
+            format: Format,
             at: format!("2026-01-02T03:04:{at:02}Z"),
             command: "chanlab verify".to_owned(),
             subject: subject.to_owned(),

@@ -101,13 +101,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 mod tests {
     use std::fs;
 
-    use records::record::{Recorder, Verdict};
+    use records::files::Recorder;
+    use records::format::Format;
+    use records::record::Verdict;
     use records::verify::{Method, MethodOutcome, Shard};
 
     use super::*;
 
     fn record(subject: &str) -> Record {
         Record::Verified(Box::new(VerdictRecord {
+            format: Format,
             at: "2026-01-02T03:04:05Z".to_owned(),
             command: "chanlab verify".to_owned(),
             subject: subject.to_owned(),

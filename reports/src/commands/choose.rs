@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
+use engine::plan_file;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
@@ -73,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
     let folder = measuring.folder(&plan, "choices");
-    plan.write(&folder)?;
+    plan_file::write(&plan, &folder)?;
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     carry_out(&plan, &folder, &settled, "chanlab run")?;
     let Some(choice) = choose(&RunData::read(&folder)?, by) else {

@@ -14,9 +14,9 @@ use model_driver::instrumented::std_source::STD;
 use model_driver::instrumented::{Adapter, Crate};
 use model_driver::models::has_models;
 use model_driver::versions::source::{CrateSource, package_name};
+use records::files::{Recorder, now};
 use records::machine::Machine;
-use records::numbers;
-use records::record::{Recorder, VERIFIED_FILE, VerdictRecord, now};
+use records::record::{VERIFIED_FILE, VerdictRecord};
 use records::verify::{Method, Shard};
 use reports::BadArguments;
 use reports::analyse::verification::{CellStatus, Scope, Verification};
@@ -26,6 +26,7 @@ use reports::render::verification::terminal::{failure, matrix};
 use verify_driver::engine;
 use verify_driver::program as worker;
 use verify_driver::worker::WorkerProgram;
+use wording::numbers;
 
 use super::measure::{seed, stop_request};
 

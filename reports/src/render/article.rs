@@ -7,7 +7,7 @@ use crate::analyse::article::{
 };
 use crate::analyse::paired_test;
 use engine::article::{CAPACITY, MAX_MESSAGES, WORKLOAD};
-use records::numbers;
+use wording::numbers;
 
 /// The most that `go test -bench` makes of N.
 const MOST_OF_GO_TEST: u64 = 1_000_000_000;

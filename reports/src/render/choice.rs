@@ -3,7 +3,7 @@
 use super::words;
 use crate::analyse::cells::MeasuredCell;
 use crate::analyse::choice::{Choice, RankedChannel, Unranked};
-use records::numbers;
+use wording::numbers;
 use workloads::workload::Metric;
 
 /// How many times as much processor time the best must take before the text warns of it.

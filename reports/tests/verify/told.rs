@@ -1,6 +1,7 @@
 //! What is said in words, to the letter: the matrix with a cell of every kind, and a failure.
 
 use records::crash::CrashReport;
+use records::format::Format;
 use records::record::{Verdict, VerdictRecord};
 use records::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
 use reports::analyse::verification::{Scope, Verification};
@@ -10,6 +11,7 @@ use crate::bench::{Bench, text};
 
 fn verified(subject: &str, method: Method, verdict: Verdict) -> VerdictRecord {
     VerdictRecord {
+        format: Format,
         at: "2026-01-02T03:04:05Z".to_owned(),
         command: "chanlab verify".to_owned(),
         subject: subject.to_owned(),

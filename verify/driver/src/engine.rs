@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use model_driver::models::BASELINE;
+use records::files::{Recorder, now};
+use records::format::Format;
 use records::machine::Machine;
-use records::record::{Record, Recorder, Verdict, VerdictRecord, now};
+use records::record::{Record, Verdict, VerdictRecord};
 use records::verify::{Method, MethodOutcome, Shard, Task};
 
 use super::worker::{CaseReport, Job, WorkerProgram};
@@ -291,6 +293,7 @@ impl Verification {
     ) -> VerdictRecord {
         let (subject, version) = &self.channels[channel];
         VerdictRecord {
+            format: Format,
             at: now(),
             command: env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
             subject: subject.clone(),

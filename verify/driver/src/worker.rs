@@ -57,8 +57,9 @@ impl WorkerProgram {
     pub fn channels(&self) -> Result<Vec<(String, String)>, ProcessFailure> {
         let mut process = self.start(None).map_err(not_started)?;
         match process.line(HELLO_TIMEOUT).map(|line| serde_json::from_slice(&line)) {
-            Ok(Ok(WorkerEvent::Hello { channels })) => Ok(channels),
-            Ok(_) => Err(process.fail("did not name its channels".to_owned())),
+            Ok(Ok(WorkerEvent::Hello { channels, .. })) => Ok(channels),
+            Ok(Err(error)) => Err(process.fail(format!("did not name its channels: {error}"))),
+            Ok(Ok(_)) => Err(process.fail("did not name its channels".to_owned())),
             Err(NoLine::Silent) => {
                 Err(process.fail(format!("did not name its channels within {} s", HELLO_TIMEOUT.as_secs())))
             }

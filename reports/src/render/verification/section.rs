@@ -8,7 +8,7 @@ use super::super::parts::swatch;
 use super::{finding, steps};
 use crate::analyse::page::Page;
 use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Verification, unit};
-use records::numbers;
+use wording::numbers;
 
 /// The section.
 pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {

@@ -7,7 +7,7 @@ use records::verify::Method;
 
 use super::{finding, steps};
 use crate::analyse::verification::{CellStatus, MatrixCell, Verification, unit};
-use records::numbers;
+use wording::numbers;
 
 /// The number of lines of a backtrace that are printed; the record has all of them.
 const MAX_BACKTRACE_LINES: usize = 24;
