@@ -92,7 +92,7 @@ pub fn explore(
     stop: &AtomicBool,
     waits: &mut dyn FnMut(),
 ) -> Result<Explored, NotExplored> {
-    let script = script(method).map_err(NotExplored::NotAvailable)?;
+    let script = script(method)?;
     let cannot = |error: io::Error| {
         NotExplored::NotAvailable(format!("{} could not be run ({error})", script.display()))
     };
@@ -146,25 +146,26 @@ pub(super) fn tail(file: &Path) -> Vec<String> {
 }
 
 /// The script of a method, where all that it needs is there.
-fn script(method: Method) -> Result<PathBuf, String> {
-    let project = project().map_err(|error| error.to_string())?;
+fn script(method: Method) -> Result<PathBuf, NotExplored> {
+    let project = project().map_err(|error| NotExplored::NotAvailable(error.to_string()))?;
     let script = project.join("scripts").join(method.name());
     if !script.is_file() {
-        return Err(format!("there is no {}", script.display()));
+        return Err(NotExplored::NotAvailable(format!("there is no {}", script.display())));
     }
     let mut cargo = Command::new("cargo");
     cargo.arg("--version");
-    match supervisor::output(cargo, None) {
-        Ok(output) if output.is_success() => Ok(script),
+    let reason = match supervisor::output(cargo, None) {
+        Ok(output) if output.is_success() => return Ok(script),
         Ok(output) => {
             let how = output.status.map_or_else(String::new, status_words);
-            Err(format!("cargo does not run: {how}"))
+            format!("cargo does not run: {how}")
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err("there is no cargo on the path, which builds the models".to_owned())
+            "there is no cargo on the path, which builds the models".to_owned()
         }
-        Err(error) => Err(format!("cargo could not be started ({error})")),
-    }
+        Err(error) => format!("cargo could not be started ({error})"),
+    };
+    Err(NotExplored::NotAvailable(reason))
 }
 
 /// The verdict on one subject.

@@ -72,7 +72,7 @@ fn an_end_without_a_report_is_described() {
 fn a_bad_end_after_a_report_is_no_pass() {
     assert_eq!(
         happened("ends-badly", &format!("{BEGINS}; {PASSED}; kill -ABRT $$")),
-        "its process reported, and then ended: killed by signal 6 (SIGABRT)"
+        "its process reported, and then failed; killed by signal 6 (SIGABRT)"
     );
 }
 

@@ -14,9 +14,7 @@ use records::record::Verdict;
 use records::verify::cases::{WorkerEvent, WorkerRequest};
 use records::verify::{Finding, Method, MethodOutcome, Task};
 
-use engine::supervisor::{
-    LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt, status_words,
-};
+use engine::supervisor::{LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt};
 
 /// A picture of a history may take some megabytes; and workers announce cases faster than one by one.
 const STREAMS: Streams = Streams::Protocol(LineLimits { max_len: 64 << 20, ahead: 256 });
@@ -164,9 +162,8 @@ impl Job<'_> {
 /// The process has reported, and has to end well: damaged memory may only show at the end.
 fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>) -> CaseReport {
     match process.close().filter(|status| !status.success()) {
-        Some(status) if !matches!(outcome, MethodOutcome::Failed(_)) => {
-            let what = format!("its process reported, and then ended: {}", status_words(status));
-            failed(process.fail(what), last_case)
+        Some(_) if !matches!(outcome, MethodOutcome::Failed(_)) => {
+            failed(process.fail("its process reported, and then failed".to_owned()), last_case)
         }
         _ => CaseReport { verdict: Verdict::Ran(outcome), last_case, crash: None },
     }
@@ -175,8 +172,7 @@ fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>
 /// A failure that the process could not report.
 fn failed(failure: ProcessFailure, last_case: Option<u64>) -> CaseReport {
     let ProcessFailure { what: mut happened, crash } = failure;
-    // A process that went on was killed by this one, which is no news.
-    if let Some(how) = crash.ended.as_ref().filter(|how| !happened.contains(how.as_str())) {
+    if let Some(how) = &crash.ended {
         happened = format!("{happened}; {how}");
     }
     let finding = Finding {
