@@ -41,7 +41,7 @@ const TAIL_LINES: usize = 8;
 
 /// The result of a script.
 #[derive(Debug)]
-pub struct Explored {
+pub struct ScriptExploration {
     /// The events of its models.
     pub events: Vec<ModelEvent>,
     /// How the script ended; `None` when it was killed because its time was over.
@@ -91,7 +91,7 @@ pub fn explore(
     log: &Path,
     stop: &AtomicBool,
     waits: &mut dyn FnMut(),
-) -> Result<Explored, NotExplored> {
+) -> Result<ScriptExploration, NotExplored> {
     let script = script(method)?;
     let cannot = |error: io::Error| {
         NotExplored::NotAvailable(format!("{} could not be run ({error})", script.display()))
@@ -123,7 +123,7 @@ pub fn explore(
         ))
     })?;
     keep(&events, &target.join(method.name()).join(MODELS_FILE)).map_err(cannot)?;
-    Ok(Explored { events, ended, tail: tail(log) })
+    Ok(ScriptExploration { events, ended, tail: tail(log) })
 }
 
 /// Appends the reports to the record of models that the page reads, as models do when no parent asks for their reports.
@@ -184,7 +184,7 @@ pub struct SubjectVerdict {
 /// The verdict on each subject, the baseline first.
 ///
 /// The baseline always has one, since a shard may hold models of others only.
-pub fn verdicts(method: Method, task: &Task, explored: &Explored) -> Vec<SubjectVerdict> {
+pub fn verdicts(method: Method, task: &Task, explored: &ScriptExploration) -> Vec<SubjectVerdict> {
     let mut subjects = by_subject(explored);
     let baseline = subjects.remove(BASELINE).unwrap_or_default();
     let is_explained = [&baseline]
@@ -196,7 +196,7 @@ pub fn verdicts(method: Method, task: &Task, explored: &Explored) -> Vec<Subject
 }
 
 /// The models of each subject. Those that a killed script was exploring have not crashed.
-fn by_subject(explored: &Explored) -> BTreeMap<String, ExploredModels> {
+fn by_subject(explored: &ScriptExploration) -> BTreeMap<String, ExploredModels> {
     let mut subjects: BTreeMap<String, ExploredModels> = BTreeMap::new();
     let mut ended: BTreeSet<&str> = BTreeSet::new();
     for event in &explored.events {
@@ -226,7 +226,7 @@ fn by_subject(explored: &Explored) -> BTreeMap<String, ExploredModels> {
 fn verdict(
     method: Method,
     task: &Task,
-    explored: &Explored,
+    explored: &ScriptExploration,
     is_explained: bool,
     subject: String,
     models: ExploredModels,
@@ -319,9 +319,9 @@ mod tests {
 
     const TASK: Task = Task { seed: 7, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
 
-    fn explored(events: Vec<ModelEvent>, status: Option<i32>, tail: &[&str]) -> Explored {
+    fn explored(events: Vec<ModelEvent>, status: Option<i32>, tail: &[&str]) -> ScriptExploration {
         let tail = tail.iter().map(|&line| line.to_owned()).collect();
-        Explored { events, ended: status.map(ExitStatus::from_raw), tail }
+        ScriptExploration { events, ended: status.map(ExitStatus::from_raw), tail }
     }
 
     /// Without the seed and the shard, the script would try other schedules.

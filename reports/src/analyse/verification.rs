@@ -14,16 +14,16 @@ use wording::numbers;
 
 /// The results of verification.
 #[derive(Clone, Debug, Default)]
-pub struct Verification {
+pub struct VerificationMatrix {
     /// The channels, then the workloads whose coordination was explored.
-    pub rows: Vec<Row>,
+    pub rows: Vec<MatrixRow>,
     /// The current failures, then earlier ones of the same version.
     pub failures: Vec<FailedCase>,
 }
 
 /// The results of a channel or a workload.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct MatrixRow {
     /// Its name.
     pub subject: String,
     /// The verified version; `None` without a record.
@@ -126,7 +126,7 @@ fn by_models(method: Method) -> bool {
     unit(method) == "schedule"
 }
 
-impl Verification {
+impl VerificationMatrix {
     /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the records.
     pub fn new(records: &[VerdictRecord], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
         // The replay of a single case covers nothing new.
@@ -140,9 +140,9 @@ impl Verification {
                 }
             }
         }
-        let mut verification = Verification::default();
+        let mut verification = VerificationMatrix::default();
         for name in names {
-            let mut row = Row {
+            let mut row = MatrixRow {
                 subject: name.to_owned(),
                 version: None,
                 is_channel: !is_workload(name),
@@ -215,7 +215,7 @@ fn cell(
     of_parts: &[&VerdictRecord],
     applies: bool,
     scope: Scope,
-    verification: &mut Verification,
+    verification: &mut VerificationMatrix,
 ) -> MatrixCell {
     let empty = MatrixCell {
         status: if applies { CellStatus::NotRun } else { CellStatus::NotApplicable },
@@ -409,7 +409,7 @@ mod tests {
     }
 
     fn of(records: &[VerdictRecord], scope: Scope) -> (MatrixCell, Vec<bool>) {
-        let verification = Verification::new(records, &["flume"], &adapters::registry(), scope);
+        let verification = VerificationMatrix::new(records, &["flume"], &adapters::registry(), scope);
         let place = Method::ALL.iter().position(|method| *method == Method::Properties).expect("there");
         let earlier = verification.failures.iter().map(|failed| failed.is_earlier).collect();
         (verification.rows[0].cells[place].clone(), earlier)
@@ -492,7 +492,7 @@ mod tests {
         let mut parts = vec![model("mutex-deque", "1/2"), model("worker_pool", "1/2")];
         let statuses = |parts: &[VerdictRecord]| {
             let verification =
-                Verification::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
+                VerificationMatrix::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
             [0, 1].map(|row: usize| verification.rows[row].cells[4].status)
         };
         assert_eq!(statuses(&parts), [CellStatus::ShardsMissing; 2]);
@@ -513,7 +513,7 @@ mod tests {
         model.method = Method::Loom;
         model.shard = Shard::WHOLE;
         let verification =
-            Verification::new(&[model], &["flume", "kanal"], &adapters::registry(), Scope::AllShards);
+            VerificationMatrix::new(&[model], &["flume", "kanal"], &adapters::registry(), Scope::AllShards);
         let names: Vec<_> = verification.rows.iter().map(|row| row.subject.as_str()).collect();
         assert_eq!(names, ["flume", "kanal", "worker_pool"]);
         let statuses: Vec<_> = verification.rows[2].cells.iter().map(|cell| cell.status.words()).collect();

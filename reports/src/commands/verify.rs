@@ -19,7 +19,7 @@ use records::machine::Machine;
 use records::record::{VERIFIED_FILE, VerdictRecord};
 use records::verify::{Method, Shard};
 use reports::BadArguments;
-use reports::analyse::verification::{CellStatus, Scope, Verification};
+use reports::analyse::verification::{CellStatus, Scope, VerificationMatrix};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
@@ -293,7 +293,7 @@ fn tell(verification: &engine::Verification, verified: &[VerdictRecord], record:
     // A case that is looked at again is told as what it is: the whole of what was asked for.
     let told: Vec<VerdictRecord> =
         verified.iter().cloned().map(|one| VerdictRecord { only: None, ..one }).collect();
-    let summary = Verification::new(&told, &channels, &adapters::registry(), Scope::OneShard);
+    let summary = VerificationMatrix::new(&told, &channels, &adapters::registry(), Scope::OneShard);
     if !told.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
         // What was not asked for is not run, and missed by nobody.

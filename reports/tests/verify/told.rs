@@ -4,7 +4,7 @@ use records::crash::CrashReport;
 use records::format::Format;
 use records::record::{Verdict, VerdictRecord};
 use records::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
-use reports::analyse::verification::{Scope, Verification};
+use reports::analyse::verification::{Scope, VerificationMatrix};
 use reports::render::verification::terminal::{failure, matrix};
 
 use crate::bench::{Bench, text};
@@ -85,7 +85,7 @@ fn a_matrix_with_a_cell_of_every_kind() {
         ),
     ];
     let subjects = ["mutex-deque", "std", "flume"];
-    let verification = Verification::new(&records, &subjects, &adapters::registry(), Scope::AllShards);
+    let verification = VerificationMatrix::new(&records, &subjects, &adapters::registry(), Scope::AllShards);
     insta::assert_snapshot!(matrix(&verification));
 }
 

@@ -6,7 +6,7 @@ use records::record::VerdictRecord;
 use records::verify::Method;
 
 use super::{finding, steps};
-use crate::analyse::verification::{CellStatus, MatrixCell, Verification, unit};
+use crate::analyse::verification::{CellStatus, MatrixCell, VerificationMatrix, unit};
 use wording::numbers;
 
 /// The number of lines of a backtrace that are printed; the record has all of them.
@@ -54,7 +54,7 @@ pub fn failure(verified: &VerdictRecord, picture: Option<&Path>) -> String {
 }
 
 /// The matrix, then the bounds of each pass and the reasons for every other status. Methods without a record are left out.
-pub fn matrix(verification: &Verification) -> String {
+pub fn matrix(verification: &VerificationMatrix) -> String {
     let known: Vec<(usize, Method)> = Method::ALL
         .into_iter()
         .enumerate()
