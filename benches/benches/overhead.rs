@@ -37,7 +37,9 @@ use adapters::crossbeam::Adapter as Crossbeam;
 use adapters::flume::Adapter as Flume;
 use adapters::kanal::Adapter as Kanal;
 use contract::channel::{Capacity, Channel, Handles, Info, Receiver, Sender, Unsupported};
-use records::record::{BENCH_FILE, Overhead, Record, Recorder, criterion_dir, now};
+use records::files::{Recorder, criterion_dir, now};
+use records::format::Format;
+use records::record::{BENCH_FILE, Overhead, Record};
 use suite::paired::{Ratio, ratios, summary};
 use suite::{Arguments, Error, Mode, Settings, ended, list, words};
 use workloads::ledger::{LastDelivery, Ledger, verify};
@@ -206,6 +208,7 @@ fn run() -> Result<(), Error> {
         let ratios: Result<Vec<f64>, Error> = (0..processes).map(|_| compare_in_process(compared)).collect();
         let Ratio { median, interval } = summary(ratios?);
         let overhead = Overhead {
+            format: Format,
             at: now(),
             channel: compared.channel.to_owned(),
             against: compared.against.to_owned(),

@@ -10,7 +10,7 @@ use std::env::{self, VarError};
 use std::str::FromStr;
 use std::time::Duration;
 
-use contract::shard::Shard;
+use contract::shard::{NoShard, Shard};
 use contract::sync::{Bounds, EXPLORER, ExplorationPlan, Explored, Explorer, Reached};
 use records::model_report::{Coverage, ExplorationBounds, ExplorationLimit, ModelVerdict};
 
@@ -152,6 +152,15 @@ fn variable(name: &str) -> Option<String> {
     }
 }
 
+/// A setting in the environment is no bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum SettingError {
+    #[error("{name} is `{text}`: give {expected}")]
+    NoNumber { name: String, text: String, expected: String },
+    #[error("{SHARD}: {0}")]
+    NoShard(#[from] NoShard),
+}
+
 /// A number that a setting may replace.
 fn number<N: FromStr>(
     name: &str,
@@ -159,16 +168,18 @@ fn number<N: FromStr>(
     given: Option<String>,
     expected: &str,
     fits: impl Fn(&N) -> bool,
-) -> Result<N, String> {
+) -> Result<N, SettingError> {
     match given {
         None => Ok(own),
-        Some(text) => {
-            text.parse().ok().filter(fits).ok_or_else(|| format!("{name} is `{text}`: give {expected}"))
-        }
+        Some(text) => text.parse().ok().filter(fits).ok_or_else(|| SettingError::NoNumber {
+            name: name.to_owned(),
+            text,
+            expected: expected.to_owned(),
+        }),
     }
 }
 
-fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<ExplorationPlan, String> {
+fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<ExplorationPlan, SettingError> {
     let preemptions = match variable(PREEMPTIONS) {
         Some(text) if text == "all" => None,
         given => {
@@ -191,7 +202,7 @@ fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<Ex
     let time = (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
     let shard = match variable(SHARD) {
         None => Shard::WHOLE,
-        Some(text) => text.parse().map_err(|error| format!("{SHARD}: {error}"))?,
+        Some(text) => text.parse::<Shard>()?,
     };
     let bounds = Bounds { preemptions, branches, schedules, depth };
     Ok(ExplorationPlan { bounds, seed, shard, replay: variable(REPLAY), time })
@@ -201,7 +212,7 @@ fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<Ex
 mod tests {
     use super::*;
 
-    fn with(own: Bounds, name: &str, value: &str) -> Result<ExplorationPlan, String> {
+    fn with(own: Bounds, name: &str, value: &str) -> Result<ExplorationPlan, SettingError> {
         replaced(own, |asked| (asked == name).then(|| value.to_owned()))
     }
 
@@ -225,7 +236,7 @@ mod tests {
         for text in ["many", "-1", "256", ""] {
             let wrong = with(DEFAULT, PREEMPTIONS, text).expect_err(text);
             assert_eq!(
-                wrong,
+                wrong.to_string(),
                 format!(
                     "CHANLAB_LOOM_PREEMPTIONS is `{text}`: give a number of preemptions up to 255, or `all`"
                 )
@@ -235,10 +246,10 @@ mod tests {
             [(TIME, "0"), (TIME, "inf"), (BRANCHES, "0"), (SCHEDULES, "0"), (DEPTH, "0"), (SEED, "-1")]
         {
             let wrong = with(DEFAULT, name, value).expect_err(name);
-            assert!(wrong.starts_with(&format!("{name} is `{value}`: give a")), "{wrong}");
+            assert!(wrong.to_string().starts_with(&format!("{name} is `{value}`: give a")), "{wrong}");
         }
         let wrong = with(DEFAULT, SHARD, "3/2").expect_err("no shard");
-        assert!(wrong.starts_with("CHANLAB_SHARD: `3/2` is no shard"), "{wrong}");
+        assert!(wrong.to_string().starts_with("CHANLAB_SHARD: `3/2` is no shard"), "{wrong}");
     }
 
     #[test]

@@ -14,12 +14,15 @@ use contract::channel::{Capability, Capacity, Channel};
 use contract::sync::thread::JoinHandle;
 use contract::sync::{Bounds, EXPLORES, ExplorationPlan, explore, reached};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use records::files::{Recorder, append_line, now, target_dir};
+use records::format::Format;
 use records::model_report::{
-    CUT_EXIT_CODE, Format, ModelEvent, ModelReport, ModelSubject, ModelVerdict, REPORTS_VARIABLE,
-    REQUEST_VARIABLE, TimedWaits, words,
+    CUT_EXIT_CODE, ModelEvent, ModelReport, ModelSubject, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
+    TimedWaits,
 };
-use records::record::{self, MODELS_FILE, Record, Recorder};
+use records::record::{MODELS_FILE, Record};
 use sut::Adapter;
+use wording::models as words;
 
 use crate::needs::Needs;
 use crate::{bounds, failure};
@@ -173,7 +176,7 @@ impl Running {
         ModelReport {
             format: Format,
             request: self.sink.request(),
-            at: record::now(),
+            at: now(),
             model: self.model.name.clone(),
             subject: self.model.subject.clone(),
             sut: Adapter::INFO.name.to_owned(),
@@ -215,7 +218,7 @@ impl Sink {
                     .unwrap_or_else(|error| panic!("{REPORTS_VARIABLE} needs {REQUEST_VARIABLE}: {error}"));
                 Sink::Events { path: path.into(), request }
             }
-            None => Sink::Record(Recorder::new(record::target_dir().join(MODELS_FILE))),
+            None => Sink::Record(Recorder::new(target_dir().join(MODELS_FILE))),
         }
     }
 
@@ -254,7 +257,8 @@ impl Sink {
 
     fn event(&self, event: &ModelEvent) {
         if let Sink::Events { path, .. } = self {
-            event.append(path).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+            append_line(path, event)
+                .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         }
     }
 }

@@ -13,6 +13,7 @@ use contract::sync::{
 };
 use models::needs::Needs;
 use models::{Model, bounds, joined};
+use records::files::read_events;
 use records::model_report::{ModelEvent, ModelFailure, ModelReport, REPORTS_VARIABLE, REQUEST_VARIABLE};
 
 /// Runs this program with one test, in a process of its own that appends its reports to the file.
@@ -25,7 +26,7 @@ fn alone(name: &str, reports: &Path, request: &str, schedule: Option<&str>) -> (
     }
     command.envs(schedule.map(|schedule| (bounds::REPLAY, schedule)));
     let output = command.output().expect("this program runs");
-    let events = ModelEvent::read(reports, request).expect("the events can be read");
+    let events = read_events(reports, request).expect("the events can be read");
     let [ModelEvent::Started { model, .. }, ModelEvent::Ended(report)] = &events[..] else {
         panic!("expected a start and an end: {events:#?}")
     };

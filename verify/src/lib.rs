@@ -12,12 +12,14 @@ pub mod linearizability;
 pub mod properties;
 pub mod rounds;
 mod violation;
+pub mod worker;
 
 use contract::channel::{Channel, Info, Visitor};
-use records::verify::{Method, Verify};
+use records::verify::Method;
 use workloads::registry::Registry;
 
 pub use self::dyn_channel::DynChannel;
+use self::worker::Verify;
 
 /// The methods over the channel `C`.
 pub fn methods<C: Channel>() -> [(Method, Verify); 4] {

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use self::dice::Dice;
 use self::history::{Answer, History};
 use self::queue_patterns::QueueViolation;
-use self::record::Recorded;
+use self::record::{CannotRun, Recorded};
 use self::scenario::Scenario;
 use self::stream::Stream;
 use self::wgl::{Legality, MAX_CONFIGURATIONS};
@@ -94,7 +94,9 @@ fn verify_channel(
             match verification.run_case(task, case) {
                 Ok(()) => {}
                 Err(Stop::Found(finding)) => return MethodOutcome::Failed(finding),
-                Err(Stop::NotRun(reason)) => return MethodOutcome::Unsupported { reason },
+                Err(Stop::NotRun(error)) => {
+                    return MethodOutcome::Unsupported { reason: error.to_string() };
+                }
             }
             // Each run has another schedule.
             if task.only.is_none() || began.elapsed() >= task.budget {
@@ -122,7 +124,7 @@ struct Counts {
 #[derive(Debug)]
 enum Stop {
     Found(Box<Finding>),
-    NotRun(String),
+    NotRun(CannotRun),
 }
 
 /// A verification under way.
@@ -148,7 +150,7 @@ impl Verification {
             Recorded::Unfinished(history, error) => {
                 return Err(Stop::Found(Box::new(unfinished(case, &scenario, &history, &error))));
             }
-            Recorded::NotRun(reason) => return Err(Stop::NotRun(reason)),
+            Recorded::NotRun(error) => return Err(Stop::NotRun(error)),
         };
         self.counts.histories += histories.len() as u64;
         self.counts.operations +=
@@ -172,7 +174,7 @@ impl Verification {
         let history = match stream.record(self.channel, TIMEOUT) {
             Ok(history) => history,
             Err(error @ (ThreadGroupError::NotPlaced(_) | ThreadGroupError::NotStarted { .. })) => {
-                return Err(Stop::NotRun(error.to_string()));
+                return Err(Stop::NotRun(error.into()));
             }
             Err(error) => {
                 let finding = Finding {

@@ -6,7 +6,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use records::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
+use records::format::Format;
+use records::verify::cases::{WorkerEvent, WorkerRequest};
+use verify::worker::{exit_with_stdin, run_cases};
 use workloads::registry::UsageError;
 
 fn main() -> ExitCode {
@@ -42,7 +44,7 @@ fn answer(request: Option<&str>, output: impl Write) -> Result<()> {
 fn hello() -> WorkerEvent {
     let registry = verify::registry();
     let channels = registry.versions().map(|(channel, version)| (channel.to_owned(), version.to_owned()));
-    WorkerEvent::Hello { channels: channels.collect() }
+    WorkerEvent::Hello { format: Format, channels: channels.collect() }
 }
 
 #[cfg(test)]
@@ -74,7 +76,7 @@ mod tests {
     fn the_hello_line_lists_the_channels_with_their_versions() {
         let mut output = Vec::new();
         answer(None, &mut output).expect("memory does not fail");
-        let Ok(WorkerEvent::Hello { channels }) = serde_json::from_slice(&output) else {
+        let Ok(WorkerEvent::Hello { channels, .. }) = serde_json::from_slice(&output) else {
             panic!("{output:?}")
         };
         assert_eq!(channels.len(), verify::channels().len());

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use contract::channel::Channel;
-use records::verify::{Method, MethodOutcome, Shard, Task, Verify};
+use records::verify::{Method, MethodOutcome, Shard, Task};
 use testing::{self, HoldsOneMore, Mutant, Plain, Visitor};
+use verify::worker::Verify;
 use verify::{conformance, properties, rounds};
 
 /// The budget of a method that must catch a mutant.

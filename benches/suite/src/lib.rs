@@ -93,7 +93,7 @@ fn run(registry: &Registry, workload: &str) -> Result<(), Error> {
     let arguments = Arguments::from_env();
     let settings = Settings::from_env().map_err(|error| Error::Usage(error.to_string()))?;
     let workload = registry.workload(workload).map_err(|error| Error::Usage(error.to_string()))?;
-    let suite = Suite { registry, workload, settings, directory: records::record::criterion_dir() };
+    let suite = Suite { registry, workload, settings, directory: records::files::criterion_dir() };
     match suite.run(&arguments)?.failed {
         0 => Ok(()),
         1 => Err(Error::Failed("1 benchmark failed, see above".to_owned())),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, SamplingMode, Throughput};
-use records::record::{BENCH_FILE, BenchmarkRecord, BenchmarkStatus, Record, Recorder, now};
+use records::files::{Recorder, now};
+use records::format::Format;
+use records::record::{BENCH_FILE, BenchmarkRecord, BenchmarkStatus, Record};
 use workloads::registry::{Cell, CellError, Registry};
 use workloads::thread_group::ThreadGroupError;
 use workloads::workload::{RoundError, WorkloadInfo};
@@ -118,6 +120,7 @@ impl Suite<'_> {
                     }
                 }
                 record(Record::Benchmark(BenchmarkRecord {
+                    format: Format,
                     at: now(),
                     command: command(arguments),
                     profile: self.settings.profile.name().to_owned(),

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use records::record::target_dir;
+use records::files::target_dir;
 
 use super::supervisor::output;
 

@@ -10,45 +10,20 @@ use std::path::{Path, PathBuf};
 
 use records::protocol::Measured;
 use workloads::latency::{Histogram, Percentiles, from_pairs};
-use workloads::workload::RankedBy;
+use workloads::workload::Metric;
 
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 
-/// The value that the channels of a group are compared by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Metric {
-    /// The 99th percentile of the latency.
-    Latency,
-    /// Wall time for each message.
-    Throughput,
-    /// Processor time for each message.
-    Cpu,
-}
-
-impl Metric {
-    /// Every metric.
-    pub const ALL: [Metric; 3] = [Metric::Latency, Metric::Throughput, Metric::Cpu];
-
-    /// The metric's value for a round, in nanoseconds and above 0; `None` when it is unknown. A percentile
-    /// needs at least 10 messages beyond it.
-    pub fn of(self, round: &RoundLine) -> Option<f64> {
-        let measured = &round.measured;
-        let value = match self {
-            Metric::Latency => Percentiles::from_histogram(&latency(measured)?).p99? as f64,
-            Metric::Throughput => measured.ns_per_op(),
-            Metric::Cpu => measured.cpu_ns_per_op()?,
-        };
-        (value > 0.0 && value.is_finite()).then_some(value)
-    }
-}
-
-impl From<RankedBy> for Metric {
-    fn from(by: RankedBy) -> Metric {
-        match by {
-            RankedBy::Time => Metric::Throughput,
-            RankedBy::Latency => Metric::Latency,
-        }
-    }
+/// The value of `metric` in a round, in nanoseconds and above 0; `None` where it is not known: a percentile needs at least 10
+/// messages beyond it.
+pub fn metric_value(metric: Metric, round: &RoundLine) -> Option<f64> {
+    let measured = &round.measured;
+    let value = match metric {
+        Metric::Latency => Percentiles::from_histogram(&latency(measured)?).p99? as f64,
+        Metric::Throughput => measured.ns_per_op(),
+        Metric::Cpu => measured.cpu_ns_per_op()?,
+    };
+    (value > 0.0 && value.is_finite()).then_some(value)
 }
 
 /// The values of an entry in a group that are compared, such as its times in ns/op, by epoch and block.
@@ -92,7 +67,7 @@ impl RunRecords {
             Line::Round(round) => {
                 self.rounds.insert((round.group, round.entry, round.epoch, round.block));
                 for metric in Metric::ALL {
-                    if let (Some(block), Some(value)) = (round.block, metric.of(round)) {
+                    if let (Some(block), Some(value)) = (round.block, metric_value(metric, round)) {
                         let cell = self.times.entry((metric, round.group, round.entry)).or_default();
                         cell.entry(round.epoch).or_default().insert(block, value);
                     }
@@ -247,7 +222,7 @@ mod tests {
                 r#"{{"group":0,"entry":0,"epoch":0,"block":0,"at_ms":0,
                     "cell":0,"round":0,"messages":1000,"wall_ns":10000000,"latency":{latency}}}"#
             );
-            metric.of(&serde_json::from_str(&line).expect("a round"))
+            metric_value(metric, &serde_json::from_str(&line).expect("a round"))
         };
         assert_eq!(of(Metric::Throughput, "[[500,990],[90000,10]]"), Some(10_000.0));
         let latency = of(Metric::Latency, "[[500,990],[90000,10]]").expect("10 messages lie beyond it");

@@ -1,8 +1,7 @@
 //! A run: every channel in a process of its own, measured in interleaved blocks, and every round kept.
 //!
-//! [`schedule`] carries a plan (`records::plan`) out, [`runner`] drives one runner, and [`journal`] keeps the
-//! rounds. [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo.
-//! Nothing is analysed here.
+//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, and [`journal`] keeps the rounds.
+//! [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo. Nothing is analysed here.
 //!
 //! # Why epochs
 //!
@@ -17,6 +16,7 @@ pub mod cargo;
 pub mod conformance;
 pub mod go;
 pub mod journal;
+pub mod plan_file;
 pub mod progress;
 pub mod runner;
 pub mod schedule;

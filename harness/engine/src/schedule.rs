@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
+use records::files::now;
 use records::protocol::{FailureCause, Measured, Reply, Request, RoundSpec};
-use records::record::now;
 
 use super::journal::{JournalError, RoundsFile, RunRecords};
 use super::progress::Progress;

@@ -1,4 +1,4 @@
-//! Every type that goes to disk or over a pipe. `docs/FORMATS.md` shows a line of each.
+//! Every type that goes to disk or over a pipe. Each line and file has a version ([`format`](mod@format)).
 //!
 //! - [`plan`] and [`rounds`] are a run: what it measures, and a line for each thing that happened.
 //! - [`protocol`] is the runner protocol.
@@ -6,12 +6,15 @@
 //! - [`model_report`] is the protocol of model processes.
 //! - [`record`] has the lines that benchmarks, models and verifications leave behind.
 //! - [`crash`] is what is left of a process that failed, [`machine`] the fingerprint of a machine.
-//! - [`numbers`] writes numbers for people, the same way everywhere.
+//!
+//! The only behaviour here is in [`files`]: appending and reading lines, and the folders that hold them. It has to be in a crate
+//! that the models compile too. Numbers and reports in words are in the crate `wording`.
 
 pub mod crash;
+pub mod files;
+pub mod format;
 pub mod machine;
 pub mod model_report;
-pub mod numbers;
 pub mod plan;
 pub mod protocol;
 pub mod record;

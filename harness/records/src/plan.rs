@@ -1,8 +1,7 @@
 //! What a run will measure: decided before anything runs, and kept in the folder of the rounds.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
 use std::time::Duration;
-use std::{fmt, fs, io};
 
 use crate::machine::Machine;
 use crate::protocol::ChannelHello;
@@ -14,12 +13,8 @@ pub const PLAN_FILE: &str = "plan.json";
 
 /// The version of the plan and of the rounds' lines. It rises when an older build would misread either.
 ///
-/// A build reads every version since [`OLDEST_VERSION`]: members are added with a default, and renamed with an alias. Version 2 calls
-/// the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
+/// Version 2 calls the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
 pub const VERSION: u32 = 2;
-
-/// The oldest version that this build reads.
-pub const OLDEST_VERSION: u32 = 1;
 
 /// A run before it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,84 +125,4 @@ impl Plan {
     pub fn budget(&self) -> Duration {
         Duration::from_secs(self.budget_seconds)
     }
-
-    /// Reads the plan of the run in `folder`.
-    ///
-    /// # Errors
-    ///
-    /// [`PlanError`].
-    pub fn read(folder: &Path) -> Result<Self, PlanError> {
-        let path = folder.join(PLAN_FILE);
-        let text = fs::read(&path).map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })?;
-        let plan: Plan = serde_json::from_slice(&text)
-            .map_err(|error| PlanError::Damaged { path: path.clone(), error })?;
-        match plan.version {
-            OLDEST_VERSION..=VERSION => Ok(plan),
-            version => Err(PlanError::Version { path, version }),
-        }
-    }
-
-    /// Writes the plan into `folder`, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// When the folder holds a run already, or cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), PlanError> {
-        let path = folder.join(PLAN_FILE);
-        if path.exists() {
-            return Err(PlanError::Exists { folder: folder.to_owned() });
-        }
-        // A plan that exists is whole: a run that is killed while this is written has none.
-        let unfinished = path.with_extension("unfinished");
-        let written = fs::create_dir_all(folder).and_then(|()| {
-            let mut text = serde_json::to_vec_pretty(self)?;
-            text.push(b'\n');
-            fs::write(&unfinished, text)?;
-            fs::rename(&unfinished, &path)
-        });
-        written.map_err(|error| PlanError::NotWritten { path, error })
-    }
-}
-
-/// Why a plan cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// There is no plan to read.
-    #[error("no run in {}: cannot read {PLAN_FILE}: {error}", folder.display())]
-    NoRun {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The file holds something else.
-    #[error("{} is damaged: {error}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: serde_json::Error,
-    },
-    /// Another build wrote it.
-    #[error("{} has version {version}, and this build reads versions {OLDEST_VERSION} to {VERSION}", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// The folder has a plan already.
-    #[error("{} holds a run already: finish it with --resume, or name another folder", folder.display())]
-    Exists {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// The file cannot be written.
-    #[error("cannot write {}: {error}", path.display())]
-    NotWritten {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
 }

@@ -1,17 +1,14 @@
-//! What benchmarks and models leave behind: one JSON object on each line, appended as things happen.
+//! The records of benchmarks, models and verifications: one JSON object on each line, appended as things happen.
 //!
-//! This is the whole interface between what measures and what reports; anything that writes these lines can be reported.
-//! Readers take the last line on a subject as the valid one, and a line that they cannot read as damage to be told of.
+//! They are the whole interface between what measures and what reports; anything that writes these lines can be reported.
+//! The last line on a subject is the valid one. A reader leaves a line out that it cannot read, and reports it.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::CrashReport;
+use crate::format::Format;
 use crate::machine::Machine;
 use crate::model_report::{ExploredModels, ModelReport};
 use crate::verify::{Method, MethodOutcome, Shard};
@@ -27,6 +24,13 @@ pub const MODELS_FILE: &str = "chanlab-models.jsonl";
 /// The file of a verification, inside its folder.
 pub const VERIFIED_FILE: &str = "verified.jsonl";
 
+/// The version of the lines of criterion benchmarks and of the harness's cost.
+pub const BENCH_FORMAT: u32 = 1;
+
+/// The version of the lines of a verification. Version 1 called the verdict `answer`, the crash report `remains`, and the end of its
+/// standard error `last_words`.
+pub const VERDICT_FORMAT: u32 = 2;
+
 /// One line of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -37,8 +41,8 @@ pub enum Record {
     Overhead(Overhead),
     /// The report on a model.
     Model(Box<ModelReport>),
-    /// What a method of verification found out.
-    Verified(Box<Verified>),
+    /// The verdict of a method of verification.
+    Verified(Box<VerdictRecord>),
 }
 
 /// The params of a workload, as plans and pages store them.
@@ -77,6 +81,9 @@ impl ParamsRecord {
 /// The end of a criterion benchmark: one channel on one workload with its params.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchmarkRecord {
+    /// The version of the line.
+    #[serde(default)]
+    pub format: Format<{ BENCH_FORMAT }>,
     /// When it ended (RFC 3339, UTC).
     pub at: String,
     /// The command, as it was typed.
@@ -127,6 +134,9 @@ pub enum BenchmarkStatus {
 /// The cost of the harness: rounds in pairs with those of a hand-written loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overhead {
+    /// The version of the line.
+    #[serde(default)]
+    pub format: Format<{ BENCH_FORMAT }>,
     /// When it was measured (RFC 3339, UTC).
     pub at: String,
     /// The channel.
@@ -163,9 +173,12 @@ impl Overhead {
     }
 }
 
-/// What a method of verification found out of a channel, or of a workload's coordination.
+/// The verdict of a method on a channel, or on a workload's coordination, with its circumstances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Verified {
+pub struct VerdictRecord {
+    /// The version of the line.
+    #[serde(default)]
+    pub format: Format<{ VERDICT_FORMAT }>,
     /// When it ended (RFC 3339, UTC).
     pub at: String,
     /// The command, as it was typed.
@@ -176,124 +189,80 @@ pub struct Verified {
     pub version: String,
     /// The method.
     pub method: Method,
-    /// What decided the cases, together with their numbers.
+    /// The seed that, with its number, decides a case.
     pub seed: u64,
-    /// Which of the cases.
+    /// The shard of the cases.
     pub shard: Shard,
-    /// One case alone was looked at again: it is no part of what was covered.
+    /// The only case that was run: it does not count towards coverage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<u64>,
-    /// No case was to begin after so many seconds.
+    /// The number of seconds after which no case began.
     pub budget_seconds: f64,
     /// Seconds taken.
     pub seconds: f64,
-    /// What was found out.
-    pub answer: Answer,
-    /// Of a process that hung, or ended before its answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remains: Option<Remains>,
-    /// Of a failure, the command that shows it again.
+    /// The verdict.
+    #[serde(alias = "answer")]
+    pub verdict: Verdict,
+    /// The evidence of a process that hung, or ended before it reported.
+    #[serde(default, alias = "remains", skip_serializing_if = "Option::is_none")]
+    pub crash: Option<CrashReport>,
+    /// The command that reproduces a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
     /// The reports of the models, of a method that explores some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<ExploredModels>,
-    /// Where.
+    /// The machine.
     pub machine: Machine,
 }
 
-/// What a method could say.
+/// The verdict of a method on a subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
-    /// It ran.
+pub enum Verdict {
+    /// The method ran, with this outcome.
     Ran(MethodOutcome),
-    /// The channel's code is not written on what the method watches.
+    /// The channel's code does not use the primitives that the method controls.
     NotInstrumentable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The method is not there on this machine, or in this part of a verification.
+    /// The method cannot run on this machine, or not in this shard.
     NotAvailable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-}
-
-/// What is left of a process that hung, or ended before its answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remains {
-    /// How it ended, in words; `None` when it went on.
-    pub ended: Option<String>,
-    /// The last lines of its standard error.
-    pub last_words: Vec<String>,
-    /// Where its threads were, for a hang; or why that is not known.
-    pub backtrace: Option<String>,
-}
-
-/// Appends lines to a record.
-#[derive(Clone, Debug)]
-pub struct Recorder {
-    path: PathBuf,
-}
-
-impl Recorder {
-    /// A recorder of this file; it is made, with its folder, when the first line is written.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Recorder { path: path.into() }
-    }
-
-    /// Appends a line, whole or not at all as far as the system allows: it is one write.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be written.
-    pub fn append(&self, record: &Record) -> io::Result<()> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(&line)
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-/// The moment, as records write it.
-pub fn now() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
-}
-
-/// What cargo leaves in a target directory: the tag of a cache in one that it made itself, and what it knows of the compiler in any.
-const CARGOS_OWN: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
-
-/// The target directory that this program was built into: the nearest folder above it that is one of cargo's. `target` under the
-/// current folder when there is none.
-pub fn target_dir() -> PathBuf {
-    let program = env::current_exe().unwrap_or_default();
-    program
-        .ancestors()
-        .skip(1)
-        .find(|folder| CARGOS_OWN.iter().any(|file| folder.join(file).is_file()))
-        .map_or_else(|| PathBuf::from("target"), Path::to_path_buf)
-}
-
-/// Criterion's directory: where the environment says (criterion's own variable), or in the target directory.
-pub fn criterion_dir() -> PathBuf {
-    env::var_os("CRITERION_HOME").map_or_else(|| target_dir().join("criterion"), PathBuf::from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Must also hold for a directory that existed before cargo used it, which has no tag file.
+    const VERSION_1: &str = r#"{"kind":"verified","at":"2026-01-02T03:04:05Z","command":"chanlab verify","subject":"flume",
+        "version":"0.12.0","method":"rounds","seed":7,"shard":{"index":1,"of":2},"budget_seconds":1.0,"seconds":0.5,
+        "answer":{"ran":{"outcome":"passed","cases":3,"bounds":"b"}},
+        "remains":{"ended":"exit code 1","last_words":["a"],"backtrace":null},
+        "machine":{"cpu":"c","cores":1,"kernel":"k","system":"s","rustc":"r","channels":{}}}"#;
+
     #[test]
-    fn the_target_directory_of_this_test_is_found() {
-        assert!(target_dir().is_absolute(), "{}", target_dir().display());
+    fn a_verdict_of_version_1_is_read_and_written_in_the_newest() {
+        let record: Record = serde_json::from_str(VERSION_1).expect("an old record");
+        let Record::Verified(verified) = &record else { panic!("{record:?}") };
+        let passed = MethodOutcome::Passed { cases: 3, bounds: "b".to_owned() };
+        assert_eq!(verified.verdict, Verdict::Ran(passed));
+        assert_eq!(verified.crash.as_ref().expect("a crash report").stderr_tail, ["a"]);
+        let newest = serde_json::to_string(&record).expect("plain data");
+        assert!(newest.starts_with(r#"{"kind":"verified","format":2,"#), "{newest}");
+        assert!(newest.contains(r#""verdict":{"ran":"#), "{newest}");
+        assert_eq!(serde_json::from_str::<Record>(&newest).expect("its own line"), record);
+    }
+
+    #[test]
+    fn a_newer_line_says_that_it_is_newer() {
+        for (kind, newest) in [("verified", 2), ("benchmark", 1), ("overhead", 1), ("model", 1)] {
+            let line = format!(r#"{{"kind":"{kind}","format":{},"colour":"red"}}"#, newest + 1);
+            let error = serde_json::from_str::<Record>(&line).expect_err("newer").to_string();
+            assert!(error.starts_with("written by a newer chanlab: format "), "{error}");
+        }
     }
 }

@@ -185,9 +185,6 @@ pub struct ThreadSteps {
     pub steps: Vec<(u64, String)>,
 }
 
-/// A method over one channel. It passes the number of each case to the second argument before the case begins.
-pub type Verify = fn(&Task, &mut dyn FnMut(u64)) -> MethodOutcome;
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,13 @@
 //! Strategies for property tests: records with arbitrary content.
 
+use records::format::Format;
 use records::machine::Machine;
 use records::model_report::{
-    Coverage, ExplorationBounds, ExplorationLimit, ExploredModels, Format, Frame, ModelFailure, ModelReport,
+    Coverage, ExplorationBounds, ExplorationLimit, ExploredModels, Frame, ModelFailure, ModelReport,
     ModelStep, ModelSubject, ModelVerdict, Replay, TimedWaits,
 };
 use records::protocol::{Measured, NamedFigure};
-use records::record::{Answer, BenchmarkRecord, BenchmarkStatus, Overhead, Record, Remains, Verified};
+use records::record::{BenchmarkRecord, BenchmarkStatus, Overhead, Record, Verdict, VerdictRecord};
 use records::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
 use std::collections::BTreeMap;
 
@@ -63,6 +64,7 @@ fn benchmark() -> impl Strategy<Value = BenchmarkRecord> {
     (texts, status(), option::of(text()), machine()).prop_map(
         |([at, command, profile, workload, params, channel, replay], status, effective_capacity, machine)| {
             BenchmarkRecord {
+                format: Format,
                 at,
                 command,
                 profile,
@@ -82,6 +84,7 @@ fn overhead() -> impl Strategy<Value = Overhead> {
     let numbers = [number(), number(), number()];
     ([text(), text(), text()], any::<[usize; 2]>(), numbers, machine()).prop_map(
         |([at, channel, against], [processes, pairs], [ratio, low, high], machine)| Overhead {
+            format: Format,
             at,
             channel,
             against,
@@ -202,7 +205,7 @@ fn finding() -> impl Strategy<Value = Finding> {
     )
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+fn verdict() -> impl Strategy<Value = Verdict> {
     let ran = prop_oneof![
         (count(), text()).prop_map(|(cases, bounds)| MethodOutcome::Passed { cases, bounds }),
         finding().prop_map(|finding| MethodOutcome::Failed(Box::new(finding))),
@@ -213,36 +216,37 @@ fn answer() -> impl Strategy<Value = Answer> {
             .prop_map(|(cases, cuts, models, bounds)| MethodOutcome::Cut { cases, cuts, models, bounds }),
     ];
     prop_oneof![
-        ran.prop_map(Answer::Ran),
-        text().prop_map(|reason| Answer::NotInstrumentable { reason }),
-        text().prop_map(|reason| Answer::NotAvailable { reason }),
+        ran.prop_map(Verdict::Ran),
+        text().prop_map(|reason| Verdict::NotInstrumentable { reason }),
+        text().prop_map(|reason| Verdict::NotAvailable { reason }),
     ]
 }
 
-fn remains() -> impl Strategy<Value = Remains> {
+fn crash() -> impl Strategy<Value = CrashReport> {
     (option::of(text()), vec(text(), 0..3), option::of(text()))
-        .prop_map(|(ended, last_words, backtrace)| Remains { ended, last_words, backtrace })
+        .prop_map(|(ended, stderr_tail, backtrace)| CrashReport { ended, stderr_tail, backtrace })
 }
 
 /// A verification of a few subjects, known and unknown to this build, in a few shards.
-pub fn verified() -> impl Strategy<Value = Verified> {
+pub fn verified() -> impl Strategy<Value = VerdictRecord> {
     let subject = prop_oneof![select(vec!["flume", "worker_pool"]).prop_map(str::to_owned), text()];
     let shard = (any::<u32>(), prop_oneof![1..4_u32, any::<u32>()])
         .prop_map(|(index, of)| Shard { index: index % of.max(1) + 1, of: of.max(1) });
     let about = (subject, [text(), text(), text()], select(&Method::ALL[..]), option::of(text()));
     let cases = (0..3_u64, shard, option::weighted(0.2, count()), [number(), number()]);
-    (about, cases, answer(), option::of(remains()), option::of(explored_models()), machine()).prop_map(
+    (about, cases, verdict(), option::of(crash()), option::of(explored_models()), machine()).prop_map(
         |(
             (subject, texts, method, replay),
             (seed, shard, only, seconds),
-            answer,
-            remains,
+            verdict,
+            crash,
             models,
             machine,
         )| {
             let [at, command, version] = texts;
             let [budget_seconds, seconds] = seconds;
-            Verified {
+            VerdictRecord {
+                format: Format,
                 at,
                 command,
                 subject,
@@ -253,8 +257,8 @@ pub fn verified() -> impl Strategy<Value = Verified> {
                 only,
                 budget_seconds,
                 seconds,
-                answer,
-                remains,
+                verdict,
+                crash,
                 replay,
                 models,
                 machine,
@@ -303,9 +307,9 @@ pub fn measured() -> impl Strategy<Value = Measured> {
 }
 
 fn failure() -> impl Strategy<Value = ProcessFailure> {
-    (text(), remains()).prop_map(|(what, Remains { ended, last_words, backtrace })| ProcessFailure {
+    (text(), crash()).prop_map(|(what, CrashReport { ended, stderr_tail, backtrace })| ProcessFailure {
         what,
-        crash: CrashReport { ended, stderr_tail: last_words, backtrace },
+        crash: CrashReport { ended, stderr_tail, backtrace },
     })
 }
 

@@ -9,7 +9,7 @@ use crate::profile::Profile::{Full, Quick, Standard};
 use crate::size::Size;
 use crate::thread_group::ThreadGroup;
 use crate::violation::DeliveryViolation;
-use crate::workload::{RankedBy, Round, RoundError, Workload, WorkloadInfo};
+use crate::workload::{Metric, Round, RoundError, Workload, WorkloadInfo};
 use contract::channel::{Capability, Capacity, Channel, Receiver, Selector, Sender};
 
 /// The workload `fan_in`.
@@ -22,7 +22,7 @@ impl Workload for FanIn {
         about: "N producers merged into one consumer: by a forwarding thread for each input, by the \
                 channel's own select over the inputs, or by one channel whose sender they share.",
         caveat: "The inputs are equally fast, so it does not show how fair a select is to a slow input.",
-        ranked_by: RankedBy::Time,
+        ranked_by: Metric::Throughput,
         params: &[
             ParamSpec {
                 name: "inputs",

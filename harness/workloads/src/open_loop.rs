@@ -31,7 +31,7 @@ use crate::profile::Profile::{Full, Quick, Standard};
 use crate::size::Size;
 use crate::thread_group::{GroupThread, StartBarrier, ThreadGroup};
 use crate::violation::DeliveryViolation;
-use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
+use crate::workload::{Figure, Metric, Round, RoundError, Workload, WorkloadInfo};
 use contract::channel::{Channel, Receiver, Sender, receivers};
 use contract::sync::EXPLORES;
 
@@ -93,7 +93,7 @@ impl Workload for OpenLoop {
                  ended. A producer that the system delays raises the latency as a slow channel does, so the \
                  longest oversleep is reported. The producers wait by yielding, which takes processor time \
                  itself. The timed region starts with the schedule, 1 ms after the start barrier.",
-        ranked_by: RankedBy::Latency,
+        ranked_by: Metric::Latency,
         params: &[
             ParamSpec {
                 name: "rate",

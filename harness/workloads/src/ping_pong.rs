@@ -15,7 +15,7 @@ use crate::profile::Profile::{Full, Quick, Standard};
 use crate::size::Size;
 use crate::thread_group::{GroupTotals, StartBarrier, ThreadGroup};
 use crate::violation::DeliveryViolation;
-use crate::workload::{RankedBy, Round, RoundError, Workload, WorkloadInfo};
+use crate::workload::{Metric, Round, RoundError, Workload, WorkloadInfo};
 use contract::channel::{Channel, Receiver, Sender};
 
 /// The workload `ping_pong`.
@@ -31,7 +31,7 @@ impl Workload for PingPong {
                 barrier.",
         caveat: "Only one message is in flight at a time, so it does not show throughput. Channels that spin \
                  before they sleep look best here and pay with processor time.",
-        ranked_by: RankedBy::Time,
+        ranked_by: Metric::Throughput,
         params: &[
             ParamSpec {
                 name: "capacity",

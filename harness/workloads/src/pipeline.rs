@@ -13,7 +13,7 @@ use crate::size::Size;
 use crate::thread_group::ThreadGroup;
 use crate::violation::DeliveryViolation;
 use crate::work::{work, work_time};
-use crate::workload::{RankedBy, Round, RoundError, Workload, WorkloadInfo};
+use crate::workload::{Metric, Round, RoundError, Workload, WorkloadInfo};
 use contract::channel::{Capacity, Channel, Receiver, Sender, receivers};
 
 /// The workload `pipeline`.
@@ -33,7 +33,7 @@ impl Workload for Pipeline {
         about: "A source feeds W workers through one channel. Each worker has an output channel, and a \
                 forwarder per worker merges the outputs for a sink. A message crosses three channels.",
         caveat: "One op is one message at the sink, so it contains three sends and three receives.",
-        ranked_by: RankedBy::Time,
+        ranked_by: Metric::Throughput,
         params: &[
             ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {

@@ -37,8 +37,8 @@ impl Placement {
     ///
     /// # Errors
     ///
-    /// The reason why this machine cannot do it, in words.
-    pub(crate) fn cores(self) -> Result<Vec<Core>, String> {
+    /// [`CannotPlace`] where this machine cannot do it.
+    pub(crate) fn cores(self) -> Result<Vec<Core>, CannotPlace> {
         match self {
             Placement::Any => Ok(Vec::new()),
             _ => self.pick(&core_affinity::get_core_ids().unwrap_or_default(), physical_core),
@@ -49,9 +49,9 @@ impl Placement {
         self,
         processors: &[Core],
         physical_core: impl Fn(Core) -> Option<PhysicalCore>,
-    ) -> Result<Vec<Core>, String> {
+    ) -> Result<Vec<Core>, CannotPlace> {
         let Some(&first) = processors.first() else {
-            return Err("this system does not pin threads".to_owned());
+            return Err(CannotPlace::NoPinning);
         };
         if self == Placement::SameCore {
             return Ok(vec![first]);
@@ -65,10 +65,7 @@ impl Placement {
             }
         }
         if picked.len() < 2 {
-            return Err(format!(
-                "placement={self} needs two cores: the {} logical processor(s) that this program may use are one core",
-                processors.len()
-            ));
+            return Err(CannotPlace::OneCore { placement: self, processors: processors.len() });
         }
         Ok(picked)
     }
@@ -93,6 +90,24 @@ impl FromStr for Placement {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("placement={0}: expected any, same-core or two-cores")]
 pub struct UnknownPlacement(String);
+
+/// This machine cannot place threads as requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CannotPlace {
+    /// The system has no way to pin threads.
+    #[error("this system does not pin threads")]
+    NoPinning,
+    /// There is only one physical core.
+    #[error(
+        "placement={placement} needs two cores: the {processors} logical processor(s) that this program may use are one core"
+    )]
+    OneCore {
+        /// The placement.
+        placement: Placement,
+        /// The number of logical processors.
+        processors: usize,
+    },
+}
 
 /// A logical processor that a thread can be pinned to.
 pub(crate) type Core = CoreId;
@@ -119,7 +134,7 @@ pub(crate) fn pin(core: Core) -> bool {
 mod tests {
     use super::*;
 
-    fn picked(placement: Placement, cores: &[Option<PhysicalCore>]) -> Result<Vec<usize>, String> {
+    fn picked(placement: Placement, cores: &[Option<PhysicalCore>]) -> Result<Vec<usize>, CannotPlace> {
         let processors: Vec<_> = (0..cores.len()).map(|id| CoreId { id }).collect();
         let picked = placement.pick(&processors, |processor| cores[processor.id])?;
         Ok(picked.into_iter().map(|core| core.id).collect())
@@ -144,7 +159,11 @@ mod tests {
         assert_eq!(picked(Placement::TwoCores, &two_packages), Ok(vec![0, 1]));
         assert_eq!(picked(Placement::TwoCores, &[None, None]), Ok(vec![0, 1]));
         let one_core = picked(Placement::TwoCores, &siblings_first[..2]).expect_err("one core");
-        assert!(one_core.ends_with("the 2 logical processor(s) that this program may use are one core"));
+        assert!(
+            one_core
+                .to_string()
+                .ends_with("the 2 logical processor(s) that this program may use are one core")
+        );
     }
 
     #[test]

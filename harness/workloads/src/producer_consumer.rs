@@ -13,7 +13,7 @@ use crate::size::Size;
 use crate::thread_group::{GroupThread, ThreadGroup};
 use crate::violation::DeliveryViolation;
 use crate::work::{work, work_time};
-use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
+use crate::workload::{Figure, Metric, Round, RoundError, Workload, WorkloadInfo};
 use contract::channel::{Capacity, Channel, Receiver, receivers};
 
 /// The workload `producer_consumer`.
@@ -27,7 +27,7 @@ impl Workload for ProducerConsumer {
                 message.",
         caveat: "The producers only send, so the channel is always contended. A program that works between \
                  its sends pays less for contention.",
-        ranked_by: RankedBy::Time,
+        ranked_by: Metric::Throughput,
         params: &[
             ParamSpec { name: "producers", about: "sending threads", kind: Kind::Threads, default: "1" },
             ParamSpec { name: "consumers", about: "receiving threads", kind: Kind::Threads, default: "1" },

@@ -186,7 +186,7 @@ impl ThreadGroup {
     ///
     /// [`ThreadGroupError::NotPlaced`] when this machine does not have the processors for that placement.
     pub fn new(threads: usize, size: Size) -> Result<Self, ThreadGroupError> {
-        let cores = size.placement.cores().map_err(ThreadGroupError::NotPlaced)?;
+        let cores = size.placement.cores().map_err(|error| ThreadGroupError::NotPlaced(error.to_string()))?;
         take_dropped();
         let barrier = StartBarrier::new(threads);
         Ok(ThreadGroup {

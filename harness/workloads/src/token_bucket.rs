@@ -31,7 +31,7 @@ use crate::profile::Profile::{Full, Quick, Standard};
 use crate::size::Size;
 use crate::thread_group::{GroupThread, GroupTotals, StartBarrier, ThreadGroup};
 use crate::violation::DeliveryViolation;
-use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
+use crate::workload::{Figure, Metric, Round, RoundError, Workload, WorkloadInfo};
 use contract::channel::{Capacity, Channel, Receiver, Sender, TrySendError, receivers};
 
 /// The workload `token_bucket`.
@@ -108,7 +108,7 @@ impl Workload for TokenBucket {
                 than burst + rate x window grants.",
         caveat: "At a rate for which the callers wait, ns/op is the period of the ticker and all channels \
                  tie, as they should; at a high rate it is the cost of a token.",
-        ranked_by: RankedBy::Time,
+        ranked_by: Metric::Throughput,
         params: &[
             ParamSpec {
                 name: "rate",

@@ -22,7 +22,7 @@ use crate::size::Size;
 use crate::thread_group::{GroupThread, GroupTotals, StartBarrier, ThreadGroup, panic_message};
 use crate::violation::DeliveryViolation;
 use crate::work::{work, work_time};
-use crate::workload::{Figure, RankedBy, Round, RoundError, Workload, WorkloadInfo};
+use crate::workload::{Figure, Metric, Round, RoundError, Workload, WorkloadInfo};
 use contract::channel::{Capacity, Channel, Receiver, Sender, receivers};
 use contract::sync::{Arc, AtomicBool, AtomicU64, Ordering};
 
@@ -183,7 +183,7 @@ impl Workload for WorkerPool {
                 the pool quits halfway; the time until the last worker has stopped is the drain.",
         caveat: "All jobs are equally long. A failed job allocates its reason and a panic unwinds, which \
                  adds some nanoseconds to each op, the same for all channels.",
-        ranked_by: RankedBy::Time,
+        ranked_by: Metric::Throughput,
         params: &[
             ParamSpec { name: "workers", about: "worker threads", kind: Kind::Threads, default: "4" },
             ParamSpec {

@@ -13,22 +13,28 @@ use crate::violation::DeliveryViolation;
 pub use crate::work::work;
 use contract::channel::{Channel, Unsupported};
 
-/// The metric by which the channels of a workload are ranked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RankedBy {
-    /// Wall time per message.
-    Time,
+/// The value by which the channels of a group are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
     /// The 99th percentile of a round's latencies: for a workload whose messages arrive at a given rate,
     /// where every channel that keeps up takes the same time.
     Latency,
+    /// Wall time per message.
+    Throughput,
+    /// Processor time per message.
+    Cpu,
 }
 
-impl RankedBy {
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Metric; 3] = [Metric::Latency, Metric::Throughput, Metric::Cpu];
+
     /// The metric's unit, in tables and on axes.
     pub fn unit(self) -> &'static str {
         match self {
-            RankedBy::Time => "ns/op",
-            RankedBy::Latency => "ns, p99",
+            Metric::Latency => "ns, p99",
+            Metric::Throughput => "ns/op",
+            Metric::Cpu => "cpu-ns/op",
         }
     }
 }
@@ -43,7 +49,7 @@ pub struct WorkloadInfo {
     /// The limits of what it shows.
     pub caveat: &'static str,
     /// The metric by which its channels are ranked.
-    pub ranked_by: RankedBy,
+    pub ranked_by: Metric,
     /// Its params.
     pub params: &'static [ParamSpec],
     /// The params to measure, each with the smallest profile that includes them.

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use records::model_report::{
-    ExplorationBounds, ExploredModels, ModelFailure, ModelReport, ModelVerdict, TimedWaits, words,
+    ExplorationBounds, ExploredModels, ModelFailure, ModelReport, ModelVerdict, TimedWaits,
 };
 use records::verify::{Finding, MethodOutcome, ThreadSteps};
+use wording::models as words;
 
 use super::instrumented::workspace::{COPY, DEPENDENCIES};
-use records::numbers;
+use wording::numbers;
 
 /// The number of last steps of a failure that a finding has. The record has all.
 const MAX_STEPS: usize = 60;
@@ -198,7 +199,8 @@ pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use contract::shard::Shard;
-    use records::model_report::{Coverage, ExplorationLimit, Format, Frame, ModelStep, ModelSubject, Replay};
+    use records::format::Format;
+    use records::model_report::{Coverage, ExplorationLimit, Frame, ModelStep, ModelSubject, Replay};
 
     use super::*;
 

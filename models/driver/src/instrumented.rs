@@ -20,10 +20,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use records::files::read_events;
+use records::files::target_dir;
 use records::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
-use records::record::{Answer, target_dir};
+use records::record::Verdict;
 use records::verify::{Method, Task};
 
 pub use self::adapters::Adapter;
@@ -100,7 +102,7 @@ pub fn explore(
     exploration: &Exploration<'_>,
     stop: &AtomicBool,
     shows: &mut dyn FnMut(&str),
-) -> Result<(Answer, ExploredModels), NotExplored> {
+) -> Result<(Verdict, ExploredModels), NotExplored> {
     let began = Instant::now();
     let unavailable = |error: anyhow::Error| NotExplored::NotAvailable(format!("{error:#}"));
     shows("fetching its source");
@@ -168,7 +170,7 @@ pub fn explore(
         }
     }
     let crash = |model: &str| crashes.get(model).cloned().unwrap_or_default();
-    Ok((Answer::Ran(outcome(&models, is_over, &crash)), models))
+    Ok((Verdict::Ran(outcome(&models, is_over, &crash)), models))
 }
 
 /// The end of a model's process.
@@ -302,7 +304,7 @@ fn run(
         Ending::Stopped => return Ok(None),
     };
     let mut events =
-        ModelEvent::read(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;
+        read_events(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;
     Ok(Some(ModelExit { status, last: events.pop(), output }))
 }
 

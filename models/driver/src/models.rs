@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use baseline::MutexDeque;
 use contract::channel::Channel;
+use records::files::read_events;
+use records::files::{Recorder, now, target_dir};
 use records::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
-use records::record::{Answer, MODELS_FILE, Record, Recorder, now, target_dir};
+use records::record::{MODELS_FILE, Record, Verdict};
 use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
 use super::evidence::outcome;
@@ -40,7 +42,7 @@ const TAIL_LINES: usize = 8;
 
 /// The result of a script.
 #[derive(Debug)]
-pub struct Explored {
+pub struct ScriptExploration {
     /// The events of its models.
     pub events: Vec<ModelEvent>,
     /// How the script ended; `None` when it was killed because its time was over.
@@ -90,8 +92,8 @@ pub fn explore(
     log: &Path,
     stop: &AtomicBool,
     waits: &mut dyn FnMut(),
-) -> Result<Explored, NotExplored> {
-    let script = script(method).map_err(NotExplored::NotAvailable)?;
+) -> Result<ScriptExploration, NotExplored> {
+    let script = script(method)?;
     let cannot = |error: io::Error| {
         NotExplored::NotAvailable(format!("{} could not be run ({error})", script.display()))
     };
@@ -115,14 +117,14 @@ pub fn explore(
         Ending::TimedOut => None,
         Ending::Stopped => return Err(NotExplored::Stopped),
     };
-    let events = ModelEvent::read(&reports, &request).map_err(|error| {
+    let events = read_events(&reports, &request).map_err(|error| {
         NotExplored::NotAvailable(format!(
             "cannot read the models' reports in {} ({error})",
             reports.display()
         ))
     })?;
     keep(&events, &target.join(method.name()).join(MODELS_FILE)).map_err(cannot)?;
-    Ok(Explored { events, ended, tail: tail(log) })
+    Ok(ScriptExploration { events, ended, tail: tail(log) })
 }
 
 /// Appends the reports to the record of models that the page reads, as models do when no parent asks for
@@ -146,25 +148,26 @@ pub(super) fn tail(file: &Path) -> Vec<String> {
 }
 
 /// The script of a method, if everything that it needs is available.
-fn script(method: Method) -> Result<PathBuf, String> {
-    let project = project().map_err(|error| error.to_string())?;
+fn script(method: Method) -> Result<PathBuf, NotExplored> {
+    let project = project().map_err(|error| NotExplored::NotAvailable(error.to_string()))?;
     let script = project.join("scripts").join(method.name());
     if !script.is_file() {
-        return Err(format!("there is no {}", script.display()));
+        return Err(NotExplored::NotAvailable(format!("there is no {}", script.display())));
     }
     let mut cargo = Command::new("cargo");
     cargo.arg("--version");
-    match supervisor::output(cargo, None) {
-        Ok(output) if output.is_success() => Ok(script),
+    let reason = match supervisor::output(cargo, None) {
+        Ok(output) if output.is_success() => return Ok(script),
         Ok(output) => {
             let how = output.status.map_or_else(String::new, status_words);
-            Err(format!("cargo does not run: {how}"))
+            format!("cargo does not run: {how}")
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err("there is no cargo on the path, which builds the models".to_owned())
+            "there is no cargo on the path, which builds the models".to_owned()
         }
-        Err(error) => Err(format!("cargo could not be started ({error})")),
-    }
+        Err(error) => format!("cargo could not be started ({error})"),
+    };
+    Err(NotExplored::NotAvailable(reason))
 }
 
 /// The verdict on one subject.
@@ -173,7 +176,7 @@ pub struct SubjectVerdict {
     /// The baseline, or the workload.
     pub subject: String,
     /// The verdict.
-    pub answer: Answer,
+    pub verdict: Verdict,
     /// The command that reproduces a failure.
     pub replay: Option<String>,
     /// The evidence.
@@ -183,7 +186,7 @@ pub struct SubjectVerdict {
 /// The verdict on each subject, the baseline first.
 ///
 /// The baseline always has one, since a shard may hold models of others only.
-pub fn verdicts(method: Method, task: &Task, explored: &Explored) -> Vec<SubjectVerdict> {
+pub fn verdicts(method: Method, task: &Task, explored: &ScriptExploration) -> Vec<SubjectVerdict> {
     let mut subjects = by_subject(explored);
     let baseline = subjects.remove(BASELINE).unwrap_or_default();
     let is_explained = [&baseline]
@@ -195,7 +198,7 @@ pub fn verdicts(method: Method, task: &Task, explored: &Explored) -> Vec<Subject
 }
 
 /// The models of each subject. Those that a killed script was exploring have not crashed.
-fn by_subject(explored: &Explored) -> BTreeMap<String, ExploredModels> {
+fn by_subject(explored: &ScriptExploration) -> BTreeMap<String, ExploredModels> {
     let mut subjects: BTreeMap<String, ExploredModels> = BTreeMap::new();
     let mut ended: BTreeSet<&str> = BTreeSet::new();
     for event in &explored.events {
@@ -225,7 +228,7 @@ fn by_subject(explored: &Explored) -> BTreeMap<String, ExploredModels> {
 fn verdict(
     method: Method,
     task: &Task,
-    explored: &Explored,
+    explored: &ScriptExploration,
     is_explained: bool,
     subject: String,
     models: ExploredModels,
@@ -233,21 +236,21 @@ fn verdict(
     let ran = |how: &str| format!("scripts/{method} ended with {how}");
     let script = |arguments: &str| format!("{}scripts/{method} {SMALL}{arguments}", settings(method, task));
     let first = models.failed().next().map(str::to_owned);
-    let (answer, replay) = match (first, explored.ended) {
+    let (verdict, replay) = match (first, explored.ended) {
         (Some(first), status) => {
             let how = status.map_or("the end of its time".to_owned(), status_words);
             let crash =
                 |_: &str| format!("{} before the model reported\n{}", ran(&how), explored.tail.join("\n"));
             let replay = script(&format!(" {first} -- --exact"));
-            (Answer::Ran(outcome(&models, false, &crash)), Some(replay))
+            (Verdict::Ran(outcome(&models, false, &crash)), Some(replay))
         }
-        (None, None) => (Answer::Ran(outcome(&models, true, &|_| String::new())), None),
+        (None, None) => (Verdict::Ran(outcome(&models, true, &|_| String::new())), None),
         (None, Some(status)) if (status.success() || is_explained) && !models.reports.is_empty() => {
-            (Answer::Ran(outcome(&models, false, &|_| String::new())), None)
+            (Verdict::Ran(outcome(&models, false, &|_| String::new())), None)
         }
         // A shard may hold models of others only.
         (None, Some(status)) if status.success() && task.shard != Shard::WHOLE => {
-            (Answer::Ran(outcome(&models, false, &|_| String::new())), None)
+            (Verdict::Ran(outcome(&models, false, &|_| String::new())), None)
         }
         (None, Some(status)) => {
             let how = ran(&status_words(status));
@@ -255,7 +258,7 @@ fn verdict(
                 let last = explored.tail.last();
                 let last =
                     last.map_or_else(String::new, |last| format!("; the last line of its output: {last}"));
-                (Answer::NotAvailable { reason: format!("{how} and reported no model{last}") }, None)
+                (Verdict::NotAvailable { reason: format!("{how} and reported no model{last}") }, None)
             } else if subject == BASELINE {
                 // It cannot be attributed to a subject: it is one failure, and a pass of none.
                 let finding = Finding {
@@ -264,14 +267,14 @@ fn verdict(
                     happened: format!("{how}, and no model failed\n{}", explored.tail.join("\n")),
                     ..Finding::default()
                 };
-                (Answer::Ran(MethodOutcome::Failed(Box::new(finding))), Some(script("")))
+                (Verdict::Ran(MethodOutcome::Failed(Box::new(finding))), Some(script("")))
             } else {
                 let reason = format!("{how}, and no model accounts for it: see {BASELINE}");
-                (Answer::NotAvailable { reason }, None)
+                (Verdict::NotAvailable { reason }, None)
             }
         }
     };
-    SubjectVerdict { subject, answer, replay, models }
+    SubjectVerdict { subject, verdict, replay, models }
 }
 
 /// The environment of a script, as it is typed before a command. Loom's models have no seed.
@@ -286,7 +289,8 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
 
-    use records::model_report::{Format, ModelFailure, ModelVerdict};
+    use records::format::Format;
+    use records::model_report::{ModelFailure, ModelVerdict};
 
     use super::super::evidence::tests::{PASSED, report};
     use super::*;
@@ -317,9 +321,9 @@ mod tests {
 
     const TASK: Task = Task { seed: 7, shard: Shard::WHOLE, only: None, budget: Duration::ZERO };
 
-    fn explored(events: Vec<ModelEvent>, status: Option<i32>, tail: &[&str]) -> Explored {
+    fn explored(events: Vec<ModelEvent>, status: Option<i32>, tail: &[&str]) -> ScriptExploration {
         let tail = tail.iter().map(|&line| line.to_owned()).collect();
-        Explored { events, ended: status.map(ExitStatus::from_raw), tail }
+        ScriptExploration { events, ended: status.map(ExitStatus::from_raw), tail }
     }
 
     /// Without the seed and the shard, the script would try other schedules.
@@ -346,10 +350,10 @@ mod tests {
         let [baseline, pool] = &verdicts[..] else { panic!("{verdicts:#?}") };
         assert_eq!((baseline.subject.as_str(), pool.subject.as_str()), (BASELINE, "worker_pool"));
         assert!(
-            matches!(baseline.answer, Answer::Ran(MethodOutcome::Passed { cases: 2_000, .. })),
+            matches!(baseline.verdict, Verdict::Ran(MethodOutcome::Passed { cases: 2_000, .. })),
             "{baseline:?}"
         );
-        let Answer::Ran(MethodOutcome::Failed(finding)) = &pool.answer else { panic!("{pool:?}") };
+        let Verdict::Ran(MethodOutcome::Failed(finding)) = &pool.verdict else { panic!("{pool:?}") };
         assert!(
             finding.happened.starts_with("model quit of worker_pool failed in execution 7"),
             "{finding:?}"
@@ -362,14 +366,14 @@ mod tests {
     fn a_killed_script_is_out_of_time() {
         let events = vec![model("queue", BASELINE, PASSED), started("hand_off", BASELINE)];
         let verdicts = verdicts(Method::Loom, &TASK, &explored(events, None, &[]));
-        assert_eq!(verdicts[0].answer, Answer::Ran(MethodOutcome::OutOfTime { cases: 1_000, all: None }));
+        assert_eq!(verdicts[0].verdict, Verdict::Ran(MethodOutcome::OutOfTime { cases: 1_000, all: None }));
     }
 
     #[test]
     fn models_that_cannot_be_built_are_not_available_and_no_pass() {
         let output = explored(Vec::new(), Some(FAILED), &["error: could not compile"]);
         let verdicts = verdicts(Method::Shuttle, &TASK, &output);
-        let Answer::NotAvailable { reason } = &verdicts[0].answer else { panic!("{verdicts:?}") };
+        let Verdict::NotAvailable { reason } = &verdicts[0].verdict else { panic!("{verdicts:?}") };
         assert_eq!(
             reason,
             "scripts/shuttle ended with exit code 1 and reported no model; \
@@ -381,8 +385,8 @@ mod tests {
     fn a_model_that_takes_its_process_down_has_failed() {
         let events = vec![model("queue", BASELINE, PASSED), started("quit", "worker_pool")];
         let verdicts = verdicts(Method::Loom, &TASK, &explored(events, Some(FAILED), &["signal: 11"]));
-        assert!(matches!(verdicts[0].answer, Answer::Ran(MethodOutcome::Passed { .. })), "{verdicts:#?}");
-        let Answer::Ran(MethodOutcome::Failed(finding)) = &verdicts[1].answer else {
+        assert!(matches!(verdicts[0].verdict, Verdict::Ran(MethodOutcome::Passed { .. })), "{verdicts:#?}");
+        let Verdict::Ran(MethodOutcome::Failed(finding)) = &verdicts[1].verdict else {
             panic!("{verdicts:#?}")
         };
         assert_eq!(
@@ -398,13 +402,13 @@ mod tests {
         let tail = ["test bounds ... FAILED", "error: 1 target failed:"];
         let all = verdicts(Method::Loom, &TASK, &explored(passed, Some(FAILED), &tail));
         let [baseline, pool] = &all[..] else { panic!("{all:#?}") };
-        let Answer::Ran(MethodOutcome::Failed(finding)) = &baseline.answer else { panic!("{all:#?}") };
+        let Verdict::Ran(MethodOutcome::Failed(finding)) = &baseline.verdict else { panic!("{all:#?}") };
         assert_eq!(
             finding.happened,
             "scripts/loom ended with exit code 1, and no model failed\n\
              test bounds ... FAILED\nerror: 1 target failed:"
         );
-        let Answer::NotAvailable { reason } = &pool.answer else { panic!("{all:#?}") };
+        let Verdict::NotAvailable { reason } = &pool.verdict else { panic!("{all:#?}") };
         assert!(reason.ends_with("no model accounts for it: see mutex-deque"), "{reason}");
     }
 
@@ -412,10 +416,10 @@ mod tests {
     fn no_model_of_the_baseline_is_no_pass_of_it_unless_it_is_a_shard() {
         let others = explored(vec![model("quit", "worker_pool", PASSED)], Some(0), &[]);
         let all = verdicts(Method::Loom, &TASK, &others);
-        assert!(!matches!(all[0].answer, Answer::Ran(MethodOutcome::Passed { .. })), "{all:?}");
+        assert!(!matches!(all[0].verdict, Verdict::Ran(MethodOutcome::Passed { .. })), "{all:?}");
         let shard = Task { shard: Shard { index: 1, of: 9 }, ..TASK };
         let bounds = "no model in this shard".to_owned();
         let all = verdicts(Method::Loom, &shard, &others);
-        assert_eq!(all[0].answer, Answer::Ran(MethodOutcome::Passed { cases: 0, bounds }));
+        assert_eq!(all[0].verdict, Verdict::Ran(MethodOutcome::Passed { cases: 0, bounds }));
     }
 }

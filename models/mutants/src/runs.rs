@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use baseline::MutexDeque;
 use contract::channel::Channel;
+use records::files::read_events;
 use records::model_report::{ModelEvent, REPORTS_VARIABLE, REQUEST_VARIABLE};
 use records::verify::cases::{WorkerEvent, WorkerRequest};
 use records::verify::{Method, MethodOutcome, Shard, Task};
@@ -130,7 +131,7 @@ fn explore_model(model: &Model, mutant: Option<&Mutant>) -> Result<Option<Detect
     if ended.status.is_some_and(|status| status.success()) {
         return Ok(None);
     }
-    let events = ModelEvent::read(&events, REQUEST).context("cannot read a model's events")?;
+    let events = read_events(&events, REQUEST).context("cannot read a model's events")?;
     let report = events.into_iter().rev().find_map(|event| match event {
         ModelEvent::Ended(report) => Some(report),
         ModelEvent::Started { .. } | ModelEvent::NotInShard { .. } => None,

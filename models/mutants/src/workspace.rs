@@ -36,7 +36,7 @@ const SWITCH_DECLARATION: &str = "\nextern crate self as contract;\npub mod muta
 const MEMBERS: [&str; 4] = ["harness/*", "models", "models/sut", "verify"];
 
 /// The packages of the harness that are copied, without their tests. The adapters are not built.
-const HARNESS: [&str; 5] = ["adapters", "baseline", "contract", "records", "workloads"];
+const HARNESS: [&str; 6] = ["adapters", "baseline", "contract", "records", "wording", "workloads"];
 
 /// The other folders of the project that are copied.
 const FOLDERS: [&str; 4] = ["models/src", "models/tests", "models/sut", "verify/src"];

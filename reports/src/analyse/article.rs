@@ -34,12 +34,12 @@ pub struct Article {
     /// The size of the measurement.
     pub extent: Extent,
     /// The variants.
-    pub rows: Vec<Row>,
+    pub rows: Vec<VariantRow>,
 }
 
 /// A variant.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct VariantRow {
     /// Its name.
     pub name: String,
     /// The language.
@@ -124,10 +124,10 @@ impl Article {
             rounds.rounds.iter().filter(|round| round.variant == name && round.block.is_some()).collect()
         };
         let channel = times(&of(CHANNEL));
-        let rows: Vec<Row> = rounds
+        let rows: Vec<VariantRow> = rounds
             .variants
             .iter()
-            .map(|variant| Row {
+            .map(|variant| VariantRow {
                 name: variant.name.clone(),
                 language: variant.language,
                 about: variant.about.clone(),
@@ -162,12 +162,12 @@ impl Article {
     }
 
     /// The row of a variant.
-    pub fn row(&self, name: &str) -> Option<&Row> {
+    pub fn row(&self, name: &str) -> Option<&VariantRow> {
         self.rows.iter().find(|row| row.name == name)
     }
 
     /// The corrected mutex versions, compared with the channel.
-    pub fn corrected(&self) -> Vec<(&Row, &AgainstChannel)> {
+    pub fn corrected(&self) -> Vec<(&VariantRow, &AgainstChannel)> {
         let corrected = self.rows.iter().filter(|row| row.of_the_article && row.name != MUTEX);
         corrected
             .filter_map(|row| match &row.outcome {

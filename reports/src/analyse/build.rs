@@ -12,7 +12,7 @@ use super::differences::differences;
 use super::page::{
     BenchmarkResult, ChannelPage, Criterion, Page, RunSummary, Totals, Warning, WarningSource, WorkloadPage,
 };
-use super::verification::{Scope, Verification};
+use super::verification::{Scope, VerificationMatrix};
 use super::{checks, criterion, noise, runs};
 use crate::collect::Problem;
 use crate::collect::runs::RunData;
@@ -29,7 +29,7 @@ pub fn page(collected: Collected, registry: &Registry) -> Page {
         bench.as_ref().map(|bench| checks::newest_overheads(&bench.records.overheads)).unwrap_or_default();
     let channels = channels(run.as_ref(), &workloads, &models, registry);
     let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
-    let verification = Verification::new(&verified.records, &names, registry, Scope::AllShards);
+    let verification = VerificationMatrix::new(&verified.records, &names, registry, Scope::AllShards);
 
     let mut warnings: Vec<Warning> = Vec::new();
     if let Some(run) = &run {
@@ -174,7 +174,7 @@ fn missed_overheads(overheads: &[Overhead]) -> Option<Warning> {
 }
 
 /// Failures that no newer record contradicts, then versions that differ from the measured ones.
-fn verification_warnings(verification: &Verification, channels: &[ChannelPage]) -> Vec<Warning> {
+fn verification_warnings(verification: &VerificationMatrix, channels: &[ChannelPage]) -> Vec<Warning> {
     let failures = verification.failures.iter().filter(|failure| !failure.is_earlier);
     let failed = failures.map(|failure| Warning::FailedVerification {
         subject: failure.verified.subject.clone(),

@@ -8,8 +8,9 @@ use super::paired_test::{ALPHA, LEVEL, log_ratios};
 use super::runs::{cell, times};
 use super::statistics::{holm, rank_sum, signed_rank};
 use crate::collect::runs::{RoundPosition, RunData};
-use engine::journal::{Metric, RunRecords, Times};
+use engine::journal::{RunRecords, Times};
 use records::plan::Plan;
+use workloads::workload::Metric;
 
 /// One side of a comparison.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,9 @@
 
 use baseline::MutexDeque;
 use contract::channel::{Channel, Info};
-use records::model_report::{Coverage, ModelReport, ModelVerdict, words};
+use records::model_report::{Coverage, ModelReport, ModelVerdict};
 use records::record::Overhead;
+use wording::models as words;
 
 use super::cells::CellResult;
 use super::page::{ExplorerResult, ModelSource, ModelsCheck, RoundsCheck, WorkloadPage};
@@ -108,7 +109,8 @@ fn explored(model: &ModelReport) -> String {
 #[cfg(test)]
 mod tests {
     use contract::shard::Shard;
-    use records::model_report::{ExplorationBounds, ExplorationLimit, Format, ModelSubject};
+    use records::format::Format;
+    use records::model_report::{ExplorationBounds, ExplorationLimit, ModelSubject};
 
     use super::*;
 

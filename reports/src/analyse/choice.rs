@@ -5,7 +5,7 @@ use super::costs::median;
 use super::paired_test::Pair;
 use super::runs::{cell, pairs, times, times_by_entry};
 use crate::collect::runs::RunData;
-use engine::journal::Metric;
+use workloads::workload::Metric;
 
 /// The ranking of one cell's channels.
 #[derive(Clone, Debug)]

@@ -12,9 +12,9 @@ use super::costs::median;
 use super::differences::{difference, machine_differences};
 use super::runs::times;
 use crate::collect::runs::{RoundPosition, RunData};
-use engine::journal::Metric;
-use records::numbers;
 use records::plan::{Entry, Plan};
+use wording::numbers;
+use workloads::workload::Metric;
 
 /// The maximum change of the calibration loop's time that counts as the same machine, as a share.
 const MAX_DRIFT: f64 = 0.03;

@@ -13,9 +13,10 @@ use records::machine::Machine;
 use records::record::Overhead;
 
 use super::paired_test::{Pair, Pairs};
-use engine::journal::{Metric, RunRecords, Times};
+use engine::journal::{RunRecords, Times};
 use records::plan::Launch;
 use records::plan::{Entry, Plan};
+use workloads::workload::Metric;
 
 /// The suffix of the second name of a channel in an A/A run.
 const SECOND: &str = " again";

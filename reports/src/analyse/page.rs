@@ -13,7 +13,7 @@ use workloads::workload::WorkloadInfo;
 use super::cells::{CellResult, MeasuredCell};
 use super::ranking::Ranked;
 use super::scaling::Series;
-use super::verification::Verification;
+use super::verification::VerificationMatrix;
 use crate::collect::Problem;
 
 /// Everything the page shows.
@@ -37,7 +37,7 @@ pub struct Page {
     /// The newest record of each model.
     pub models: Vec<ModelReport>,
     /// The results of `chanlab verify`.
-    pub verification: Verification,
+    pub verification: VerificationMatrix,
     /// Facts that limit what the page can say.
     pub warnings: Vec<Warning>,
     /// Files and lines that could not be read.

@@ -5,7 +5,7 @@ use records::protocol::Measured;
 use records::record::ParamsRecord;
 use workloads::profile::Profile;
 use workloads::registry::Registry;
-use workloads::workload::{RankedBy, WorkloadInfo};
+use workloads::workload::{Metric, WorkloadInfo};
 
 use super::cells::{CellResult, MeasuredCell, Measurement};
 use super::checks;
@@ -17,7 +17,7 @@ use super::ranking::rank;
 use super::scaling;
 use super::statistics::{bootstrap, modes};
 use crate::collect::runs::{RoundPosition, RunData};
-use engine::journal::{Metric, RunRecords, Times};
+use engine::journal::{RunRecords, Times, metric_value};
 use records::plan::{Launch, Plan};
 
 /// The level of the interval of a cell's median.
@@ -31,7 +31,7 @@ const UNREGISTERED_PROMINENT: usize = 4;
 pub fn settled(plan: &Plan, recorded: &RunRecords, group: usize) -> bool {
     let registry = adapters::registry();
     let by = ranked_by(registry.workload(&plan.groups[group].workload).ok());
-    settled_by(plan, recorded, group, by.into())
+    settled_by(plan, recorded, group, by)
 }
 
 /// As [`settled`], for a ranking by another metric than the workload's.
@@ -51,15 +51,15 @@ pub fn settled_by(plan: &Plan, recorded: &RunRecords, group: usize, by: Metric) 
 }
 
 /// The metric that ranks the channels of a workload; wall time for a workload that this build does not know.
-fn ranked_by(workload: Option<&WorkloadInfo>) -> RankedBy {
-    workload.map_or(RankedBy::Time, |info| info.ranked_by)
+fn ranked_by(workload: Option<&WorkloadInfo>) -> Metric {
+    workload.map_or(Metric::Throughput, |info| info.ranked_by)
 }
 
 /// The metric of a cell's rounds, by epoch and block.
 pub fn times(run: &RunData, position: RoundPosition, by: Metric) -> Times {
     let mut times = Times::new();
     for round in run.measured(position) {
-        if let (Some(block), Some(value)) = (round.block, by.of(round)) {
+        if let (Some(block), Some(value)) = (round.block, metric_value(by, round)) {
             times.entry(round.epoch).or_default().insert(block, value);
         }
     }
@@ -103,7 +103,7 @@ fn workload(run: &RunData, name: &str, registry: &Registry, models: &[ModelRepor
         .enumerate()
         .map(|(index, (group, of))| {
             // Computed once for cells and pairs: a percentile needs a histogram of each round.
-            let times = times_by_entry(run, group, by.into());
+            let times = times_by_entry(run, group, by);
             let cells: Vec<MeasuredCell> =
                 times.iter().enumerate().map(|(entry, times)| cell(run, (group, entry), times)).collect();
             ParamsPage {

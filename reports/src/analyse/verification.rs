@@ -6,25 +6,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use records::model_report::words;
-use records::record::{Answer, Verified};
+use records::record::{Verdict, VerdictRecord};
 use records::verify::{Method, MethodOutcome};
+use wording::models as words;
 use workloads::registry::Registry;
 
-use records::numbers;
+use wording::numbers;
 
 /// The results of verification.
 #[derive(Clone, Debug, Default)]
-pub struct Verification {
+pub struct VerificationMatrix {
     /// The channels, then the workloads whose coordination was explored.
-    pub rows: Vec<Row>,
+    pub rows: Vec<MatrixRow>,
     /// The current failures, then earlier ones of the same version.
     pub failures: Vec<FailedCase>,
 }
 
 /// The results of a channel or a workload.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct MatrixRow {
     /// Its name.
     pub subject: String,
     /// The verified version; `None` without a record.
@@ -100,7 +100,7 @@ impl CellStatus {
 #[derive(Clone, Debug)]
 pub struct FailedCase {
     /// The record.
-    pub verified: Verified,
+    pub verified: VerdictRecord,
     /// Whether a newer record of the same version passed.
     pub is_earlier: bool,
 }
@@ -127,12 +127,11 @@ fn by_models(method: Method) -> bool {
     unit(method) == "schedule"
 }
 
-impl Verification {
-    /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the
-    /// records.
-    pub fn new(records: &[Verified], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
+impl VerificationMatrix {
+    /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the records.
+    pub fn new(records: &[VerdictRecord], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
         // The replay of a single case covers nothing new.
-        let records: Vec<&Verified> = records.iter().filter(|record| record.only.is_none()).collect();
+        let records: Vec<&VerdictRecord> = records.iter().filter(|record| record.only.is_none()).collect();
         let mut names: Vec<&str> = subjects.to_vec();
         let is_workload = |name: &str| registry.workload(name).is_ok();
         for workloads in [false, true] {
@@ -142,16 +141,16 @@ impl Verification {
                 }
             }
         }
-        let mut verification = Verification::default();
+        let mut verification = VerificationMatrix::default();
         for name in names {
-            let mut row = Row {
+            let mut row = MatrixRow {
                 subject: name.to_owned(),
                 version: None,
                 is_channel: !is_workload(name),
                 cells: Vec::new(),
             };
             for method in Method::ALL {
-                let own: Vec<&Verified> = records
+                let own: Vec<&VerdictRecord> = records
                     .iter()
                     .copied()
                     .filter(|record| record.subject == name && record.method == method)
@@ -160,7 +159,7 @@ impl Verification {
                     row.version = Some(newest.version.clone());
                 }
                 // A shard may contain no model of a subject; it is present when it has a record of any model.
-                let of_parts: Vec<&Verified> = match by_models(method) {
+                let of_parts: Vec<&VerdictRecord> = match by_models(method) {
                     true => records.iter().copied().filter(|record| record.method == method).collect(),
                     false => own.clone(),
                 };
@@ -207,18 +206,18 @@ impl Verification {
 }
 
 /// The record that ended last.
-fn newest<'a>(records: &[&'a Verified]) -> Option<&'a Verified> {
+fn newest<'a>(records: &[&'a VerdictRecord]) -> Option<&'a VerdictRecord> {
     records.iter().copied().max_by(|one, other| one.at.cmp(&other.at))
 }
 
 /// Combines the records of one subject and one method. `of_parts` shows which shards are present; failures go
 /// to `verification`.
 fn cell(
-    own: &[&Verified],
-    of_parts: &[&Verified],
+    own: &[&VerdictRecord],
+    of_parts: &[&VerdictRecord],
     applies: bool,
     scope: Scope,
-    verification: &mut Verification,
+    verification: &mut VerificationMatrix,
 ) -> MatrixCell {
     let empty = MatrixCell {
         status: if applies { CellStatus::NotRun } else { CellStatus::NotApplicable },
@@ -229,21 +228,22 @@ fn cell(
     };
     let Some(newest) = newest(own) else { return empty };
     // The shards of the newest verification; the last record of each counts.
-    let in_group = |record: &&&Verified| (record.seed, record.shard.of) == (newest.seed, newest.shard.of);
-    let mut group: Vec<&Verified> =
+    let in_group =
+        |record: &&&VerdictRecord| (record.seed, record.shard.of) == (newest.seed, newest.shard.of);
+    let mut group: Vec<&VerdictRecord> =
         own.iter().filter(in_group).filter(|record| record.version == newest.version).copied().collect();
     group.sort_by(|one, other| one.at.cmp(&other.at));
-    let parts: BTreeMap<u32, &Verified> =
+    let parts: BTreeMap<u32, &VerdictRecord> =
         group.into_iter().map(|record| (record.shard.index, record)).collect();
     let of = newest.shard.of;
     let there: BTreeSet<u32> = of_parts.iter().filter(in_group).map(|record| record.shard.index).collect();
     let missing = missing(of, &there);
-    let parts: Vec<&Verified> = parts.into_values().collect();
+    let parts: Vec<&VerdictRecord> = parts.into_values().collect();
 
-    let failed = |record: &&Verified| matches!(record.answer, Answer::Ran(MethodOutcome::Failed(_)));
+    let failed = |record: &&VerdictRecord| matches!(record.verdict, Verdict::Ran(MethodOutcome::Failed(_)));
     let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
-    let counts = |record: &&Verified| parts.iter().any(|part| std::ptr::eq(*part, *record));
-    let earlier: Vec<&Verified> = own
+    let counts = |record: &&VerdictRecord| parts.iter().any(|part| std::ptr::eq(*part, *record));
+    let earlier: Vec<&VerdictRecord> = own
         .iter()
         .copied()
         .filter(|record| failed(record) && record.version == newest.version && !counts(record))
@@ -323,16 +323,16 @@ fn weight(status: CellStatus) -> u8 {
 }
 
 /// The status of a record, and its bounds or its reason.
-fn said(record: &Verified) -> (CellStatus, String) {
-    match &record.answer {
-        Answer::Ran(MethodOutcome::Passed { bounds, .. }) => (CellStatus::Passed, bounds.clone()),
-        Answer::Ran(MethodOutcome::Failed(finding)) => {
+fn said(record: &VerdictRecord) -> (CellStatus, String) {
+    match &record.verdict {
+        Verdict::Ran(MethodOutcome::Passed { bounds, .. }) => (CellStatus::Passed, bounds.clone()),
+        Verdict::Ran(MethodOutcome::Failed(finding)) => {
             let happened = finding.happened.lines().next().unwrap_or_default();
             (CellStatus::Failed, format!("{}: {happened}", finding.scenario))
         }
-        Answer::Ran(MethodOutcome::Unsupported { reason }) => (CellStatus::Unsupported, reason.clone()),
-        Answer::Ran(MethodOutcome::Unknown { reason, .. }) => (CellStatus::Unknown, reason.clone()),
-        Answer::Ran(MethodOutcome::OutOfTime { all, .. }) => {
+        Verdict::Ran(MethodOutcome::Unsupported { reason }) => (CellStatus::Unsupported, reason.clone()),
+        Verdict::Ran(MethodOutcome::Unknown { reason, .. }) => (CellStatus::Unknown, reason.clone()),
+        Verdict::Ran(MethodOutcome::OutOfTime { all, .. }) => {
             let of = match all {
                 Some(all) if record.shard.of == 1 => {
                     format!(", of {} in all", numbers::separated(*all))
@@ -340,8 +340,8 @@ fn said(record: &Verified) -> (CellStatus, String) {
                 _ => String::new(),
             };
             let seconds = record.seconds;
-            let detail = match record.answer {
-                Answer::Ran(MethodOutcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
+            let detail = match record.verdict {
+                Verdict::Ran(MethodOutcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
                     format!(
                         "within {seconds:.0} s no model had ended; building comes first, and is done when you verify again"
                     )
@@ -350,18 +350,18 @@ fn said(record: &Verified) -> (CellStatus, String) {
             };
             (CellStatus::OutOfTime, detail)
         }
-        Answer::Ran(MethodOutcome::Cut { cuts, models, bounds, .. }) => {
+        Verdict::Ran(MethodOutcome::Cut { cuts, models, bounds, .. }) => {
             (CellStatus::Cut, format!("{}; {bounds}", words::cuts(cuts, *models)))
         }
-        Answer::NotInstrumentable { reason } => (CellStatus::NotInstrumentable, reason.clone()),
-        Answer::NotAvailable { reason } => (CellStatus::NotAvailable, reason.clone()),
+        Verdict::NotInstrumentable { reason } => (CellStatus::NotInstrumentable, reason.clone()),
+        Verdict::NotAvailable { reason } => (CellStatus::NotAvailable, reason.clone()),
     }
 }
 
 /// The sum of the cases of all shards; `None` when no status has any.
-fn cases(parts: &[&Verified]) -> Option<u64> {
-    let counted = parts.iter().filter_map(|record| match record.answer {
-        Answer::Ran(
+fn cases(parts: &[&VerdictRecord]) -> Option<u64> {
+    let counted = parts.iter().filter_map(|record| match record.verdict {
+        Verdict::Ran(
             MethodOutcome::Passed { cases, .. }
             | MethodOutcome::Unknown { cases, .. }
             | MethodOutcome::OutOfTime { cases, .. }
@@ -374,13 +374,15 @@ fn cases(parts: &[&Verified]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use records::format::Format;
     use records::model_report::ExplorationLimit;
     use records::verify::{Finding, Shard};
 
     use super::*;
 
-    fn record(subject: &str, shard: &str, at: u32, outcome: MethodOutcome) -> Verified {
-        Verified {
+    fn record(subject: &str, shard: &str, at: u32, outcome: MethodOutcome) -> VerdictRecord {
+        VerdictRecord {
+            format: Format,
             at: format!("2026-01-02T03:04:{at:02}Z"),
             command: "chanlab verify".to_owned(),
             subject: subject.to_owned(),
@@ -391,8 +393,8 @@ mod tests {
             only: None,
             budget_seconds: 1.0,
             seconds: 1.0,
-            answer: Answer::Ran(outcome),
-            remains: None,
+            verdict: Verdict::Ran(outcome),
+            crash: None,
             replay: None,
             models: None,
             machine: runner::machine::current(&adapters::registry()),
@@ -408,8 +410,8 @@ mod tests {
         MethodOutcome::Failed(Box::new(Finding { scenario: "s".to_owned(), happened, ..Finding::default() }))
     }
 
-    fn of(records: &[Verified], scope: Scope) -> (MatrixCell, Vec<bool>) {
-        let verification = Verification::new(records, &["flume"], &adapters::registry(), scope);
+    fn of(records: &[VerdictRecord], scope: Scope) -> (MatrixCell, Vec<bool>) {
+        let verification = VerificationMatrix::new(records, &["flume"], &adapters::registry(), scope);
         let place = Method::ALL.iter().position(|method| *method == Method::Properties).expect("there");
         let earlier = verification.failures.iter().map(|failed| failed.is_earlier).collect();
         (verification.rows[0].cells[place].clone(), earlier)
@@ -488,11 +490,11 @@ mod tests {
     #[test]
     fn a_shard_without_a_model_of_the_subject_is_not_missing() {
         let model =
-            |subject, shard| Verified { method: Method::Loom, ..record(subject, shard, 1, passed(5)) };
+            |subject, shard| VerdictRecord { method: Method::Loom, ..record(subject, shard, 1, passed(5)) };
         let mut parts = vec![model("mutex-deque", "1/2"), model("worker_pool", "1/2")];
-        let statuses = |parts: &[Verified]| {
+        let statuses = |parts: &[VerdictRecord]| {
             let verification =
-                Verification::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
+                VerificationMatrix::new(parts, &["mutex-deque"], &adapters::registry(), Scope::AllShards);
             [0, 1].map(|row: usize| verification.rows[row].cells[4].status)
         };
         assert_eq!(statuses(&parts), [CellStatus::ShardsMissing; 2]);
@@ -513,7 +515,7 @@ mod tests {
         model.method = Method::Loom;
         model.shard = Shard::WHOLE;
         let verification =
-            Verification::new(&[model], &["flume", "kanal"], &adapters::registry(), Scope::AllShards);
+            VerificationMatrix::new(&[model], &["flume", "kanal"], &adapters::registry(), Scope::AllShards);
         let names: Vec<_> = verification.rows.iter().map(|row| row.subject.as_str()).collect();
         assert_eq!(names, ["flume", "kanal", "worker_pool"]);
         let statuses: Vec<_> = verification.rows[2].cells.iter().map(|cell| cell.status.words()).collect();

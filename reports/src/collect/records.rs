@@ -75,7 +75,7 @@ impl Records {
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
-    use records::record::Recorder;
+    use records::files::Recorder;
 
     use super::*;
     use crate::collect::verified::VerifiedRecords;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Problem;
+use engine::plan_file;
 use records::crash::ProcessFailure;
 use records::plan::Plan;
 use records::rounds::{EndReason, Line, ROUNDS_FILE, RoundLine};
@@ -41,7 +42,7 @@ impl RunData {
     ///
     /// When the plan or the file of rounds is missing.
     pub fn read(folder: &Path) -> Result<Self> {
-        let plan = Plan::read(folder)?;
+        let plan = plan_file::read(folder)?;
         let path = folder.join(ROUNDS_FILE);
         let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut run = RunData {
@@ -173,7 +174,7 @@ mod tests {
     /// A run whose file of rounds has these bytes.
     fn read(registry: &Registry, rounds: &[u8]) -> RunData {
         let folder = tempfile::tempdir().expect("a folder");
-        plan(registry).write(folder.path()).expect("written");
+        plan_file::write(&plan(registry), folder.path()).expect("written");
         std::fs::write(folder.path().join(ROUNDS_FILE), rounds).expect("written");
         RunData::read(folder.path()).expect("there is a plan")
     }

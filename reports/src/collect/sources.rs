@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use records::record::{BENCH_FILE, MODELS_FILE, criterion_dir, target_dir};
+use records::files::{criterion_dir, target_dir};
+use records::record::{BENCH_FILE, MODELS_FILE};
 
 use super::criterion::{CriterionData, Estimates};
 use super::records::Records;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use records::record::{Record, VERIFIED_FILE, Verified};
+use records::record::{Record, VERIFIED_FILE, VerdictRecord};
 use walkdir::WalkDir;
 
 use super::Problem;
@@ -14,7 +14,7 @@ use super::Problem;
 #[derive(Clone, Debug, Default)]
 pub struct VerifiedRecords {
     /// The records, in the order of the files.
-    pub records: Vec<Verified>,
+    pub records: Vec<VerdictRecord>,
     /// Files and lines that could not be read.
     pub problems: Vec<Problem>,
 }
@@ -101,13 +101,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 mod tests {
     use std::fs;
 
-    use records::record::{Answer, Recorder};
+    use records::files::Recorder;
+    use records::format::Format;
+    use records::record::Verdict;
     use records::verify::{Method, MethodOutcome, Shard};
 
     use super::*;
 
     fn record(subject: &str) -> Record {
-        Record::Verified(Box::new(Verified {
+        Record::Verified(Box::new(VerdictRecord {
+            format: Format,
             at: "2026-01-02T03:04:05Z".to_owned(),
             command: "chanlab verify".to_owned(),
             subject: subject.to_owned(),
@@ -118,8 +121,8 @@ mod tests {
             only: None,
             budget_seconds: 1.0,
             seconds: 1.0,
-            answer: Answer::Ran(MethodOutcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
-            remains: None,
+            verdict: Verdict::Ran(MethodOutcome::Passed { cases: u64::MAX, bounds: "b".to_owned() }),
+            crash: None,
             replay: None,
             models: None,
             machine: runner::machine::current(&adapters::registry()),

@@ -6,19 +6,20 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use contract::channel::Info;
 use engine::go;
+use engine::plan_file;
 use engine::runner::Runner;
 use model_driver::versions::build;
 use model_driver::versions::source::CrateSource;
+use records::files::now;
 use records::machine::Machine;
-use records::numbers;
 use records::plan::{Entry, Launch, Plan};
-use records::record::now;
 use records::rounds::EndReason;
 use reports::BadArguments;
 use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::runs::RunData;
 use reports::render::changes::{ChangeReport, ratio, side_by_side};
+use wording::numbers;
 use workloads::profile::Profile;
 use workloads::registry::Registry;
 
@@ -63,7 +64,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (plan, folder) = match &arguments.resume {
         Some(folder) => {
-            let plan = Plan::read(folder)?;
+            let plan = plan_file::read(folder)?;
             if plan.versions.is_none() {
                 let run = folder.display();
                 return Err(BadArguments(format!(
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         None => {
             let plan = planned(arguments)?;
             let folder = arguments.measuring.folder(&plan, "ab");
-            plan.write(&folder)?;
+            plan_file::write(&plan, &folder)?;
             (plan, folder)
         }
     };

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use engine::article::{Extent, Lack, MAX_MESSAGES, measure};
 use engine::progress::Progress;
-use records::record::{now, target_dir};
+use records::files::{now, target_dir};
 use reports::analyse::article::Article;
 use reports::render::article::{document, verdict};
 

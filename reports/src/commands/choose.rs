@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
-use engine::journal::Metric;
+use engine::plan_file;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
 use reports::render;
 use workloads::profile::Profile;
+use workloads::workload::Metric;
 
 use super::measure::{Measuring, carry_out};
 
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
     let folder = measuring.folder(&plan, "choices");
-    plan.write(&folder)?;
+    plan_file::write(&plan, &folder)?;
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     carry_out(&plan, &folder, &settled, "chanlab run")?;
     let Some(choice) = choose(&RunData::read(&folder)?, by) else {

@@ -9,9 +9,11 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, value_parser};
 use engine::cargo::Cargo;
 use engine::journal::{RoundsFile, RunRecords};
+use engine::plan_file;
+use records::files::{criterion_dir, now, target_dir};
 use records::machine::Machine;
 use records::plan::Plan;
-use records::record::{BENCH_FILE, criterion_dir, now, target_dir};
+use records::record::BENCH_FILE;
 use records::rounds::EndReason;
 use reports::analyse::checks::newest_overheads;
 use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
@@ -112,7 +114,7 @@ fn checkout() -> &'static Path {
 
 /// Carries out a plan of an experiment and returns its records.
 fn measured(plan: &Plan, folder: &Path) -> Result<RunRecords> {
-    plan.write(folder)?;
+    plan_file::write(plan, folder)?;
     let why = carry_out(plan, folder, &|_, _, _| false, "chanlab run")?;
     if why == EndReason::Interrupted {
         bail!("stopped: the experiment is incomplete, so it has no result");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use records::record::{now, target_dir};
+use records::files::{now, target_dir};
 use reports::analyse::build;
 use reports::collect::sources::Sources;
 use reports::render;

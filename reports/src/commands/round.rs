@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use records::numbers;
+use wording::numbers;
 use workloads::registry::{Cell, CellError};
 use workloads::workload::Round;
 

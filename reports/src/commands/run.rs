@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use engine::go;
+use engine::plan_file;
 use records::plan::Plan;
 use reports::analyse::runs::settled;
 use reports::collect::sources::{RUNS, Sources};
@@ -33,11 +34,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (plan, folder) = match &arguments.resume {
-        Some(folder) => (Plan::read(folder)?, folder.clone()),
+        Some(folder) => (plan_file::read(folder)?, folder.clone()),
         None => {
             let plan = planned(arguments)?;
             let folder = arguments.measuring.folder(&plan, RUNS);
-            plan.write(&folder)?;
+            plan_file::write(&plan, &folder)?;
             (plan, folder)
         }
     };

@@ -15,18 +15,19 @@ use model_driver::instrumented::std_source::STD;
 use model_driver::instrumented::{Adapter, Crate};
 use model_driver::models::has_models;
 use model_driver::versions::source::{CrateSource, package_name};
+use records::files::{Recorder, now};
 use records::machine::Machine;
-use records::numbers;
-use records::record::{Recorder, VERIFIED_FILE, Verified, now};
+use records::record::{VERIFIED_FILE, VerdictRecord};
 use records::verify::{Method, Shard};
 use reports::BadArguments;
-use reports::analyse::verification::{CellStatus, Scope, Verification};
+use reports::analyse::verification::{CellStatus, Scope, VerificationMatrix};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
 use verify_driver::engine;
 use verify_driver::program as worker;
 use verify_driver::worker::WorkerProgram;
+use wording::numbers;
 
 use super::measure::{seed, stop_request};
 
@@ -285,7 +286,11 @@ fn announce(verification: &engine::Verification, record: &Path) -> io::Result<()
 }
 
 /// The failures in full, then the matrix.
-fn print_results(verification: &engine::Verification, verified: &[Verified], record: &Path) -> Result<()> {
+fn print_results(
+    verification: &engine::Verification,
+    verified: &[VerdictRecord],
+    record: &Path,
+) -> Result<()> {
     let mut terminal = io::stdout().lock();
     for verified in verified {
         let picture = picture(verified, &verification.folder)?;
@@ -296,8 +301,9 @@ fn print_results(verification: &engine::Verification, verified: &[Verified], rec
     }
     let channels: Vec<&str> = verification.channels.iter().map(|(name, _)| name.as_str()).collect();
     // The matrix leaves out replays of single cases, but here a replay is all that was requested.
-    let shown: Vec<Verified> = verified.iter().cloned().map(|one| Verified { only: None, ..one }).collect();
-    let summary = Verification::new(&shown, &channels, &adapters::registry(), Scope::OneShard);
+    let shown: Vec<VerdictRecord> =
+        verified.iter().cloned().map(|one| VerdictRecord { only: None, ..one }).collect();
+    let summary = VerificationMatrix::new(&shown, &channels, &adapters::registry(), Scope::OneShard);
     if !shown.is_empty() {
         write!(terminal, "{}", matrix(&summary))?;
         // Methods that were not requested did not run, and need no remark.
@@ -312,7 +318,7 @@ fn print_results(verification: &engine::Verification, verified: &[Verified], rec
 }
 
 /// Writes the picture of a failure next to the record.
-fn picture(verified: &Verified, folder: &Path) -> Result<Option<PathBuf>> {
+fn picture(verified: &VerdictRecord, folder: &Path) -> Result<Option<PathBuf>> {
     let Some(finding) = finding(verified) else { return Ok(None) };
     let Some(picture) = &finding.picture else { return Ok(None) };
     let path = folder.join(format!("{}-{}-case-{}.svg", verified.subject, verified.method, finding.case));

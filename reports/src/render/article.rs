@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use crate::analyse::article::{
-    AgainstChannel, Article, ArticleConclusion, ArticleResult, CHANNEL, Claim, LEVEL, MUTEX, PUBLISHED, Row,
+    AgainstChannel, Article, ArticleConclusion, ArticleResult, CHANNEL, Claim, LEVEL, MUTEX, PUBLISHED,
+    VariantRow,
 };
 use crate::analyse::paired_test;
 use engine::article::{CAPACITY, MAX_MESSAGES, WORKLOAD};
-use records::numbers;
+use wording::numbers;
 
 /// The limit up to which `go test -bench` raises N.
 const MAX_GO_TEST_N: u64 = 1_000_000_000;
@@ -73,7 +74,7 @@ fn table(article: &Article) -> String {
         numbers::separated(article.extent.messages)
     );
     // By time, those without one last; in their order otherwise.
-    let mut rows: Vec<&Row> = article.rows.iter().collect();
+    let mut rows: Vec<&VariantRow> = article.rows.iter().collect();
     rows.sort_by(|one, other| order(one).total_cmp(&order(other)));
     for row in rows {
         let (time, consumed, ratio) = cells(&row.outcome);
@@ -96,7 +97,7 @@ fn table(article: &Article) -> String {
     text
 }
 
-fn order(row: &Row) -> f64 {
+fn order(row: &VariantRow) -> f64 {
     match row.outcome {
         ArticleResult::Sound { time, .. } => time,
         ArticleResult::Void { .. } | ArticleResult::Without(_) => f64::INFINITY,

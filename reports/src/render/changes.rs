@@ -2,7 +2,7 @@
 
 use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
 use crate::analyse::paired_test::{ALPHA, LEVEL};
-use records::numbers;
+use wording::numbers;
 
 /// Changes, with everything a reader needs to interpret them.
 #[derive(Clone, Debug)]

@@ -1,14 +1,15 @@
 //! The checks behind the times: the self-checks of rounds, the models, and the cost of the harness.
 
 use maud::{Markup, html};
-use records::model_report::{ModelReport, ModelVerdict, words};
+use records::model_report::{ModelReport, ModelVerdict};
 use records::record::Overhead;
+use wording::models as words;
 
 use super::colours::Colours;
 use super::parts::swatch;
 use crate::analyse::checks::BASELINE;
 use crate::analyse::page::{ExplorerResult, ModelSource, ModelsCheck, Page, RoundsCheck};
-use records::numbers;
+use wording::numbers;
 
 /// The scripts that run the models of the baseline.
 const MODELS_SCRIPTS: &str = "scripts/loom, scripts/shuttle";

@@ -1,12 +1,10 @@
 //! `chanlab choose` in the terminal: a ranking, and a paragraph that recommends a channel.
 
-use workloads::workload::RankedBy;
-
 use super::words;
 use crate::analyse::cells::MeasuredCell;
 use crate::analyse::choice::{Choice, RankedChannel, Unranked};
-use engine::journal::Metric;
-use records::numbers;
+use wording::numbers;
+use workloads::workload::Metric;
 
 /// How many times as much processor time the best must take before the text warns of it.
 const WASTEFUL: f64 = 1.5;
@@ -84,7 +82,7 @@ fn recommendation(choice: &Choice) -> String {
     if best.cell.modes.len() > 1 {
         text.push_str(&format!(
             " Its rounds have {}.",
-            words::modes(&best.cell.modes, RankedBy::Time.unit())
+            words::modes(&best.cell.modes, Metric::Throughput.unit())
         ));
     }
     let failed: Vec<&str> = choice

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::colours::Colours;
 use super::parts::{breakable, swatch};
 use crate::analyse::page::{BenchmarkResult, Criterion, CriterionBenchmark, CriterionMachine};
-use records::numbers;
+use wording::numbers;
 
 /// The section.
 pub(crate) fn section(criterion: &Criterion, colours: &Colours) -> Markup {

@@ -6,7 +6,7 @@ use records::record::Overhead;
 
 use crate::analyse::honesty::{Alarms, Criterion, Found, Honesty};
 use crate::analyse::paired_test;
-use records::numbers;
+use wording::numbers;
 
 /// One line for each experiment.
 pub fn summary(honesty: &Honesty) -> Vec<String> {

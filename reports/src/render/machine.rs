@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use crate::analyse::page::RunSummary;
-use records::numbers;
 use records::rounds::ROUNDS_FILE;
+use wording::numbers;
 
 /// The section.
 pub(crate) fn section(run: &RunSummary) -> Markup {

@@ -8,7 +8,7 @@ use super::parts::{breakable, has_failed, lack, params_anchor, swatch};
 use crate::analyse::cells::MeasuredCell;
 use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage};
 use crate::analyse::ranking::Ranked;
-use records::numbers;
+use wording::numbers;
 
 /// The shades of the table of ratios, each with the largest ratio it covers.
 const SHADES: [(f64, &str); 5] =

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::colours::Colours;
 use super::{channels, checks, criterion, machine, method, overview, verification, warnings, workload};
 use crate::analyse::page::Page;
-use records::numbers;
+use wording::numbers;
 
 const STYLE: &str = include_str!("style.css");
 

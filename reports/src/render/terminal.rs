@@ -2,7 +2,7 @@
 
 use super::parts::{has_failed, lack};
 use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage, cells};
-use records::numbers;
+use wording::numbers;
 
 /// The width at which lines are cut.
 const WIDTH: usize = 118;

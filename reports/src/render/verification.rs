@@ -5,13 +5,13 @@ pub(crate) mod section;
 pub(crate) mod steps;
 pub mod terminal;
 
-use records::record::{Answer, Verified};
+use records::record::{Verdict, VerdictRecord};
 use records::verify::{Finding, MethodOutcome};
 
 /// The finding of a record that failed.
-pub fn finding(verified: &Verified) -> Option<&Finding> {
-    match &verified.answer {
-        Answer::Ran(MethodOutcome::Failed(finding)) => Some(finding),
+pub fn finding(verified: &VerdictRecord) -> Option<&Finding> {
+    match &verified.verdict {
+        Verdict::Ran(MethodOutcome::Failed(finding)) => Some(finding),
         _ => None,
     }
 }

@@ -1,10 +1,10 @@
 //! Warnings in words.
 
-use records::model_report::words::limit as limit_words;
 use records::record::Overhead;
+use wording::models::limit as limit_words;
 
 use crate::analyse::page::{Warning, WarningSource};
-use records::numbers;
+use wording::numbers;
 
 /// A warning as one or two sentences.
 pub fn words(warning: &Warning) -> String {

@@ -3,7 +3,7 @@
 use workloads::latency::Percentiles;
 
 use crate::analyse::statistics::modes::Mode;
-use records::numbers;
+use wording::numbers;
 
 /// Modes with their unit: `1 mode near 170 ns/op`, `2 modes: 82 % of rounds near 170 ns/op, 18 % near 2,200
 /// ns/op`.

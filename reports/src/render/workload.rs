@@ -11,7 +11,7 @@ use crate::analyse::costs::Costs;
 use crate::analyse::page::{ParamsPage, WorkloadPage};
 use crate::analyse::ranking::Ranked;
 use crate::analyse::scaling::Series;
-use records::numbers;
+use wording::numbers;
 
 /// The number of columns after the channel's name.
 const COLUMNS: usize = 7;

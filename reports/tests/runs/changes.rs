@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use engine::plan_file;
 use records::plan::{Entry, Group, Launch, PLAN_FILE, Plan, VERSION};
 use records::record::ParamsRecord;
 
@@ -76,7 +77,7 @@ fn plan(sandbox: &Sandbox, old: &str, new: &str) {
         allocations: false,
         versions: Some([0, 1]),
     };
-    plan.write(&sandbox.run_folder()).expect("written");
+    plan_file::write(&plan, &sandbox.run_folder()).expect("written");
 }
 
 fn ab(sandbox: &Sandbox, arguments: &[&str]) -> Output {
@@ -181,7 +182,7 @@ fn compare(sandbox: &Sandbox, runs: &[PathBuf; 2], options: &[&str]) -> Output {
 }
 
 fn edit(run: &Path, change: impl Fn(&mut Plan)) {
-    let mut plan = Plan::read(run).expect("a plan");
+    let mut plan = plan_file::read(run).expect("a plan");
     change(&mut plan);
     fs::write(run.join(PLAN_FILE), serde_json::to_vec(&plan).expect("JSON")).expect("written");
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use engine::plan_file;
 use records::plan::Plan;
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 use tempfile::TempDir;
@@ -64,7 +65,7 @@ impl Sandbox {
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        Plan::read(&self.run_folder()).expect("a plan")
+        plan_file::read(&self.run_folder()).expect("a plan")
     }
 
     /// Every line of the run. Each must be whole.

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use contract::shard::Shard;
+use engine::plan_file;
 use records::crash::ProcessFailure;
+use records::files::Recorder;
+use records::format::Format;
 use records::machine::Machine;
-use records::model_report::{Coverage, ExplorationBounds, Format, ModelReport, ModelSubject, ModelVerdict};
+use records::model_report::{Coverage, ExplorationBounds, ModelReport, ModelSubject, ModelVerdict};
 use records::plan::{Entry, Group, Launch, Plan, VERSION};
 use records::protocol::Measured;
-use records::record::{
-    BENCH_FILE, BenchmarkRecord, BenchmarkStatus, MODELS_FILE, ParamsRecord, Record, Recorder,
-};
+use records::record::{BENCH_FILE, BenchmarkRecord, BenchmarkStatus, MODELS_FILE, ParamsRecord, Record};
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 use serde_json::json;
 use tempfile::TempDir;
@@ -106,7 +107,7 @@ impl Fixture {
             not_available: Vec::new(),
         };
         let folder = self.target().join("chanlab").join("runs").join(name);
-        plan.write(&folder).expect("written");
+        plan_file::write(&plan, &folder).expect("written");
         fs::write(folder.join(ROUNDS_FILE), "").expect("written");
         Run { folder, plan }
     }
@@ -125,6 +126,7 @@ impl Fixture {
     ) {
         let [workload, params, channel] = cell;
         let record = Record::Benchmark(BenchmarkRecord {
+            format: Format,
             at: "2026-01-02T03:04:05Z".to_owned(),
             command: "cargo bench".to_owned(),
             profile: "quick".to_owned(),

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use records::record::{Record, VERIFIED_FILE, Verified};
+use records::record::{Record, VERIFIED_FILE, VerdictRecord};
 use tempfile::TempDir;
 
 pub(crate) struct Bench {
@@ -62,7 +62,7 @@ impl Bench {
     }
 
     /// Every record. Each must be whole.
-    pub(crate) fn records(&self) -> Vec<Verified> {
+    pub(crate) fn records(&self) -> Vec<VerdictRecord> {
         let text = fs::read_to_string(self.record_file()).expect("records");
         text.lines()
             .map(|line| match serde_json::from_str(line).expect(line) {

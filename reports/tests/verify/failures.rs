@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use records::record::{Answer, Verified};
+use records::record::{Verdict, VerdictRecord};
 use records::verify::{Finding, MethodOutcome};
 
 use crate::bench::{Bench, text};
@@ -10,9 +10,9 @@ use crate::planted::{self, CASES, FAULTY_FROM};
 
 const ASKED: [&str; 6] = ["--method", "properties", "--seed", "7", "--deadline", "2"];
 
-fn finding(verified: &Verified) -> &Finding {
-    match &verified.answer {
-        Answer::Ran(MethodOutcome::Failed(finding)) => finding,
+fn finding(verified: &VerdictRecord) -> &Finding {
+    match &verified.verdict {
+        Verdict::Ran(MethodOutcome::Failed(finding)) => finding,
         other => panic!("{}: {other:?}", verified.subject),
     }
 }
@@ -32,24 +32,25 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
     };
     assert_eq!(records.len(), 8, "one of each channel");
     let bounds = "up to 16 numbers on one thread".to_owned();
-    assert_eq!(record("sound").answer, Answer::Ran(MethodOutcome::Passed { cases: CASES, bounds }));
-    assert!(matches!(record("lacking").answer, Answer::Ran(MethodOutcome::Unsupported { .. })));
+    assert_eq!(record("sound").verdict, Verdict::Ran(MethodOutcome::Passed { cases: CASES, bounds }));
+    assert!(matches!(record("lacking").verdict, Verdict::Ran(MethodOutcome::Unsupported { .. })));
 
     for subject in ["mutant-drops-one", "mutant-delivers-twice", "mutant-reorders"] {
         let finding = finding(record(subject));
         assert_eq!(finding.case, FAULTY_FROM, "{subject}: the first case with a fault");
         assert_eq!(finding.scenario, "12 numbers are sent, then received");
-        assert!(record(subject).remains.is_none());
+        assert!(record(subject).crash.is_none());
     }
     let hang = record("mutant-hangs");
     assert_eq!(finding(hang).happened, "hung: no end after 2 s");
     assert_eq!(finding(hang).case, FAULTY_FROM);
-    let backtrace = hang.remains.as_ref().and_then(|remains| remains.backtrace.as_ref()).expect("asked for");
+    let backtrace = hang.crash.as_ref().and_then(|crash| crash.backtrace.as_ref()).expect("asked for");
     assert!(backtrace.contains("Thread ") || backtrace.starts_with("not available: "), "{backtrace}");
     let abort = record("planted-abort");
     assert_eq!(finding(abort).happened, "its process ended; killed by signal 6 (SIGABRT)");
     assert_eq!(finding(abort).case, FAULTY_FROM);
-    let words = |record: &Verified| record.remains.clone().expect("a process failed").last_words.join("\n");
+    let words =
+        |record: &VerdictRecord| record.crash.clone().expect("a process failed").stderr_tail.join("\n");
     assert!(words(abort).contains("free(): double free detected"), "{}", words(abort));
     let panic = record("planted-panic");
     assert_eq!(finding(panic).happened, "its process ended; exit code 101");
@@ -57,7 +58,7 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
 
     // The terminal shows everything that reproduces each failure.
     for record in &records {
-        if matches!(record.answer, Answer::Ran(MethodOutcome::Failed(_))) {
+        if matches!(record.verdict, Verdict::Ran(MethodOutcome::Failed(_))) {
             let replay = format!(
                 "chanlab verify --by '{by}' --channel {} --method properties --seed 7 --case {FAULTY_FROM}",
                 record.subject
@@ -86,7 +87,7 @@ fn the_replay_shows_the_same_case_again() {
     assert_eq!(again.status.code(), Some(1), "{}", text(&again.stderr));
     let records = bench.records();
     let [_, again] = &records[..] else { panic!("{records:?}") };
-    assert_eq!(again.answer, first.answer);
+    assert_eq!(again.verdict, first.verdict);
     assert_eq!(again.only, Some(FAULTY_FROM));
 
     // A replayed case without the mistake passes, and adds no coverage.

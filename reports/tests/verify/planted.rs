@@ -9,9 +9,11 @@ use std::{env, process};
 
 use baseline::MutexDeque;
 use contract::channel::{Capacity, Channel, Receiver, Sender};
-use records::verify::cases::{WorkerEvent, WorkerRequest, exit_with_stdin, run_cases};
-use records::verify::{Finding, MethodOutcome, Task, ThreadSteps, Verify};
+use records::format::Format;
+use records::verify::cases::{WorkerEvent, WorkerRequest};
+use records::verify::{Finding, MethodOutcome, Task, ThreadSteps};
 use testing::{DeliversTwice, DropsOne, Hangs, Reorders, Wrapped};
+use verify::worker::{Verify, exit_with_stdin, run_cases};
 
 use crate::bench::Bench;
 
@@ -56,7 +58,9 @@ fn runs_cases() {
     let output = || OpenOptions::new().write(true).open("/dev/fd/3").expect("the script opened it");
     if request.is_empty() {
         let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));
-        WorkerEvent::Hello { channels: channels.collect() }.write(output()).expect("the parent reads");
+        WorkerEvent::Hello { format: Format, channels: channels.collect() }
+            .write(output())
+            .expect("the parent reads");
     } else {
         let request: WorkerRequest = serde_json::from_str(&request).expect("a request");
         let (_, verify) = CHANNELS.iter().find(|(known, _)| *known == request.channel).expect("a channel");

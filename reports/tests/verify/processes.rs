@@ -1,6 +1,6 @@
 //! Faulty worker programs: each ends as a clear record.
 
-use records::record::{Answer, Verified};
+use records::record::{Verdict, VerdictRecord};
 use records::verify::MethodOutcome;
 
 use crate::bench::{Bench, text};
@@ -9,7 +9,7 @@ const BEGINS: &str = r#"echo '{"kind":"begins","case":3}'"#;
 const PASSED: &str = r#"echo '{"kind":"ended","outcome":{"outcome":"passed","cases":1,"bounds":"b"}}'"#;
 
 /// The record of a program that runs `body`, and the exit code.
-fn recorded(name: &str, body: &str, arguments: &[&str]) -> (Verified, Option<i32>) {
+fn recorded(name: &str, body: &str, arguments: &[&str]) -> (VerdictRecord, Option<i32>) {
     let bench = Bench::new();
     let by = bench.script(name, body);
     let all = [&["--method", "rounds", "--seed", "1", "--deadline", "1"], arguments].concat();
@@ -23,8 +23,8 @@ fn recorded(name: &str, body: &str, arguments: &[&str]) -> (Verified, Option<i32
 fn happened(name: &str, body: &str) -> String {
     let (verified, code) = recorded(name, body, &[]);
     assert_eq!(code, Some(1));
-    match verified.answer {
-        Answer::Ran(MethodOutcome::Failed(finding)) => finding.happened,
+    match verified.verdict {
+        Verdict::Ran(MethodOutcome::Failed(finding)) => finding.happened,
         other => panic!("{other:?}"),
     }
 }
@@ -32,8 +32,8 @@ fn happened(name: &str, body: &str) -> String {
 #[test]
 fn a_program_that_reports_passes() {
     let (verified, code) = recorded("answers", &format!("{BEGINS}; {PASSED}"), &[]);
-    assert_eq!(verified.answer, Answer::Ran(MethodOutcome::Passed { cases: 1, bounds: "b".to_owned() }));
-    assert_eq!((verified.replay, verified.remains, code), (None, None, Some(0)));
+    assert_eq!(verified.verdict, Verdict::Ran(MethodOutcome::Passed { cases: 1, bounds: "b".to_owned() }));
+    assert_eq!((verified.replay, verified.crash, code), (None, None, Some(0)));
 }
 
 #[test]
@@ -51,17 +51,17 @@ fn a_malformed_event_is_shown() {
 #[test]
 fn an_end_without_a_report_is_described() {
     let (verified, _) = recorded("leaves", &format!("{BEGINS}; echo bye >&2; kill -SEGV $$"), &[]);
-    let Answer::Ran(MethodOutcome::Failed(finding)) = verified.answer else {
-        panic!("{:?}", verified.answer)
+    let Verdict::Ran(MethodOutcome::Failed(finding)) = verified.verdict else {
+        panic!("{:?}", verified.verdict)
     };
     assert_eq!(finding.happened, "its process ended; killed by signal 11 (SIGSEGV)");
     assert_eq!((finding.case, finding.scenario.as_str()), (3, "case 3"));
-    assert_eq!(verified.remains.expect("of a process").last_words, ["bye"]);
+    assert_eq!(verified.crash.expect("of a process").stderr_tail, ["bye"]);
     assert!(verified.replay.expect("a failure").ends_with("--seed 1 --case 3"));
 
     let (verified, _) = recorded("never-begins", "exit 0", &[]);
-    let Answer::Ran(MethodOutcome::Failed(finding)) = verified.answer else {
-        panic!("{:?}", verified.answer)
+    let Verdict::Ran(MethodOutcome::Failed(finding)) = verified.verdict else {
+        panic!("{:?}", verified.verdict)
     };
     assert_eq!(finding.scenario, "before the first case");
     assert!(verified.replay.expect("a failure").ends_with("--seed 1"), "no case is to blame");
@@ -72,7 +72,7 @@ fn an_end_without_a_report_is_described() {
 fn a_crash_after_a_report_is_not_a_pass() {
     assert_eq!(
         happened("ends-badly", &format!("{BEGINS}; {PASSED}; kill -ABRT $$")),
-        "its process reported, and then ended: killed by signal 6 (SIGABRT)"
+        "its process reported, and then failed; killed by signal 6 (SIGABRT)"
     );
 }
 
@@ -89,7 +89,7 @@ fn endless_cases_run_out_of_time() {
     let body = format!("while :; do {BEGINS}; done");
     let (verified, code) = recorded("goes-on", &body, &["--budget", "1"]);
     assert!(
-        matches!(verified.answer, Answer::Ran(MethodOutcome::OutOfTime { all: None, .. })),
+        matches!(verified.verdict, Verdict::Ran(MethodOutcome::OutOfTime { all: None, .. })),
         "{verified:?}"
     );
     assert_eq!(code, Some(0));

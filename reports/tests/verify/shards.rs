@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use records::record::{Answer, VERIFIED_FILE};
+use records::record::{VERIFIED_FILE, Verdict};
 use records::verify::MethodOutcome;
 
 use crate::bench::{Bench, text};
@@ -18,8 +18,8 @@ fn part(bench: &Bench, by: &str, shard: &str) -> u64 {
     let record = bench.records().remove(0);
     let name = format!("{}-{VERIFIED_FILE}", shard.replace('/', "-of-"));
     fs::rename(bench.record_file(), bench.path().join(name)).expect("moved");
-    match record.answer {
-        Answer::Ran(MethodOutcome::Passed { cases, .. }) => cases,
+    match record.verdict {
+        Verdict::Ran(MethodOutcome::Passed { cases, .. }) => cases,
         other => panic!("{other:?}"),
     }
 }

@@ -1,14 +1,17 @@
 //! The exact text of the matrix, with a cell of every kind, and of a failure.
 
-use records::record::{Answer, Remains, Verified};
+use records::crash::CrashReport;
+use records::format::Format;
+use records::record::{Verdict, VerdictRecord};
 use records::verify::{Finding, Method, MethodOutcome, Shard, ThreadSteps};
-use reports::analyse::verification::{Scope, Verification};
+use reports::analyse::verification::{Scope, VerificationMatrix};
 use reports::render::verification::terminal::{failure, matrix};
 
 use crate::bench::{Bench, text};
 
-fn verified(subject: &str, method: Method, answer: Answer) -> Verified {
-    Verified {
+fn verified(subject: &str, method: Method, verdict: Verdict) -> VerdictRecord {
+    VerdictRecord {
+        format: Format,
         at: "2026-01-02T03:04:05Z".to_owned(),
         command: "chanlab verify".to_owned(),
         subject: subject.to_owned(),
@@ -19,20 +22,20 @@ fn verified(subject: &str, method: Method, answer: Answer) -> Verified {
         only: None,
         budget_seconds: 10.0,
         seconds: 10.2,
-        answer,
-        remains: None,
+        verdict,
+        crash: None,
         replay: Some(format!("chanlab verify --channel {subject} --method {method} --seed 7 --case 12")),
         models: None,
         machine: runner::machine::current(&adapters::registry()),
     }
 }
 
-fn passed(cases: u64, bounds: &str) -> Answer {
-    Answer::Ran(MethodOutcome::Passed { cases, bounds: bounds.to_owned() })
+fn passed(cases: u64, bounds: &str) -> Verdict {
+    Verdict::Ran(MethodOutcome::Passed { cases, bounds: bounds.to_owned() })
 }
 
-fn failed(finding: Finding) -> Answer {
-    Answer::Ran(MethodOutcome::Failed(Box::new(finding)))
+fn failed(finding: Finding) -> Verdict {
+    Verdict::Ran(MethodOutcome::Failed(Box::new(finding)))
 }
 
 fn lost() -> Finding {
@@ -61,28 +64,28 @@ fn a_matrix_with_a_cell_of_every_kind() {
     let records = [
         verified("mutex-deque", Conformance, passed(84, "all scenarios")),
         verified("flume", Conformance, failed(lost())),
-        verified("std", Conformance, Answer::Ran(MethodOutcome::OutOfTime { cases: 12, all: Some(84) })),
+        verified("std", Conformance, Verdict::Ran(MethodOutcome::OutOfTime { cases: 12, all: Some(84) })),
         verified("mutex-deque", Properties, passed(12_345, operations)),
         verified("flume", Properties, passed(11_111, operations)),
         verified(
             "std",
             Linearizability,
-            Answer::Ran(MethodOutcome::Unsupported { reason: "no try_send".to_owned() }),
+            Verdict::Ran(MethodOutcome::Unsupported { reason: "no try_send".to_owned() }),
         ),
         verified("mutex-deque", Loom, passed(98_765, "9 models: all schedules of at most 2 preemptions")),
         verified("worker_pool", Loom, passed(4_321, "3 models: all schedules of at most 2 preemptions")),
-        verified("flume", Loom, Answer::NotInstrumentable { reason: reason() }),
-        verified("std", Loom, Answer::NotInstrumentable { reason: reason() }),
+        verified("flume", Loom, Verdict::NotInstrumentable { reason: reason() }),
+        verified("std", Loom, Verdict::NotInstrumentable { reason: reason() }),
         verified(
             "mutex-deque",
             Shuttle,
-            Answer::NotAvailable {
+            Verdict::NotAvailable {
                 reason: "there is no cargo on the path, which builds the models".to_owned(),
             },
         ),
     ];
     let subjects = ["mutex-deque", "std", "flume"];
-    let verification = Verification::new(&records, &subjects, &adapters::registry(), Scope::AllShards);
+    let verification = VerificationMatrix::new(&records, &subjects, &adapters::registry(), Scope::AllShards);
     insta::assert_snapshot!(matrix(&verification));
 }
 
@@ -93,9 +96,9 @@ fn a_failure_shows_its_whole_evidence() {
         "a_failure_with_its_steps",
         failure(&record, Some("/records/flume.svg".as_ref()))
     );
-    record.remains = Some(Remains {
+    record.crash = Some(CrashReport {
         ended: None,
-        last_words: vec!["one".to_owned(), "two".to_owned()],
+        stderr_tail: vec!["one".to_owned(), "two".to_owned()],
         backtrace: Some((0..30).map(|frame| format!("#{frame} main")).collect::<Vec<_>>().join("\n")),
     });
     let hung = Finding {
@@ -104,9 +107,9 @@ fn a_failure_shows_its_whole_evidence() {
         happened: "hung: it has not ended after 20 s".to_owned(),
         ..Finding::default()
     };
-    record.answer = failed(hung);
+    record.verdict = failed(hung);
     insta::assert_snapshot!("a_failure_of_a_process", failure(&record, None));
-    record.answer = passed(1, "");
+    record.verdict = passed(1, "");
     assert_eq!(failure(&record, None), "");
 }
 
@@ -141,8 +144,8 @@ fn its_own_channels_are_verified_in_processes_of_its_own() {
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     let records = bench.records();
     assert_eq!(records.len(), 1);
-    assert!(matches!(records[0].answer, Answer::Ran(_)), "{records:?}");
-    let is_whole = !matches!(records[0].answer, Answer::Ran(MethodOutcome::OutOfTime { .. }));
+    assert!(matches!(records[0].verdict, Verdict::Ran(_)), "{records:?}");
+    let is_whole = !matches!(records[0].verdict, Verdict::Ran(MethodOutcome::OutOfTime { .. }));
     assert_eq!(!text(&output.stdout).contains("not everything was explored"), is_whole);
     assert!(records[0].version.starts_with("chanlab "), "{}", records[0].version);
 }

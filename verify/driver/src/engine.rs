@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use model_driver::models::BASELINE;
+use records::files::{Recorder, now};
+use records::format::Format;
 use records::machine::Machine;
-use records::record::{Answer, Record, Recorder, Verified, now};
+use records::record::{Record, Verdict, VerdictRecord};
 use records::verify::{Method, MethodOutcome, Shard, Task};
 
 use super::worker::{CaseReport, Job, WorkerProgram};
@@ -113,13 +115,13 @@ impl Verification {
     }
 
     /// The verdict for a channel that has no models and is not instrumented.
-    fn not_instrumented(&self, channel: usize) -> Answer {
+    fn not_instrumented(&self, channel: usize) -> Verdict {
         let name = &self.channels[channel].0;
         let is_own = matches!(self.program, WorkerProgram::Own(_))
             && adapters::registry().channels().any(|info| info.name == name);
         match is_own {
-            true => Answer::NotAvailable { reason: ON_REQUEST.to_owned() },
-            false => Answer::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
+            true => Verdict::NotAvailable { reason: ON_REQUEST.to_owned() },
+            false => Verdict::NotInstrumentable { reason: NOT_INSTRUMENTABLE.to_owned() },
         }
     }
 
@@ -138,8 +140,8 @@ impl Verification {
         recorder: &Recorder,
         stop: &AtomicBool,
         progress: &Progress,
-        report: &mut dyn FnMut(&Verified),
-    ) -> Result<(Vec<Verified>, bool)> {
+        report: &mut dyn FnMut(&VerdictRecord),
+    ) -> Result<(Vec<VerdictRecord>, bool)> {
         let (work, began) = (self.work(), Instant::now());
         let mut all = Vec::new();
         for (place, now) in work.iter().enumerate() {
@@ -169,13 +171,13 @@ impl Verification {
         began: Instant,
         stop: &AtomicBool,
         progress: &Progress,
-    ) -> Option<Vec<Verified>> {
+    ) -> Option<Vec<VerdictRecord>> {
         let since = Instant::now();
         let show = |now: &str| progress.at(began.elapsed(), self.budget.max(began.elapsed()), now);
         match work {
             Work::NotInstrumentable(channel, method) => {
-                let answer = self.not_instrumented(channel);
-                Some(vec![self.verified(channel, method, share, since, answer)])
+                let verdict = self.not_instrumented(channel);
+                Some(vec![self.verified(channel, method, share, since, verdict)])
             }
             Work::Instrumented(channel, method) => {
                 let of = self.crate_of(channel)?;
@@ -186,23 +188,23 @@ impl Verification {
                     model: self.model.as_deref(),
                     log: &self.folder.join(format!("{}-{method}.log", name.replace(['@', '/', ':'], "-"))),
                 };
-                let answer = instrumented::explore(of, &exploration, stop, &mut |what| {
+                let verdict = instrumented::explore(of, &exploration, stop, &mut |what| {
                     show(&format!("{name} by {method}: {what}"));
                 });
-                let (answer, models) = match answer {
-                    Ok((answer, models)) => (answer, Some(models)),
+                let (verdict, models) = match verdict {
+                    Ok((verdict, models)) => (verdict, Some(models)),
                     Err(NotExplored::Stopped) => return None,
-                    Err(NotExplored::NotAvailable(reason)) => (Answer::NotAvailable { reason }, None),
+                    Err(NotExplored::NotAvailable(reason)) => (Verdict::NotAvailable { reason }, None),
                     Err(NotExplored::NotInstrumentable(reason)) => {
-                        (Answer::NotInstrumentable { reason }, None)
+                        (Verdict::NotInstrumentable { reason }, None)
                     }
                 };
-                let replay = matches!(answer, Answer::Ran(MethodOutcome::Failed(_)))
+                let replay = matches!(verdict, Verdict::Ran(MethodOutcome::Failed(_)))
                     .then(|| format!("chanlab verify {} --method {method} --seed {}", of.asked(), self.seed));
-                Some(vec![Verified {
+                Some(vec![VerdictRecord {
                     replay,
                     models,
-                    ..self.verified(channel, method, share, since, answer)
+                    ..self.verified(channel, method, share, since, verdict)
                 }])
             }
             Work::Cases(channel, method) => {
@@ -225,10 +227,10 @@ impl Verification {
                         show(&format!("{name} by {method}{case}"));
                     }
                 })?;
-                let replay = matches!(report.answer, Answer::Ran(MethodOutcome::Failed(_)))
+                let replay = matches!(report.verdict, Verdict::Ran(MethodOutcome::Failed(_)))
                     .then(|| self.replay(name, method, &report));
-                let verified = self.verified(channel, method, share, since, report.answer);
-                Some(vec![Verified { remains: report.remains, replay, ..verified }])
+                let verified = self.verified(channel, method, share, since, report.verdict);
+                Some(vec![VerdictRecord { crash: report.crash, replay, ..verified }])
             }
             Work::Models(method) => {
                 let task = self.task(share);
@@ -237,18 +239,23 @@ impl Verification {
                     show(&format!("models by {method}"));
                 });
                 let baseline = self.channels.iter().position(|(name, _)| name == BASELINE)?;
-                let verified = |answer| self.verified(baseline, method, share, since, answer);
+                let verified = |verdict| self.verified(baseline, method, share, since, verdict);
                 match explored {
                     Err(NotExplored::Stopped) => None,
                     Err(NotExplored::NotAvailable(reason) | NotExplored::NotInstrumentable(reason)) => {
-                        Some(vec![verified(Answer::NotAvailable { reason })])
+                        Some(vec![verified(Verdict::NotAvailable { reason })])
                     }
                     Ok(explored) => Some(
                         models::verdicts(method, &task, &explored)
                             .into_iter()
                             .map(|one| {
                                 let (subject, replay) = (one.subject, one.replay);
-                                Verified { subject, replay, models: Some(one.models), ..verified(one.answer) }
+                                VerdictRecord {
+                                    subject,
+                                    replay,
+                                    models: Some(one.models),
+                                    ..verified(one.verdict)
+                                }
                             })
                             .collect(),
                     ),
@@ -268,8 +275,8 @@ impl Verification {
             command.push_str(&format!(" --by '{}'", words.join(" ")));
         }
         command.push_str(&format!(" --channel {channel} --method {method} --seed {}", self.seed));
-        let case = match &report.answer {
-            Answer::Ran(MethodOutcome::Failed(finding)) if report.remains.is_none() => Some(finding.case),
+        let case = match &report.verdict {
+            Verdict::Ran(MethodOutcome::Failed(finding)) if report.crash.is_none() => Some(finding.case),
             _ => report.last_case,
         };
         if let Some(case) = case {
@@ -284,10 +291,11 @@ impl Verification {
         method: Method,
         share: Duration,
         since: Instant,
-        answer: Answer,
-    ) -> Verified {
+        verdict: Verdict,
+    ) -> VerdictRecord {
         let (subject, version) = &self.channels[channel];
-        Verified {
+        VerdictRecord {
+            format: Format,
             at: now(),
             command: env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
             subject: subject.clone(),
@@ -298,8 +306,8 @@ impl Verification {
             only: self.only,
             budget_seconds: share.as_secs_f64(),
             seconds: since.elapsed().as_secs_f64(),
-            answer,
-            remains: None,
+            verdict,
+            crash: None,
             replay: None,
             models: None,
             machine: self.machine.clone(),

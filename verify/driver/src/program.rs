@@ -5,7 +5,7 @@ use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use records::record::target_dir;
+use records::files::target_dir;
 
 use engine::cargo::Cargo;
 use model_driver::versions::workspace::project;

@@ -11,14 +11,12 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use records::crash::ProcessFailure;
-use records::record::{Answer, Remains};
+use records::crash::{CrashReport, ProcessFailure};
+use records::record::Verdict;
 use records::verify::cases::{WorkerEvent, WorkerRequest};
 use records::verify::{Finding, Method, MethodOutcome, Task};
 
-use engine::supervisor::{
-    LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt, status_words,
-};
+use engine::supervisor::{LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt};
 
 /// A picture of a history may take a few megabytes, and workers announce cases in quick succession.
 const STREAMS: Streams = Streams::Protocol(LineLimits { max_len: 64 << 20, ahead: 256 });
@@ -59,8 +57,9 @@ impl WorkerProgram {
     pub fn channels(&self) -> Result<Vec<(String, String)>, ProcessFailure> {
         let mut process = self.start(None).map_err(not_started)?;
         match process.line(HELLO_TIMEOUT).map(|line| serde_json::from_slice(&line)) {
-            Ok(Ok(WorkerEvent::Hello { channels })) => Ok(channels),
-            Ok(_) => Err(process.fail("did not name its channels".to_owned())),
+            Ok(Ok(WorkerEvent::Hello { channels, .. })) => Ok(channels),
+            Ok(Err(error)) => Err(process.fail(format!("did not name its channels: {error}"))),
+            Ok(Ok(_)) => Err(process.fail("did not name its channels".to_owned())),
             Err(NoLine::Silent) => {
                 Err(process.fail(format!("did not name its channels within {} s", HELLO_TIMEOUT.as_secs())))
             }
@@ -95,11 +94,11 @@ pub struct Job<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaseReport {
     /// The verdict.
-    pub answer: Answer,
+    pub verdict: Verdict,
     /// The case that began last.
     pub last_case: Option<u64>,
     /// The crash report of a process that failed.
-    pub remains: Option<Remains>,
+    pub crash: Option<CrashReport>,
 }
 
 impl Job<'_> {
@@ -111,8 +110,8 @@ impl Job<'_> {
         let mut process = match self.program.start(Some(&request)) {
             Ok(process) => process,
             Err(error) => {
-                let answer = Answer::NotAvailable { reason: format!("the worker {}", not_started(error)) };
-                return Some(CaseReport { answer, last_case: None, remains: None });
+                let verdict = Verdict::NotAvailable { reason: format!("the worker {}", not_started(error)) };
+                return Some(CaseReport { verdict, last_case: None, crash: None });
             }
         };
         let (began, mut last_case, mut cases) = (Instant::now(), None, 0);
@@ -136,9 +135,9 @@ impl Job<'_> {
                             // The case that has just begun does not count.
                             let outcome = MethodOutcome::OutOfTime { cases: cases - 1, all: None };
                             return Some(CaseReport {
-                                answer: Answer::Ran(outcome),
+                                verdict: Verdict::Ran(outcome),
                                 last_case,
-                                remains: None,
+                                crash: None,
                             });
                         }
                     }
@@ -166,11 +165,10 @@ impl Job<'_> {
 /// The process has reported and must still end with success: damaged memory may only show at its end.
 fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>) -> CaseReport {
     match process.close().filter(|status| !status.success()) {
-        Some(status) if !matches!(outcome, MethodOutcome::Failed(_)) => {
-            let what = format!("its process reported, and then ended: {}", status_words(status));
-            failed(process.fail(what), last_case)
+        Some(_) if !matches!(outcome, MethodOutcome::Failed(_)) => {
+            failed(process.fail("its process reported, and then failed".to_owned()), last_case)
         }
-        _ => CaseReport { answer: Answer::Ran(outcome), last_case, remains: None },
+        _ => CaseReport { verdict: Verdict::Ran(outcome), last_case, crash: None },
     }
 }
 
@@ -178,7 +176,7 @@ fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>
 fn failed(failure: ProcessFailure, last_case: Option<u64>) -> CaseReport {
     let ProcessFailure { what: mut happened, crash } = failure;
     // This process killed it because it did not end, so its exit status means nothing.
-    if let Some(how) = crash.ended.as_ref().filter(|how| !happened.contains(how.as_str())) {
+    if let Some(how) = &crash.ended {
         happened = format!("{happened}; {how}");
     }
     let finding = Finding {
@@ -192,12 +190,8 @@ fn failed(failure: ProcessFailure, last_case: Option<u64>) -> CaseReport {
         ..Finding::default()
     };
     CaseReport {
-        answer: Answer::Ran(MethodOutcome::Failed(Box::new(finding))),
+        verdict: Verdict::Ran(MethodOutcome::Failed(Box::new(finding))),
         last_case,
-        remains: Some(Remains {
-            ended: crash.ended,
-            last_words: crash.stderr_tail,
-            backtrace: crash.backtrace,
-        }),
+        crash: Some(crash),
     }
 }

@@ -256,18 +256,24 @@ impl History {
     ///
     /// # Errors
     ///
-    /// A description of the first violation.
-    pub fn well_formed(&self) -> Result<(), String> {
+    /// [`InvalidHistory`] with the first violation.
+    pub fn well_formed(&self) -> Result<(), InvalidHistory> {
         for places in self.by_thread() {
             let mut previous = None;
             for operation in places.into_iter().map(|place| &self.operations[place]) {
                 if operation.invoked > operation.returned
                     || previous.is_some_and(|end| end >= operation.invoked)
                 {
-                    return Err(format!("thread {}: {operation}: out of order", operation.thread));
+                    return Err(InvalidHistory(format!(
+                        "thread {}: {operation}: out of order",
+                        operation.thread
+                    )));
                 }
                 if operation.answer.is_none() != (operation.returned == NEVER) {
-                    return Err(format!("thread {}: {operation}: half pending", operation.thread));
+                    return Err(InvalidHistory(format!(
+                        "thread {}: {operation}: half pending",
+                        operation.thread
+                    )));
                 }
                 previous = Some(operation.returned);
             }
@@ -276,7 +282,7 @@ impl History {
             self.operations.iter().filter_map(|operation| operation.action.sends()).collect();
         sent.sort_unstable();
         match sent.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(format!("message {} is sent twice", pair[0])),
+            Some(pair) => Err(InvalidHistory(format!("message {} is sent twice", pair[0]))),
             None => Ok(()),
         }
     }
@@ -338,7 +344,7 @@ impl FromStr for History {
         for line in lines {
             history.operations.push(operation(line).ok_or_else(|| InvalidHistory(format!("`{line}`")))?);
         }
-        history.well_formed().map_err(InvalidHistory)?;
+        history.well_formed()?;
         Ok(history)
     }
 }

@@ -33,7 +33,7 @@ use super::history::{Action, Answer, History, NEVER, Operation};
 use super::scenario::{Pause, Scenario, Script, Step};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender, Factory, Open};
 use contract::channel::{
-    Capability, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError,
+    Capability, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
 use workloads::thread_group::{ThreadGroup, ThreadGroupError};
 use workloads::workload::Size;
@@ -179,6 +179,17 @@ impl Shared {
     }
 }
 
+/// A scenario cannot run on this channel or machine, which is not a failure of the channel.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CannotRun {
+    /// The channel lacks a capability.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// The machine could not start or place the threads.
+    #[error(transparent)]
+    ThreadGroup(#[from] ThreadGroupError),
+}
+
 /// The result of running a scenario.
 #[derive(Clone, Debug)]
 pub enum Recorded {
@@ -187,7 +198,7 @@ pub enum Recorded {
     /// Some thread did not end: the history of that repetition, and the error.
     Unfinished(History, ThreadGroupError),
     /// The machine could not run it, which is not a failure of the channel.
-    NotRun(String),
+    NotRun(CannotRun),
 }
 
 /// The handles of a thread in one repetition.
@@ -209,15 +220,15 @@ pub fn record(channel: DynChannel, scenario: &Scenario, repetitions: usize, dead
 }
 
 /// Opens a channel and distributes its handles among the scripts.
-fn endpoints<T: Numbered>(channel: DynChannel, scenario: &Scenario) -> Result<Vec<Endpoints<T>>, String>
+fn endpoints<T: Numbered>(channel: DynChannel, scenario: &Scenario) -> Result<Vec<Endpoints<T>>, CannotRun>
 where
     dyn Factory: Open<T>,
 {
     let gives_back = channel.info().require(Capability::MessageReturned).is_ok();
-    let (sender, receiver) = channel.open::<T>(scenario.capacity).map_err(|error| error.to_string())?;
+    let (sender, receiver) = channel.open::<T>(scenario.capacity)?;
     let mut endpoints = Vec::with_capacity(scenario.scripts.len());
     let (_, count) = scenario.handles();
-    let mut receivers = contract::channel::receivers(receiver, count).map_err(|error| error.to_string())?;
+    let mut receivers = contract::channel::receivers(receiver, count)?;
     for script in &scenario.scripts {
         endpoints.push(Endpoints {
             senders: (0..script.senders).map(|_| sender.clone()).collect(),
@@ -233,7 +244,7 @@ fn run<T: Numbered>(
     scenario: &Scenario,
     repetitions: usize,
     deadline: Duration,
-) -> Result<Recorded, String>
+) -> Result<Recorded, CannotRun>
 where
     dyn Factory: Open<T>,
 {
@@ -254,21 +265,18 @@ where
             thread.push(endpoints);
         }
     }
-    let mut group = ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) })
-        .map_err(|error| error.to_string())?;
+    let mut group = ThreadGroup::new(threads, Size { deadline, ..Size::with_messages(1) })?;
     for (thread, endpoints) in of_threads.into_iter().enumerate() {
         let (script, shared) = (scenario.scripts[thread].clone(), Arc::clone(&shared));
-        group
-            .spawn(format!("thread {thread}"), move |barrier| {
-                barrier.wait();
-                for (repetition, endpoints) in endpoints.into_iter().enumerate() {
-                    if !shared.meet(repetition) {
-                        return;
-                    }
-                    play(&script, endpoints, &shared.stamps, &shared.slots[thread][repetition]);
+        group.spawn(format!("thread {thread}"), move |barrier| {
+            barrier.wait();
+            for (repetition, endpoints) in endpoints.into_iter().enumerate() {
+                if !shared.meet(repetition) {
+                    return;
                 }
-            })
-            .map_err(|error| error.to_string())?;
+                play(&script, endpoints, &shared.stamps, &shared.slots[thread][repetition]);
+            }
+        })?;
     }
     let slots = channel.effective_capacity(scenario.capacity).slots();
     match group.join() {
@@ -276,7 +284,7 @@ where
             Ok(Recorded::Ended((0..repetitions).map(|one| history(scenario, slots, &shared, one)).collect()))
         }
         Err(error @ (ThreadGroupError::NotPlaced(_) | ThreadGroupError::NotStarted { .. })) => {
-            Err(error.to_string())
+            Err(error.into())
         }
         Err(error) => {
             // Relaxed: nothing depends on its order.

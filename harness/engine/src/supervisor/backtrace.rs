@@ -1,5 +1,6 @@
 //! The backtrace of a process that hangs, from gdb.
 
+use std::io;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,14 +12,31 @@ const GDB_TIMEOUT: Duration = Duration::from_secs(20);
 /// The maximum number of lines to keep.
 const MAX_LINES: usize = 200;
 
-/// A backtrace of each thread, or the reason why there is none.
-pub(super) fn backtrace(process: u32) -> Result<String, String> {
+/// Why there is no backtrace.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoBacktrace {
+    /// Gdb could not be started.
+    #[error("gdb could not be started ({0})")]
+    NotStarted(io::Error),
+    /// Gdb did not end in time.
+    #[error("gdb did not end within {} s", GDB_TIMEOUT.as_secs())]
+    TimedOut,
+    /// Gdb printed no thread.
+    #[error("gdb may not attach to the process")]
+    NotAttached,
+}
+
+/// A backtrace of each thread.
+///
+/// # Errors
+///
+/// [`NoBacktrace`].
+pub(super) fn backtrace(process: u32) -> Result<String, NoBacktrace> {
     let mut gdb = Command::new("gdb");
     gdb.args(["-batch", "-nx", "-ex", "thread apply all backtrace", "-p", &process.to_string()]);
-    let output =
-        output(gdb, Some(GDB_TIMEOUT)).map_err(|error| format!("gdb could not be started ({error})"))?;
+    let output = output(gdb, Some(GDB_TIMEOUT)).map_err(NoBacktrace::NotStarted)?;
     if output.status.is_none() {
-        return Err(format!("gdb did not end within {} s", GDB_TIMEOUT.as_secs()));
+        return Err(NoBacktrace::TimedOut);
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let frames: Vec<&str> = text
@@ -28,9 +46,5 @@ pub(super) fn backtrace(process: u32) -> Result<String, String> {
         .filter(|line| !line.is_empty() && !line.starts_with("[Inferior"))
         .take(MAX_LINES)
         .collect();
-    if frames.is_empty() {
-        Err("gdb may not attach to the process".to_owned())
-    } else {
-        Ok(frames.join("\n"))
-    }
+    if frames.is_empty() { Err(NoBacktrace::NotAttached) } else { Ok(frames.join("\n")) }
 }

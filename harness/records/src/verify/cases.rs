@@ -2,13 +2,15 @@
 //!
 //! It announces each case before it begins. If it hangs, aborts or is killed, the last announced case is to blame.
 
-use std::io::{self, Read, Write};
-use std::process;
-use std::thread;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, MethodOutcome, Task, Verify};
+use super::{Method, MethodOutcome, Task};
+use crate::format::Format;
+
+/// The version of the protocol.
+pub const FORMAT: u32 = 1;
 
 /// A request to a worker: its only argument, as JSON. Without an argument it lists its channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ impl WorkerRequest {
 pub enum WorkerEvent {
     /// The channels, when there was no request.
     Hello {
+        /// The version of the protocol.
+        #[serde(default)]
+        format: Format<FORMAT>,
         /// The name and version of each.
         channels: Vec<(String, String)>,
     },
@@ -67,31 +72,6 @@ impl WorkerEvent {
     }
 }
 
-/// Runs the cases of `task` by a method and writes the events.
-///
-/// # Errors
-///
-/// When the reader is gone.
-pub fn run_cases(verify: Verify, task: &Task, mut output: impl Write) -> io::Result<()> {
-    let mut written = Ok(());
-    let outcome = verify(task, &mut |case| {
-        if written.is_ok() {
-            written = WorkerEvent::Begins { case }.write(&mut output);
-        }
-    });
-    written?;
-    WorkerEvent::Ended { outcome }.write(output)
-}
-
-/// Ends this process when its standard input ends, because its parent is then gone and a case that hangs would stay for ever.
-pub fn exit_with_stdin() {
-    thread::spawn(|| {
-        // The input itself is ignored.
-        let _ = io::stdin().lock().read_to_end(&mut Vec::new());
-        process::exit(0);
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -115,26 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn cases_are_announced_before_they_begin_and_the_outcome_comes_last() {
-        fn verify(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOutcome {
-            task.cases(Some(4)).for_each(begins);
-            MethodOutcome::Unsupported { reason: "a test".to_owned() }
-        }
-        let shard = Shard { index: 2, of: 2 };
-        let task = Task { seed: 0, shard, only: None, budget: Duration::from_secs(3_600) };
-        let mut output = Vec::new();
-        run_cases(verify, &task, &mut output).expect("memory does not fail");
-        let text = String::from_utf8(output).expect("JSON is UTF-8");
-        let events: Vec<WorkerEvent> =
-            text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-        let outcome = MethodOutcome::Unsupported { reason: "a test".to_owned() };
-        assert_eq!(
-            events,
-            [
-                WorkerEvent::Begins { case: 1 },
-                WorkerEvent::Begins { case: 3 },
-                WorkerEvent::Ended { outcome }
-            ]
-        );
+    fn a_newer_hello_says_that_it_is_newer_and_an_older_one_is_read() {
+        let hello: WorkerEvent =
+            serde_json::from_str(r#"{"kind":"hello","channels":[]}"#).expect("version 1");
+        assert_eq!(hello, WorkerEvent::Hello { format: Format, channels: Vec::new() });
+        let newer = r#"{"kind":"hello","format":2,"channels":"none"}"#;
+        let error = serde_json::from_str::<WorkerEvent>(newer).expect_err("newer").to_string();
+        assert!(error.starts_with("written by a newer chanlab: format 2"), "{error}");
     }
 }

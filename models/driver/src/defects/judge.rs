@@ -30,7 +30,7 @@ pub enum Expected {
 
 /// One exploration, and what it has to find.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ExpectedExploration {
     /// The channel.
     pub channel: String,
     /// Its version.
@@ -47,7 +47,7 @@ pub struct Row {
     pub expected: Expected,
 }
 
-impl Row {
+impl ExpectedExploration {
     /// The name of the row in the document and on the command line.
     pub fn name(&self) -> String {
         match &self.version {
@@ -73,7 +73,7 @@ pub enum Came {
 
 /// One model of an exploration.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Explored {
+pub struct ExploredModel {
     /// The model's name.
     pub model: String,
     /// What became of it.
@@ -83,7 +83,7 @@ pub struct Explored {
 }
 
 /// The rows of the newest versions.
-pub fn newest(all: &Expectations) -> Vec<Row> {
+pub fn newest(all: &Expectations) -> Vec<ExpectedExploration> {
     let rows =
         all.newest.iter().flat_map(|newest| newest.methods.iter().map(move |&method| (newest, method)));
     rows.map(|(newest, method)| {
@@ -91,7 +91,7 @@ pub fn newest(all: &Expectations) -> Vec<Row> {
             all.open(&newest.channel).filter(|defect| !defect.families(method).is_empty()).collect();
         let what: Vec<&str> = open.iter().map(|defect| defect.what.as_str()).collect();
         let families = open.iter().flat_map(|defect| defect.families(method)).cloned().collect();
-        Row {
+        ExpectedExploration {
             channel: newest.channel.clone(),
             version: Version::Newest,
             method,
@@ -108,17 +108,17 @@ pub fn newest(all: &Expectations) -> Vec<Row> {
 }
 
 /// The rows of old versions with known defects, and of the versions that fixed them.
-pub fn known(all: &Expectations) -> Vec<Row> {
+pub fn known(all: &Expectations) -> Vec<ExpectedExploration> {
     let closed = all.defects.iter().filter(|defect| !defect.is_open());
     closed
         .flat_map(|defect| defect.models.keys().flat_map(|&method| of_defect(all, defect, method)))
         .collect()
 }
 
-fn of_defect(all: &Expectations, defect: &Defect, method: Method) -> Vec<Row> {
+fn of_defect(all: &Expectations, defect: &Defect, method: Method) -> Vec<ExpectedExploration> {
     let own = defect.families(method).to_vec();
     let present = all.present(defect, method);
-    let row = |version: &str, what: String, expected| Row {
+    let row = |version: &str, what: String, expected| ExpectedExploration {
         channel: defect.channel.clone(),
         version: Version::Published(version.to_owned()),
         method,
@@ -130,7 +130,7 @@ fn of_defect(all: &Expectations, defect: &Defect, method: Method) -> Vec<Row> {
     let fixed_what = || format!("The version that fixed {}.", defect.name);
     if defect.only_these_models {
         let alone = own.iter().flat_map(|model| {
-            let only = |row: Row| Row { model: Some(model.clone()), ..row };
+            let only = |row: ExpectedExploration| ExpectedExploration { model: Some(model.clone()), ..row };
             let bad = row(&defect.bad, defect.what.clone(), Expected::AtLeast(vec![model.clone()]));
             let fixed = defect.fixed.as_ref();
             let fixed = fixed.map(|fixed| row(fixed, fixed_what(), Expected::Pass(vec![model.clone()])));
@@ -148,12 +148,12 @@ fn of_defect(all: &Expectations, defect: &Defect, method: Method) -> Vec<Row> {
 }
 
 /// The rows of planted defects: each by its own model alone.
-pub fn planted(all: &Expectations) -> Vec<Row> {
+pub fn planted(all: &Expectations) -> Vec<ExpectedExploration> {
     all.planted.iter().map(with_patch).collect()
 }
 
-fn with_patch(planted: &Planted) -> Row {
-    Row {
+fn with_patch(planted: &Planted) -> ExpectedExploration {
+    ExpectedExploration {
         channel: planted.channel.clone(),
         version: Version::Patched(planted.clone()),
         method: planted.method,
@@ -166,15 +166,19 @@ fn with_patch(planted: &Planted) -> Row {
 
 /// A few rows that show in minutes that models can both fail and pass: `known` and `planted` each fail in their own
 /// model and pass the other's.
-pub fn crossed(known: &Row, planted: &Row) -> Vec<Row> {
-    let own = |row: &Row| match &row.expected {
+pub fn crossed(known: &ExpectedExploration, planted: &ExpectedExploration) -> Vec<ExpectedExploration> {
+    let own = |row: &ExpectedExploration| match &row.expected {
         Expected::AtLeast(models) => models.first().cloned(),
         _ => None,
     };
     let (Some(first), Some(second)) = (own(known), own(planted)) else { return Vec::new() };
     let mut rows = Vec::new();
     for (row, own, other) in [(known, &first, &second), (planted, &second, &first)] {
-        let only = |model: &String, expected| Row { model: Some(model.clone()), expected, ..row.clone() };
+        let only = |model: &String, expected| ExpectedExploration {
+            model: Some(model.clone()),
+            expected,
+            ..row.clone()
+        };
         rows.push(only(own, Expected::AtLeast(vec![own.clone()])));
         rows.push(only(other, Expected::Pass(vec![other.clone()])));
     }
@@ -186,7 +190,7 @@ fn is_of(model: &str, families: &[String]) -> bool {
 }
 
 /// What an exploration did otherwise than its row expects, a sentence each; empty when it did all of it.
-pub fn deviations(row: &Row, explored: &[Explored]) -> Vec<String> {
+pub fn deviations(row: &ExpectedExploration, explored: &[ExploredModel]) -> Vec<String> {
     let came =
         |wanted: Came| explored.iter().filter(move |one| one.came == wanted).map(|one| one.model.as_str());
     let failed: Vec<&str> = came(Came::Failed).collect();
@@ -225,7 +229,7 @@ pub fn deviations(row: &Row, explored: &[Explored]) -> Vec<String> {
 
 /// Waits with a deadline that ended in one way only: the other way was never explored. One model alone may well have
 /// no such wait, and so has a channel without timeouts.
-fn one_sided_waits(row: &Row, explored: &[Explored]) -> Option<String> {
+fn one_sided_waits(row: &ExpectedExploration, explored: &[ExploredModel]) -> Option<String> {
     let has_timeouts = explored
         .iter()
         .any(|one| one.came == Came::Passed && one.model.starts_with("timeouts::recv_timeout"));
@@ -245,15 +249,15 @@ fn one_sided_waits(row: &Row, explored: &[Explored]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn explored(models: &[(&str, Came)]) -> Vec<Explored> {
+    fn explored(models: &[(&str, Came)]) -> Vec<ExploredModel> {
         models
             .iter()
-            .map(|&(model, came)| Explored { model: model.to_owned(), came, timed_waits: None })
+            .map(|&(model, came)| ExploredModel { model: model.to_owned(), came, timed_waits: None })
             .collect()
     }
 
-    fn row(expected: Expected) -> Row {
-        Row {
+    fn row(expected: Expected) -> ExpectedExploration {
+        ExpectedExploration {
             channel: "flume".to_owned(),
             version: Version::Newest,
             method: Method::Shuttle,

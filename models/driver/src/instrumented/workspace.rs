@@ -24,7 +24,7 @@ use crate::versions::workspace::{LOCK, MANIFEST, copy, copy_package, project, re
 const ADAPTER: &str = "adapter.rs";
 
 /// The packages of the harness that the models need: none of the heavy ones.
-const HARNESS: [&str; 4] = ["baseline", "contract", "records", "workloads"];
+const HARNESS: [&str; 5] = ["baseline", "contract", "records", "wording", "workloads"];
 
 /// The members of the workspace.
 const MEMBERS: [&str; 5] = ["harness/*", "models", "models/shim", "models/shim/wrappers/*", "models/sut"];

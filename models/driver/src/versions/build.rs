@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use records::record::target_dir;
+use records::files::target_dir;
 
 use super::source::CrateSource;
 use super::workspace;

@@ -9,7 +9,7 @@ use super::scale::Scale;
 use crate::analyse::cells::Measurement;
 use crate::analyse::page::ParamsPage;
 use crate::render::colours::Colours;
-use records::numbers;
+use wording::numbers;
 
 const WIDTH: u32 = 500;
 const LEFT: f64 = 104.0;

@@ -5,7 +5,7 @@ use super::scale::Scale;
 use crate::analyse::page::WorkloadPage;
 use crate::analyse::scaling::Series;
 use crate::render::colours::Colours;
-use records::numbers;
+use wording::numbers;
 
 const WIDTH: u32 = 400;
 const HEIGHT: u32 = 240;

@@ -7,8 +7,8 @@ use super::super::colours::Colours;
 use super::super::parts::swatch;
 use super::{finding, steps};
 use crate::analyse::page::Page;
-use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, Row, Verification, unit};
-use records::numbers;
+use crate::analyse::verification::{CellStatus, FailedCase, MatrixCell, MatrixRow, VerificationMatrix, unit};
+use wording::numbers;
 
 /// The section.
 pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
@@ -91,7 +91,7 @@ fn methods() -> Markup {
     }
 }
 
-fn matrix(verification: &Verification, colours: &Colours) -> Markup {
+fn matrix(verification: &VerificationMatrix, colours: &Colours) -> Markup {
     html! {
         table.matrix.verified {
             thead {
@@ -107,7 +107,7 @@ fn matrix(verification: &Verification, colours: &Colours) -> Markup {
     }
 }
 
-fn matrix_row(row: &Row, colours: &Colours) -> Markup {
+fn matrix_row(row: &MatrixRow, colours: &Colours) -> Markup {
     html! {
         tr {
             th scope="row" {
@@ -139,7 +139,7 @@ fn matrix_cell(method: Method, cell: &MatrixCell) -> Markup {
 }
 
 /// The bounds of each pass, and the reasons for every other status.
-fn bounds(verification: &Verification) -> Markup {
+fn bounds(verification: &VerificationMatrix) -> Markup {
     html! {
         details.bounds {
             summary { "Bounds of each pass, and reasons for every other result" }
@@ -158,7 +158,7 @@ fn bounds(verification: &Verification) -> Markup {
     }
 }
 
-fn failures(verification: &Verification) -> Markup {
+fn failures(verification: &VerificationMatrix) -> Markup {
     html! {
         @if !verification.failures.is_empty() {
             h3 { "Failures" }
@@ -183,14 +183,14 @@ fn failure(failed: &FailedCase) -> Markup {
                     @if let Some(replay) = &verified.replay { dt { "again" } dd { code { (replay) } } }
                 }
                 (scenario(finding))
-                @if let Some(remains) = &verified.remains {
-                    @if !remains.last_words.is_empty() {
+                @if let Some(crash) = &verified.crash {
+                    @if !crash.stderr_tail.is_empty() {
                         details {
                             summary { "Last lines of its stderr" }
-                            pre { (remains.last_words.join("\n")) }
+                            pre { (crash.stderr_tail.join("\n")) }
                         }
                     }
-                    @if let Some(backtrace) = &remains.backtrace {
+                    @if let Some(backtrace) = &crash.backtrace {
                         details {
                             summary { "Backtraces of its threads" }
                             pre { (backtrace) }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use records::record::Verified;
+use records::record::VerdictRecord;
 use records::verify::Method;
 
 use super::{finding, steps};
-use crate::analyse::verification::{CellStatus, MatrixCell, Verification, unit};
-use records::numbers;
+use crate::analyse::verification::{CellStatus, MatrixCell, VerificationMatrix, unit};
+use wording::numbers;
 
 /// The number of lines of a backtrace that are printed; the record has all of them.
 const MAX_BACKTRACE_LINES: usize = 24;
@@ -19,7 +19,7 @@ const WIDTH: usize = 110;
 const LABEL: usize = 12;
 
 /// A failure in full; empty for a record that did not fail. `picture` is the path of its diagram.
-pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
+pub fn failure(verified: &VerdictRecord, picture: Option<&Path>) -> String {
     let Some(finding) = finding(verified) else {
         return String::new();
     };
@@ -34,9 +34,9 @@ pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
     say("expected", &mut finding.expected.lines());
     say("happened", &mut finding.happened.lines());
     say("steps", &mut steps::text(&finding.threads).iter().map(String::as_str));
-    if let Some(remains) = &verified.remains {
-        say("last words", &mut remains.last_words.iter().map(String::as_str));
-        if let Some(backtrace) = &remains.backtrace {
+    if let Some(crash) = &verified.crash {
+        say("stderr tail", &mut crash.stderr_tail.iter().map(String::as_str));
+        if let Some(backtrace) = &crash.backtrace {
             say("threads", &mut backtrace.lines().take(MAX_BACKTRACE_LINES));
             if backtrace.lines().count() > MAX_BACKTRACE_LINES {
                 say("", &mut ["… (the record has all)"].into_iter());
@@ -53,9 +53,8 @@ pub fn failure(verified: &Verified, picture: Option<&Path>) -> String {
     text
 }
 
-/// The matrix, then the bounds of each pass and the reasons for every other status. Methods without a record
-/// are left out.
-pub fn matrix(verification: &Verification) -> String {
+/// The matrix, then the bounds of each pass and the reasons for every other status. Methods without a record are left out.
+pub fn matrix(verification: &VerificationMatrix) -> String {
     let known: Vec<(usize, Method)> = Method::ALL
         .into_iter()
         .enumerate()

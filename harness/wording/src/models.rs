@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{
+use contract::shard::Shard;
+use records::model_report::{
     Coverage, ExplorationBounds, ExplorationLimit, ModelFailure, ModelReport, ModelVerdict, Replay,
     TimedWaits,
 };
-use contract::shard::Shard;
 
 /// The bounds of an exploration that explored all that they allow.
 pub fn bounds(bounds: &ExplorationBounds) -> String {
@@ -227,7 +227,7 @@ pub fn failure(report: &ModelReport, failure: &ModelFailure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model_report::ModelStep;
+    use records::model_report::ModelStep;
 
     fn loom(preemptions: Option<u64>) -> ExplorationBounds {
         ExplorationBounds::Loom { preemptions, branches: 2_000, seconds: None, shard: Shard::WHOLE }

@@ -1,0 +1,111 @@
+//! The file of a plan, in the folder of its run.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use records::format::{self, UnknownFormat};
+use records::plan::{PLAN_FILE, Plan, VERSION};
+use serde::Deserialize;
+
+/// The version of a plan, which is read before everything else.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// Reads the plan of the run in `folder`.
+///
+/// # Errors
+///
+/// [`PlanError`].
+pub fn read(folder: &Path) -> Result<Plan, PlanError> {
+    let path = folder.join(PLAN_FILE);
+    let text = fs::read(&path).map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })?;
+    let damaged = |error| PlanError::Damaged { path: path.clone(), error };
+    let Version { version } = serde_json::from_slice(&text).map_err(damaged)?;
+    format::check(version, VERSION).map_err(|error| PlanError::Format { path: path.clone(), error })?;
+    serde_json::from_slice(&text).map_err(damaged)
+}
+
+/// Writes the plan into `folder`, whole or not at all.
+///
+/// # Errors
+///
+/// When the folder holds a run already, or cannot be written.
+pub fn write(plan: &Plan, folder: &Path) -> Result<(), PlanError> {
+    let path = folder.join(PLAN_FILE);
+    if path.exists() {
+        return Err(PlanError::Exists { folder: folder.to_owned() });
+    }
+    // A plan that exists is whole: a run that is killed while this is written has none.
+    let unfinished = path.with_extension("unfinished");
+    let written = fs::create_dir_all(folder).and_then(|()| {
+        let mut text = serde_json::to_vec_pretty(plan)?;
+        text.push(b'\n');
+        fs::write(&unfinished, text)?;
+        fs::rename(&unfinished, &path)
+    });
+    written.map_err(|error| PlanError::NotWritten { path, error })
+}
+
+/// Why a plan cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// There is no plan to read.
+    #[error("no run in {}: cannot read {PLAN_FILE}: {error}", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} is damaged: {error}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: serde_json::Error,
+    },
+    /// This build does not read its version.
+    #[error("cannot read {}: {error}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: UnknownFormat,
+    },
+    /// The folder has a plan already.
+    #[error("{} holds a run already: finish it with --resume, or name another folder", folder.display())]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_plan_says_that_it_is_newer_whatever_it_holds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join(PLAN_FILE), r#"{"began":7,"version":3}"#).expect("written");
+        let error = read(folder.path()).expect_err("newer").to_string();
+        assert!(
+            error.ends_with("written by a newer chanlab: format 3, and this build reads formats up to 2"),
+            "{error}"
+        );
+        fs::write(folder.path().join(PLAN_FILE), r#"{"version":2}"#).expect("written");
+        let error = read(folder.path()).expect_err("not a plan").to_string();
+        assert!(error.contains("is damaged: missing field"), "{error}");
+    }
+}
