@@ -1,4 +1,4 @@
-//! `kanal` before version 0.1.0-pre4, for `chanlab verify --path … --adapter …`: `scripts/instrumented` shows a defect of
+//! `kanal` before version 0.1.0-pre4, for `chanlab verify --path … --adapter …`: `scripts/defects` shows a defect of
 //! these versions.
 //!
 //! Their `try_send` and `send_timeout` drop a message that they do not send, but the contract returns it. The adapter

@@ -18,4 +18,7 @@ pub mod journal;
 pub mod progress;
 pub mod runner;
 pub mod schedule;
+mod stop;
 pub mod supervisor;
+
+pub use self::stop::stop_request;

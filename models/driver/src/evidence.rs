@@ -185,7 +185,7 @@ fn in_a_dependency(place: &str) -> Option<&str> {
 
 /// The shortest unambiguous form of a place: of the crate from `src` on, of a dependency from its name on, and without the
 /// column.
-fn short(place: &str) -> &str {
+pub(crate) fn short(place: &str) -> &str {
     let place = in_the_crate(place).or_else(|| in_a_dependency(place)).unwrap_or(place);
     match place.rsplit_once(':') {
         Some((place, _)) if place.contains(':') => place,
@@ -194,7 +194,7 @@ fn short(place: &str) -> &str {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use contract::shard::Shard;

@@ -87,6 +87,8 @@ pub struct Exploration<'a> {
     pub model: Option<&'a str>,
     /// The file for all output; the reports go to the file next to it.
     pub log: &'a Path,
+    /// Environment variables of the build.
+    pub environment: &'a [(&'a str, &'a str)],
 }
 
 /// Explores the models over `of`. `shows` is called now and then with the current step.
@@ -238,7 +240,9 @@ fn built(
     let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
     words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
     // A crate's own lints are for its authors; as in any dependency, they stop nothing here.
-    let built = Cargo::new(folder)
+    let cargo = Cargo::new(folder);
+    let cargo = exploration.environment.iter().fold(cargo, |cargo, (name, value)| cargo.env(name, value));
+    let built = cargo
         .args(words)
         .args([Path::new("--target-dir"), &root.join("target")])
         .rustflags(&format!("--cfg {} --cap-lints warn", exploration.method))
