@@ -39,10 +39,11 @@ pub fn document(rows: &[Row], results: &Results) -> String {
          Its atomics are sequentially consistent, so it cannot find a mistake in memory orderings.\n\
          - **loom** finds those. It explores every schedule of few preemptions, then of more, until the budget of {} s\n  \
          is spent, building included.\n\n\
-         Times are from an arbitrary machine and from different days: compare them only roughly. `scripts/defects NAME`\n\
-         explores the rows of one name again.\n\n\
+         Times are from an arbitrary machine{}: compare them only roughly. `scripts/defects NAME` explores the rows of\n\
+         one name again.\n\n\
          **{} of {} rows have a result; {}.**\n",
         LOOM_BUDGET.as_secs(),
+        dates(results),
         rows.iter().filter(|row| results.of(row).is_some()).count(),
         rows.len(),
         match deviating {
@@ -73,6 +74,18 @@ pub fn document(rows: &[Row], results: &Results) -> String {
     table(&mut text, &planted);
     failures(&mut text, &planted, false);
     text
+}
+
+/// When the rows were explored, as a part of a sentence.
+fn dates(results: &Results) -> String {
+    let dates = || results.rows.iter().map(|result| result.at.as_str());
+    match (dates().min(), dates().max()) {
+        (Some(first), Some(last)) if first != last => {
+            format!(", from {} to {}", numbers::date(first), numbers::date(last))
+        }
+        (Some(only), _) => format!(", {}", numbers::date(only)),
+        _ => String::new(),
+    }
 }
 
 fn table(text: &mut String, rows: &[(&Row, Option<&RowResult>)]) {
