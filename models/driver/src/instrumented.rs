@@ -15,7 +15,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -106,7 +106,10 @@ pub fn explore(
     let unavailable = |error: anyhow::Error| NotExplored::NotAvailable(format!("{error:#}"));
     shows("fetching its source");
     let root = std::path::absolute(target_dir().join(FOLDER)).map_err(|error| unavailable(error.into()))?;
-    let fetched = fetch::source(&root, &of.package, &of.source).map_err(unavailable)?;
+    // Relaxed: a flag that a signal handler sets; it guards no other data.
+    let fetched = fetch::source(&root, &of.package, &of.source, stop).map_err(|error| {
+        if stop.load(Ordering::Relaxed) { NotExplored::Stopped } else { unavailable(error) }
+    })?;
     let folder = root.join(exploration.method.name());
     let generated = workspace::generate(&folder, of, &fetched, exploration.method)
         .map_err(|error| NotExplored::NotInstrumentable(format!("{error:#}")))?;

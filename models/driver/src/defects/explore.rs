@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -75,7 +75,12 @@ impl Explorer<'_> {
     ) -> Result<Option<Explored>> {
         let began = Instant::now();
         let root = root()?;
-        let (of, version) = self.crate_of(row, &root)?;
+        let (of, version) = match self.crate_of(row, &root) {
+            Ok(of) => of,
+            // Relaxed: a flag that a signal handler sets; it guards no other data.
+            Err(_) if self.stop.load(Ordering::Relaxed) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let budget = if row.method == Method::Loom { LOOM_BUDGET } else { SHUTTLE_BUDGET };
         let mut environment = Vec::new();
         if self.is_small || matches!(row.version, Version::Patched(_)) {
@@ -144,8 +149,9 @@ impl Explorer<'_> {
         };
         let published = CrateSource::Published(version.clone());
         let at = |folder: PathBuf| CrateSource::parse(&package, &format!("path:{}", folder.display()));
-        let original =
-            || Ok::<_, anyhow::Error>(fetch::source(root, &package, &published)?.own().folder.clone());
+        let original = || {
+            Ok::<_, anyhow::Error>(fetch::source(root, &package, &published, self.stop)?.own().folder.clone())
+        };
         let (source, adapter) = match (&row.version, &row.adapter) {
             (Version::Patched(planted), _) => {
                 (at(plant(root, planted, &original()?)?)?, Adapter::of_channel(channel)?)
