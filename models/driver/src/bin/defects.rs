@@ -48,6 +48,7 @@ fn main() -> ExitCode {
     match run(rows, &selection::all(&expectations), is_small) {
         Ok(Some(deviations)) if deviations.is_empty() => ExitCode::SUCCESS,
         Ok(Some(deviations)) => failure(1, &deviations),
+        Ok(None) if is_small => failure(1, &["stopped".to_owned()]),
         Ok(None) => failure(1, &["stopped; the results of the rows before are stored".to_owned()]),
         Err(error) => failure(1, &[format!("{error:#}")]),
     }
