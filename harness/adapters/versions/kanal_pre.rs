@@ -1,5 +1,5 @@
-//! `kanal` before version 0.1.0-pre4, for `chanlab verify --path … --adapter …`: `scripts/instrumented` shows
-//! a defect of these versions.
+//! `kanal` before version 0.1.0-pre4, for `chanlab verify --path … --adapter …`: `scripts/defects` shows a defect of
+//! these versions.
 //!
 //! Their `try_send` and `send_timeout` drop a message that they do not send, but the contract returns it. The
 //! adapter therefore sends a shared slot, and takes the message out of it again when the channel did not

@@ -20,4 +20,7 @@ pub mod plan_file;
 pub mod progress;
 pub mod runner;
 pub mod schedule;
+mod stop;
 pub mod supervisor;
+
+pub use self::stop::stop_request;

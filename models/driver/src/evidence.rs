@@ -184,9 +184,9 @@ fn in_a_dependency(place: &str) -> Option<&str> {
     (before.is_empty() || before.ends_with('/')).then_some(own)
 }
 
-/// The shortest unambiguous form of a place: of the crate from `src` on, of a dependency from its name on,
-/// and without the column.
-fn short(place: &str) -> &str {
+/// The shortest unambiguous form of a place: of the crate from `src` on, of a dependency from its name on, and without the
+/// column.
+pub(crate) fn short(place: &str) -> &str {
     let place = in_the_crate(place).or_else(|| in_a_dependency(place)).unwrap_or(place);
     match place.rsplit_once(':') {
         Some((place, _)) if place.contains(':') => place,
@@ -195,7 +195,7 @@ fn short(place: &str) -> &str {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use contract::shard::Shard;

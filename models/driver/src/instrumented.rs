@@ -16,7 +16,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -90,6 +90,8 @@ pub struct Exploration<'a> {
     pub model: Option<&'a str>,
     /// The file for all output; the reports go to the file next to it.
     pub log: &'a Path,
+    /// Environment variables of the build.
+    pub environment: &'a [(&'a str, &'a str)],
 }
 
 /// Explores the models over `of`. Calls `shows` with the current step.
@@ -107,7 +109,10 @@ pub fn explore(
     let unavailable = |error: anyhow::Error| NotExplored::NotAvailable(format!("{error:#}"));
     shows("fetching its source");
     let root = std::path::absolute(target_dir().join(FOLDER)).map_err(|error| unavailable(error.into()))?;
-    let fetched = fetch::source(&root, &of.package, &of.source).map_err(unavailable)?;
+    // Relaxed: a flag that a signal handler sets; it guards no other data.
+    let fetched = fetch::source(&root, &of.package, &of.source, stop).map_err(|error| {
+        if stop.load(Ordering::Relaxed) { NotExplored::Stopped } else { unavailable(error) }
+    })?;
     let folder = root.join(exploration.method.name());
     let generated = workspace::generate(&folder, of, &fetched, exploration.method)
         .map_err(|error| NotExplored::NotInstrumentable(format!("{error:#}")))?;
@@ -241,7 +246,9 @@ fn built(
     let mut words = vec!["test", "--release", "--no-run", "--package", "models"];
     words.extend(tests(exploration.model).iter().flat_map(|test| ["--test", *test]));
     // A crate's own lints are for its authors; as in any dependency, they stop nothing here.
-    let built = Cargo::new(folder)
+    let cargo = Cargo::new(folder);
+    let cargo = exploration.environment.iter().fold(cargo, |cargo, (name, value)| cargo.env(name, value));
+    let built = cargo
         .args(words)
         .args([Path::new("--target-dir"), &root.join("target")])
         .rustflags(&format!("--cfg {} --cap-lints warn", exploration.method))

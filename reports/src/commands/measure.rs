@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::{env, process};
 
 use anyhow::{Context, Result};
@@ -12,6 +10,7 @@ use engine::go::{self, GoError};
 use engine::progress::Progress;
 use engine::runner::Runner;
 use engine::schedule::{self, MAX_SCALE, Settled};
+pub(super) use engine::stop_request;
 use records::crash::ProcessFailure;
 use records::files::now;
 use records::machine::Machine;
@@ -21,8 +20,6 @@ use records::rounds::EndReason;
 use reports::BadArguments;
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::sources::runs_folder;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 use wording::numbers;
 use workloads::params::Params;
 use workloads::profile::Profile;
@@ -245,21 +242,6 @@ pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume
     Ok(why)
 }
 
-/// The flag that SIGINT and SIGTERM set. A second signal ends the program at once.
-pub(super) fn stop_request() -> io::Result<&'static AtomicBool> {
-    static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-    static REGISTERED: Mutex<bool> = Mutex::new(false);
-    let mut is_registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*is_registered {
-        for signal in [SIGINT, SIGTERM] {
-            // The order matters: the shutdown must see only a flag that an earlier signal has set.
-            flag::register_conditional_shutdown(signal, 1, Arc::clone(&STOP))?;
-            flag::register(signal, Arc::clone(&STOP))?;
-        }
-        *is_registered = true;
-    }
-    Ok(&STOP)
-}
 
 fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
     let names: Vec<_> = plan.entries.iter().map(|entry| entry.name.as_str()).collect();

@@ -187,6 +187,7 @@ impl Verification {
                     task: &self.task(share),
                     model: self.model.as_deref(),
                     log: &self.folder.join(format!("{}-{method}.log", name.replace(['@', '/', ':'], "-"))),
+                    environment: &[],
                 };
                 let verdict = instrumented::explore(of, &exploration, stop, &mut |what| {
                     show(&format!("{name} by {method}: {what}"));

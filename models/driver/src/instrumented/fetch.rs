@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -141,8 +142,8 @@ struct Kind {
 ///
 /// # Errors
 ///
-/// When cargo is missing, or cannot fetch it, with cargo's error.
-pub fn source(root: &Path, package: &str, source: &CrateSource) -> Result<Fetched> {
+/// When cargo is missing, or cannot fetch it, with cargo's error; and when `stop` is set meanwhile.
+pub fn source(root: &Path, package: &str, source: &CrateSource, stop: &AtomicBool) -> Result<Fetched> {
     if package == STD {
         let (folder, version) = std_source::package(root, source)?;
         let (name, dependencies) = (std_source::PACKAGE.to_owned(), BTreeMap::new());
@@ -155,6 +156,7 @@ pub fn source(root: &Path, package: &str, source: &CrateSource) -> Result<Fetche
     write_lock(&folder, &lock, changed)?;
     let metadata = Cargo::new(&folder)
         .args(["metadata", "--format-version", "1", "--filter-platform", &host()?])
+        .stop(stop)
         .output()
         .with_context(|| format!("cargo cannot fetch {package} {}", source.name()))?;
     Fetched::read(&metadata, package)

@@ -81,6 +81,15 @@ fn installed(version: &str) -> Result<PathBuf> {
     Ok(library)
 }
 
+/// Whether the compiler's library is installed as source.
+///
+/// # Errors
+///
+/// When the compiler does not run.
+pub fn is_installed() -> Result<bool> {
+    Ok(Path::new(rustc("--print=sysroot")?.trim()).join(LIBRARY).join("src/sync").is_dir())
+}
+
 /// The output of the compiler for an argument.
 ///
 /// # Errors
