@@ -73,6 +73,7 @@ fn every_example_is_a_value_of_its_type() {
         "chanlab-models.jsonl",
         "chanlab.jsonl",
         "crossfire-lost-wake-up.toml",
+        "defects/results.json",
         "model-events",
         "outcome",
         "plan.json",
@@ -85,8 +86,8 @@ fn every_example_is_a_value_of_its_type() {
     assert_eq!(names, BTreeSet::from(expected));
     for (name, block) in &blocks {
         let name = name.as_str();
-        // The types of these two are in other crates; their tests are below.
-        if matches!(name, "results.json" | "crossfire-lost-wake-up.toml") {
+        // The types of these are in other crates; their tests are below.
+        if matches!(name, "results.json" | "defects/results.json" | "crossfire-lost-wake-up.toml") {
             continue;
         }
         for example in &values(block) {
@@ -136,4 +137,15 @@ fn the_example_of_a_mutant_has_the_members_of_the_stored_results() {
     for detection in detections(&example) {
         assert!(stored.contains(&shape(&detection)), "{detection}");
     }
+}
+
+#[test]
+fn the_example_of_a_defects_result_has_the_members_of_the_stored_results() {
+    let stored: Value = serde_json::from_str(&read("models/defects/results.json")).expect("JSON");
+    let example = values(&blocks()["defects/results.json"]).remove(0);
+    let members = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&example), members(&stored));
+    let (example, rows) = (&example["rows"][0], stored["rows"].as_array().expect("rows"));
+    let shape = |row: &Value| (members(row), members(&row["outcome"]));
+    assert!(rows.iter().any(|row| shape(row) == shape(example)), "{example:#}");
 }

@@ -242,7 +242,6 @@ pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume
     Ok(why)
 }
 
-
 fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
     let names: Vec<_> = plan.entries.iter().map(|entry| entry.name.as_str()).collect();
     let mut terminal = io::stderr().lock();

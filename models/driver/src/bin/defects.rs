@@ -19,7 +19,7 @@ use engine::supervisor;
 use model_driver::defects::data::Expectations;
 use model_driver::defects::document::{self, DOCUMENT};
 use model_driver::defects::explore::Explorer;
-use model_driver::defects::judge::{Row, Version};
+use model_driver::defects::judge::{ExpectedExploration, Version};
 use model_driver::defects::results::{Results, RowOutcome, RowResult, Times};
 use model_driver::defects::selection;
 use model_driver::instrumented::std_source::{self, STD};
@@ -63,7 +63,11 @@ fn failure(code: u8, errors: &[String]) -> ExitCode {
 }
 
 /// Explores the rows, and stores each result unless they are small. Returns the deviations; `None` after a stop request.
-fn run(mut rows: Vec<Row>, all: &[Row], is_small: bool) -> Result<Option<Vec<String>>> {
+fn run(
+    mut rows: Vec<ExpectedExploration>,
+    all: &[ExpectedExploration],
+    is_small: bool,
+) -> Result<Option<Vec<String>>> {
     let project = project()?;
     let stop = engine::stop_request()?;
     if rows.iter().any(|row| row.channel == STD)
@@ -78,7 +82,7 @@ fn run(mut rows: Vec<Row>, all: &[Row], is_small: bool) -> Result<Option<Vec<Str
     if !is_small {
         store(&project, all, &results)?;
     }
-    let is_compared = |row: &Row| selection::is_newest(row) && row.method == Method::Shuttle;
+    let is_compared = |row: &ExpectedExploration| selection::is_newest(row) && row.method == Method::Shuttle;
     let mut baseline = Times::new();
     if rows.iter().any(is_compared) {
         println!("== the baseline by shuttle");
@@ -117,7 +121,7 @@ fn run(mut rows: Vec<Row>, all: &[Row], is_small: bool) -> Result<Option<Vec<Str
     Ok(Some(wrong))
 }
 
-fn store(project: &Path, all: &[Row], results: &Results) -> Result<()> {
+fn store(project: &Path, all: &[ExpectedExploration], results: &Results) -> Result<()> {
     results.write(project)?;
     let text = document::document(all, results);
     fs::write(project.join(DOCUMENT), text).with_context(|| format!("cannot write {DOCUMENT}"))
@@ -147,7 +151,7 @@ fn install_std() -> Result<()> {
 struct Sound(BTreeMap<(Method, String), BTreeSet<String>>);
 
 impl Sound {
-    fn add(&mut self, row: &Row, passed: &Times) {
+    fn add(&mut self, row: &ExpectedExploration, passed: &Times) {
         if row.version == Version::Newest {
             let models = self.0.entry((row.method, row.channel.clone())).or_default();
             models.extend(passed.keys().cloned());
@@ -155,7 +159,7 @@ impl Sound {
     }
 
     /// A model that fails without the patch as well does not fail because of it.
-    fn deviation(&self, row: &Row) -> Option<String> {
+    fn deviation(&self, row: &ExpectedExploration) -> Option<String> {
         let Version::Patched(planted) = &row.version else { return None };
         let sound = self.0.get(&(row.method, row.channel.clone()))?;
         let passes = sound.contains(&planted.model);

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use records::model_report::{TimedWaits, words};
-use records::numbers;
+use records::model_report::TimedWaits;
 use records::verify::Method;
+use wording::{models as words, numbers};
 
 use super::explore::{LOOM_BUDGET, SEED};
-use super::judge::{Row, Version};
+use super::judge::{ExpectedExploration, Version};
 use super::results::{Failure, Found, Results, RowOutcome, RowResult, Speed};
 use super::selection::is_newest;
 
@@ -21,8 +21,8 @@ const MAX_SLOWDOWN: f64 = 3.0;
 const MAX_SECONDS: f64 = 300.0;
 
 /// The document. `rows` are all rows, of which some may have no result yet.
-pub fn document(rows: &[Row], results: &Results) -> String {
-    let of = |part: fn(&Row) -> bool| -> Vec<(&Row, Option<&RowResult>)> {
+pub fn document(rows: &[ExpectedExploration], results: &Results) -> String {
+    let of = |part: fn(&ExpectedExploration) -> bool| -> Vec<(&ExpectedExploration, Option<&RowResult>)> {
         rows.iter().filter(|row| part(row)).map(|row| (row, results.of(row))).collect()
     };
     let newest = of(is_newest);
@@ -88,7 +88,7 @@ fn dates(results: &Results) -> String {
     }
 }
 
-fn table(text: &mut String, rows: &[(&Row, Option<&RowResult>)]) {
+fn table(text: &mut String, rows: &[(&ExpectedExploration, Option<&RowResult>)]) {
     *text +=
         "| row | version | method | result | models that passed | executions | built in | explored in |\n";
     *text += "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
@@ -148,7 +148,9 @@ fn passed(found: &Found) -> String {
     words.join("; ")
 }
 
-fn found<'a>(rows: &[(&'a Row, Option<&'a RowResult>)]) -> Vec<(&'a Row, &'a Found)> {
+fn found<'a>(
+    rows: &[(&'a ExpectedExploration, Option<&'a RowResult>)],
+) -> Vec<(&'a ExpectedExploration, &'a Found)> {
     let explored = rows.iter().filter_map(|(row, result)| match &result.as_ref()?.outcome {
         RowOutcome::Explored(found) => Some((*row, &**found)),
         RowOutcome::NotExplored { .. } => None,
@@ -156,7 +158,7 @@ fn found<'a>(rows: &[(&'a Row, Option<&'a RowResult>)]) -> Vec<(&'a Row, &'a Fou
     explored.collect()
 }
 
-fn speeds(text: &mut String, rows: &[(&Row, Option<&RowResult>)]) {
+fn speeds(text: &mut String, rows: &[(&ExpectedExploration, Option<&RowResult>)]) {
     *text += &format!(
         "\n### Speed, and waits with a deadline\n\n\
          Executions a second over the models that both the crate and the baseline pass. The baseline is written for the\n\
@@ -195,7 +197,7 @@ fn is_within(own: f64, baseline: f64) -> bool {
 }
 
 /// What is wrong with each version, the models that found it, and the first failure.
-fn failures(text: &mut String, rows: &[(&Row, Option<&RowResult>)], with_models: bool) {
+fn failures(text: &mut String, rows: &[(&ExpectedExploration, Option<&RowResult>)], with_models: bool) {
     let failed: Vec<_> = found(rows).into_iter().filter(|(_, found)| !found.failed.is_empty()).collect();
     if failed.is_empty() {
         return;
@@ -230,7 +232,7 @@ pub fn failure(failure: &Failure) -> String {
     }
 }
 
-fn extents(text: &mut String, rows: &[(&Row, Option<&RowResult>)]) {
+fn extents(text: &mut String, rows: &[(&ExpectedExploration, Option<&RowResult>)]) {
     let explored: Vec<_> = found(rows)
         .into_iter()
         .filter(|(row, found)| row.method == Method::Loom && !found.extents.is_empty())
@@ -270,8 +272,8 @@ mod tests {
     use super::*;
     use crate::versions::workspace::project;
 
-    fn row(version: Version, method: Method) -> Row {
-        Row {
+    fn row(version: Version, method: Method) -> ExpectedExploration {
+        ExpectedExploration {
             channel: "flume".to_owned(),
             version,
             method,

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use contract::shard::Shard;
+use records::files::{now, read_events, target_dir};
 use records::machine::Machine;
 use records::model_report::{ExploredModels, ModelEvent, ModelReport, REPORTS_VARIABLE, REQUEST_VARIABLE};
-use records::record::{Answer, now, target_dir};
+use records::record::Verdict;
 use records::verify::{Finding, Method, MethodOutcome, Task};
 
-use super::judge::{self, Row, Version};
+use super::judge::{self, ExpectedExploration, Version};
 use super::planting::plant;
 use super::results::{self, Found, RowOutcome, RowResult, Times};
 use crate::instrumented::adapters::default_version;
@@ -69,7 +70,7 @@ impl Explorer<'_> {
     /// When the target directory cannot be used, or a patch does not apply.
     pub fn explore(
         &self,
-        row: &Row,
+        row: &ExpectedExploration,
         baseline: &Times,
         shows: &mut dyn FnMut(&str),
     ) -> Result<Option<Explored>> {
@@ -129,7 +130,7 @@ impl Explorer<'_> {
     }
 
     /// The crate of a row, and its published version.
-    fn crate_of(&self, row: &Row, root: &Path) -> Result<(Crate, String)> {
+    fn crate_of(&self, row: &ExpectedExploration, root: &Path) -> Result<(Crate, String)> {
         let channel = &row.channel;
         let listed = default_version(channel);
         let registry = adapters::registry();
@@ -191,7 +192,7 @@ impl Explorer<'_> {
         match script.run_to_end(None, Some(self.stop), &mut polled) {
             Ending::Stopped | Ending::TimedOut => Ok(None),
             Ending::Exited(status) if status.success() => {
-                let events = ModelEvent::read(&reports, &request)
+                let events = read_events(&reports, &request)
                     .with_context(|| format!("cannot read {}", reports.display()))?;
                 let ended: Vec<ModelReport> = events
                     .into_iter()
@@ -215,9 +216,9 @@ fn root() -> Result<PathBuf> {
 }
 
 /// What came otherwise than the row expects. An exploration that did not reach all of its models can be no match.
-fn deviations(row: &Row, answer: &Answer, models: &ExploredModels) -> Vec<String> {
+fn deviations(row: &ExpectedExploration, answer: &Verdict, models: &ExploredModels) -> Vec<String> {
     let mut wrong = judge::deviations(row, &results::explored(models));
-    if let Answer::Ran(MethodOutcome::Unsupported { reason }) = answer {
+    if let Verdict::Ran(MethodOutcome::Unsupported { reason }) = answer {
         wrong.push(format!("no model could be explored: {reason}"));
     }
     let explored = models.reports.iter().map(|report| &report.model).chain(&models.crashed);
@@ -228,9 +229,9 @@ fn deviations(row: &Row, answer: &Answer, models: &ExploredModels) -> Vec<String
     wrong
 }
 
-fn finding(answer: &Answer) -> Option<&Finding> {
+fn finding(answer: &Verdict) -> Option<&Finding> {
     match answer {
-        Answer::Ran(MethodOutcome::Failed(finding)) => Some(finding),
+        Verdict::Ran(MethodOutcome::Failed(finding)) => Some(finding),
         _ => None,
     }
 }
@@ -241,8 +242,8 @@ mod tests {
     use super::*;
     use crate::evidence::tests::{PASSED, report};
 
-    fn row() -> Row {
-        Row {
+    fn row() -> ExpectedExploration {
+        ExpectedExploration {
             channel: "a".to_owned(),
             version: Version::Newest,
             method: Method::Shuttle,
@@ -260,7 +261,7 @@ mod tests {
             reports: vec![report("m", PASSED)],
             ..ExploredModels::default()
         };
-        let answer = Answer::Ran(MethodOutcome::OutOfTime { cases: 1, all: None });
+        let answer = Verdict::Ran(MethodOutcome::OutOfTime { cases: 1, all: None });
         assert_eq!(deviations(&row(), &answer, &models(1)), [""; 0]);
         assert_eq!(
             deviations(&row(), &answer, &models(2)),

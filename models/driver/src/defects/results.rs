@@ -8,12 +8,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use instrument::files::write;
 use records::model_report::{
-    ExplorationLimit, ExploredModels, ModelFailure, ModelReport, ModelVerdict, TimedWaits, words,
+    ExplorationLimit, ExploredModels, ModelFailure, ModelReport, ModelVerdict, TimedWaits,
 };
 use records::verify::Method;
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Came, Explored, Row};
+use wording::models as words;
+
+use super::judge::{Came, ExpectedExploration, ExploredModel};
 use crate::evidence::short;
 
 /// The file of the results, below the project's folder.
@@ -177,14 +179,14 @@ impl Results {
     }
 
     /// The result of a row.
-    pub fn of(&self, row: &Row) -> Option<&RowResult> {
+    pub fn of(&self, row: &ExpectedExploration) -> Option<&RowResult> {
         let name = row.name();
         self.rows.iter().find(|result| result.name == name && result.method == row.method)
     }
 
     /// Puts a result in the place of the row's former one. Rows are kept in the order of `all`; results of rows that are
     /// not among them are dropped.
-    pub fn replace(&mut self, result: RowResult, all: &[Row]) {
+    pub fn replace(&mut self, result: RowResult, all: &[ExpectedExploration]) {
         self.rows.retain(|old| (&old.name, old.method) != (&result.name, result.method));
         self.rows.push(result);
         let rows = all.iter().filter_map(|row| self.of(row).cloned());
@@ -255,14 +257,14 @@ impl Speed {
 }
 
 /// The models of an exploration, for the judgement.
-pub fn explored(models: &ExploredModels) -> Vec<Explored> {
-    let crashed = models.crashed.iter().map(|model| Explored {
+pub fn explored(models: &ExploredModels) -> Vec<ExploredModel> {
+    let crashed = models.crashed.iter().map(|model| ExploredModel {
         model: model.clone(),
         came: Came::Failed,
         timed_waits: None,
     });
     let reported = models.reports.iter().filter(|report| !models.crashed.contains(&report.model));
-    let reported = reported.map(|report| Explored {
+    let reported = reported.map(|report| ExploredModel {
         model: report.model.clone(),
         came: match report.verdict {
             ModelVerdict::Passed { .. } => Came::Passed,

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use records::verify::Method;
 
 use super::data::Expectations;
-use super::judge::{self, Expected, Row, Version};
+use super::judge::{self, Expected, ExpectedExploration, Version};
 use crate::instrumented::std_source::STD;
 
 /// The rows of [`small`]: a known defect, a planted one, and a model of std, whose source comes from elsewhere than a
@@ -14,7 +14,7 @@ const SMALL_PLANTED: &str = "crossbeam-no-second-look";
 const SMALL_STD_MODEL: &str = "timeouts::recv_timeout_against_send_rendezvous";
 
 /// Every row, in the order of the document.
-pub fn all(expectations: &Expectations) -> Vec<Row> {
+pub fn all(expectations: &Expectations) -> Vec<ExpectedExploration> {
     let parts = [judge::newest(expectations), judge::known(expectations), judge::planted(expectations)];
     parts.concat()
 }
@@ -24,11 +24,11 @@ pub fn all(expectations: &Expectations) -> Vec<Row> {
 /// # Errors
 ///
 /// When a name is that of no row.
-pub fn named(expectations: &Expectations, names: &[String]) -> Result<Vec<Row>> {
+pub fn named(expectations: &Expectations, names: &[String]) -> Result<Vec<ExpectedExploration>> {
     let all = all(expectations);
     for name in names {
         if !all.iter().any(|row| row.name() == *name) {
-            let mut known: Vec<String> = all.iter().map(Row::name).collect();
+            let mut known: Vec<String> = all.iter().map(ExpectedExploration::name).collect();
             known.sort_unstable();
             known.dedup();
             bail!("`{name}`: expected one of {}", known.join(", "));
@@ -42,7 +42,7 @@ pub fn named(expectations: &Expectations, names: &[String]) -> Result<Vec<Row>> 
 /// # Errors
 ///
 /// When the expectations do not have these rows.
-pub fn small(expectations: &Expectations) -> Result<Vec<Row>> {
+pub fn small(expectations: &Expectations) -> Result<Vec<ExpectedExploration>> {
     let defect = expectations.defects.iter().find(|defect| defect.name == SMALL_KNOWN);
     let defect = defect.with_context(|| format!("there is no {SMALL_KNOWN}.toml"))?;
     let bad = Version::Published(defect.bad.clone());
@@ -58,7 +58,7 @@ pub fn small(expectations: &Expectations) -> Result<Vec<Row>> {
     if rows.is_empty() {
         bail!("{SMALL_KNOWN} names no model");
     }
-    rows.push(Row {
+    rows.push(ExpectedExploration {
         channel: STD.to_owned(),
         version: Version::Newest,
         method: Method::Shuttle,
@@ -71,7 +71,7 @@ pub fn small(expectations: &Expectations) -> Result<Vec<Row>> {
 }
 
 /// Whether a row is a newest version, explored whole.
-pub fn is_newest(row: &Row) -> bool {
+pub fn is_newest(row: &ExpectedExploration) -> bool {
     row.version == Version::Newest && row.model.is_none()
 }
 
@@ -88,7 +88,7 @@ mod tests {
     fn the_parts_have_all_their_rows() {
         let expectations = expectations();
         let rows = all(&expectations);
-        let count = |wanted: fn(&&Row) -> bool| rows.iter().filter(wanted).count();
+        let count = |wanted: fn(&&ExpectedExploration) -> bool| rows.iter().filter(wanted).count();
         assert_eq!(count(|row| is_newest(row) && row.method == Method::Shuttle), 8);
         assert_eq!(count(|row| is_newest(row) && row.method == Method::Loom), 4);
         assert_eq!(count(|row| matches!(row.version, Version::Published(_))), 8);
@@ -119,7 +119,7 @@ mod tests {
         let rows = small(&expectations()).expect("they exist");
         let passes: Vec<bool> = rows.iter().map(|row| matches!(row.expected, Expected::Pass(_))).collect();
         assert_eq!(passes, [false, true, false, true, true]);
-        let names: Vec<String> = rows.iter().map(Row::name).collect();
+        let names: Vec<String> = rows.iter().map(ExpectedExploration::name).collect();
         let (known, planted) = ("crossbeam@0.5.14", "crossbeam-no-second-look");
         assert_eq!(names, [known, known, planted, planted, "std"]);
         assert_eq!(rows[0].model, rows[3].model);
