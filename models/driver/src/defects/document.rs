@@ -39,8 +39,8 @@ pub fn document(rows: &[ExpectedExploration], results: &Results) -> String {
          Its atomics are sequentially consistent, so it cannot find a mistake in memory orderings.\n\
          - **loom** finds those. It explores every schedule of few preemptions, then of more, until the budget of {} s\n  \
          is spent, building included.\n\n\
-         Times are from an arbitrary machine{}: compare them only roughly. `scripts/defects NAME` explores the rows of\n\
-         one name again.\n\n\
+         The rows were explored{} on an arbitrary machine:\n\
+         compare their times only roughly. `scripts/defects NAME` explores the rows of one name again.\n\n\
          **{} of {} rows have a result; {}.**\n",
         LOOM_BUDGET.as_secs(),
         dates(results),
@@ -81,9 +81,9 @@ fn dates(results: &Results) -> String {
     let dates = || results.rows.iter().map(|result| result.at.as_str());
     match (dates().min(), dates().max()) {
         (Some(first), Some(last)) if first != last => {
-            format!(", from {} to {}", numbers::date(first), numbers::date(last))
+            format!(" from {} to {}", numbers::date(first), numbers::date(last))
         }
-        (Some(only), _) => format!(", {}", numbers::date(only)),
+        (Some(only), _) => format!(" on {}", numbers::date(only)),
         _ => String::new(),
     }
 }
