@@ -84,7 +84,7 @@ mod tests {
     fn a_broken_line_is_named_and_the_others_are_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("records.jsonl");
-        let model = r#"{"kind":"model","machine":{"cpu":"c","cores":1,"kernel":"k","system":"s","rustc":"r","channels":{}},"report":{"format":1,"at":"2026-01-02T03:04:05Z","model":"m","subject":{"kind":"channel"},"sut":"s","has_timeouts":false,"bounds":{"explorer":"loom","preemptions":2,"branches":9,"seconds":null,"shard":{"index":1,"of":1}},"executions":1,"seconds":0.5,"verdict":{"kind":"passed","coverage":"bounds"}}}"#;
+        let model = r#"{"kind":"model","format":1,"at":"2026-01-02T03:04:05Z","model":"m","subject":{"kind":"channel"},"sut":"s","has_timeouts":false,"bounds":{"explorer":"loom","preemptions":2,"branches":9,"seconds":null,"shard":{"index":1,"of":1}},"executions":1,"seconds":0.5,"verdict":{"kind":"passed","coverage":"bounds"}}"#;
         std::fs::write(&path, format!("{model}\n\n{{\"kind\":\"mod\n\u{fffd}\n{model}")).expect("written");
         let records = Records::read(&path).expect("readable");
         assert_eq!(records.models.len(), 2);
