@@ -56,13 +56,13 @@ fn what_makes_no_sense_is_said_and_the_runner_goes_on() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert!(said[0].starts_with("no request: "), "{said:?}");
+    assert!(said[0].starts_with("not a request: "), "{said:?}");
     assert!(said[1].starts_with("unknown channel flum: expected one of "), "{said:?}");
     assert_eq!(said[2], "1 is planned");
     assert!(said[3].contains("unknown parameter colour"), "{said:?}");
     assert_eq!(said[4], "cell 1 was not planned");
     assert_eq!(said[5], "2 is planned");
-    assert_eq!(said[6], "2: unsupported: several consumers (std::sync::mpsc has one consumer)");
+    assert_eq!(said[6], "2: several consumers (std::sync::mpsc has one consumer)");
 }
 
 /// Plans every cell of the quick grid, as a run does.

@@ -79,7 +79,7 @@ impl Cargo {
         let mut cargo = self.command("test", &self.target.join(explorer.name()));
         cargo.args(["--no-run", "-p", "models"]);
         // The explorers, which are optimised, take nearly all of the time.
-        let members = ["baseline", "contract", "records", "workloads", "sut", "models"];
+        let members = ["baseline", "contract", "records", "wording", "workloads", "sut", "models"];
         cargo.args(members.map(|member| format!("--config=profile.release.package.{member}.opt-level=0")));
         cargo.args(table::tests(mutants).into_iter().flat_map(|test| ["--test", test]));
         cargo.env("RUSTFLAGS", format!("{flags} --cfg {explorer}"));

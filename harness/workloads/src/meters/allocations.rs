@@ -3,7 +3,7 @@
 //! A library cannot choose the allocator of its program, so a *binary* that wants the count declares
 //!
 //! ```
-//! use crate::meters::allocations::CountingAllocator;
+//! use workloads::meters::allocations::CountingAllocator;
 //!
 //! #[global_allocator]
 //! static ALLOCATOR: CountingAllocator = CountingAllocator;
