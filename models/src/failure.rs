@@ -13,7 +13,7 @@ use contract::sync::{EXPLORER, Explorer, choices, reached};
 use records::model_report::{CUT_EXIT_CODE, ExplorationLimit, ModelFailure, ModelStep, ModelVerdict, Replay};
 use sut::{REPLAY, is_out_of_primitives, schedule};
 
-use crate::runner::{Running, say};
+use crate::running::{Running, say};
 use crate::{bounds, foreign};
 
 thread_local! {

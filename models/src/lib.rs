@@ -47,5 +47,7 @@ mod foreign;
 pub mod needs;
 pub mod payload;
 mod runner;
+mod running;
 
-pub use self::runner::{Model, joined, run};
+pub use self::runner::{joined, run};
+pub use self::running::Model;

@@ -23,11 +23,6 @@ mod waiting;
 use std::collections::BTreeMap;
 
 use self::scene::{Checked, TIMEOUT, is, play};
-pub(crate) use self::{
-    declared::PanicsOnDrop,
-    kinds::{Aligned, Large, Owning, Request, ZeroSized},
-    payload::Counted,
-};
 use crate::dyn_channel::{DynChannel, DynHandles, DynSender, Factory, Open};
 use crate::violation::Violation;
 use contract::channel::{Capability, Capacity, Channel, Sender, Unsupported};

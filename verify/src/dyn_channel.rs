@@ -16,7 +16,9 @@ use contract::channel::{
     Sender, TryRecvError, TrySendError, Unsupported,
 };
 
-use crate::{conformance, linearizability, properties};
+use crate::messages::{
+    Aligned, Counted, Large, LongMessage, Owning, PanicsOnDrop, SequenceMessage, ZeroSized,
+};
 
 /// A channel implementation, chosen at run time.
 #[derive(Clone, Copy)]
@@ -39,7 +41,7 @@ impl DynChannel {
         self.0.info()
     }
 
-    /// The capacity that [`DynChannel::open`] gives for `requested`.
+    /// The capacity that opening it gives for `requested`.
     pub fn effective_capacity(self, requested: Capacity) -> Capacity {
         self.0.effective_capacity(requested)
     }
@@ -67,6 +69,9 @@ pub(crate) trait Open<T> {
     fn open(&self, capacity: Capacity) -> Result<DynHandles<T>, Unsupported>;
 }
 
+/// A number, and the sender through which its double is returned.
+pub(crate) type Request = (u64, DynSender<u64>);
+
 /// Both ends of a channel that was just opened.
 pub(crate) type DynHandles<T> = (DynSender<T>, DynReceiver<T>);
 
@@ -76,15 +81,15 @@ pub(crate) trait Factory:
     + Open<u64>
     + Open<Box<u64>>
     + Open<Box<dyn Send>>
-    + Open<conformance::Counted>
-    + Open<conformance::PanicsOnDrop>
-    + Open<conformance::Aligned>
-    + Open<conformance::Large>
-    + Open<conformance::Owning>
-    + Open<conformance::Request>
-    + Open<conformance::ZeroSized>
-    + Open<properties::Counted>
-    + Open<linearizability::record::LongMessage>
+    + Open<Counted>
+    + Open<PanicsOnDrop>
+    + Open<Aligned>
+    + Open<Large>
+    + Open<Owning>
+    + Open<Request>
+    + Open<ZeroSized>
+    + Open<SequenceMessage>
+    + Open<LongMessage>
     + Sync
 {
     fn info(&self) -> &'static Info;

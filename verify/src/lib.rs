@@ -9,6 +9,7 @@
 pub mod conformance;
 mod dyn_channel;
 pub mod linearizability;
+mod messages;
 pub mod properties;
 pub mod rounds;
 mod violation;

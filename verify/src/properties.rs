@@ -17,7 +17,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-pub(crate) use self::model::Counted;
 use self::model::run;
 use crate::dyn_channel::DynChannel;
 use crate::violation::Violation;

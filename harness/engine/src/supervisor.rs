@@ -2,13 +2,13 @@
 //! chanlab starts.
 //!
 //! A child may hang, exit, be killed, or write unexpected or too much output. [`Supervised`] reads it with
-//! limits on time and size, ends it, and turns a failure into a [`ProcessFailure`].
+//! limits on time and size, ends it, and turns a failure into a [`ProcessFailure`](records::crash::ProcessFailure).
 //!
 //! # Process groups
 //!
 //! Every child leads a process group of its own, so that Ctrl-C in a terminal does not reach it. The whole
 //! group is killed in every ending, the normal one included: a child's own children never outlive it. They do
-//! not outlive this process either, even after `kill -9`: a small shell, the [reaper](reaper), outlives this
+//! not outlive this process either, even after `kill -9`: a small shell, the reaper, outlives this
 //! process just long enough to kill every group that is still registered. A grandchild that moves to another
 //! process group escapes both.
 //!

@@ -3,11 +3,12 @@
 
 use std::env;
 use std::path::{Path, PathBuf, absolute};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use engine::cargo::{Artifact, Cargo};
+use engine::supervisor::output;
 use records::verify::Method;
-use serde_json::Value;
 
 use crate::results::EXPLORERS;
 use crate::table::{self, Mutant};
@@ -44,16 +45,16 @@ impl Builds {
             .context("CARGO_TARGET_DIR is not a path")?;
         let folder = target.join("mutants");
         workspace::generate(&folder, mutants)?;
-        let cargo = Cargo { folder, target };
+        let workspace = Workspace { folder, target };
         let mut builds = Builds::default();
         if methods.contains(&Method::Loom) {
-            builds.loom = cargo.models(Method::Loom, mutants)?;
+            builds.loom = workspace.models(Method::Loom, mutants)?;
         }
         if methods.contains(&Method::Shuttle) {
-            builds.shuttle = cargo.models(Method::Shuttle, mutants)?;
+            builds.shuttle = workspace.models(Method::Shuttle, mutants)?;
         }
         if methods.iter().any(|method| !EXPLORERS.contains(method)) {
-            builds.worker = cargo.worker()?;
+            builds.worker = workspace.worker()?;
         }
         Ok(builds)
     }
@@ -64,34 +65,34 @@ impl Builds {
     }
 }
 
-/// Builds in the mutated workspace.
-struct Cargo {
+/// The mutated workspace.
+struct Workspace {
     folder: PathBuf,
     /// The project's target folder, so that dependencies are built once for both workspaces.
     target: PathBuf,
 }
 
-impl Cargo {
+impl Workspace {
     /// Builds the models for an explorer and lists them.
     fn models(&self, explorer: Method, mutants: &[Mutant]) -> Result<Vec<Model>> {
-        let flags = env::var("RUSTFLAGS").unwrap_or_default();
-        // The target folders of scripts/loom and scripts/shuttle.
-        let mut cargo = self.command("test", &self.target.join(explorer.name()));
-        cargo.args(["--no-run", "-p", "models"]);
         // The explorers, which are optimised, take nearly all of the time.
         let members = ["baseline", "contract", "records", "wording", "workloads", "sut", "models"];
-        cargo.args(members.map(|member| format!("--config=profile.release.package.{member}.opt-level=0")));
-        cargo.args(table::tests(mutants).into_iter().flat_map(|test| ["--test", test]));
-        cargo.env("RUSTFLAGS", format!("{flags} --cfg {explorer}"));
+        // The target folders of scripts/loom and scripts/shuttle.
+        let cargo = self
+            .cargo("test", &self.target.join(explorer.name()))
+            .args(["--no-run", "-p", "models"])
+            .args(members.map(|member| format!("--config=profile.release.package.{member}.opt-level=0")))
+            .args(table::tests(mutants).into_iter().flat_map(|test| ["--test", test]))
+            .rustflags(&format!("--cfg {explorer}"));
         let mut models = Vec::new();
-        for (target, program) in built(&mut cargo, "test")? {
-            let list = Command::new(&program)
-                .arg("--list")
-                .output()
-                .with_context(|| format!("cannot run {}", program.display()))?;
-            let names = String::from_utf8_lossy(&list.stdout);
+        for Artifact { target, executable, .. } in built(cargo, "test")? {
+            let mut list = Command::new(&executable);
+            list.arg("--list");
+            let output =
+                output(list, None).with_context(|| format!("cannot run {}", executable.display()))?;
+            let names = String::from_utf8_lossy(&output.stdout);
             models.extend(names.lines().filter_map(|line| line.strip_suffix(": test")).map(|name| Model {
-                program: program.clone(),
+                program: executable.clone(),
                 target: target.clone(),
                 name: name.to_owned(),
             }));
@@ -100,34 +101,26 @@ impl Cargo {
     }
 
     fn worker(&self) -> Result<PathBuf> {
-        let mut cargo = self.command("build", &self.target);
-        cargo.args(["-p", "verify", "--bin", WORKER, "--no-default-features"]);
-        let mut programs = built(&mut cargo, "bin")?.into_iter();
-        let worker = programs.find(|(name, _)| name == WORKER);
-        worker.map(|(_, program)| program).with_context(|| format!("cargo built no {WORKER}"))
+        let cargo = self.cargo("build", &self.target).args([
+            "-p",
+            "verify",
+            "--bin",
+            WORKER,
+            "--no-default-features",
+        ]);
+        let worker = built(cargo, "bin")?.into_iter().find(|program| program.target == WORKER);
+        worker.map(|program| program.executable).with_context(|| format!("cargo built no {WORKER}"))
     }
 
-    fn command(&self, subcommand: &str, target: &Path) -> Command {
-        let mut cargo = Command::new("cargo");
-        cargo.args([subcommand, "--release"]).current_dir(&self.folder).env("CARGO_TARGET_DIR", target);
-        cargo
+    fn cargo(&self, subcommand: &str, target: &Path) -> Cargo<'static> {
+        Cargo::new(&self.folder).args([subcommand, "--release"]).env("CARGO_TARGET_DIR", target)
     }
 }
 
-/// Runs cargo and returns the programs of this kind that it built, each with the name of its target.
-fn built(cargo: &mut Command, kind: &str) -> Result<Vec<(String, PathBuf)>> {
-    let output = cargo
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run cargo")?;
-    ensure!(output.status.success(), "the mutated workspace does not compile: {cargo:?}");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let programs = messages.lines().filter_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let is_of_kind = message["target"]["kind"].as_array()?.iter().any(|of| of == kind);
-        let program = message["executable"].as_str().filter(|_| is_of_kind)?;
-        Some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(program)))
-    });
-    Ok(programs.collect())
+/// The programs of this kind that cargo builds.
+fn built(cargo: Cargo<'_>, kind: &str) -> Result<Vec<Artifact>> {
+    let programs = cargo.build(None, |line| eprintln!("{line}"));
+    let mut programs = programs.context("the mutated workspace does not compile")?;
+    programs.retain(|program| program.kinds.iter().any(|of| of == kind));
+    Ok(programs)
 }

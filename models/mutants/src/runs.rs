@@ -1,13 +1,12 @@
 //! Runs a model or a method in a process with a deadline, since a mutant may hang, abort or corrupt memory.
 
-use std::io::Read;
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use baseline::MutexDeque;
 use contract::channel::Channel;
+use engine::supervisor::{Ending, Streams, Supervised};
 use records::files::read_events;
 use records::model_report::{ModelEvent, REPORTS_VARIABLE, REQUEST_VARIABLE};
 use records::verify::cases::{WorkerEvent, WorkerRequest};
@@ -46,38 +45,20 @@ struct Ended {
     seconds: f64,
 }
 
-fn run(command: &mut Command, mutant: Option<&Mutant>, timeout: Duration) -> Result<Ended> {
+fn run(mut command: Command, mutant: Option<&Mutant>, timeout: Duration) -> Result<Ended> {
     command.env_remove(VARIABLE).envs(mutant.map(|mutant| (VARIABLE, &mutant.name)));
-    // A worker ends when its standard input is closed, so the pipe stays open while it runs.
-    command.env("RUST_BACKTRACE", "0").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let began = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
-    let readers = [
-        child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-        child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-    ]
-    .map(|pipe| {
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            // A broken pipe leaves what was read before.
-            let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
-            String::from_utf8_lossy(&bytes).into_owned()
-        })
-    });
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
-        }
-        if began.elapsed() > timeout {
-            child.kill()?;
-            child.wait()?;
-            break None;
-        }
-        thread::sleep(Duration::from_millis(2));
+    command.env("RUST_BACKTRACE", "0");
+    let (words, began) = (format!("{command:?}"), Instant::now());
+    // A worker ends when its standard input is closed, so that stays open while it runs.
+    let mut process = Supervised::start(command, Streams::CollectWithInput)
+        .with_context(|| format!("cannot run {words}"))?;
+    let status = match process.run_to_end(Some(timeout), None, &mut || ()) {
+        Ending::Exited(status) => Some(status),
+        Ending::TimedOut | Ending::Stopped => None,
     };
     let seconds = began.elapsed().as_secs_f64();
-    let [output, errors] = readers.map(|reader| reader.join().unwrap_or_default());
-    Ok(Ended { status, output, errors, seconds })
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Ended { status, output: text(process.stdout()), errors: text(process.stderr()), seconds })
 }
 
 /// Explores models until one fails: first the one that caught the mutant last time, then those of its own
@@ -127,7 +108,7 @@ fn explore_model(model: &Model, mutant: Option<&Mutant>) -> Result<Option<Detect
     let mut command = Command::new(&model.program);
     command.args([&model.name, "--exact", "--nocapture"]).envs(BOUNDS);
     command.env(REPORTS_VARIABLE, &events).env(REQUEST_VARIABLE, REQUEST);
-    let ended = run(&mut command, mutant, MODEL_TIMEOUT)?;
+    let ended = run(command, mutant, MODEL_TIMEOUT)?;
     if ended.status.is_some_and(|status| status.success()) {
         return Ok(None);
     }
@@ -154,7 +135,8 @@ pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant
     let task = Task { seed: SEED, shard: Shard::WHOLE, only: None, budget: BUDGET };
     let request = WorkerRequest { channel: MutexDeque::INFO.name.to_owned(), method, task };
     let mut command = Command::new(&builds.worker);
-    let ended = run(command.arg(request.to_argument()), mutant, BUDGET + METHOD_TIMEOUT)?;
+    command.arg(request.to_argument());
+    let ended = run(command, mutant, BUDGET + METHOD_TIMEOUT)?;
     let seconds = ended.seconds;
     let (mut begun, mut outcome) = (0, None);
     // A process that was killed may leave half a line.

@@ -3,7 +3,7 @@
 //! The unit is the epoch, in which each entry has one process: rounds of the same process share its memory
 //! layout and are not independent. An epoch contributes the median of its blocks' log ratios. The estimate
 //! over the epochs is that of Hodges and Lehmann, with the interval and the signed-rank test of
-//! [`signed_rank`]; the p-values of all pairs of a group are adjusted by Holm.
+//! `signed_rank`; the p-values of all pairs of a group are adjusted by Holm.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The results of verification on the page ([`section`]) and in the terminal ([`terminal`]). Both show the
-//! [`steps`] of a failure.
+//! The results of verification on the page (`section`) and in the terminal ([`terminal`]). Both show the
+//! `steps` of a failure.
 
 pub(crate) mod section;
 pub(crate) mod steps;

@@ -1,11 +1,11 @@
 //! The declared capabilities, capacities and differences are the real ones.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::payload::{Counted, Counts};
 use super::scene::{Checked, holds, is, note};
 use super::{Scenario, Setup, refused, table};
+use crate::messages::{Counted, Counts, PanicsOnDrop};
 use crate::violation::Violation;
 use contract::channel::{
     Capability, Capacity, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError,
@@ -142,21 +142,6 @@ fn drops_the_queue_with_the_last_receiver(setup: Setup) -> Checked {
     note("the last sender goes");
     counts.each_once(MESSAGES)?;
     declared(setup, difference, kept > 0)
-}
-
-/// A message that may panic when it is dropped.
-pub(crate) struct PanicsOnDrop {
-    _counted: Counted,
-    panics: bool,
-}
-
-impl Drop for PanicsOnDrop {
-    fn drop(&mut self) {
-        if self.panics {
-            // Does not call the panic hook.
-            resume_unwind(Box::new("a message's Drop panics"));
-        }
-    }
 }
 
 fn leaks_nothing_behind_a_drop_that_panics(setup: Setup) -> Checked {

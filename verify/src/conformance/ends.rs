@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::payload::{Counted, Counts, each_once};
+use super::payload::each_once;
 use super::scene::{Checked, Running, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, Setup, table};
 use crate::dyn_channel::DynSender;
+use crate::messages::{Counted, Counts};
 use contract::channel::{
     Capability, Capacity, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
     TryRecvError, TrySendError, receivers,

@@ -1,12 +1,11 @@
 //! Messages of every kind: zero-sized, large, aligned, owning memory, owning a channel.
 
-use std::cell::Cell;
 use std::time::Duration;
 
-use super::payload::{Counted, Counts};
 use super::scene::{Checked, Running, holds, is, thread, tries};
 use super::{ANY, FULLABLE, QUEUED, Scenario, Setup, table};
-use crate::dyn_channel::{DynSender, Factory, Open};
+use crate::dyn_channel::{Factory, Open, Request};
+use crate::messages::{Aligned, Counted, Counts, LARGE, Owning, ZERO_SIZED_DROPS, ZeroSized};
 use crate::violation::Violation;
 use contract::channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError};
 
@@ -88,18 +87,6 @@ fn passes_messages_without_size_between_threads(setup: Setup) -> Checked {
 /// Longer than any test runs.
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A message aligned to a cache line.
-#[repr(align(64))]
-pub(crate) struct Aligned(usize);
-
-/// A message that owns memory.
-pub(crate) type Owning = Box<(Vec<usize>, String)>;
-
-/// A large message.
-pub(crate) type Large = [u64; LARGE];
-
-const LARGE: usize = 4096 / size_of::<u64>();
-
 fn passes_large_messages_whole(setup: Setup) -> Checked {
     let message =
         |number: usize| -> [u64; LARGE] { std::array::from_fn(|place| (number * LARGE + place) as u64) };
@@ -125,9 +112,6 @@ fn passes_what_owns_memory(setup: Setup) -> Checked {
         })
     })
 }
-
-/// A number, and the sender through which its double is returned.
-pub(crate) type Request = (u64, DynSender<u64>);
 
 /// Follows crossbeam's `channel_through_channel`.
 fn passes_channels_through_channels(setup: Setup) -> Checked {
@@ -200,30 +184,16 @@ fn drops_once_what_a_timed_send_waited_with(setup: Setup) -> Checked {
     })
 }
 
-thread_local! {
-    /// The number of drops of [`ZeroSized`].
-    static DROPPED: Cell<u64> = const { Cell::new(0) };
-}
-
-/// A zero-sized message that counts its drops.
-pub(crate) struct ZeroSized;
-
-impl Drop for ZeroSized {
-    fn drop(&mut self) {
-        DROPPED.set(DROPPED.get() + 1);
-    }
-}
-
 fn drops_messages_without_size_once(setup: Setup) -> Checked {
-    DROPPED.set(0);
+    ZERO_SIZED_DROPS.set(0);
     let (sender, receiver) = setup.open::<ZeroSized>()?;
     let count = setup.slots().min(100);
     for _ in 0..count {
         is("try_send", sender.try_send(ZeroSized).is_ok(), true)?;
     }
     is("try_recv", receiver.try_recv().is_ok(), true)?;
-    is("drops after one receive", DROPPED.get(), 1)?;
+    is("drops after one receive", ZERO_SIZED_DROPS.get(), 1)?;
     drop(sender);
     drop(receiver);
-    is("drops at the end", DROPPED.get(), count)
+    is("drops at the end", ZERO_SIZED_DROPS.get(), count)
 }

@@ -32,6 +32,7 @@ use std::time::Duration;
 use super::history::{Action, Answer, History, NEVER, Operation};
 use super::scenario::{Pause, Scenario, Script, Step};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender, Factory, Open};
+pub use crate::messages::LongMessage;
 use contract::channel::{
     Capability, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError, Unsupported,
 };
@@ -55,9 +56,6 @@ impl Numbered for u64 {
         Some(*self)
     }
 }
-
-/// A message of several words, each of which is the number.
-pub type LongMessage = [u64; 6];
 
 impl Numbered for LongMessage {
     fn new(number: u64) -> Self {

@@ -1,12 +1,12 @@
 //! The model, in lockstep with a channel.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use super::{CurrentStep, Operation};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender};
+use crate::messages::{SEQUENCE_DROPS, SequenceMessage};
 use crate::violation::Violation;
 use contract::channel::{
     Capability, Capacity, Difference, Info, Receiver, RecvError, RecvTimeoutError, SendTimeoutError, Sender,
@@ -24,33 +24,6 @@ fn is<T: PartialEq + Debug>(what: &str, happened: T, expected: T) -> Result<(), 
     Err(Violation { expected: format!("{what}: {expected:?}"), happened: format!("{what}: {happened:?}") })
 }
 
-thread_local! {
-    /// The number of drops of each message of this thread's sequence.
-    static DROPPED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A message that counts its drops. It is plain data, so delivering it twice does no other harm.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    number: usize,
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        // A message without a count belongs to an earlier sequence.
-        DROPPED.with_borrow_mut(|dropped| {
-            if let Some(times) = dropped.get_mut(self.number) {
-                *times = times.saturating_add(1);
-            }
-        });
-    }
-}
-
-fn message(number: usize) -> Counted {
-    DROPPED.with_borrow_mut(|dropped| dropped.resize(dropped.len().max(number + 1), 0));
-    Counted { number }
-}
-
 /// The result of a send that failed.
 struct Refused {
     returned: Option<usize>,
@@ -60,8 +33,8 @@ struct Refused {
 /// The handles of a channel and the model of its queue.
 struct Lockstep<'a> {
     info: &'static Info,
-    senders: Vec<DynSender<Counted>>,
-    receivers: Vec<DynReceiver<Counted>>,
+    senders: Vec<DynSender<SequenceMessage>>,
+    receivers: Vec<DynReceiver<SequenceMessage>>,
     /// The numbers of the queued messages.
     queue: VecDeque<usize>,
     slots: usize,
@@ -80,8 +53,8 @@ pub(super) fn run(
     steps: &CurrentStep,
 ) -> Result<(), Violation> {
     steps.begin(capacity);
-    DROPPED.with_borrow_mut(Vec::clear);
-    let (sender, receiver) = match channel.open::<Counted>(capacity) {
+    SEQUENCE_DROPS.with_borrow_mut(Vec::clear);
+    let (sender, receiver) = match channel.open::<SequenceMessage>(capacity) {
         Ok(handles) => handles,
         Err(unsupported) => return is("open", Some(unsupported), None),
     };
@@ -107,7 +80,7 @@ pub(super) fn run(
     steps.step("every handle is dropped".to_owned());
     let Lockstep { senders, receivers, made, .. } = lockstep;
     drop((senders, receivers));
-    let dropped = DROPPED.with_borrow(|dropped| dropped.clone());
+    let dropped = SEQUENCE_DROPS.with_borrow(|dropped| dropped.clone());
     is("how often each message was dropped", dropped, vec![1; made])
 }
 
@@ -175,7 +148,7 @@ impl Lockstep<'_> {
 
     /// Checks that as many messages are alive as are queued and that none was dropped twice.
     fn alive(&self, after: Operation) -> Result<(), Violation> {
-        let (alive, most) = DROPPED.with_borrow(|dropped| {
+        let (alive, most) = SEQUENCE_DROPS.with_borrow(|dropped| {
             (dropped.iter().filter(|&&times| times == 0).count(), dropped.iter().copied().max().unwrap_or(0))
         });
         if most > 1 {
@@ -195,7 +168,7 @@ impl Lockstep<'_> {
         }
         let number = self.made;
         self.made += 1;
-        let message = message(number);
+        let message = SequenceMessage::new(number);
         self.steps.step(format!("{operation} of message {number}"));
         let began = Instant::now();
         let refused = match operation {

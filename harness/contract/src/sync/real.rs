@@ -60,7 +60,7 @@ impl Deadline {
     }
 }
 
-/// Runs `model` on real threads [`STRESS_EXECUTIONS`] times, so that models compile and run in every build.
+/// Runs `model` on real threads a few hundred times, so that models compile and run in every build.
 /// Without `--cfg loom` or `--cfg shuttle` nothing is explored systematically.
 pub fn explore(_: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     for _ in 0..STRESS_EXECUTIONS {

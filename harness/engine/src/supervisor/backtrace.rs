@@ -4,7 +4,7 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use super::process::output;
+use super::process::{Supervised, output};
 
 /// The time limit for gdb.
 const GDB_TIMEOUT: Duration = Duration::from_secs(20);
@@ -14,7 +14,7 @@ const MAX_LINES: usize = 200;
 
 /// Why there is no backtrace.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoBacktrace {
+enum NoBacktrace {
     /// Gdb could not be started.
     #[error("gdb could not be started ({0})")]
     NotStarted(io::Error),
@@ -26,12 +26,15 @@ pub(super) enum NoBacktrace {
     NotAttached,
 }
 
+impl Supervised {
+    /// A backtrace of every thread of the process, or the reason why there is none.
+    pub fn backtrace(&self) -> String {
+        backtrace(self.id()).unwrap_or_else(|why| format!("not available: {why}"))
+    }
+}
+
 /// A backtrace of each thread.
-///
-/// # Errors
-///
-/// [`NoBacktrace`].
-pub(super) fn backtrace(process: u32) -> Result<String, NoBacktrace> {
+fn backtrace(process: u32) -> Result<String, NoBacktrace> {
     let mut gdb = Command::new("gdb");
     gdb.args(["-batch", "-nx", "-ex", "thread apply all backtrace", "-p", &process.to_string()]);
     let output = output(gdb, Some(GDB_TIMEOUT)).map_err(NoBacktrace::NotStarted)?;

@@ -13,7 +13,6 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use records::crash::{CrashReport, ProcessFailure};
 
-use super::backtrace;
 use super::reaper::Registration;
 use super::report::{excerpt, status_words};
 use super::streams::{Collected, Incoming, LineLimits, NoLine, Streams, Tail, read_lines, read_progress};
@@ -199,9 +198,9 @@ impl Supervised {
         self.wait(END_TIMEOUT)
     }
 
-    /// A backtrace of every thread of the process, or the reason why there is none.
-    pub fn backtrace(&self) -> String {
-        backtrace::backtrace(self.leader.id()).unwrap_or_else(|why| format!("not available: {why}"))
+    /// The process's identifier.
+    pub fn id(&self) -> u32 {
+        self.leader.id()
     }
 
     /// Ends the process, which failed as `what` says, and returns its crash report.

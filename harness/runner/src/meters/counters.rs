@@ -2,7 +2,7 @@
 //!
 //! Cycles and instructions distinguish work from waiting; cache and branch misses show what slowed the work.
 //! They count user mode only, which any program may do where `kernel.perf_event_paranoid` is at most 2; what
-//! a round does in the kernel shows in its [`ThreadUsage`](super::ThreadUsage). Virtual machines often have
+//! a round does in the kernel shows in its [`ThreadUsage`](workloads::meters::ThreadUsage). Virtual machines often have
 //! no counters: then there is a reason, not a zero.
 //!
 //! They are opened once per process, by the thread that then runs the rounds, and every thread that it starts
