@@ -222,7 +222,13 @@ mutants! {
 /// A second copy of a message that is plain data; `None` for any other.
 fn duplicate<T: 'static>(message: &T) -> Option<T> {
     // The message types whose `Drop` touches counters and nothing else.
-    let counted = ["message::Message", "pipeline::Processed", "token_bucket::Token", "Counted"];
+    let counted = [
+        "message::Message",
+        "pipeline::Processed",
+        "token_bucket::Token",
+        "messages::Counted",
+        "SequenceMessage",
+    ];
     let name = type_name::<T>();
     let plain = !mem::needs_drop::<T>()
         || (counted.iter().any(|part| name.contains(part)) && !name.contains("Box") && !name.contains("Vec"));
