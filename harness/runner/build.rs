@@ -1,4 +1,4 @@
-//! Tells the harness which compiler built it, for the machine's fingerprint.
+//! Hands the runner the version of the compiler that builds it, for the fingerprint of the machine.
 
 use std::env;
 use std::process::Command;

@@ -20,8 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use records::files::read_events;
-use records::files::target_dir;
+use records::files::{read_events, target_dir};
 use records::model_report::{
     ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
 };
