@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use model_driver::versions::source::SourceError;
 use reports::BadArguments;
+use reports::exit::{Exit, ExitWith};
 use workloads::meters::allocations::CountingAllocator;
 use workloads::registry::UsageError;
 
@@ -20,12 +21,6 @@ use crate::commands::{
 /// Counts allocations for our own runner. Unless that is requested, it costs the check of a flag.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
-
-/// The exit code of a failure.
-const FAILED: u8 = 1;
-
-/// The exit code of bad arguments, which is also clap's.
-const BAD_ARGUMENTS: u8 = 2;
 
 /// Which channel should carry my work, and can I trust it? Compares channel crates for Rust.
 ///
@@ -69,9 +64,19 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&format!("{error:#}"));
-            let usage = error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>();
-            ExitCode::from(if usage { BAD_ARGUMENTS } else { FAILED })
+            ExitCode::from(exit(&error).code())
         }
+    }
+}
+
+/// The exit code of an error. One without a code of its own is a failure.
+fn exit(error: &anyhow::Error) -> Exit {
+    if let Some(error) = error.downcast_ref::<ExitWith>() {
+        error.exit
+    } else if error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>() {
+        Exit::Usage
+    } else {
+        Exit::Failure
     }
 }
 
@@ -88,7 +93,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
         let message = paragraph.strip_prefix("error: ").unwrap_or(paragraph);
         print_error(&format!("{message} (see chanlab --help)"));
     }
-    ExitCode::from(if error.use_stderr() { BAD_ARGUMENTS } else { 0 })
+    ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Sound.code() })
 }
 
 fn print_error(message: &str) {
