@@ -37,8 +37,8 @@
 //!
 //! [loom]: https://docs.rs/loom
 //! [shuttle]: https://docs.rs/shuttle
-//! [`serve`]: workloads::worker_pool::serve
-//! [`Quit`]: workloads::worker_pool::Quit
+//! [`serve`]: workloads::worker_pool::coordination::serve
+//! [`Quit`]: workloads::worker_pool::coordination::Quit
 //! [`tick`]: workloads::token_bucket::tick
 
 pub mod bounds;

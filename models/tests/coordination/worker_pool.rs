@@ -15,7 +15,8 @@ use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most};
 use models::needs::Needs;
 use models::payload::{Id, Payload, Payloads, assert_each_once};
 use models::{Model, joined};
-use workloads::worker_pool::{JobOutcome, Quit, Stopped, WorkerPool, outcome, serve, submit};
+use workloads::worker_pool::WorkerPool;
+use workloads::worker_pool::coordination::{JobOutcome, Quit, Stopped, outcome, serve, submit};
 use workloads::workload::Workload;
 
 fn model(name: &str, bounds: Bounds, scenario: fn()) -> Model {
