@@ -41,7 +41,7 @@ use records::files::{Recorder, criterion_dir, now};
 use records::format::Format;
 use records::record::{BENCH_FILE, Overhead, Record};
 use suite::paired::{Ratio, ratios, summary};
-use suite::{Arguments, Error, Mode, Settings, ended, list, words};
+use suite::{Arguments, BenchMode, Error, Settings, ended, list, words};
 use workloads::ledger::{LastDelivery, Ledger, verify};
 use workloads::message::{Message, MessageId, Payload, Tally};
 use workloads::params::Params;
@@ -183,14 +183,14 @@ fn run() -> Result<(), Error> {
     }
     let arguments = Arguments::from_env();
     let settings = Settings::from_env().map_err(|error| Error::Usage(error.to_string()))?;
-    if arguments.mode == Mode::Print {
+    if arguments.mode == BenchMode::Print {
         return list(&settings, COMPARED.iter().map(|compared| (compared.group(), compared.channel)));
     }
     let names = arguments.selected()?;
     let selected: Vec<&Compared> =
         COMPARED.iter().filter(|compared| names.contains(&compared.name())).collect();
     let processes = match (arguments.mode, settings.profile) {
-        (Mode::Test, _) => 1,
+        (BenchMode::Test, _) => 1,
         (_, Profile::Quick) => 10,
         (_, Profile::Standard) => 30,
         (_, Profile::Full) => 200,
@@ -225,7 +225,7 @@ fn run() -> Result<(), Error> {
         };
         let ([low, high], target) = (interval, Overhead::TARGET);
         println!("{}: {median:.3} [{low:.3}, {high:.3}] (target {target}: {verdict})", compared.name());
-        if arguments.mode == Mode::Measure {
+        if arguments.mode == BenchMode::Measure {
             recorder.append(&Record::Overhead(overhead)).map_err(|error| {
                 Error::Failed(format!("could not write {}: {error}", recorder.path().display()))
             })?;

@@ -70,7 +70,7 @@ pub(crate) trait Open<T> {
 }
 
 /// A number, and the sender through which its double is returned.
-pub(crate) type Request = (u64, DynSender<u64>);
+pub(crate) type DoubleRequest = (u64, DynSender<u64>);
 
 /// Both ends of a channel that was just opened.
 pub(crate) type DynHandles<T> = (DynSender<T>, DynReceiver<T>);
@@ -86,7 +86,7 @@ pub(crate) trait Factory:
     + Open<Aligned>
     + Open<Large>
     + Open<Owning>
-    + Open<Request>
+    + Open<DoubleRequest>
     + Open<ZeroSized>
     + Open<SequenceMessage>
     + Open<LongMessage>

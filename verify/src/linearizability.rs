@@ -86,7 +86,7 @@ fn verify_channel(
         };
     }
     let mut verification =
-        Verification { channel, capacities, max_configurations, counts: Counts::default() };
+        Verification { channel, capacities, max_configurations, counts: MessageCounts::default() };
     let began = Instant::now();
     for case in task.cases(None) {
         begins(case);
@@ -110,7 +110,7 @@ fn verify_channel(
 
 /// The amount of work done so far.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+struct MessageCounts {
     cases: u64,
     histories: u64,
     /// Histories on which the search exceeded its budget.
@@ -132,7 +132,7 @@ struct Verification {
     channel: DynChannel,
     capacities: Vec<Capacity>,
     max_configurations: usize,
-    counts: Counts,
+    counts: MessageCounts,
 }
 
 impl Verification {
@@ -195,7 +195,7 @@ impl Verification {
 
     /// The outcome when no case failed.
     fn outcome(&self) -> MethodOutcome {
-        let Counts { cases, unknown, .. } = self.counts;
+        let MessageCounts { cases, unknown, .. } = self.counts;
         match (cases, unknown) {
             (0, _) => MethodOutcome::OutOfTime { cases: 0, all: None },
             (_, 0) => MethodOutcome::Passed { cases, bounds: self.bounds() },

@@ -11,11 +11,11 @@ use crate::violation::Violation;
 /// The counts are leaked, so that messages are plain data: a channel that delivers one twice is caught by the
 /// count and does not free memory twice.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Counts(&'static [AtomicU32]);
+pub(crate) struct MessageCounts(&'static [AtomicU32]);
 
-impl Counts {
+impl MessageCounts {
     pub(crate) fn new(messages: u64) -> Self {
-        Counts(Vec::leak((0..messages).map(|_| AtomicU32::new(0)).collect()))
+        MessageCounts(Vec::leak((0..messages).map(|_| AtomicU32::new(0)).collect()))
     }
 
     /// The message with this number.
@@ -51,7 +51,7 @@ impl Counts {
 #[derive(Debug)]
 pub(crate) struct Counted {
     pub(crate) number: u64,
-    counts: Counts,
+    counts: MessageCounts,
 }
 
 impl PartialEq for Counted {
@@ -62,7 +62,7 @@ impl PartialEq for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        // Release: pairs with the Acquire of `Counts::dropped`.
+        // Release: pairs with the Acquire of `MessageCounts::dropped`.
         self.counts.0[self.number as usize].fetch_add(1, Ordering::Release);
     }
 }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn drops_are_counted() {
-        let counts = Counts::new(2);
+        let counts = MessageCounts::new(2);
         drop(counts.message(1));
         assert_eq!((counts.dropped(0), counts.dropped(1), counts.alive(2)), (0, 1, 1));
         assert!(counts.each_once(2).is_err());

@@ -11,7 +11,7 @@ use contract::channel::{
     Unsupported, Visitor,
 };
 use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
-use testing::{self, Mutant};
+use testing::{self, MutantChannel};
 use verify::linearizability::verify;
 
 fn task(seconds: u64) -> Task {
@@ -30,7 +30,7 @@ fn found<C: Channel>(task: &Task) -> Finding {
 
 /// The maximum number of steps that the smallest history of a mutant has, where a test expects one. Some
 /// operations take two steps.
-fn max_steps(mutant: &Mutant) -> usize {
+fn max_steps(mutant: &MutantChannel) -> usize {
     match mutant.name {
         "mutant-buffers-a-rendezvous" | "mutant-try-send-lingers" => 4,
         "mutant-falsely-empty" => 8,
@@ -39,7 +39,7 @@ fn max_steps(mutant: &Mutant) -> usize {
 }
 
 /// Checks that the method catches a mutant with a finding that can be reproduced and read.
-fn catches<C: Channel>(mutant: &Mutant, words: &str) {
+fn catches<C: Channel>(mutant: &MutantChannel, words: &str) {
     let finding = found::<C>(&task(60));
     assert!(finding.happened.contains(words), "{finding:#?}");
     let picture = finding.picture.as_deref().unwrap_or_default();
@@ -63,19 +63,19 @@ fn catches<C: Channel>(mutant: &Mutant, words: &str) {
 }
 
 /// Checks that the method passes a mutant.
-fn passes<C: Channel>(_: &Mutant, _: &str) {
+fn passes<C: Channel>(_: &MutantChannel, _: &str) {
     let outcome = verify::<C>(&task(2), &mut |_| ());
     assert!(matches!(outcome, MethodOutcome::Passed { .. }), "{outcome:#?}");
 }
 
 /// The mutants that the method must catch or pass, with their checks and the words of their findings.
-type Checks = Vec<(&'static Mutant, fn(&Mutant, &str), &'static str)>;
+type Checks = Vec<(&'static MutantChannel, fn(&MutantChannel, &str), &'static str)>;
 
 #[test]
 fn linearizability_follows_the_table_of_mutants() {
     struct All(Checks);
-    impl testing::Visitor for All {
-        fn visit<C: Channel>(&mut self, mutant: &'static Mutant) {
+    impl testing::MutantVisitor for All {
+        fn visit<C: Channel>(&mut self, mutant: &'static MutantChannel) {
             if let Some(words) = mutant.caught_by(Method::Linearizability) {
                 self.0.push((mutant, catches::<C>, words));
             } else if mutant.missed_by.contains(&Method::Linearizability) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use contract::channel::Channel;
 use records::verify::{Method, MethodOutcome, Shard, Task};
-use testing::{self, HoldsOneMore, Mutant, Plain, Visitor};
+use testing::{self, HoldsOneMore, MutantChannel, MutantVisitor, Plain};
 use verify::worker::Verify;
 use verify::{conformance, properties, rounds};
 
@@ -20,7 +20,7 @@ const BUDGET: Duration = Duration::from_secs(60);
 const PASSING_BUDGET: Duration = Duration::from_secs(2);
 
 /// A method over a mutant.
-type Run = (&'static Mutant, Verify);
+type Run = (&'static MutantChannel, Verify);
 
 /// The runs of one method over the mutants that it must catch or pass.
 struct Runs {
@@ -28,8 +28,8 @@ struct Runs {
     runs: Vec<Run>,
 }
 
-impl Visitor for Runs {
-    fn visit<C: Channel>(&mut self, mutant: &'static Mutant) {
+impl MutantVisitor for Runs {
+    fn visit<C: Channel>(&mut self, mutant: &'static MutantChannel) {
         assert_eq!(C::INFO.name, mutant.name);
         let verify: Verify = match self.method {
             Method::Conformance => conformance::verify::<C>,
@@ -44,8 +44,8 @@ impl Visitor for Runs {
 /// The runs of the rounds, which are compiled for each channel, over the mutants that they must catch.
 struct Rounds(Vec<Run>);
 
-impl Visitor for Rounds {
-    fn visit<C: Channel>(&mut self, mutant: &'static Mutant) {
+impl MutantVisitor for Rounds {
+    fn visit<C: Channel>(&mut self, mutant: &'static MutantChannel) {
         self.0.push((mutant, rounds::verify::<C>));
     }
 }
@@ -115,9 +115,9 @@ fn rounds_follow_the_table() {
 
 #[test]
 fn every_mutant_is_caught_by_a_method_and_every_control_by_none() {
-    struct Mutants(Vec<&'static Mutant>);
-    impl Visitor for Mutants {
-        fn visit<C: Channel>(&mut self, mutant: &'static Mutant) {
+    struct Mutants(Vec<&'static MutantChannel>);
+    impl MutantVisitor for Mutants {
+        fn visit<C: Channel>(&mut self, mutant: &'static MutantChannel) {
             self.0.push(mutant);
         }
     }
@@ -125,7 +125,7 @@ fn every_mutant_is_caught_by_a_method_and_every_control_by_none() {
     testing::each(&mut all);
     let names: BTreeSet<&str> = all.0.iter().map(|mutant| mutant.name).collect();
     assert_eq!(names.len(), all.0.len(), "the names differ");
-    let (controls, mutants): (Vec<&Mutant>, Vec<&Mutant>) =
+    let (controls, mutants): (Vec<&MutantChannel>, Vec<&MutantChannel>) =
         all.0.iter().partition(|mutant| mutant.wrong.starts_with("nothing"));
     assert_eq!((controls.len(), mutants.len()), (2, 47));
     assert!(controls.iter().all(|control| control.caught_by.is_empty() && !control.missed_by.is_empty()));

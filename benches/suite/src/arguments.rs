@@ -8,7 +8,7 @@ use crate::Error;
 
 /// The mode that the command line requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum BenchMode {
     /// `--list`, `--help` and the like: criterion prints something, nothing runs.
     Print,
     /// Each benchmark runs once as a test: `--test`, or no `--bench`, as under `cargo test`.
@@ -27,7 +27,7 @@ const PROFILE_TIME: &str = "--profile-time";
 pub struct Arguments {
     arguments: Vec<String>,
     /// The mode that the command line requests.
-    pub mode: Mode,
+    pub mode: BenchMode,
 }
 
 impl Arguments {
@@ -42,13 +42,13 @@ impl Arguments {
         let given: HashSet<String> = arguments.iter().map(name).collect();
         let has = |names: &[&str]| names.iter().any(|&name| given.contains(name));
         let mode = if has(&["--list", "--help", "-h", "--version", "-V"]) {
-            Mode::Print
+            BenchMode::Print
         } else if has(&["--test"]) || !has(&["--bench"]) {
-            Mode::Test
+            BenchMode::Test
         } else if has(&[PROFILE_TIME, "--load-baseline"]) {
-            Mode::Unkept
+            BenchMode::Unkept
         } else {
-            Mode::Measure
+            BenchMode::Measure
         };
         Arguments { arguments, mode }
     }
@@ -107,14 +107,14 @@ mod tests {
     #[test]
     fn the_mode_is_the_one_that_criterion_takes() {
         let mode = |text: &str| Arguments::new(text.split_whitespace().map(str::to_owned).collect()).mode;
-        assert_eq!(mode("--bench producer"), Mode::Measure);
-        assert_eq!(mode("--bench --test"), Mode::Test);
-        assert_eq!(mode("producer"), Mode::Test);
-        assert_eq!(mode("--bench --list"), Mode::Print);
-        assert_eq!(mode("--bench --profile-time 1"), Mode::Unkept);
-        assert_eq!(mode("--bench --profile-time=1"), Mode::Unkept);
-        assert_eq!(mode("--bench --load-baseline before --baseline now"), Mode::Unkept);
-        assert_eq!(mode("--bench --save-baseline before"), Mode::Measure);
+        assert_eq!(mode("--bench producer"), BenchMode::Measure);
+        assert_eq!(mode("--bench --test"), BenchMode::Test);
+        assert_eq!(mode("producer"), BenchMode::Test);
+        assert_eq!(mode("--bench --list"), BenchMode::Print);
+        assert_eq!(mode("--bench --profile-time 1"), BenchMode::Unkept);
+        assert_eq!(mode("--bench --profile-time=1"), BenchMode::Unkept);
+        assert_eq!(mode("--bench --load-baseline before --baseline now"), BenchMode::Unkept);
+        assert_eq!(mode("--bench --save-baseline before"), BenchMode::Measure);
     }
 
     #[test]

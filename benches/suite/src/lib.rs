@@ -19,7 +19,7 @@ use workloads::registry::Registry;
 use workloads::slowed;
 use workloads::thread_group::panic_message;
 
-pub use self::arguments::{Arguments, Mode};
+pub use self::arguments::{Arguments, BenchMode};
 pub use self::settings::Settings;
 pub use self::suite::{Suite, Summary, words};
 

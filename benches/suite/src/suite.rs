@@ -15,7 +15,7 @@ use workloads::registry::{Cell, CellError, Registry};
 use workloads::thread_group::ThreadGroupError;
 use workloads::workload::{RoundError, WorkloadInfo};
 
-use crate::{Arguments, Error, Mode, Settings, list};
+use crate::{Arguments, BenchMode, Error, Settings, list};
 
 /// The benchmarks of one workload over the channels of a registry.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Suite<'_> {
     ///
     /// When the command line cannot be read or the record cannot be written.
     pub fn run(&self, arguments: &Arguments) -> Result<Summary, Error> {
-        if arguments.mode == Mode::Print {
+        if arguments.mode == BenchMode::Print {
             let groups = self.workload.grid(self.settings.profile).into_iter();
             list(
                 &self.settings,
@@ -79,7 +79,7 @@ impl Suite<'_> {
         let grid = self.workload.grid(self.settings.profile);
         // Only measurements are recorded.
         let recorder =
-            (arguments.mode == Mode::Measure).then(|| Recorder::new(self.directory.join(BENCH_FILE)));
+            (arguments.mode == BenchMode::Measure).then(|| Recorder::new(self.directory.join(BENCH_FILE)));
         let record = |record: Record| match &recorder {
             None => Ok(()),
             Some(recorder) => recorder.append(&record).map_err(|error| {
@@ -152,13 +152,13 @@ impl Suite<'_> {
         let what =
             format!("{}: {} benchmarks in {} groups", self.workload.name, selected.len(), groups.len());
         match arguments.mode {
-            Mode::Measure => println!(
+            BenchMode::Measure => println!(
                 "{what}, profile {}, about {}\n",
                 self.settings.profile,
                 words(self.settings.estimate(selected.len()))
             ),
-            Mode::Unkept => println!("{what}; criterion keeps no measurement, so nothing is recorded\n"),
-            Mode::Test | Mode::Print => println!("{what}, once each"),
+            BenchMode::Unkept => println!("{what}; criterion keeps no measurement, so nothing is recorded\n"),
+            BenchMode::Test | BenchMode::Print => println!("{what}, once each"),
         }
     }
 }

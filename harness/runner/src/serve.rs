@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Write};
 use std::time::Duration;
 use std::{env, mem};
 
-use crate::meters::counters::{Counters, CountersUnavailable, Counts};
+use crate::meters::counters::{Counters, CountersUnavailable, EventCounts};
 use contract::channel::Unsupported;
 use workloads::latency;
 use workloads::meters::allocations;
@@ -135,7 +135,7 @@ impl Runner<'_> {
         let (spin, steal) = (noise::spin(), noise::steal());
         let (result, counts) = match &mut self.counters {
             Some(counters) => counters.around(|| planned.cell.round()),
-            None => (planned.cell.round(), Counts::new()),
+            None => (planned.cell.round(), EventCounts::new()),
         };
         allocations::count(false);
         let peak_bytes = memory::peak();

@@ -1,4 +1,4 @@
-//! Mutant channels: each has one mistake, and the checks must catch it. They test the checks.
+//! MutantChannel channels: each has one mistake, and the checks must catch it. They test the checks.
 //!
 //! [`each`] lists them. The table below is their only list: it names each mutant, says what is wrong with it,
 //! and which methods must catch it. Two frames carry the mistakes:
@@ -25,7 +25,7 @@ pub use self::wrapped::{Wrapped, WrappedReceiver, WrappedSender};
 
 /// A mutant and what must catch it.
 #[derive(Debug)]
-pub struct Mutant {
+pub struct MutantChannel {
     /// The name of the channel.
     pub name: &'static str,
     /// The mistake, in words.
@@ -38,7 +38,7 @@ pub struct Mutant {
     pub missed_by: &'static [Method],
 }
 
-impl Mutant {
+impl MutantChannel {
     /// The words that the finding of this method must contain; `None` if the method need not catch the
     /// mutant.
     pub fn caught_by(&self, method: Method) -> Option<&'static str> {
@@ -51,13 +51,13 @@ pub trait Mutation: Send + Sync + 'static {
     /// The mistake.
     const MISTAKE: Mistake;
     /// Its entry in the table.
-    const MUTANT: &'static Mutant;
+    const MUTANT: &'static MutantChannel;
 }
 
 /// Visits the mutants as types.
-pub trait Visitor {
+pub trait MutantVisitor {
     /// Visits one mutant, the channel `C`.
-    fn visit<C: Channel>(&mut self, mutant: &'static Mutant);
+    fn visit<C: Channel>(&mut self, mutant: &'static MutantChannel);
 }
 
 macro_rules! mutants {
@@ -84,7 +84,7 @@ macro_rules! mutants {
 
             impl Mutation for $mutation {
                 const MISTAKE: Mistake = Mistake::$mutation;
-                const MUTANT: &'static Mutant = &Mutant {
+                const MUTANT: &'static MutantChannel = &MutantChannel {
                     name: $name,
                     wrong: $wrong,
                     caught_by: &[$((Method::$method, $words)),*],
@@ -95,13 +95,13 @@ macro_rules! mutants {
 
         $(
             $(#[$doc])*
-            pub fn $group(visitor: &mut impl Visitor) {
+            pub fn $group(visitor: &mut impl MutantVisitor) {
                 $(visitor.visit::<$frame<$mutation>>($mutation::MUTANT);)*
             }
         )*
 
         /// Visits every mutant, controls included.
-        pub fn each(visitor: &mut impl Visitor) {
+        pub fn each(visitor: &mut impl MutantVisitor) {
             $($group(visitor);)*
         }
     };

@@ -54,13 +54,13 @@ pub mod workload;
 use crate::workload::Workload;
 
 /// Visits every workload with its type.
-pub trait Visitor {
+pub trait WorkloadVisitor {
     /// Called once for each workload.
     fn visit<W: Workload>(&mut self);
 }
 
 /// Visits the workloads in the order in which all output shows them.
-pub fn each(visitor: &mut impl Visitor) {
+pub fn each(visitor: &mut impl WorkloadVisitor) {
     visitor.visit::<producer_consumer::ProducerConsumer>();
     visitor.visit::<fan_in::FanIn>();
     visitor.visit::<pipeline::Pipeline>();

@@ -41,7 +41,7 @@ impl ChannelEntry {
     /// The entry of the channel `C`, for every workload; its version is chanlab's.
     pub fn new<C: Channel>() -> Self {
         struct Rounds<C>(Vec<RoundFn>, std::marker::PhantomData<C>);
-        impl<C: Channel> crate::Visitor for Rounds<C> {
+        impl<C: Channel> crate::WorkloadVisitor for Rounds<C> {
             fn visit<W: Workload>(&mut self) {
                 self.0.push(W::round::<C>);
             }
@@ -158,7 +158,7 @@ impl Registry {
     /// All workloads over these channels and no others.
     pub fn with_channels(channels: Vec<ChannelEntry>) -> Self {
         struct Workloads(Vec<WorkloadEntry>);
-        impl crate::Visitor for Workloads {
+        impl crate::WorkloadVisitor for Workloads {
             fn visit<W: Workload>(&mut self) {
                 self.0.push(WorkloadEntry::new::<W>());
             }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::payload::each_once;
-use super::scene::{Checked, Running, holds, is, thread, tries};
+use super::scene::{Checked, SceneThread, holds, is, thread, tries};
 use super::{ANY, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
 use crate::violation::Violation;
@@ -211,7 +211,7 @@ fn makes_a_sieve(setup: Setup) -> Checked {
     }
     // The end of the last filter's output ends all the others, one after the other.
     drop(input);
-    running.into_iter().try_for_each(Running::result)?;
+    running.into_iter().try_for_each(SceneThread::result)?;
     let expected =
         [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97];
     is("the first primes", primes, expected.to_vec())
@@ -222,7 +222,7 @@ fn series(
     setup: Setup,
     name: &str,
     mut next: impl FnMut() -> Option<u64> + Send + 'static,
-) -> Checked<(DynReceiver<u64>, Running<()>)> {
+) -> Checked<(DynReceiver<u64>, SceneThread<()>)> {
     let (sender, receiver) = setup.open::<u64>()?;
     let running = thread(name, move || {
         while let Some(coefficient) = next() {
@@ -280,7 +280,7 @@ fn passes_a_long_chain(setup: Setup) -> Checked {
     }
     drop(first);
     is("recv after the disconnect went through", output.recv().is_err(), true)?;
-    running.into_iter().try_for_each(Running::result)
+    running.into_iter().try_for_each(SceneThread::result)
 }
 
 fn goes_round_a_ring(setup: Setup) -> Checked {
@@ -306,7 +306,7 @@ fn goes_round_a_ring(setup: Setup) -> Checked {
             output.recv().map_err(|error| Violation::new("the token", format!("lap {lap}: {error:?}")))? + 1;
     }
     drop(first);
-    running.into_iter().try_for_each(Running::result)?;
+    running.into_iter().try_for_each(SceneThread::result)?;
     is("the token", token, LAPS * MEMBERS)
 }
 
@@ -360,7 +360,7 @@ fn shares_work_and_gathers_results(setup: Setup) -> Checked {
     let feeding = thread("feeder", move || (0..NUMBERS).all(|number| work.send(number).is_ok()))?;
     let arrived: Vec<u64> = std::iter::from_fn(|| gathered.recv().ok()).collect();
     is("every send", feeding.result()?, true)?;
-    workers.into_iter().try_for_each(Running::result)?;
+    workers.into_iter().try_for_each(SceneThread::result)?;
     each_once(arrived, 0..NUMBERS)
 }
 

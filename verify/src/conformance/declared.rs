@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::scene::{Checked, holds, is, note};
 use super::{Scenario, Setup, refused, table};
-use crate::messages::{Counted, Counts, PanicsOnDrop};
+use crate::messages::{Counted, MessageCounts, PanicsOnDrop};
 use crate::violation::Violation;
 use contract::channel::{
     Capability, Capacity, Difference, Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError,
@@ -127,7 +127,7 @@ fn drops_the_queue_with_the_last_receiver(setup: Setup) -> Checked {
         Capacity::Unbounded => Difference::UnboundedKeepsUndelivered,
         _ => Difference::BoundedKeepsUndelivered,
     };
-    let counts = Counts::new(MESSAGES);
+    let counts = MessageCounts::new(MESSAGES);
     let (sender, receiver) = setup.open::<Counted>()?;
     for number in 0..MESSAGES {
         is("send", sender.send(counts.message(number)).is_ok(), true)?;
@@ -152,7 +152,7 @@ fn leaks_nothing_behind_a_drop_that_panics(setup: Setup) -> Checked {
     };
     let mut leaked = 0;
     for panics in 0..MESSAGES {
-        let counts = Counts::new(MESSAGES);
+        let counts = MessageCounts::new(MESSAGES);
         let (sender, receiver) = setup.open::<PanicsOnDrop>()?;
         for number in 0..MESSAGES {
             let message = PanicsOnDrop { _counted: counts.message(number), panics: number == panics };

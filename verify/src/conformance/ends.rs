@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::payload::each_once;
-use super::scene::{Checked, Running, holds, is, note, thread, tries};
+use super::scene::{Checked, SceneThread, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, Setup, table};
 use crate::dyn_channel::DynSender;
-use crate::messages::{Counted, Counts};
+use crate::messages::{Counted, MessageCounts};
 use contract::channel::{
     Capability, Capacity, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
     TryRecvError, TrySendError, receivers,
@@ -208,7 +208,7 @@ fn counts_senders_cloned_at_once(setup: Setup) -> Checked {
             }
         })
     });
-    cloners.collect::<Checked<Vec<_>>>()?.into_iter().try_for_each(Running::result)?;
+    cloners.collect::<Checked<Vec<_>>>()?.into_iter().try_for_each(SceneThread::result)?;
     is("try_recv while the first sender is left", receiver.try_recv(), Err(TryRecvError::Empty))?;
     drop(sender);
     is("try_recv without senders", receiver.try_recv(), Err(TryRecvError::Disconnected))
@@ -230,7 +230,7 @@ fn counts_receivers_cloned_at_once(setup: Setup) -> Checked {
             }
         })
     });
-    cloners.collect::<Checked<Vec<_>>>()?.into_iter().try_for_each(Running::result)?;
+    cloners.collect::<Checked<Vec<_>>>()?.into_iter().try_for_each(SceneThread::result)?;
     let sent = sender.try_send(1);
     let open = matches!(sent, Ok(()) | Err(TrySendError::Full(1)));
     holds(open, "the channel is open while the first receiver is left", || format!("try_send: {sent:?}"))?;
@@ -241,7 +241,7 @@ fn counts_receivers_cloned_at_once(setup: Setup) -> Checked {
 fn drops_what_nobody_received_when_both_ends_are_gone(setup: Setup) -> Checked {
     for receivers_first in [false, true] {
         for taken in 0..3 {
-            let counts = Counts::new(5);
+            let counts = MessageCounts::new(5);
             let (sender, receiver) = setup.open::<Counted>()?;
             // The queue then begins in the middle of a ring.
             let count = fill(setup, &sender, |number| counts.message(number))?;
@@ -266,7 +266,7 @@ fn drops_what_nobody_received_when_both_ends_are_gone(setup: Setup) -> Checked {
 }
 
 fn drops_a_refused_message_once(setup: Setup) -> Checked {
-    let counts = Counts::new(8);
+    let counts = MessageCounts::new(8);
     let (sender, receiver) = setup.open::<Counted>()?;
     let mut number = 5;
     if setup.capacity != Capacity::Unbounded {
@@ -288,12 +288,12 @@ fn drops_a_refused_message_once(setup: Setup) -> Checked {
 fn drops_each_message_once_when_an_end_goes_in_between(setup: Setup) -> Checked {
     const EACH: u64 = 60;
     tries(60, |attempt| {
-        let counts = Counts::new(2 * EACH);
+        let counts = MessageCounts::new(2 * EACH);
         let (sender, receiver) = setup.open::<Counted>()?;
         let producers = [0, EACH].map(|first| {
             let sender = sender.clone();
             thread(format!("producer of {first}.."), move || {
-                // Counts the sent messages and checks that the others are returned.
+                // MessageCounts the sent messages and checks that the others are returned.
                 let mut sent = 0;
                 for number in first..first + EACH {
                     match sender.send(counts.message(number)) {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::scene::{Checked, Running, holds, is, thread, tries};
+use super::scene::{Checked, SceneThread, holds, is, thread, tries};
 use super::{ANY, FULLABLE, QUEUED, Scenario, Setup, table};
-use crate::dyn_channel::{Factory, Open, Request};
-use crate::messages::{Aligned, Counted, Counts, LARGE, Owning, ZERO_SIZED_DROPS, ZeroSized};
+use crate::dyn_channel::{DoubleRequest, Factory, Open};
+use crate::messages::{Aligned, Counted, LARGE, MessageCounts, Owning, ZERO_SIZED_DROPS, ZeroSized};
 use crate::violation::Violation;
 use contract::channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError};
 
@@ -115,7 +115,7 @@ fn passes_what_owns_memory(setup: Setup) -> Checked {
 
 /// Follows crossbeam's `channel_through_channel`.
 fn passes_channels_through_channels(setup: Setup) -> Checked {
-    let (requests, served) = setup.open::<Request>()?;
+    let (requests, served) = setup.open::<DoubleRequest>()?;
     let serving = thread("server", move || {
         while let Ok((number, answers)) = served.recv() {
             // The client waits for it.
@@ -136,12 +136,12 @@ fn passes_channels_through_channels(setup: Setup) -> Checked {
     let clients = clients.collect::<Checked<Vec<_>>>()?;
     drop(requests);
     clients.into_iter().try_for_each(|client| client.result()?)?;
-    Running::result(serving)
+    SceneThread::result(serving)
 }
 
 fn drops_each_delivered_message_once(setup: Setup) -> Checked {
     const MESSAGES: u64 = 500;
-    let counts = Counts::new(MESSAGES);
+    let counts = MessageCounts::new(MESSAGES);
     let (sender, receiver) = setup.open::<Counted>()?;
     let sending =
         thread("producer", move || (0..MESSAGES).all(|number| sender.send(counts.message(number)).is_ok()))?;
@@ -165,7 +165,7 @@ fn drops_each_delivered_message_once(setup: Setup) -> Checked {
 fn drops_once_what_a_timed_send_waited_with(setup: Setup) -> Checked {
     let slots = setup.slots();
     tries(10, |_| {
-        let counts = Counts::new(slots + 1);
+        let counts = MessageCounts::new(slots + 1);
         let (sender, receiver) = setup.open::<Counted>()?;
         for number in 0..slots {
             is("try_send with room", sender.try_send(counts.message(number)).is_ok(), true)?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::payload::each_once;
-use super::scene::{Checked, Running, holds, is, thread};
+use super::scene::{Checked, SceneThread, holds, is, thread};
 use super::{ANY, FULLABLE, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
 use contract::channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
@@ -164,5 +164,5 @@ fn messages_after_sends(setup: Setup, producers: u64) -> Checked {
             format!("try_recv after {received} messages: {message:?}")
         })?;
     }
-    producing.into_iter().try_for_each(Running::result)
+    producing.into_iter().try_for_each(SceneThread::result)
 }

@@ -6,7 +6,7 @@
 //! one clock orders the steps of all threads.
 //!
 //! No verdict depends on which thread comes first. Where a scenario wants an order ("the receiver waits
-//! now"), it makes it likely: [`Running::until_waiting`] polls the thread's state for a bounded time. Races
+//! now"), it makes it likely: [`SceneThread::until_waiting`] polls the thread's state for a bounded time. Races
 //! are run many times.
 
 use std::any::Any;
@@ -29,7 +29,7 @@ use workloads::thread_group::panic_message;
 /// The time limit of a scenario: a hundred times what one usually takes, for machines under load.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The time limit of [`Running::until_waiting`]. The timed waits of some channels spin and never sleep.
+/// The time limit of [`SceneThread::until_waiting`]. The timed waits of some channels spin and never sleep.
 const WAITING_TIMEOUT: Duration = Duration::from_millis(3);
 
 /// The number of last steps that each thread keeps.
@@ -229,7 +229,7 @@ impl Started {
 
 /// A thread of a scenario, which returns a `T`.
 #[derive(Debug)]
-pub(super) struct Running<T> {
+pub(super) struct SceneThread<T> {
     thread: Started,
     returns: PhantomData<fn() -> T>,
 }
@@ -238,12 +238,12 @@ pub(super) struct Running<T> {
 pub(super) fn thread<T: Send + 'static>(
     name: impl Into<String>,
     does: impl FnOnce() -> T + Send + 'static,
-) -> Checked<Running<T>> {
+) -> Checked<SceneThread<T>> {
     let logs = OWN.with_borrow(|own| own.as_ref().map(|(logs, _)| Arc::clone(logs))).unwrap_or_default();
-    Ok(Running { thread: start(&logs, name.into(), body(does))?, returns: PhantomData })
+    Ok(SceneThread { thread: start(&logs, name.into(), body(does))?, returns: PhantomData })
 }
 
-impl<T: 'static> Running<T> {
+impl<T: 'static> SceneThread<T> {
     /// Waits for the thread to end.
     pub(super) fn result(self) -> Checked<T> {
         self.thread.result().map(returned)

@@ -2,7 +2,7 @@
 //! next to other receivers.
 
 use super::payload::each_once;
-use super::scene::{Checked, Running, holds, is, note, thread, tries};
+use super::scene::{Checked, SceneThread, holds, is, note, thread, tries};
 use super::{ANY, QUEUED, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynSender, Inputs};
 use contract::channel::{Receiver, RecvError, Selector, Sender};
@@ -105,7 +105,7 @@ fn message(input: usize, place: u64) -> u64 {
 
 /// A producer for each input. The inputs have different lengths, so that some are disconnected while others
 /// still send.
-fn produce(senders: Vec<DynSender<u64>>) -> Checked<Vec<Running<bool>>> {
+fn produce(senders: Vec<DynSender<u64>>) -> Checked<Vec<SceneThread<bool>>> {
     let producers = senders.into_iter().enumerate().map(|(input, sender)| {
         thread(format!("producer {input}"), move || {
             (0..length(input)).all(|place| sender.send(message(input, place)).is_ok())
@@ -122,7 +122,7 @@ fn everything() -> impl Iterator<Item = u64> {
     (0..INPUTS).flat_map(|input| (0..length(input)).map(move |place| message(input, place)))
 }
 
-fn ended(producers: Vec<Running<bool>>) -> Checked {
+fn ended(producers: Vec<SceneThread<bool>>) -> Checked {
     producers.into_iter().try_for_each(|producer| is("every send", producer.result()?, true))
 }
 
@@ -174,7 +174,7 @@ fn starves_no_ready_input(setup: Setup) -> Checked {
 }
 
 /// Starts a thread that selects this often and returns the messages.
-fn selecting(inputs: Inputs, times: usize) -> Checked<Running<Vec<Option<u64>>>> {
+fn selecting(inputs: Inputs, times: usize) -> Checked<SceneThread<Vec<Option<u64>>>> {
     thread("selector", move || match inputs.selector() {
         Ok(mut selector) => (0..times).map(|_| selector.recv().ok()).collect(),
         Err(_) => Vec::new(),
@@ -220,7 +220,7 @@ fn wakes_a_waiting_select_by_the_last_disconnect(setup: Setup) -> Checked {
 }
 
 /// Starts a thread that selects until the disconnect.
-fn selecting_all(name: &str, inputs: Inputs) -> Checked<Running<Vec<u64>>> {
+fn selecting_all(name: &str, inputs: Inputs) -> Checked<SceneThread<Vec<u64>>> {
     thread(name, move || match inputs.selector() {
         Ok(mut selector) => std::iter::from_fn(|| selector.recv().ok()).collect(),
         Err(_) => Vec::new(),
@@ -231,8 +231,8 @@ fn selecting_all(name: &str, inputs: Inputs) -> Checked<Running<Vec<u64>>> {
 /// in order.
 fn share_everything(
     senders: Vec<DynSender<u64>>,
-    one: Running<Vec<u64>>,
-    other: Running<Vec<u64>>,
+    one: SceneThread<Vec<u64>>,
+    other: SceneThread<Vec<u64>>,
 ) -> Checked {
     ended(produce(senders)?)?;
     let (one, other) = (one.result()?, other.result()?);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::payload::each_once;
-use super::scene::{Checked, Running, is, note, thread, tries};
+use super::scene::{Checked, SceneThread, is, note, thread, tries};
 use super::{ANY, FULLABLE, RENDEZVOUS, Scenario, Setup, refused, table};
 use crate::dyn_channel::{DynReceiver, DynSender};
 use contract::channel::{
@@ -201,7 +201,7 @@ fn sending_crowd<T: Send + 'static>(
     sender: &DynSender<u64>,
     first: u64,
     send: fn(DynSender<u64>, u64) -> T,
-) -> Checked<Vec<Running<T>>> {
+) -> Checked<Vec<SceneThread<T>>> {
     let waiters = (0..CROWD as u64).map(|place| {
         let sender = sender.clone();
         thread(format!("waiter {place}"), move || send(sender, first + place))
@@ -213,21 +213,21 @@ fn sending_crowd<T: Send + 'static>(
 fn receiving_crowd<T: Send + 'static>(
     receiver: DynReceiver<u64>,
     receive: fn(DynReceiver<u64>) -> T,
-) -> Checked<Vec<Running<T>>> {
+) -> Checked<Vec<SceneThread<T>>> {
     let handles = receivers(receiver, CROWD).map_err(refused)?;
     let named = handles.into_iter().enumerate();
     named.map(|(place, receiver)| thread(format!("waiter {place}"), move || receive(receiver))).collect()
 }
 
-fn results<T: 'static>(running: Vec<Running<T>>) -> Checked<Vec<T>> {
-    running.into_iter().map(Running::result).collect()
+fn results<T: 'static>(running: Vec<SceneThread<T>>) -> Checked<Vec<T>> {
+    running.into_iter().map(SceneThread::result).collect()
 }
 
 fn does_not_count_waiting_senders(setup: Setup) -> Checked {
     let (sender, receiver) = setup.open::<u64>()?;
     let slots = setup.fill(&sender)?;
     let sending = sending_crowd(&sender, slots, |sender, message| sender.send(message))?;
-    sending.iter().for_each(Running::until_waiting);
+    sending.iter().for_each(SceneThread::until_waiting);
     is("len while four senders wait", receiver.len(), Ok(slots as usize))?;
     for _ in 0..slots + CROWD as u64 {
         is("recv", receiver.recv().is_ok(), true)?;
@@ -246,7 +246,7 @@ fn wakes_every_receiver<T: Clone + Debug + PartialEq + Send + 'static>(
     tries(CROWDED_TRIES, |_| {
         let (sender, receiver) = setup.open::<u64>()?;
         let receiving = receiving_crowd(receiver, receive)?;
-        receiving.iter().for_each(Running::until_waiting);
+        receiving.iter().for_each(SceneThread::until_waiting);
         note("the last sender is dropped");
         drop(sender);
         is(what, results(receiving)?, vec![expected.clone(); CROWD])
@@ -278,7 +278,7 @@ fn wakes_every_sender<T: Debug + PartialEq + Send + 'static>(
         let slots = setup.fill(&sender)?;
         let sending = sending_crowd(&sender, slots, send)?;
         drop(sender);
-        sending.iter().for_each(Running::until_waiting);
+        sending.iter().for_each(SceneThread::until_waiting);
         note("the last receiver is dropped");
         drop(receiver);
         is(what, results(sending)?, (slots..slots + CROWD as u64).map(&expected).collect())
@@ -309,7 +309,7 @@ fn gives_each_waiting_receiver_a_message(setup: Setup) -> Checked {
         let (sender, receiver) = setup.open::<u64>()?;
         let receiving = receiving_crowd(receiver, |receiver| receiver.recv())?;
         if attempt % 3 == 0 {
-            receiving.iter().for_each(Running::until_waiting);
+            receiving.iter().for_each(SceneThread::until_waiting);
         }
         for number in 0..CROWD as u64 {
             is("send", sender.send(number), Ok(()))?;
@@ -327,7 +327,7 @@ fn lets_every_waiting_sender_through(setup: Setup) -> Checked {
         let slots = setup.fill(&sender)?;
         let sending = sending_crowd(&sender, slots, |sender, message| sender.send(message))?;
         if attempt % 3 == 0 {
-            sending.iter().for_each(Running::until_waiting);
+            sending.iter().for_each(SceneThread::until_waiting);
         }
         let all = slots + CROWD as u64;
         let received: Vec<u64> = (0..all).map_while(|_| receiver.recv().ok()).collect();

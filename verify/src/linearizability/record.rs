@@ -30,7 +30,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::history::{Action, Answer, History, NEVER, Operation};
-use super::scenario::{Pause, Scenario, Script, Step};
+use super::scenario::{Pause, Scenario, Script, ScriptedOperation};
 use crate::dyn_channel::{DynChannel, DynReceiver, DynSender, Factory, Open};
 pub use crate::messages::LongMessage;
 use contract::channel::{
@@ -316,7 +316,7 @@ fn play<T: Numbered>(script: &Script, mut endpoints: Endpoints<T>, stamps: &Stam
 const HELD: &str = "a scenario only uses handles that its thread holds";
 
 impl<T: Numbered> Endpoints<T> {
-    fn perform(&mut self, step: &Step) -> Answer {
+    fn perform(&mut self, step: &ScriptedOperation) -> Answer {
         match step.action {
             Action::CloneSender => {
                 let clone = self.senders.last().expect(HELD).clone();
@@ -353,7 +353,7 @@ fn not_sent(answer: Answer, number: u64, returned: &impl Numbered) -> Answer {
     if returned.number() == Some(number) { answer } else { Answer::Damaged }
 }
 
-fn send<T: Numbered>(sender: &DynSender<T>, step: &Step, gives_back: bool) -> Answer {
+fn send<T: Numbered>(sender: &DynSender<T>, step: &ScriptedOperation, gives_back: bool) -> Answer {
     let number = step.action.sends().unwrap_or_default();
     let message = T::new(number);
     match step.action {

@@ -8,8 +8,8 @@ use contract::channel::{Capacity, Channel};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-fn step(action: Action) -> Step {
-    Step { action, timeout: Duration::ZERO, pause: Pause::Turns(0) }
+fn step(action: Action) -> ScriptedOperation {
+    ScriptedOperation { action, timeout: Duration::ZERO, pause: Pause::Turns(0) }
 }
 
 fn script(senders: usize, receivers: usize, actions: &[Action]) -> Script {

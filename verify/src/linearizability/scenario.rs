@@ -28,7 +28,7 @@ pub enum Pause {
 
 /// One operation of a script.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
+pub struct ScriptedOperation {
     /// The operation.
     pub action: Action,
     /// The timeout of an operation that has one.
@@ -45,7 +45,7 @@ pub struct Script {
     /// The number of receivers it begins with.
     pub receivers: usize,
     /// The operations. They drop every handle.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ScriptedOperation>,
 }
 
 /// The scripts of a few threads that share one channel.
@@ -130,7 +130,7 @@ struct Author<'a> {
 }
 
 impl Author<'_> {
-    fn steps(&mut self) -> Vec<Step> {
+    fn steps(&mut self) -> Vec<ScriptedOperation> {
         let mut steps = Vec::new();
         for _ in 0..1 + self.dice.below(MAX_STEPS) {
             let Some(action) = self.action() else { break };
@@ -145,14 +145,14 @@ impl Author<'_> {
         steps
     }
 
-    fn step(&mut self, action: Action) -> Step {
+    fn step(&mut self, action: Action) -> ScriptedOperation {
         let timeout = Duration::from_micros(self.dice.pick(&[0, 1, 5, 60]));
         let pause = match self.dice.below(10) {
             0..=5 => Pause::Turns(0),
             6..=8 => Pause::Turns(self.dice.below(200)),
             _ => Pause::Yield,
         };
-        Step { action, timeout, pause }
+        ScriptedOperation { action, timeout, pause }
     }
 
     /// A random operation on a handle that the thread holds; `None` when it holds none.

@@ -11,7 +11,7 @@
 //! before Linux 6.13, so each counter is separate.
 
 /// The number of occurrences of each event, by its name.
-pub type Counts = std::collections::BTreeMap<&'static str, u64>;
+pub type EventCounts = std::collections::BTreeMap<&'static str, u64>;
 
 /// The reason why no counters are available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,7 @@ mod linux {
     use perf_event::events::{Event, Hardware};
     use perf_event::{Builder, Counter};
 
-    use super::{CountersUnavailable, Counts};
+    use super::{CountersUnavailable, EventCounts};
 
     /// The hardware counters of the threads that the opening thread starts.
     #[derive(Debug)]
@@ -68,10 +68,10 @@ mod linux {
             }
         }
 
-        /// Counts while `round` runs, which must start its threads from this thread. A counter that shared
+        /// EventCounts while `round` runs, which must start its threads from this thread. A counter that shared
         /// its hardware with others is scaled up to the whole time; one that could not be read, or never ran,
         /// is omitted.
-        pub fn around<T>(&mut self, round: impl FnOnce() -> T) -> (T, Counts) {
+        pub fn around<T>(&mut self, round: impl FnOnce() -> T) -> (T, EventCounts) {
             // A reset does not remove ended threads from an inherited counter, so differences are taken.
             let before: Vec<_> = self.0.iter_mut().map(|(_, counter)| Reading::take(counter)).collect();
             for (_, counter) in &mut self.0 {
@@ -187,7 +187,7 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod none {
-    use super::{CountersUnavailable, Counts};
+    use super::{CountersUnavailable, EventCounts};
 
     /// The hardware counters of a system that exposes none.
     #[derive(Debug)]
@@ -202,7 +202,7 @@ mod none {
         }
 
         /// Never called, since no value of this type exists.
-        pub fn around<T>(&mut self, _: impl FnOnce() -> T) -> (T, Counts) {
+        pub fn around<T>(&mut self, _: impl FnOnce() -> T) -> (T, EventCounts) {
             match *self {}
         }
     }
