@@ -6,7 +6,7 @@
 //! defects --small    a few rows for CI; writes nothing
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -20,7 +20,7 @@ use model_driver::defects::data::Expectations;
 use model_driver::defects::document::{self, DOCUMENT};
 use model_driver::defects::explore::Explorer;
 use model_driver::defects::judge::{ExpectedExploration, Version};
-use model_driver::defects::results::{Results, RowOutcome, RowResult, Times};
+use model_driver::defects::results::{self, Clean, Results, RowOutcome, RowResult, Times};
 use model_driver::defects::selection;
 use model_driver::instrumented::std_source::{self, STD};
 use model_driver::versions::workspace::project;
@@ -102,8 +102,9 @@ fn run(
         let explored = explorer.explore(row, baseline, &mut |step| steps.show(step));
         drop(steps);
         let Some(mut explored) = explored.with_context(|| row.name())? else { return Ok(None) };
-        sound.add(row, &explored.passed);
-        explored.result.deviations.extend(sound.deviation(row));
+        sound.add(row, &explored.clean);
+        let deviation = sound.deviation(row, &explored.result);
+        explored.result.deviations.extend(deviation);
         println!("   {}", summary(&explored.result));
         let of = |deviation: &String| {
             format!("otherwise than expected: {} by {}: {deviation}", row.name(), row.method)
@@ -146,24 +147,24 @@ fn install_std() -> Result<()> {
     Ok(())
 }
 
-/// The models that passed over the newest version, which a patch has to break.
+/// The executions without a failure over the newest versions, with which those of patched ones are compared.
 #[derive(Default)]
-struct Sound(BTreeMap<(Method, String), BTreeSet<String>>);
+struct Sound(BTreeMap<(Method, String), Clean>);
 
 impl Sound {
-    fn add(&mut self, row: &ExpectedExploration, passed: &Times) {
+    fn add(&mut self, row: &ExpectedExploration, clean: &Clean) {
         if row.version == Version::Newest {
             let models = self.0.entry((row.method, row.channel.clone())).or_default();
-            models.extend(passed.keys().cloned());
+            models.extend(clean.iter().map(|(model, executions)| (model.clone(), *executions)));
         }
     }
 
-    /// A model that fails without the patch as well does not fail because of it.
-    fn deviation(&self, row: &ExpectedExploration) -> Option<String> {
+    /// Why the failure of a patched crate is not the patch's, if it is not.
+    fn deviation(&self, row: &ExpectedExploration, result: &RowResult) -> Option<String> {
         let Version::Patched(planted) = &row.version else { return None };
         let sound = self.0.get(&(row.method, row.channel.clone()))?;
-        let passes = sound.contains(&planted.model);
-        (!passes).then(|| format!("{} does not pass without the patch", planted.model))
+        let RowOutcome::Explored(found) = &result.outcome else { return None };
+        results::unproved(sound, &planted.model, found.first.as_ref().and_then(|first| first.execution))
     }
 }
 

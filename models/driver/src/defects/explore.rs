@@ -16,7 +16,7 @@ use records::verify::{Finding, Method, MethodOutcome, Task};
 
 use super::judge::{self, ExpectedExploration, Version};
 use super::planting::plant;
-use super::results::{self, Found, RowOutcome, RowResult, Times};
+use super::results::{self, Clean, Found, RowOutcome, RowResult, Times};
 use crate::instrumented::adapters::default_version;
 use crate::instrumented::std_source::STD;
 use crate::instrumented::{self, Adapter, Crate, Exploration, fetch};
@@ -57,8 +57,8 @@ pub struct Explorer<'a> {
 pub struct Explored {
     /// The result.
     pub result: RowResult,
-    /// The times of the models that passed.
-    pub passed: Times,
+    /// The executions that each model explored without a failure.
+    pub clean: Clean,
 }
 
 impl Explorer<'_> {
@@ -117,14 +117,14 @@ impl Explorer<'_> {
                 let built = models.build_seconds.unwrap_or(seconds).min(seconds);
                 Explored {
                     result: result(built, RowOutcome::Explored(Box::new(found)), deviations),
-                    passed: results::times(&models.reports),
+                    clean: results::clean(&models),
                 }
             }
             Err(NotExplored::Stopped) => return Ok(None),
             Err(NotExplored::NotAvailable(reason) | NotExplored::NotInstrumentable(reason)) => {
                 let deviations = vec![format!("it could not be explored: {reason}")];
                 let outcome = RowOutcome::NotExplored { reason };
-                Explored { result: result(seconds, outcome, deviations), passed: Times::new() }
+                Explored { result: result(seconds, outcome, deviations), clean: Clean::new() }
             }
         }))
     }

@@ -235,6 +235,33 @@ pub fn times<'a>(reports: impl IntoIterator<Item = &'a ModelReport>) -> Times {
     passed.map(|report| (report.model.clone(), (report.executions, report.seconds))).collect()
 }
 
+/// The executions that a model explored without a failure, by name; `None` when it completed its bounds.
+pub type Clean = BTreeMap<String, Option<u64>>;
+
+/// The models that did not fail. An exploration that a limit cut short has seen its executions and no more.
+pub fn clean(models: &ExploredModels) -> Clean {
+    let reports = models.reports.iter().filter(|report| !models.crashed.contains(&report.model));
+    reports
+        .filter_map(|report| match report.verdict {
+            ModelVerdict::Passed { .. } => Some((report.model.clone(), None)),
+            ModelVerdict::Cut { .. } => Some((report.model.clone(), Some(report.executions))),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Why it is not proved that `model` fails because of a patch. A model that fails without the patch as well proves
+/// nothing. One that was cut short without the patch must have explored there at least the execution that fails with it.
+pub fn unproved(without_patch: &Clean, model: &str, failing: Option<u64>) -> Option<String> {
+    match (without_patch.get(model), failing) {
+        (None, _) => Some(format!("{model} fails without the patch as well, or was not explored")),
+        (Some(Some(explored)), Some(failing)) if *explored < failing => Some(format!(
+            "{model} fails in execution {failing}, and without the patch only {explored} were explored"
+        )),
+        _ => None,
+    }
+}
+
 impl Speed {
     /// The speed of `own`, over the models that `baseline` has as well; over all of them when it has none. `None` when no
     /// model is left.
@@ -332,6 +359,7 @@ fn extents(sound: &[&ModelReport]) -> Vec<(String, u64)> {
 mod tests {
     use super::*;
     use crate::evidence::tests::{PASSED, report};
+    use records::model_report::Coverage;
 
     fn failed(execution: u64, message: &str) -> ModelVerdict {
         let failure = ModelFailure {
@@ -370,6 +398,32 @@ mod tests {
         assert_eq!(found.first.map(|first| first.execution), Some(None));
         let came: Vec<Came> = explored(&models).iter().map(|one| one.came).collect();
         assert_eq!(came, [Came::Failed]);
+    }
+
+    #[test]
+    fn a_patch_is_proved_by_a_model_that_explored_as_much_without_it() {
+        let cut = |executions| ModelReport {
+            executions,
+            verdict: ModelVerdict::Cut { limit: ExplorationLimit::Time, coverage: Coverage::Partial },
+            ..report("cut", PASSED)
+        };
+        let crashed = ExploredModels { crashed: ["crashed".to_owned()].into(), ..of(vec![]) };
+        let models = ExploredModels {
+            reports: vec![
+                report("passed", PASSED),
+                cut(8),
+                report("fails", failed(3, "lost")),
+                report("crashed", PASSED),
+            ],
+            ..crashed
+        };
+        let clean = clean(&models);
+        assert_eq!(unproved(&clean, "passed", Some(1 << 40)), None);
+        assert_eq!(unproved(&clean, "cut", Some(8)), None);
+        assert!(unproved(&clean, "cut", Some(9)).is_some_and(|why| why.contains("only 8 were explored")));
+        for model in ["fails", "crashed", "unknown"] {
+            assert!(unproved(&clean, model, Some(1)).is_some(), "{model}");
+        }
     }
 
     #[test]
