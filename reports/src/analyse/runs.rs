@@ -249,6 +249,7 @@ mod tests {
             allocations: false,
             versions: None,
             not_available: Vec::new(),
+            programs: Vec::new(),
         }
     }
 

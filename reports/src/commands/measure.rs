@@ -175,6 +175,7 @@ impl Measuring {
             allocations: self.allocations,
             versions: None,
             not_available: Vec::new(),
+            programs: Vec::new(),
         })
     }
 
