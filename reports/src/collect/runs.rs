@@ -86,6 +86,7 @@ impl RunData {
                     "a round without messages or without time, left out".to_owned()
                 }
                 Ok(Line::Began { plan, .. }) if plan != checksum => {
+                    run.state = RunState::Killed;
                     "measured with another plan.json than the one that is here".to_owned()
                 }
                 Ok(line) => {
