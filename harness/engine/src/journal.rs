@@ -136,7 +136,8 @@ pub fn begun_with(folder: &Path) -> io::Result<Begun> {
         // A process that was killed while it wrote its first line recorded nothing.
         _ if !line.ends_with(b"\n") && (line.len() as u64) < MAX_FIRST_LINE => Begun::Nothing,
         Ok(Line::Began { plan, .. }) => Begun::With(plan),
-        Ok(_) | Err(_) => Begun::Unknown,
+        Ok(_) => Begun::Unknown,
+        Err(_) => Begun::Damaged,
     })
 }
 
@@ -149,6 +150,8 @@ pub enum Begun {
     With(String),
     /// The first line names no plan.
     Unknown,
+    /// The first line cannot be read; [`RoundsFile::open`] says why.
+    Damaged,
 }
 
 /// Appends to the rounds of a run.
@@ -299,13 +302,13 @@ mod tests {
         let path = folder.path().join(ROUNDS_FILE);
         std::fs::write(&path, "{\"kind\":\"began\"").expect("written");
         assert_eq!(begun(), Begun::Nothing, "the line is not whole");
-        for text in [
-            "not a line\n".to_owned(),
-            "x".repeat(100_000),
-            "{\"kind\":\"sized\",\"group\":0,\"messages\":1}\n".to_owned(),
-        ] {
-            std::fs::write(&path, &text).expect("written");
-            assert_eq!(begun(), Begun::Unknown, "{text:.40}");
+        let sized = "{\"kind\":\"sized\",\"group\":0,\"messages\":1}\n";
+        let endless = "x".repeat(100_000);
+        for (text, expected) in
+            [(sized, Begun::Unknown), ("not a line\n", Begun::Damaged), (&endless, Begun::Damaged)]
+        {
+            std::fs::write(&path, text).expect("written");
+            assert_eq!(begun(), expected, "{text:.40}");
         }
     }
 

@@ -123,7 +123,8 @@ pub fn unknown(plan: &Plan, registry: &Registry) -> Vec<String> {
 /// Why rounds that were `begun` cannot go on with the plan whose checksum is `plan`; `None` when they can.
 pub fn other_plan(begun: &Begun, plan: &str) -> Option<String> {
     match begun {
-        Begun::Nothing => None,
+        // The journal names the damaged line.
+        Begun::Nothing | Begun::Damaged => None,
         Begun::With(other) if other == plan => None,
         Begun::With(_) => Some("plan.json was changed after the rounds were begun".to_owned()),
         Begun::Unknown => Some("the rounds do not name the plan that they were begun with".to_owned()),
