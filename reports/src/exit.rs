@@ -98,7 +98,7 @@ impl From<LockError> for ExitWith {
         let exit = match error {
             // To measure into the folder of another process makes no sense, and waiting for that process does.
             LockError::Held { .. } => Exit::Usage,
-            LockError::File { .. } => Exit::Unable,
+            LockError::Folder { .. } | LockError::File { .. } => Exit::Unable,
         };
         ExitWith::new(exit, error.to_string())
     }

@@ -32,6 +32,9 @@ pub fn line(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
 /// zsh, ksh and POSIX.1-2024 read that; an older `sh` does not.
 pub fn quoted<W: AsRef<OsStr> + ?Sized>(word: &W) -> Cow<'_, str> {
     let bytes = word.as_ref().as_encoded_bytes();
+    if let Some(text) = word.as_ref().to_str().filter(|text| is_plain(text)) {
+        return Cow::Borrowed(text);
+    }
     match word.as_ref().to_str().filter(|text| text.chars().all(is_visible)).map(shlex::try_quote) {
         Some(Ok(quoted)) => quoted,
         // A zero byte, the only text that the crate refuses, is a control character and no text here.
@@ -48,6 +51,13 @@ pub fn words(text: &str) -> Option<Vec<String>> {
 pub fn joined(words: &[String]) -> String {
     // Only words with a zero byte are refused, which no command has.
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
+/// Whether no shell changes a word. The crate also quotes `=` and `,`, which mean something only in the first word and
+/// between braces: params would be hard to read.
+fn is_plain(word: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
+    !word.is_empty() && word.bytes().all(is_plain)
 }
 
 fn is_visible(character: char) -> bool {
@@ -123,7 +133,9 @@ mod tests {
         let line = line(&words);
         assert!(line.chars().all(is_visible), "{line:?}");
         assert_eq!(read_by_a_shell(&line), words, "{line}");
-        assert_eq!(quoted("plain"), "plain");
+        for plain in ["plain", "fan_in/variant=select,capacity=64", "flume@0.12.0"] {
+            assert_eq!(quoted(plain), plain);
+        }
         assert_eq!(quoted(OsStr::from_bytes(b"\xff")), r"$'\377'");
     }
 

@@ -134,7 +134,7 @@ pub(crate) fn edit(run: &Path, change: impl FnOnce(&mut Plan)) {
 
 /// The processes with the sandbox in their environment, which every process of a command of it inherits.
 #[cfg(target_os = "linux")]
-pub(crate) fn processes(sandbox: &Sandbox) -> Vec<String> {
+fn processes(sandbox: &Sandbox) -> Vec<String> {
     let own = sandbox.runner_log().display().to_string();
     let all = fs::read_dir("/proc").expect("it is there").flatten().map(|entry| entry.path());
     let of_the_sandbox = all.filter(|path| {

@@ -199,7 +199,7 @@ fn a_stopped_choice_is_marked() {
     fs::create_dir(&target).expect("made");
     // This file marks a target directory of cargo, so that the choice is recorded in it.
     fs::write(target.join(".rustc_info.json"), "{}").expect("written");
-    let program = target.join("chanlab");
+    let program = target.join("linked-chanlab");
     fs::copy(env!("CARGO_BIN_EXE_chanlab"), &program).expect("copied");
     let mut command = std::process::Command::new(&program);
     command
@@ -244,15 +244,15 @@ fn an_unfinished_run_is_named_by_a_comparison() {
 #[test]
 fn a_second_signal_ends_everything_at_once() {
     let sandbox = Sandbox::new();
-    let body = "while read -r request; do case $request in *'\"plan\"'*) echo '{\"kind\":\"planned\",\"cell\":0,\
-                \"messages\":1000}' ;; *) (while :; do :; done) & while :; do :; done ;; esac; done";
+    let body = "while read -r request; do case $request in *quit*) exit ;; *'\"plan\"'*) echo '{\"kind\":\"planned\",\"cell\":0,\
+                \"messages\":1000}' ;; *) (while :; do :; done) & touch \"$0.busy\"; while :; do :; done ;; esac; done";
     let runner = sandbox.runner("busy", body);
     let folder = sandbox.run_folder().display().to_string();
     let mut arguments = vec!["run", "producer_consumer/capacity=64", "--no-go", "--channel", "busy"];
     arguments.extend(["--runner", &runner, "--deadline", "3600", "--output", &folder]);
     let mut process = start(&sandbox, &arguments);
-    // The command, the reaper, the runner and its child.
-    wait("the busy child", || crate::sandbox::processes(&sandbox).len() >= 4);
+    let busy = format!("{runner}.busy");
+    wait("the busy child", || Path::new(&busy).exists());
     signal(&process, Signal::SIGINT);
     let handled = Instant::now() + Duration::from_millis(300);
     while Instant::now() < handled {
