@@ -205,7 +205,14 @@ impl RoundsFile {
             path: folder.join(PLAN_FILE),
             error,
         })?;
-        self.append(&Line::Began { at: now(), plan })
+        self.append(&Line::Began { at: now(), plan })?;
+        self.sync()?;
+        // A new file also has to be in its folder after a power cut.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| JournalError::File {
+            what: "write",
+            path: folder.to_owned(),
+            error,
+        })
     }
 
     /// Waits until all lines are on the disk.
