@@ -199,8 +199,8 @@ impl RoundsFile {
     ///
     /// When the plan cannot be read, or the line cannot be written.
     pub fn begin(&mut self) -> Result<(), JournalError> {
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        let plan = plan_file::checksum(folder).map_err(|error| JournalError::File {
+        let folder = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        let plan = plan_file::checksum(&folder).map_err(|error| JournalError::File {
             what: "read",
             path: folder.join(PLAN_FILE),
             error,
@@ -208,11 +208,8 @@ impl RoundsFile {
         self.append(&Line::Began { at: now(), plan })?;
         self.sync()?;
         // A new file also has to be in its folder after a power cut.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| JournalError::File {
-            what: "write",
-            path: folder.to_owned(),
-            error,
-        })
+        let synced = File::open(&folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| JournalError::File { what: "write", path: folder, error })
     }
 
     /// Waits until all lines are on the disk.

@@ -212,7 +212,7 @@ fn under(fire: &Fire) -> Ordeal {
 #[cfg(target_os = "linux")]
 fn nothing_is_lost_or_counted_twice() {
     let limit = Duration::from_secs(600);
-    let fire = Fire { seed: 4_711, epochs: 60, parents: 36, runners: 6, full_disks: 10, limit };
+    let fire = Fire { seed: 4_711, epochs: 90, parents: 36, runners: 6, full_disks: 10, limit };
     println!("{:?}", under(&fire));
 }
 
@@ -225,7 +225,7 @@ fn nothing_is_lost_in_a_long_ordeal() {
     let limit = Duration::from_secs(600);
     for seed in (0..6).map(|number| first.wrapping_add(number)) {
         println!("seed {seed}");
-        let fire = Fire { seed, epochs: 60, parents: 40, runners: 6, full_disks: 10, limit };
+        let fire = Fire { seed, epochs: 120, parents: 40, runners: 6, full_disks: 10, limit };
         println!("{:?}", under(&fire));
     }
 }
