@@ -5,9 +5,9 @@
 //!
 //! # After a power cut
 //!
-//! A write alone is not on the disk. [`RoundsFile::sync`] waits for the disk at the end of every epoch and of the run, where
-//! nothing is measured: to wait after each round of some milliseconds would disturb the next one. So a power cut costs at
-//! most the rounds of the epoch in progress, which a resumed run measures again.
+//! A write alone is not on the disk. [`RoundsFile::sync`] waits for the disk at the end of every epoch and of
+//! the run, where nothing is measured: to wait after each round of some milliseconds would disturb the next
+//! one. So a power cut costs at most the rounds of the epoch in progress, which a resumed run measures again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -23,8 +23,8 @@ use workloads::workload::Metric;
 use super::plan_file;
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 
-/// The value of `metric` in a round, in nanoseconds and above 0; `None` where it is not known: a percentile needs at least 10
-/// messages beyond it.
+/// The value of `metric` in a round, in nanoseconds and above 0; `None` where it is not known: a percentile
+/// needs at least 10 messages beyond it.
 pub fn metric_value(metric: Metric, round: &RoundLine) -> Option<f64> {
     let measured = &round.measured;
     let value = match metric {

@@ -1,7 +1,8 @@
 //! The folder of a run belongs to one process while rounds are written into it.
 //!
-//! A lock of the file [`LOCK_FILE`] says so. The system releases it when the process ends, however that happens, so no
-//! lock outlives a `kill -9`. The file holds the number of the process for those that are refused.
+//! A lock of the file [`LOCK_FILE`] says so. The system releases it when the process ends, however that
+//! happens, so no lock outlives a `kill -9`. The file holds the number of the process for those that are
+//! refused.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};

@@ -5,8 +5,8 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
-/// Characters that a terminal or a browser does not show as they are, apart from control characters: marks without
-/// width, separators of lines, and the marks that turn the direction of text.
+/// Characters that a terminal or a browser does not show as they are, apart from control characters: marks
+/// without width, separators of lines, and the marks that turn the direction of text.
 const INVISIBLE: [std::ops::RangeInclusive<char>; 5] = [
     '\u{ad}'..='\u{ad}',
     '\u{61c}'..='\u{61c}',
@@ -28,8 +28,8 @@ pub fn line(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
 
 /// A word as a shell reads it back, quoted where that is necessary.
 ///
-/// A word that is no text, or that holds characters without a visible form, is written as `$'…'` with octal bytes. Bash,
-/// zsh, ksh and POSIX.1-2024 read that; an older `sh` does not.
+/// A word that is no text, or that holds characters without a visible form, is written as `$'…'` with octal
+/// bytes. Bash, zsh, ksh and POSIX.1-2024 read that; an older `sh` does not.
 pub fn quoted<W: AsRef<OsStr> + ?Sized>(word: &W) -> Cow<'_, str> {
     let bytes = word.as_ref().as_encoded_bytes();
     if let Some(text) = word.as_ref().to_str().filter(|text| is_plain(text)) {
@@ -42,7 +42,8 @@ pub fn quoted<W: AsRef<OsStr> + ?Sized>(word: &W) -> Cow<'_, str> {
     }
 }
 
-/// The words of a command that was given as one argument, by the rules of a shell; `None` when a quote is open.
+/// The words of a command that was given as one argument, by the rules of a shell; `None` when a quote is
+/// open.
 pub fn words(text: &str) -> Option<Vec<String>> {
     shlex::split(text)
 }
@@ -53,8 +54,8 @@ pub fn joined(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// Whether no shell changes a word. The crate also quotes `=` and `,`, which mean something only in the first word and
-/// between braces: params would be hard to read.
+/// Whether no shell changes a word. The crate also quotes `=` and `,`, which mean something only in the first
+/// word and between braces: params would be hard to read.
 fn is_plain(word: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     !word.is_empty() && word.bytes().all(is_plain)
@@ -64,7 +65,8 @@ fn is_visible(character: char) -> bool {
     !character.is_control() && !INVISIBLE.iter().any(|range| range.contains(&character))
 }
 
-/// The bytes in the form `$'…'`. An escape has always three octal digits, so the byte after it cannot belong to it.
+/// The bytes in the form `$'…'`. An escape has always three octal digits, so the byte after it cannot belong
+/// to it.
 fn escaped(bytes: &[u8]) -> String {
     let mut text = "$'".to_owned();
     for byte in bytes {

@@ -1,5 +1,5 @@
-//! The beginning of a run: a new one in a folder of its own, or the resumption of one that was measured here, by the same
-//! programs and with the same plan.
+//! The beginning of a run: a new one in a folder of its own, or the resumption of one that was measured here,
+//! by the same programs and with the same plan.
 
 use std::path::Path;
 
@@ -20,8 +20,8 @@ pub(super) fn begin(mut plan: Plan, folder: &Path) -> Result<(Plan, RunFolder)> 
     Ok((plan, folder))
 }
 
-/// The plan of the run in `folder`, which goes on in this process. It is refused where its rounds would differ from the
-/// recorded ones by more than chance; a folder that is refused is left as it is.
+/// The plan of the run in `folder`, which goes on in this process. It is refused where its rounds would
+/// differ from the recorded ones by more than chance; a folder that is refused is left as it is.
 pub(super) fn resume(folder: &Path) -> Result<(Plan, RunFolder)> {
     let plan = plan_file::read(folder).map_err(ExitWith::from)?;
     let differences = differences(&plan, folder)?;
@@ -47,8 +47,8 @@ fn refuse(folder: &Path, differences: &[String]) -> Result<()> {
     Err(BadArguments(message).into())
 }
 
-/// The differences between the conditions of the recorded rounds and those of this moment, as far as they are known
-/// before a runner is started.
+/// The differences between the conditions of the recorded rounds and those of this moment, as far as they are
+/// known before a runner is started.
 fn differences(plan: &Plan, folder: &Path) -> Result<Vec<String>> {
     let registry = adapters::registry();
     let unreadable =

@@ -1,5 +1,5 @@
-//! Signals to the parent, `kill -9` of a runner, and a disk that is full, at random moments: a resumed run is complete, no
-//! round is lost or counted twice, and no process is left.
+//! Signals to the parent, `kill -9` of a runner, and a disk that is full, at random moments: a resumed run is
+//! complete, no round is lost or counted twice, and no process is left.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -83,7 +83,8 @@ fn is_ended_by(status: ExitStatus, signal: Signal) -> bool {
     handled || status.signal() == Some(signal as i32)
 }
 
-/// Waits for a random moment: until some bytes are recorded, or some time has passed. False when the process ends first.
+/// Waits for a random moment: until some bytes are recorded, or some time has passed. False when the process
+/// ends first.
 fn random_moment(sandbox: &Sandbox, process: &mut Child, random: &mut SmallRng) -> bool {
     if random.random_ratio(3, 4) {
         return recorded(sandbox, process, random.random_range(1..4_000));
