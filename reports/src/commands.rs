@@ -2,6 +2,7 @@
 
 pub(crate) mod ab;
 pub(crate) mod article;
+mod begin;
 mod changes;
 pub(crate) mod choose;
 pub(crate) mod compare;

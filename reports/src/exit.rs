@@ -2,17 +2,23 @@
 
 use std::fmt;
 
+use engine::journal::JournalError;
+use engine::plan_file::PlanError;
+use engine::run_folder::LockError;
+use engine::{NotReplaced, StopSignal, stopped_by};
+
 /// The meaning of an exit code. `docs/EXIT_CODES.md` says which ending of which subcommand has which code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All that was requested was done, and it is sound.
     Sound,
-    /// A failure was found: of a channel, a model, a runner, a benchmark or a record, or a significant slowdown.
+    /// A failure was found: of a channel, a model, a runner, a benchmark or a record, or a significant
+    /// slowdown.
     Failure,
     /// The command line or an input file makes no sense.
     Usage,
-    /// Nothing failed, but not all that was requested was examined: cut, out of time, unsupported, not available,
-    /// not instrumentable, or too little data to tell.
+    /// Nothing failed, but not all that was requested was examined: cut, out of time, unsupported, not
+    /// available, not instrumentable, or too little data to tell.
     Undecided,
     /// Chanlab could not work: a shortage of the machine, or a file that it cannot read or write.
     Unable,
@@ -49,6 +55,23 @@ impl Exit {
     }
 }
 
+impl From<StopSignal> for Exit {
+    fn from(signal: StopSignal) -> Exit {
+        match signal {
+            StopSignal::Interrupt => Exit::Interrupted,
+            StopSignal::Terminate => Exit::Terminated,
+        }
+    }
+}
+
+/// The end of a command after a stop request ([`engine::stop_request`]), once everything is
+/// saved. `message` says what is unfinished, and what finishes it.
+pub fn stopped(message: impl fmt::Display) -> ExitWith {
+    // Without a handled signal nothing sets the flag, and SIGINT is what a user would have sent.
+    let signal = stopped_by().unwrap_or(StopSignal::Interrupt);
+    ExitWith::new(signal.into(), format!("stopped by {}: {message}", signal.name()))
+}
+
 /// An error that ends the command with a certain exit code.
 #[derive(Debug)]
 pub struct ExitWith {
@@ -62,6 +85,49 @@ impl ExitWith {
     /// An error with this exit code and message.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         ExitWith { exit, message: message.into() }
+    }
+}
+
+impl From<NotReplaced> for ExitWith {
+    fn from(error: NotReplaced) -> Self {
+        ExitWith::new(Exit::Unable, error.to_string())
+    }
+}
+
+impl From<LockError> for ExitWith {
+    fn from(error: LockError) -> Self {
+        let exit = match error {
+            // To measure into the folder of another process makes no sense, and waiting for that process
+            // does.
+            LockError::Held { .. } => Exit::Usage,
+            LockError::Folder { .. } | LockError::File { .. } => Exit::Unable,
+        };
+        ExitWith::new(exit, error.to_string())
+    }
+}
+
+impl From<PlanError> for ExitWith {
+    fn from(error: PlanError) -> Self {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        let exit = match &error {
+            PlanError::NoRun { error, .. } if !matches!(error.kind(), NotFound | NotADirectory) => {
+                Exit::Unable
+            }
+            PlanError::NoRun { .. } | PlanError::Format { .. } | PlanError::Exists { .. } => Exit::Usage,
+            PlanError::Damaged { .. } => Exit::Failure,
+            PlanError::NotWritten(_) => Exit::Unable,
+        };
+        ExitWith::new(exit, error.to_string())
+    }
+}
+
+impl From<JournalError> for ExitWith {
+    fn from(error: JournalError) -> Self {
+        let exit = match error {
+            JournalError::File { .. } => Exit::Unable,
+            JournalError::Damaged { .. } => Exit::Failure,
+        };
+        ExitWith::new(exit, error.to_string())
     }
 }
 

@@ -4,15 +4,17 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum, value_parser};
-use engine::plan_file;
+use records::rounds::EndReason;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
-use reports::analyse::runs::settled_by;
+use reports::analyse::runs::{resume as resume_command, settled_by};
 use reports::collect::runs::RunData;
-use reports::render;
+use reports::exit::stopped;
+use reports::render::{self, state};
 use workloads::profile::Profile;
 use workloads::workload::Metric;
 
+use super::begin::begin;
 use super::measure::{Measuring, carry_out};
 
 /// The maximum number of epochs; a single cell has time for many.
@@ -75,14 +77,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
     let folder = measuring.folder(&plan, "choices");
-    plan_file::write(&plan, &folder)?;
+    let (plan, folder) = begin(plan, &folder)?;
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
-    carry_out(&plan, &folder, &settled, "chanlab run")?;
-    let Some(choice) = choose(&RunData::read(&folder)?, by) else {
-        bail!("no channel has a time; the reasons are in {}", folder.display());
-    };
-    writeln!(io::stdout(), "{}\n\nevery round is in {}", render::choice::text(&choice), folder.display())?;
-    Ok(())
+    let why = carry_out(&plan, &folder, &settled)?;
+    let run = RunData::read(folder.path())?;
+    let path = folder.path().display();
+    let choice = choose(&run, by);
+    if let Some(choice) = &choice {
+        let mut terminal = io::stdout().lock();
+        if let Some(words) = state::unfinished(&run) {
+            writeln!(terminal, "UNFINISHED: this run {words}.\n")?;
+        }
+        writeln!(terminal, "{}\n\nevery round is in {path}", render::choice::text(choice))?;
+    }
+    match (why, choice) {
+        (EndReason::Interrupted, _) => {
+            let resume = resume_command(&plan, folder.path());
+            Err(stopped(format!("the run is unfinished; resume with {resume}")).into())
+        }
+        (EndReason::Done, None) => bail!("no channel has a time; the reasons are in {path}"),
+        (EndReason::Done, Some(_)) => Ok(()),
+    }
 }
 
 /// The cell that the arguments describe.

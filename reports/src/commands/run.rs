@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use engine::go;
-use engine::plan_file;
 use records::plan::Plan;
-use reports::analyse::runs::settled;
+use records::rounds::EndReason;
+use reports::analyse::runs::{resume as resume_command, settled};
 use reports::collect::sources::{RUNS, Sources};
+use reports::exit::stopped;
 use workloads::profile::Profile;
 
+use super::begin::{begin, resume};
 use super::measure::{Measuring, add_go, carry_out, chosen};
 use super::report;
 
@@ -34,17 +36,23 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (plan, folder) = match &arguments.resume {
-        Some(folder) => (plan_file::read(folder)?, folder.clone()),
+        Some(folder) => resume(folder)?,
         None => {
             let plan = planned(arguments)?;
             let folder = arguments.measuring.folder(&plan, RUNS);
-            plan_file::write(&plan, &folder)?;
-            (plan, folder)
+            begin(plan, &folder)?
         }
     };
-    carry_out(&plan, &folder, &settled, "chanlab run")?;
-    let page = folder.join(PAGE);
-    report::draw(&Sources { run: Some(folder), ..Sources::default() }, &page)
+    let why = carry_out(&plan, &folder, &settled)?;
+    let path = folder.path();
+    report::draw(&Sources { run: Some(path.to_owned()), ..Sources::default() }, &path.join(PAGE))?;
+    match why {
+        EndReason::Done => Ok(()),
+        EndReason::Interrupted => {
+            let resume = resume_command(&plan, path);
+            Err(stopped(format!("the run is unfinished; resume with {resume}")).into())
+        }
+    }
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {

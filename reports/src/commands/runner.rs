@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use contract::channel::Channel as _;
 use engine::conformance::{self, CheckResult};
+use records::command;
 use records::plan::Launch;
 use workloads::registry::Registry;
 
@@ -62,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             if !passed {
                 bail!(
                     "{} does not follow the runner protocol: see the failed checks above",
-                    command.join(" ")
+                    command::line(command)
                 );
             }
             Ok(())
