@@ -1,6 +1,7 @@
 //! A run: every channel in a process of its own, measured in interleaved blocks, and every round kept.
 //!
-//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, and [`journal`] keeps the rounds.
+//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, [`claims`] holds its replies against the
+//! request and the clock, [`shortage`] tells what the machine lacked, and [`journal`] keeps the rounds.
 //! [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo. Nothing is analysed here.
 //!
 //! # Why epochs
@@ -13,6 +14,7 @@
 
 pub mod article;
 pub mod cargo;
+pub mod claims;
 pub mod conformance;
 pub mod go;
 pub mod journal;
@@ -20,6 +22,7 @@ pub mod plan_file;
 pub mod progress;
 pub mod runner;
 pub mod schedule;
+pub mod shortage;
 mod stop;
 pub mod supervisor;
 

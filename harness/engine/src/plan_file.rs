@@ -98,10 +98,10 @@ mod tests {
     #[test]
     fn a_newer_plan_says_that_it_is_newer_whatever_it_holds() {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join(PLAN_FILE), r#"{"began":7,"version":3}"#).expect("written");
+        fs::write(folder.path().join(PLAN_FILE), r#"{"began":7,"version":4}"#).expect("written");
         let error = read(folder.path()).expect_err("newer").to_string();
         assert!(
-            error.ends_with("written by a newer chanlab: format 3, and this build reads formats up to 2"),
+            error.ends_with("written by a newer chanlab: format 4, and this build reads formats up to 3"),
             "{error}"
         );
         fs::write(folder.path().join(PLAN_FILE), r#"{"version":2}"#).expect("written");

@@ -14,7 +14,9 @@ pub const PLAN_FILE: &str = "plan.json";
 /// The version of the plan and of the rounds' lines. It rises when an older build would misread either.
 ///
 /// Version 2 calls the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
-pub const VERSION: u32 = 2;
+///
+/// Version 3 has strays, the kind of a cell's failure, extended deadlines, and runs that ended by a shortage.
+pub const VERSION: u32 = 3;
 
 /// A run before it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Problem;
 use engine::plan_file;
+use engine::supervisor::stray_words;
 use records::crash::ProcessFailure;
 use records::plan::Plan;
 use records::rounds::{EndReason, Line, ROUNDS_FILE, RoundLine};
@@ -31,7 +32,7 @@ pub struct RunData {
     pub failed: BTreeMap<RoundPosition, ProcessFailure>,
     /// Why it ended; `None` for a run that was killed or is still going.
     pub ended: Option<EndReason>,
-    /// Lines that could not be read.
+    /// Lines that could not be read, and what makes rounds doubtful.
     pub problems: Vec<Problem>,
 }
 
@@ -56,9 +57,17 @@ impl RunData {
             problems: Vec::new(),
         };
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let left_out = match serde_json::from_slice(line) {
+            let what = match serde_json::from_slice(line) {
                 Ok(Line::Round(round)) if round.measured.messages == 0 || round.measured.wall_ns == 0 => {
                     "a round without messages or without time, left out".to_owned()
+                }
+                Ok(Line::Strays { entry, epoch, processes }) => {
+                    let of = run.plan.entries.get(entry).map_or("an unknown entry", |entry| &entry.name);
+                    format!(
+                        "the runner of {of} {}; they may have slowed every channel in epoch {}",
+                        stray_words(&processes),
+                        epoch.saturating_add(1)
+                    )
                 }
                 Ok(line) => {
                     run.add(line);
@@ -68,14 +77,15 @@ impl RunData {
                 Err(_) if !line.ends_with(b"\n") => continue,
                 Err(error) => format!("not a line of a run, left out ({error})"),
             };
-            run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what: left_out });
+            run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what });
         }
         Ok(run)
     }
 
     fn add(&mut self, line: Line) {
         match line {
-            Line::Sized { .. } => {}
+            // What a resumed run made up for, and what is a problem already.
+            Line::Sized { .. } | Line::Shortage { .. } | Line::Strays { .. } => {}
             Line::Capacity { group, entry, effective } => {
                 self.capacities.insert((group, entry), effective);
             }

@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::{env, process};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum, value_parser};
 use engine::go::{self, GoError};
 use engine::progress::Progress;
-use engine::runner::Runner;
-use engine::schedule::{self, MAX_SCALE, Settled};
+use engine::runner::{Runner, RunnerError};
+use engine::schedule::{self, MAX_SCALE, RunError, Settled};
 pub(super) use engine::stop_request;
-use records::crash::ProcessFailure;
 use records::files::now;
 use records::machine::Machine;
 use records::plan::{Entry, Group, Launch, Plan, VERSION};
@@ -20,6 +19,7 @@ use records::rounds::EndReason;
 use reports::BadArguments;
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::sources::runs_folder;
+use reports::exit::{Exit, ExitWith};
 use wording::numbers;
 use workloads::params::Params;
 use workloads::profile::Profile;
@@ -223,6 +223,11 @@ pub(super) fn chosen(
             return Err(BadArguments(message).into());
         }
     }
+    for entry in &entries {
+        if matches!(entry.launch, Launch::Command(_)) && !wanted.contains(&entry.name) {
+            eprintln!("{} is not measured: --channel does not name it", entry.name);
+        }
+    }
     entries.retain(|entry| wanted.contains(&entry.name));
     Ok(entries)
 }
@@ -234,8 +239,18 @@ pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume
     let stop = stop_request()?;
     let progress = Progress::new(plan.budget());
     let resume = format!("{resume} --resume {}", folder.display());
-    let why = schedule::run(plan, folder, settled, stop, &progress)
-        .with_context(|| format!("the run stopped; all recorded rounds are kept; resume with {resume}"))?;
+    let why = schedule::run(plan, folder, settled, stop, &progress).map_err(|error| {
+        let stopped = "the run stopped; all recorded rounds are kept";
+        match error {
+            RunError::Journal(error) => {
+                anyhow::Error::from(error).context(format!("{stopped}; resume with {resume}"))
+            }
+            // No channel is to blame, so it is the machine that has to change.
+            RunError::Shortage(shortage) => {
+                ExitWith::new(Exit::Unable, format!("{stopped}: {shortage}; resume with {resume}")).into()
+            }
+        }
+    })?;
     if why == EndReason::Interrupted {
         eprintln!("stopped; resume with {resume}");
     }
@@ -263,7 +278,15 @@ fn blocks(of_profile: u32, channels: usize, entries: usize) -> u32 {
 /// Adds the channels of another runner, which is started for that.
 fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
-    join(&launch, entries).map_err(|failure| BadArguments(format!("--runner {command}: {failure}")).into())
+    join(&launch, entries).map_err(|error| {
+        let message = format!("--runner {command}: {error}");
+        match error {
+            RunnerError::Shortage(shortage) if shortage.lacking().is_some() => {
+                ExitWith::new(Exit::Unable, message).into()
+            }
+            _ => BadArguments(message).into(),
+        }
+    })
 }
 
 /// Adds Go's channels.
@@ -284,20 +307,23 @@ pub(super) enum NoGoChannels {
     NotBuilt(#[from] GoError),
     /// It fails.
     #[error("its runner does not start: {0}")]
-    NotStarted(#[from] ProcessFailure),
+    NotStarted(#[from] RunnerError),
 }
 
-/// Adds the channels of the runner that `launch` starts.
-fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure> {
+/// Adds the channels of the runner that `launch` starts. A channel whose name is taken gets another, and the
+/// terminal says so.
+fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), RunnerError> {
     let runner = Runner::start(launch)?;
     for channel in &runner.hello.channels {
-        let taken = entries.iter().any(|entry| entry.name == channel.name);
+        let name = free_name(&channel.name, &runner.hello.runner, entries);
+        if name != channel.name {
+            eprintln!(
+                "{} of {} is called `{name}` here, because there is another channel of its name",
+                channel.name, runner.hello.runner
+            );
+        }
         entries.push(Entry {
-            name: if taken {
-                format!("{} ({})", channel.name, runner.hello.runner)
-            } else {
-                channel.name.clone()
-            },
+            name,
             channel: channel.name.clone(),
             version: channel.version.clone(),
             launch: launch.clone(),
@@ -305,6 +331,14 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure>
         });
     }
     Ok(())
+}
+
+/// A name for a channel of a runner that no entry has.
+fn free_name(channel: &str, runner: &str, entries: &[Entry]) -> String {
+    let numbered = (2..).map(|number| format!("{channel} ({runner}, {number})"));
+    let mut names = [channel.to_owned(), format!("{channel} ({runner})")].into_iter().chain(numbered);
+    let is_free = |name: &String| !entries.iter().any(|entry| entry.name == *name);
+    names.find(is_free).expect("there are more numbers than entries")
 }
 
 /// A number from 0 to 100.
