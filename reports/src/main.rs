@@ -8,6 +8,8 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use engine::plan_file::PlanError;
+use engine::shortage::Shortage;
 use model_driver::versions::source::SourceError;
 use reports::BadArguments;
 use reports::exit::{Exit, ExitWith};
@@ -79,6 +81,8 @@ fn exit(error: &anyhow::Error) -> Exit {
         error.exit
     } else if error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>() {
         Exit::Usage
+    } else if error.is::<Shortage>() || matches!(error.downcast_ref(), Some(PlanError::NotWritten { .. })) {
+        Exit::Unable
     } else {
         Exit::Failure
     }

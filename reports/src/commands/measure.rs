@@ -7,6 +7,7 @@ use std::{env, process};
 use anyhow::Result;
 use clap::{Args, ValueEnum, value_parser};
 use engine::go::{self, GoError};
+use engine::journal::JournalError;
 use engine::progress::Progress;
 use engine::runner::{Runner, RunnerError};
 use engine::schedule::{self, MAX_SCALE, RunError, Settled};
@@ -242,6 +243,9 @@ pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume
     let why = schedule::run(plan, folder, settled, stop, &progress).map_err(|error| {
         let stopped = "the run stopped; all recorded rounds are kept";
         match error {
+            RunError::Journal(error @ JournalError::File { .. }) => {
+                ExitWith::new(Exit::Unable, format!("{stopped}: {error}; resume with {resume}")).into()
+            }
             RunError::Journal(error) => {
                 anyhow::Error::from(error).context(format!("{stopped}; resume with {resume}"))
             }

@@ -125,7 +125,7 @@ fn nothing_is_lost_or_counted_twice() {
         }
         let output = process.wait_with_output().expect("it ends");
         let stderr = text(&output.stderr);
-        if full && output.status.code() == Some(1) {
+        if full && output.status.code() == Some(4) {
             assert!(stderr.contains("cannot write "), "{stderr}");
             assert!(stderr.contains("resume with chanlab run --resume"), "{stderr}");
         } else if output.status.success() {

@@ -7,3 +7,5 @@ mod go;
 mod kills;
 mod orphans;
 mod sandbox;
+mod shortages;
+mod strays;
