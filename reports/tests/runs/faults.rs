@@ -205,7 +205,8 @@ fn a_runner_that_cannot_be_shown_is_refused_and_a_taken_name_is_not_dropped_in_s
 #[test]
 fn a_hang_has_a_backtrace_or_the_reason_why_not() {
     let failure = failure("hangs", "while :; do :; done");
-    assert_eq!(failure.what, "hung: no reply within 11 s");
+    // On a busy machine it was extended, and says so.
+    assert!(failure.what.starts_with("hung: no reply within 11 s"), "{failure}");
     let backtrace = failure.crash.backtrace.expect("a hang has one");
     assert!(backtrace.contains("Thread ") || backtrace.starts_with("not available: "), "{backtrace}");
 }

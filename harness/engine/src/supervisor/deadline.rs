@@ -57,7 +57,8 @@ impl Deadline {
     /// The words for a deadline that is over: how long was waited, and why longer than asked for.
     pub fn words(&self) -> String {
         let (limit, elapsed) = (self.limit.as_secs_f64(), self.elapsed());
-        if elapsed < self.limit + LOOK_AFTER * 2 {
+        // An extension by less than a tenth is not worth a number.
+        if elapsed < self.limit.mul_f64(1.1) + LOOK_AFTER {
             return format!("{limit} s");
         }
         format!(

@@ -37,7 +37,9 @@ while IFS= read -r line; do
 done
 for group in $groups; do kill -KILL "-${group#*:}"; done
 for look in 1 2 3 4 5 6 7 8; do
-    found=$(grep -ls "$1" /proc/[0-9]*/environ) || exit 0
+    # Its exit code says nothing: a process that ends meanwhile is an error.
+    found=$(grep -ls "$1" /proc/[0-9]*/environ)
+    if [ -z "$found" ]; then exit; fi
     for environ in $found; do process=${environ#/proc/}; kill -KILL "${process%/environ}"; done
 done
 "#;
