@@ -13,6 +13,7 @@ pub const ROUNDS_FILE: &str = "rounds.jsonl";
 /// One line. `group` and `entry` are positions in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "nearly every line is a round")]
 pub enum Line {
     /// The number of messages in the rounds of a group: the same for each entry, so that all do the same work.
     Sized {
