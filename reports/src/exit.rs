@@ -5,6 +5,8 @@ use std::fmt;
 use engine::journal::JournalError;
 use engine::plan_file::PlanError;
 use engine::run_folder::LockError;
+use engine::runner::RunnerError;
+use engine::schedule::RunError;
 use engine::{NotReplaced, StopSignal, stopped_by};
 
 /// The meaning of an exit code. `docs/EXIT_CODES.md` says which ending of which subcommand has which code.
@@ -128,6 +130,27 @@ impl From<JournalError> for ExitWith {
             JournalError::Damaged { .. } => Exit::Failure,
         };
         ExitWith::new(exit, error.to_string())
+    }
+}
+
+impl From<RunnerError> for ExitWith {
+    fn from(error: RunnerError) -> Self {
+        let exit = match &error {
+            RunnerError::Shortage(shortage) if shortage.lacking().is_some() => Exit::Unable,
+            // The command line names a program that is no runner.
+            _ => Exit::Usage,
+        };
+        ExitWith::new(exit, error.to_string())
+    }
+}
+
+impl From<RunError> for ExitWith {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Journal(error) => error.into(),
+            // No channel is to blame: it is the machine that has to change.
+            RunError::Shortage(shortage) => ExitWith::new(Exit::Unable, shortage.to_string()),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use engine::plan_file::PlanError;
+use engine::shortage::Shortage;
 use model_driver::versions::source::SourceError;
 use reports::BadArguments;
 use reports::exit::{Exit, ExitWith};
@@ -37,6 +39,10 @@ struct Arguments {
 const DEFAULT_COMMAND: [&str; 4] = ["chanlab", "run", "--profile", "quick"];
 
 fn main() -> ExitCode {
+    // A runner serves and starts nothing; everything else starts its processes by the supervisor alone.
+    if let Err(error) = engine::supervisor::adopt_strays() {
+        eprintln!("warning: what children leave behind may not be found: {error}");
+    }
     let given: Vec<OsString> = env::args_os().collect();
     let parsed = match given.len() {
         0 | 1 => Arguments::try_parse_from(DEFAULT_COMMAND),
@@ -75,6 +81,8 @@ fn exit(error: &anyhow::Error) -> Exit {
         error.exit
     } else if error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>() {
         Exit::Usage
+    } else if error.is::<Shortage>() || matches!(error.downcast_ref(), Some(PlanError::NotWritten { .. })) {
+        Exit::Unable
     } else {
         Exit::Failure
     }

@@ -175,6 +175,9 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         let (run, capacity) = (scenario.run, case.capacity);
         let setup = Setup { channel, capacity };
         if let Err((violation, threads)) = play(TIMEOUT, move || run(setup)) {
+            if violation.is_shortage {
+                return MethodOutcome::Shortage { reason: violation.happened };
+            }
             return MethodOutcome::Failed(Box::new(Finding {
                 case: number,
                 scenario: format!("{} at capacity {capacity}: {}", scenario.name, scenario.says),

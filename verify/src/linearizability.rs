@@ -94,6 +94,9 @@ fn verify_channel(
             match verification.run_case(task, case) {
                 Ok(()) => {}
                 Err(Stop::Found(finding)) => return MethodOutcome::Failed(finding),
+                Err(Stop::NotRun(error @ CannotRun::ThreadGroup(ThreadGroupError::NotStarted { .. }))) => {
+                    return MethodOutcome::Shortage { reason: error.to_string() };
+                }
                 Err(Stop::NotRun(error)) => {
                     return MethodOutcome::Unsupported { reason: error.to_string() };
                 }

@@ -7,13 +7,21 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use records::format::Format;
+use records::verify::MethodOutcome;
 use records::verify::cases::{WorkerEvent, WorkerRequest};
 use verify::worker::{exit_with_stdin, run_cases};
 use workloads::registry::UsageError;
 
 fn main() -> ExitCode {
-    exit_with_stdin();
-    match answer(env::args().nth(1).as_deref(), io::stdout()) {
+    let answered = match exit_with_stdin() {
+        Ok(()) => answer(env::args().nth(1).as_deref(), io::stdout()),
+        Err(error) => {
+            let reason = format!("cannot start a thread on this machine: {error}");
+            let outcome = MethodOutcome::Shortage { reason };
+            WorkerEvent::Ended { outcome }.write(io::stdout()).map_err(anyhow::Error::from)
+        }
+    };
+    match answered {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -154,18 +154,17 @@ fn run_seed(channel: DynChannel, seed: u64, steps: &CurrentStep) -> Result<(), V
     });
     match seen {
         Ok(()) => Ok(()),
-        Err(TestError::Abort(reason)) => Err(Violation {
-            expected: "a sequence".to_owned(),
-            happened: format!("cannot generate one: {reason}"),
-        }),
+        Err(TestError::Abort(reason)) => {
+            Err(Violation::new("a sequence", format!("cannot generate one: {reason}")))
+        }
         // Once more, to record its steps.
         Err(TestError::Fail(reason, (capacity, operations))) => {
             match run(channel, capacity, &operations, steps) {
                 Err(violation) => Err(violation),
-                Ok(()) => Err(Violation {
-                    expected: "the same answer each time, on one thread".to_owned(),
-                    happened: format!("{reason}; but not when it was repeated"),
-                }),
+                Ok(()) => Err(Violation::new(
+                    "the same answer each time, on one thread",
+                    format!("{reason}; but not when it was repeated"),
+                )),
             }
         }
     }
@@ -189,9 +188,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
         }
     });
     if let Err(error) = spawned {
-        return MethodOutcome::Unsupported {
-            reason: format!("cannot start a thread on this machine: {error}"),
-        };
+        return MethodOutcome::Shortage { reason: format!("cannot start a thread on this machine: {error}") };
     }
     let mut cases = 0;
     for case in task.cases(None) {
@@ -209,7 +206,7 @@ fn verify_channel(channel: DynChannel, task: &Task, begins: &mut dyn FnMut(u64))
                     mpsc::RecvTimeoutError::Disconnected => "the last step panicked".to_owned(),
                 };
                 let expected = "every operation ends".to_owned();
-                return MethodOutcome::Failed(steps.finding(case, Violation { expected, happened }));
+                return MethodOutcome::Failed(steps.finding(case, Violation::new(expected, happened)));
             }
         }
     }

@@ -66,6 +66,9 @@ pub fn verify<C: Channel>(task: &Task, begins: &mut dyn FnMut(u64)) -> MethodOut
         let cell = &cells[place as usize];
         match cell.round().map_err(|error| error.error) {
             Ok(_) => rounds += 1,
+            Err(error) if error.is_shortage() => {
+                return MethodOutcome::Shortage { reason: error.to_string() };
+            }
             Err(error) if error.is_failure() => {
                 return MethodOutcome::Failed(Box::new(finding(case, cell, &error)));
             }

@@ -26,12 +26,17 @@ pub fn run_cases(verify: Verify, task: &Task, mut output: impl Write) -> io::Res
 }
 
 /// Ends this process when its standard input ends: its parent is then gone, and a case that hangs would stay for ever.
-pub fn exit_with_stdin() {
-    thread::spawn(|| {
+///
+/// # Errors
+///
+/// When the thread that waits for it cannot be started.
+pub fn exit_with_stdin() -> io::Result<()> {
+    let waits = || {
         // The input itself is ignored.
         let _ = io::stdin().lock().read_to_end(&mut Vec::new());
         process::exit(0);
-    });
+    };
+    thread::Builder::new().name("stdin".to_owned()).spawn(waits).map(drop)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use records::protocol::{Reply, Request, RoundSpec};
 use records::record::ParamsRecord;
 use serde::{Deserialize, Serialize};
 
+use super::claims::Asked;
 use super::go::{self, GoError};
 use super::progress::Progress;
 use super::runner::Runner;
@@ -250,8 +251,8 @@ impl RoundSource {
             placement: "any".to_owned(),
             allocations: false,
         });
-        let planned = Runner::start(launch).map_err(Box::new).and_then(|mut runner| {
-            let reply = runner.request(&request, ROUND_TIMEOUT)?;
+        let planned = Runner::start(launch).and_then(|mut runner| {
+            let reply = runner.request(&request, ROUND_TIMEOUT)?.reply;
             Ok((runner, reply))
         });
         Ok(match planned {
@@ -275,14 +276,19 @@ impl RoundSource {
             }
             RoundSource::Runner(runner) => runner,
         };
-        match runner.request(&Request::Round { cell: 0, round: number }, ROUND_TIMEOUT * 2) {
-            // A runner's rounds are verified: all messages were delivered.
-            Ok(Reply::Round(measured)) if measured.round == number && measured.messages > 0 => {
-                Ok(Answer { n: measured.messages, consumed: measured.messages, ns: measured.wall_ns })
-            }
-            Ok(other) => Err(lack(other)),
-            Err(failure) => Err(Lack::Failed(failure.to_string())),
-        }
+        let answer = runner
+            .request(&Request::Round { cell: 0, round: number }, ROUND_TIMEOUT * 2)
+            .map_err(|failure| Lack::Failed(failure.to_string()))?;
+        let Reply::Round(measured) = answer.reply else { return Err(lack(answer.reply)) };
+        let registry = adapters::registry();
+        let values = [("capacity".to_owned(), CAPACITY.to_owned())];
+        let values = values.iter().map(|(name, value)| (name, value));
+        Asked::new(&registry, WORKLOAD, values, 0, Some(messages))
+            .map_err(|error| Lack::Failed(error.to_string()))?
+            .check_round(number, messages, &measured, answer.elapsed)
+            .map_err(|claim| Lack::Failed(claim.to_string()))?;
+        // A runner's rounds are verified: all messages were delivered.
+        Ok(Answer { n: measured.messages, consumed: measured.messages, ns: measured.wall_ns })
     }
 }
 

@@ -87,7 +87,7 @@ impl RunRecords {
             Line::Unsupported { group, entry, .. } | Line::Failed { group, entry, .. } => {
                 self.closed.insert((*group, *entry));
             }
-            Line::Began { .. } | Line::Ended { .. } => {}
+            Line::Began { .. } | Line::Strays { .. } | Line::Shortage { .. } | Line::Ended { .. } => {}
         }
     }
 }
@@ -268,6 +268,7 @@ mod tests {
             epoch,
             block: Some(0),
             at_ms: number * 10,
+            extended_ns: None,
             measured: Measured { round: number, messages: 10, wall_ns: 1_000, ..Measured::default() },
         })
     }

@@ -1,7 +1,8 @@
 //! A run: every channel in a process of its own, measured in interleaved blocks, and every round kept.
 //!
-//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, and [`journal`] keeps the
-//! rounds in a folder that belongs to one process ([`run_folder`]). [`program`] says which programs ran them.
+//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, [`claims`] holds its replies
+//! against the request and the clock, and [`journal`] keeps the rounds in a folder that belongs to one process
+//! ([`run_folder`]). [`program`] says which programs ran them, and [`shortage`] what the machine lacked.
 //! [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo. Nothing is
 //! analysed here.
 //!
@@ -15,6 +16,7 @@
 
 pub mod article;
 pub mod cargo;
+pub mod claims;
 pub mod conformance;
 pub mod go;
 pub mod journal;
@@ -25,6 +27,7 @@ mod replace;
 pub mod run_folder;
 pub mod runner;
 pub mod schedule;
+pub mod shortage;
 mod stop;
 pub mod supervisor;
 

@@ -9,15 +9,16 @@ use std::path::{Path, PathBuf};
 use crc32fast::Hasher;
 use records::crash::ProcessFailure;
 use records::plan::{Entry, Launch, Program, ProgramFile, checksum_text};
+use records::rounds::CellFailure;
 
-use super::runner::Runner;
+use super::runner::{Runner, RunnerError};
 
 /// The programs of these entries, each started once for its hello.
 ///
 /// # Errors
 ///
 /// The first program that has no hello or cannot be read.
-pub fn programs(entries: &[Entry]) -> Result<Vec<Program>, ProcessFailure> {
+pub fn programs(entries: &[Entry]) -> Result<Vec<Program>, RunnerError> {
     let mut programs: Vec<Program> = Vec::new();
     for entry in entries {
         if !programs.iter().any(|program| program.launch == entry.launch) {
@@ -27,9 +28,11 @@ pub fn programs(entries: &[Entry]) -> Result<Vec<Program>, ProcessFailure> {
     Ok(programs)
 }
 
-fn program(launch: &Launch) -> Result<Program, ProcessFailure> {
-    let files =
-        files(launch).map_err(|error| ProcessFailure::new(format!("cannot read {launch}: {error}")))?;
+fn program(launch: &Launch) -> Result<Program, RunnerError> {
+    let files = files(launch).map_err(|error| RunnerError::Failed {
+        cause: CellFailure::Protocol,
+        failure: Box::new(ProcessFailure::new(format!("cannot read {launch}: {error}"))),
+    })?;
     let hello = Runner::start(launch)?.hello.clone();
     let channels: BTreeMap<String, String> =
         hello.channels.into_iter().map(|channel| (channel.name, channel.version)).collect();

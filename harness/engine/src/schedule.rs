@@ -1,6 +1,8 @@
 //! Carries out a plan: epochs of blocks, in random order, with every round recorded at once.
 
-use std::collections::BTreeSet;
+mod attempts;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,22 +10,23 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
+use records::crash::ProcessFailure;
 use records::files::now;
-use records::protocol::{FailureCause, Measured, Reply, Request, RoundSpec};
+use records::plan::Plan;
+use records::protocol::Measured;
+use records::rounds::{CellFailure, EndReason, Line, RoundLine};
+use workloads::registry::Registry;
 
 use super::journal::{JournalError, RoundsFile, RunRecords};
 use super::progress::Progress;
-use super::runner::Runner;
-use records::crash::ProcessFailure;
-use records::plan::Plan;
-use records::rounds::{EndReason, Line, RoundLine};
+use super::runner::{Runner, RunnerError};
+use super::shortage::Shortage;
+
+pub use super::claims::MAX_SCALE;
 
 /// The mean duration of a group's rounds that its size aims at: long compared with the start of threads,
 /// short compared with the machine's drift.
 const ROUND_DURATION: Duration = Duration::from_millis(5);
-
-/// The factor by which a round may have more or fewer messages than its workload proposes.
-pub const MAX_SCALE: u64 = 8;
 
 /// The time limit for a request that runs nothing, and for the reply after the deadline of a round.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,8 +37,23 @@ pub const UNRECORDED: u64 = (1 << 53) - 1;
 /// The number of consecutive failed starts after which the run gives up on a runner.
 const MAX_STARTS: u32 = 3;
 
+/// The number of attempts at a round for which the machine lacks something, and the pause between them.
+const MAX_ATTEMPTS: u32 = 3;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(200);
+
 /// Decides whether a group is measured well enough.
 pub type Settled<'a> = &'a dyn Fn(&Plan, &RunRecords, usize) -> bool;
+
+/// Why a run did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A round cannot be recorded. The lines recorded so far are whole.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The machine lacked something, attempt after attempt. No cell was closed by it.
+    #[error(transparent)]
+    Shortage(Shortage),
+}
 
 /// Carries out `plan`, whose run is in `folder`, and continues after the recorded rounds.
 ///
@@ -43,49 +61,98 @@ pub type Settled<'a> = &'a dyn Fn(&Plan, &RunRecords, usize) -> bool;
 ///
 /// # Errors
 ///
-/// When a round cannot be recorded. The lines recorded so far are whole.
+/// [`RunError`]. The run can be resumed.
 pub fn run(
     plan: &Plan,
     folder: &Path,
     settled: Settled<'_>,
     stop: &AtomicBool,
     progress: &Progress,
-) -> Result<EndReason, JournalError> {
+) -> Result<EndReason, RunError> {
     let (mut rounds, recorded) = RoundsFile::open(folder)?;
     rounds.begin()?;
     let slots = plan.entries.iter().map(|_| Slot::default()).collect();
     let before = Duration::from_millis(recorded.at_ms);
-    let mut engine =
-        Engine { plan, rounds, recorded, slots, settled, stop, progress, began: Instant::now(), before };
-    let why = engine.epochs()?;
+    let mut engine = Engine {
+        plan,
+        registry: adapters::registry(),
+        rounds,
+        recorded,
+        slots,
+        epoch: 0,
+        settled,
+        stop,
+        progress,
+        began: Instant::now(),
+        before,
+    };
+    let halted = engine.epochs();
     progress.end();
+    let (why, result) = match halted {
+        Ok(()) => (EndReason::Done, Ok(EndReason::Done)),
+        Err(Halt::Interrupted) => (EndReason::Interrupted, Ok(EndReason::Interrupted)),
+        Err(Halt::Shortage(shortage)) => (EndReason::Shortage, Err(RunError::Shortage(shortage))),
+        Err(Halt::Journal(error)) => return Err(error.into()),
+    };
+    engine.retire_all()?;
     engine.record(Line::Ended { at: now(), why })?;
     engine.rounds.sync()?;
-    Ok(why)
+    result
 }
 
 /// The runner of an entry.
 #[derive(Debug, Default)]
 struct Slot {
     runner: Option<Runner>,
-    /// The cells that the runner has planned.
-    planned: BTreeSet<u64>,
+    /// The messages of a round in each cell that the runner has planned.
+    planned: BTreeMap<u64, u64>,
     /// The number of consecutive failed starts.
     failed_starts: u32,
 }
 
 /// The end of an attempt to run a round.
 enum Attempt {
-    Measured(Box<Measured>),
+    Measured {
+        measured: Box<Measured>,
+        /// The time from the request to the reply.
+        elapsed: Duration,
+    },
     Unsupported(String),
-    Failed(Box<ProcessFailure>),
+    Failed(CellFailure, Box<ProcessFailure>),
+    Shortage(Shortage),
+}
+
+impl From<RunnerError> for Attempt {
+    fn from(error: RunnerError) -> Self {
+        match error {
+            RunnerError::Shortage(shortage) => Attempt::Shortage(shortage),
+            RunnerError::Failed { cause, failure } => Attempt::Failed(cause, failure),
+        }
+    }
+}
+
+/// The reason why a run ends before its plan is carried out.
+enum Halt {
+    /// There was a stop request.
+    Interrupted,
+    Shortage(Shortage),
+    Journal(JournalError),
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Self {
+        Halt::Journal(error)
+    }
 }
 
 struct Engine<'a> {
     plan: &'a Plan,
+    registry: Registry,
     rounds: RoundsFile,
     recorded: RunRecords,
     slots: Vec<Slot>,
+    /// The epoch in progress.
+    epoch: u32,
     settled: Settled<'a>,
     stop: &'a AtomicBool,
     progress: &'a Progress,
@@ -95,7 +162,7 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    fn epochs(&mut self) -> Result<EndReason, JournalError> {
+    fn epochs(&mut self) -> Result<(), Halt> {
         let mut open: Vec<usize> = (0..self.plan.groups.len()).collect();
         for epoch in 0..self.plan.most_epochs {
             self.rounds.sync()?;
@@ -109,29 +176,21 @@ impl Engine<'_> {
             // them.
             let mut random =
                 Xoshiro256PlusPlus::seed_from_u64(self.plan.seed ^ u64::from(epoch).wrapping_mul(SPREAD));
-            self.slots.iter_mut().for_each(|slot| *slot = Slot::default());
+            self.retire_all()?;
+            self.epoch = epoch;
             let mut order = open.clone();
             order.shuffle(&mut random);
             for group in order {
-                if self.group(group, epoch, &mut random)?.is_none() {
-                    return Ok(EndReason::Interrupted);
-                }
+                self.group(group, &mut random)?;
             }
         }
-        self.slots.clear();
-        Ok(EndReason::Done)
+        Ok(())
     }
 
-    /// The blocks of a group in an epoch, the first of which warms up; `None` after a stop request.
-    fn group(
-        &mut self,
-        group: usize,
-        epoch: u32,
-        random: &mut Xoshiro256PlusPlus,
-    ) -> Result<Option<()>, JournalError> {
-        if self.size(group)?.is_none() {
-            return Ok(None);
-        }
+    /// The blocks of a group in the epoch, the first of which warms up.
+    fn group(&mut self, group: usize, random: &mut Xoshiro256PlusPlus) -> Result<(), Halt> {
+        let epoch = self.epoch;
+        self.size(group)?;
         let warm_up = std::iter::once(None);
         for block in warm_up.chain((0..self.plan.blocks).map(Some)) {
             let mut order: Vec<usize> = (0..self.plan.entries.len()).collect();
@@ -142,204 +201,94 @@ impl Engine<'_> {
                 {
                     continue;
                 }
-                if self.stopped() {
-                    return Ok(None);
-                }
-                self.show(group, entry, epoch);
-                self.round(group, entry, epoch, block)?;
+                self.check_stop()?;
+                self.show(group, entry);
+                self.round(group, entry, block)?;
             }
         }
-        Ok(Some(()))
+        Ok(())
     }
 
     /// Finds the number of messages in a group's rounds, with which a block takes [`ROUND_DURATION`] for each
     /// of its entries. All entries share it, since the cost of a message may depend on it (an initial burst,
-    /// a queue that grows).
-    fn size(&mut self, group: usize) -> Result<Option<()>, JournalError> {
+    /// a queue that grows). Whatever the runners say, it is near what chanlab's own runner proposes.
+    fn size(&mut self, group: usize) -> Result<(), Halt> {
         if self.recorded.sizes.contains_key(&group) {
-            return Ok(Some(()));
+            return Ok(());
         }
-        let (mut entries, mut block_ns, mut proposed) = (0, 0.0, 0);
+        let (mut entries, mut block_ns) = (0, 0.0);
         for entry in 0..self.plan.entries.len() {
             if self.recorded.closed.contains(&(group, entry)) {
                 continue;
             }
-            if self.stopped() {
-                return Ok(None);
-            }
-            self.show(group, entry, 0);
+            self.check_stop()?;
+            self.show(group, entry);
             // The first round of a process is slower than the others.
             let first = self.attempt(group, entry, None, UNRECORDED)?;
             let second = match first {
-                Attempt::Measured(_) => self.attempt(group, entry, None, UNRECORDED)?,
+                Attempt::Measured { .. } => self.attempt(group, entry, None, UNRECORDED)?,
                 other => other,
             };
             match second {
-                Attempt::Measured(measured) => {
+                Attempt::Measured { measured, .. } => {
                     entries += 1;
                     block_ns += measured.ns_per_op();
-                    proposed = measured.messages.max(proposed);
                     self.slots[entry].planned.remove(&self.plan.cell(group, entry));
                 }
-                other => self.close(group, entry, 0, other)?,
+                other => self.close(group, entry, other)?,
             }
         }
-        if entries > 0 {
+        // A cell of a workload that this build does not know has been closed.
+        if entries > 0
+            && let Ok(asked) = self.asked(group, 0, None)
+            && let Ok(proposed) = asked.proposed()
+        {
             let aimed = ROUND_DURATION.as_nanos() as f64 * f64::from(entries) / block_ns;
             let least = (proposed / MAX_SCALE).max(self.plan.groups[group].least_messages);
-            let messages = (aimed as u64).clamp(least, least.max(proposed * MAX_SCALE));
+            let messages = (aimed as u64).clamp(least, least.max(proposed.saturating_mul(MAX_SCALE)));
+            let messages = asked.deliverable(messages).unwrap_or(messages);
             self.record(Line::Sized { group, messages })?;
         }
-        Ok(Some(()))
+        Ok(())
     }
 
-    fn round(
-        &mut self,
-        group: usize,
-        entry: usize,
-        epoch: u32,
-        block: Option<u32>,
-    ) -> Result<(), JournalError> {
+    fn round(&mut self, group: usize, entry: usize, block: Option<u32>) -> Result<(), Halt> {
         let messages = self.recorded.sizes.get(&group).copied();
         match self.attempt(group, entry, messages, self.recorded.next_round)? {
-            Attempt::Measured(measured) => {
+            Attempt::Measured { measured, elapsed } => {
                 let at_ms = self.elapsed().as_millis() as u64;
-                self.record(Line::Round(RoundLine { group, entry, epoch, block, at_ms, measured: *measured }))
+                let extension = elapsed.checked_sub(self.deadline(group));
+                let extended_ns = extension.map(|extension| extension.as_nanos() as u64);
+                let (epoch, measured) = (self.epoch, *measured);
+                let line = RoundLine { group, entry, epoch, block, at_ms, extended_ns, measured };
+                Ok(self.record(Line::Round(line))?)
             }
-            other => self.close(group, entry, epoch, other),
+            other => self.close(group, entry, other),
         }
     }
 
-    /// Records why a cell is no longer measured.
-    fn close(
-        &mut self,
-        group: usize,
-        entry: usize,
-        epoch: u32,
-        outcome: Attempt,
-    ) -> Result<(), JournalError> {
+    /// Records why a cell is no longer measured. A shortage closes no cell: it ends the run.
+    fn close(&mut self, group: usize, entry: usize, outcome: Attempt) -> Result<(), Halt> {
         match outcome {
-            Attempt::Measured(_) => Ok(()),
-            Attempt::Unsupported(reason) => self.record(Line::Unsupported { group, entry, reason }),
-            Attempt::Failed(failure) => {
-                let (name, of) = (self.plan.groups[group].name(), &self.plan.entries[entry].name);
-                self.progress.say(&format!("{name} over {of} failed: {}", failure.what));
-                self.record(Line::Failed { group, entry, epoch, failure: *failure })
+            Attempt::Measured { .. } => {}
+            Attempt::Unsupported(reason) => self.record(Line::Unsupported { group, entry, reason })?,
+            Attempt::Failed(cause, failure) => {
+                self.say_of(group, entry, &format!("failed: {}", failure.what));
+                let (epoch, cause) = (self.epoch, Some(cause));
+                self.record(Line::Failed { group, entry, epoch, cause, failure: *failure })?;
+            }
+            Attempt::Shortage(shortage) => {
+                self.record(Line::Shortage { group, entry, reason: shortage.to_string() })?;
+                return Err(Halt::Shortage(shortage));
             }
         }
+        Ok(())
     }
 
-    /// One round. Starts the runner and plans the cell where that has not been done.
-    fn attempt(
-        &mut self,
-        group: usize,
-        entry: usize,
-        messages: Option<u64>,
-        round: u64,
-    ) -> Result<Attempt, JournalError> {
-        let cell = self.plan.cell(group, entry);
-        if let Some(outcome) = self.prepare(group, entry, cell, messages)? {
-            return Ok(outcome);
-        }
-        let deadline = Duration::from_nanos(self.plan.groups[group].deadline_ns);
-        let slot = &mut self.slots[entry];
-        let Some(runner) = &mut slot.runner else {
-            return Ok(failed("its runner is gone"));
-        };
-        Ok(match runner.request(&Request::Round { cell, round }, deadline + REPLY_TIMEOUT) {
-            Ok(Reply::Round(measured))
-                if measured.cell == cell
-                    && measured.round == round
-                    && measured.messages > 0
-                    && measured.wall_ns > 0 =>
-            {
-                Attempt::Measured(Box::new(measured))
-            }
-            Ok(Reply::Unsupported { reason, .. }) => Attempt::Unsupported(reason),
-            Ok(Reply::Failed { reason, abandoned: false, .. }) => failed(&reason),
-            Ok(Reply::Failed { cause, reason, .. }) => {
-                // The round's threads still run: this is the moment to take a backtrace and to end the
-                // process.
-                let backtrace = (cause == FailureCause::Hang).then(|| runner.backtrace());
-                let failure = runner.fail(reason).with_backtrace(backtrace);
-                *slot = Slot::default();
-                Attempt::Failed(Box::new(failure))
-            }
-            Ok(Reply::Error { message }) => failed(&format!("its runner refused the round: {message}")),
-            Ok(other) => {
-                let failure = runner.fail(format!("sent a reply to another request: {other:?}"));
-                *slot = Slot::default();
-                Attempt::Failed(Box::new(failure))
-            }
-            Err(failure) => {
-                *slot = Slot::default();
-                Attempt::Failed(failure)
-            }
-        })
-    }
-
-    /// Starts the runner and plans the cell, where that has not been done. Returns the end of the attempt
-    /// where that failed.
-    fn prepare(
-        &mut self,
-        group: usize,
-        entry: usize,
-        cell: u64,
-        messages: Option<u64>,
-    ) -> Result<Option<Attempt>, JournalError> {
-        let slot = &mut self.slots[entry];
-        if slot.runner.is_none() {
-            if slot.failed_starts == MAX_STARTS {
-                let what = format!("its runner could not be started {MAX_STARTS} times in a row");
-                return Ok(Some(failed(&what)));
-            }
-            match Runner::start(&self.plan.entries[entry].launch) {
-                Ok(runner) => *slot = Slot { runner: Some(runner), ..Slot::default() },
-                Err(failure) => {
-                    slot.failed_starts += 1;
-                    return Ok(Some(Attempt::Failed(Box::new(failure))));
-                }
-            }
-        }
-        let Some(runner) = slot.runner.as_mut().filter(|_| !slot.planned.contains(&cell)) else {
-            return Ok(None);
-        };
-        let of = &self.plan.groups[group];
-        if !runner.hello.workloads.contains(&of.workload) {
-            return Ok(Some(Attempt::Unsupported("its runner does not implement the workload".to_owned())));
-        }
-        let request = Request::Plan(RoundSpec {
-            cell,
-            channel: self.plan.entries[entry].channel.clone(),
-            workload: of.workload.clone(),
-            params: of.params.values.clone(),
-            messages,
-            deadline_ns: Some(of.deadline_ns),
-            placement: self.plan.placement.clone(),
-            allocations: self.plan.allocations,
-        });
-        Ok(match runner.request(&request, REPLY_TIMEOUT) {
-            Ok(Reply::Planned { effective_capacity, .. }) => {
-                slot.planned.insert(cell);
-                let asked = of.params.capacity.as_ref().and_then(|name| of.params.values.get(name));
-                let other = effective_capacity.filter(|effective| Some(effective) != asked);
-                if let Some(effective) = other.filter(|_| !self.recorded.capacities.contains(&(group, entry)))
-                {
-                    self.record(Line::Capacity { group, entry, effective })?;
-                }
-                None
-            }
-            Ok(Reply::Unsupported { reason, .. }) => Some(Attempt::Unsupported(reason)),
-            Ok(Reply::Error { message }) => Some(failed(&format!("its runner refused the cell: {message}"))),
-            Ok(other) => {
-                let failure = runner.fail(format!("sent a reply to another request: {other:?}"));
-                *slot = Slot::default();
-                Some(Attempt::Failed(Box::new(failure)))
-            }
-            Err(failure) => {
-                *slot = Slot::default();
-                Some(Attempt::Failed(failure))
-            }
+    fn retire_all(&mut self) -> Result<(), JournalError> {
+        (0..self.slots.len()).try_for_each(|entry| {
+            self.slots[entry].failed_starts = 0;
+            self.retire(entry)
         })
     }
 
@@ -349,17 +298,23 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn stopped(&self) -> bool {
+    fn check_stop(&self) -> Result<(), Halt> {
         // Relaxed: a flag that a signal handler sets; it guards no other data.
-        self.stop.load(Ordering::Relaxed)
+        if self.stop.load(Ordering::Relaxed) { Err(Halt::Interrupted) } else { Ok(()) }
+    }
+
+    /// Prints what happened to a cell.
+    fn say_of(&self, group: usize, entry: usize, what: &str) {
+        let (name, of) = (self.plan.groups[group].name(), &self.plan.entries[entry].name);
+        self.progress.say(&format!("{name} over {of} {what}"));
     }
 
     fn elapsed(&self) -> Duration {
         self.before + self.began.elapsed()
     }
 
-    fn show(&self, group: usize, entry: usize, epoch: u32) {
-        let elapsed = self.elapsed();
+    fn show(&self, group: usize, entry: usize) {
+        let (elapsed, epoch) = (self.elapsed(), self.epoch);
         let expected = match epoch {
             0 => self.plan.budget(),
             done => {
@@ -383,7 +338,3 @@ impl Engine<'_> {
 /// Odd, with its bits well spread (2^64 divided by the golden ratio), so that the seeds of epochs differ in
 /// many bits.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-
-fn failed(what: &str) -> Attempt {
-    Attempt::Failed(Box::new(ProcessFailure::new(what)))
-}

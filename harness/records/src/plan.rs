@@ -16,7 +16,8 @@ pub const PLAN_FILE: &str = "plan.json";
 /// The version of the plan and of the rounds' lines. It rises when an older build would misread either.
 ///
 /// Version 2 calls the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
-/// Version 3 names the programs that run the rounds, and its rounds begin with a line of the kind `began`.
+/// Version 3 names the programs that run the rounds, and its rounds begin with a line of the kind `began`. It has
+/// strays, the cause of a cell's failure, extended deadlines, and runs that a shortage ended.
 pub const VERSION: u32 = 3;
 
 /// A run before it begins.

@@ -12,6 +12,9 @@ pub const VERSION: u32 = 2;
 /// The longest line, in bytes, without its end.
 pub const MAX_LINE_LEN: usize = 1 << 20;
 
+/// The largest number, so that every language can hold it.
+pub const MAX_NUMBER: u64 = (1 << 53) - 1;
+
 /// A request to a runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -119,6 +122,8 @@ pub enum FailureCause {
     Panic,
     /// A check found a violation.
     Violation,
+    /// The machine lacked something that the round needs, such as a thread: not the channel's failure.
+    Shortage,
 }
 
 /// A runner's description of itself.

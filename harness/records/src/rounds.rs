@@ -2,7 +2,7 @@
 //!
 //! The lines have the version of their plan ([`super::plan::VERSION`]).
 
-use crate::protocol::Measured;
+use crate::protocol::{FailureCause, Measured};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::crash::ProcessFailure;
@@ -13,6 +13,7 @@ pub const ROUNDS_FILE: &str = "rounds.jsonl";
 /// One line. `group` and `entry` are positions in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "nearly every line is a round")]
 pub enum Line {
     /// A process began to measure: the first line, and again after every resumption.
     Began {
@@ -57,8 +58,30 @@ pub enum Line {
         entry: usize,
         /// The epoch.
         epoch: u32,
+        /// The kind of the failure; `None` in a run of version 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<CellFailure>,
         /// The failure.
         failure: ProcessFailure,
+    },
+    /// The machine lacked something for a cell's next round, which ended the run. The cell stays open.
+    Shortage {
+        /// The group.
+        group: usize,
+        /// The entry.
+        entry: usize,
+        /// What was lacking, and the limits.
+        reason: String,
+    },
+    /// Processes left the group of an entry's runner and outlived it. They ran beside the rounds of the epoch, whose
+    /// times may include their load. They were killed.
+    Strays {
+        /// The entry.
+        entry: usize,
+        /// The epoch.
+        epoch: u32,
+        /// The processes.
+        processes: Vec<Stray>,
     },
     /// The run, or a part of it, ended.
     Ended {
@@ -67,6 +90,43 @@ pub enum Line {
         /// Why.
         why: EndReason,
     },
+}
+
+/// The kind of a cell's failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellFailure {
+    /// A round, or its runner, did not end by its deadline.
+    Hang,
+    /// A thread of a round panicked.
+    Panic,
+    /// The round's check found a violation.
+    Violation,
+    /// The runner claimed something impossible, or something else than it was asked for.
+    ImpossibleClaim,
+    /// The runner broke the protocol: no reply, a line that is no reply, a refusal.
+    Protocol,
+}
+
+impl CellFailure {
+    /// The cell's failure for the cause that a runner gives; `None` for a shortage, which is no failure.
+    pub fn from_cause(cause: FailureCause) -> Option<Self> {
+        match cause {
+            FailureCause::Hang => Some(CellFailure::Hang),
+            FailureCause::Panic => Some(CellFailure::Panic),
+            FailureCause::Violation => Some(CellFailure::Violation),
+            FailureCause::Shortage => None,
+        }
+    }
+}
+
+/// A process that left its process group and outlived the child that it descends from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// Its identifier.
+    pub id: u32,
+    /// Its command line.
+    pub command: String,
 }
 
 /// In version 1 a reason began with its kind.
@@ -88,6 +148,10 @@ pub struct RoundLine {
     pub block: Option<u32>,
     /// Milliseconds of measuring since the run began, without the time between a stop and its resumption.
     pub at_ms: u64,
+    /// Nanoseconds by which the round exceeded its deadline, because its threads waited for a processor. The whole
+    /// round takes at most [`MAX_EXTENSION`](workloads::workload::MAX_EXTENSION) deadlines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended_ns: Option<u64>,
     /// The measured values. Their `round` numbers the rounds of the run in the order of the requests.
     #[serde(flatten)]
     pub measured: Measured,
@@ -101,6 +165,8 @@ pub enum EndReason {
     Done,
     /// There was a stop request.
     Interrupted,
+    /// The machine lacked something that no channel is to blame for. A resumed run goes on.
+    Shortage,
 }
 
 #[cfg(test)]

@@ -138,6 +138,12 @@ pub enum MethodOutcome {
         /// What could not be decided, in words.
         reason: String,
     },
+    /// The machine lacked a thread for a case. Only a worker says so: a verification ends there and records no
+    /// verdict.
+    Shortage {
+        /// What was lacking.
+        reason: String,
+    },
     /// The time was over before a case had ended, or before all of a fixed number had.
     OutOfTime {
         /// The number of cases that were run.

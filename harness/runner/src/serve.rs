@@ -166,6 +166,7 @@ fn failed(cell: u64, round: u64, error: &RoundError) -> Reply {
         RoundError::Unsupported(Unsupported { capability, reason }) => {
             return Reply::Unsupported { cell, reason: format!("{capability} ({reason})") };
         }
+        error if error.is_shortage() => (FailureCause::Shortage, false),
         error if !error.is_failure() => return Reply::Unsupported { cell, reason: error.to_string() },
         RoundError::ThreadGroup(ThreadGroupError::Hung { .. }) => (FailureCause::Hang, true),
         RoundError::ThreadGroup(ThreadGroupError::Panicked { .. }) => (FailureCause::Panic, true),

@@ -318,7 +318,7 @@ pub fn line() -> impl Strategy<Value = Line> {
     let position = || (0..3_usize, 0..3_usize);
     let round = (position(), 0..3_u32, option::weighted(0.9, 0..3_u32), count(), measured()).prop_map(
         |((group, entry), epoch, block, at_ms, measured)| {
-            Line::Round(RoundLine { group, entry, epoch, block, at_ms, measured })
+            Line::Round(RoundLine { group, entry, epoch, block, at_ms, extended_ns: None, measured })
         },
     );
     prop_oneof![
@@ -329,7 +329,7 @@ pub fn line() -> impl Strategy<Value = Line> {
             .prop_map(|((group, entry), effective)| Line::Capacity { group, entry, effective }),
         1 => (position(), text()).prop_map(|((group, entry), reason)| Line::Unsupported { group, entry, reason }),
         1 => (position(), any::<u32>(), failure()).prop_map(|((group, entry), epoch, failure)| {
-            Line::Failed { group, entry, epoch, failure }
+            Line::Failed { group, entry, epoch, cause: None, failure }
         }),
         1 => (text(), select(vec![EndReason::Done, EndReason::Interrupted])).prop_map(|(at, why)| Line::Ended { at, why }),
     ]

@@ -1,6 +1,8 @@
 //! `fan_in`: N inputs merged into one stream, in three variants.
 
-use super::roles::{Producer, Received, finish, producers, shares, spawn_each, spawn_sink};
+use std::ops::RangeInclusive;
+
+use super::roles::{self, Producer, Received, finish, producers, shares, spawn_each, spawn_sink};
 use crate::endpoints::EndpointCount;
 use crate::ledger::Ledger;
 use crate::message::{Message, Payload};
@@ -67,6 +69,10 @@ impl Workload for FanIn {
             Some(0 | 1) => 2_000,
             _ => 20_000,
         }
+    }
+
+    fn delivered(params: &Params, messages: u64) -> RangeInclusive<u64> {
+        roles::shared(messages, params.threads("inputs"))
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

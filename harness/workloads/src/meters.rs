@@ -6,6 +6,7 @@
 
 pub mod allocations;
 mod usage;
+pub(crate) mod waits;
 
 pub use self::allocations::Allocations;
 pub use self::usage::ThreadUsage;

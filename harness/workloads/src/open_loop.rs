@@ -15,6 +15,7 @@
 //! start barrier; that thread leaves it for the others in a `OnceLock`, which each reads once. The lead
 //! covers threads that the system wakes late, since their delay is not the channel's.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -131,6 +132,14 @@ impl Workload for OpenLoop {
 
     fn paced(params: &Params, messages: u64) -> Duration {
         LEAD + Duration::from_secs_f64(messages as f64 / params.number("rate") as f64)
+    }
+
+    fn delivered(params: &Params, messages: u64) -> RangeInclusive<u64> {
+        roles::shared(messages, params.threads("producers"))
+    }
+
+    fn latencies(delivered: u64) -> u64 {
+        delivered
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

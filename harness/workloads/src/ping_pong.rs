@@ -1,5 +1,6 @@
 //! `ping_pong`: one message there and back over two channels, for latency.
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
@@ -65,6 +66,16 @@ impl Workload for PingPong {
     fn messages(_: &Params) -> u64 {
         // The first trip and a thousand more, which are enough for a 99th percentile.
         2_002
+    }
+
+    /// A trip is two messages, and there is at least one.
+    fn delivered(_params: &Params, messages: u64) -> RangeInclusive<u64> {
+        let even = (messages / 2 * 2).max(2);
+        messages.min(even)..=even.max(messages)
+    }
+
+    fn latencies(delivered: u64) -> u64 {
+        (delivered / 2).saturating_sub(1)
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

@@ -1,5 +1,6 @@
 //! `producer_consumer`: P producers and C consumers on one channel.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use super::roles::{self, Received, conclude, shares, spawn_each};
@@ -83,6 +84,10 @@ impl Workload for ProducerConsumer {
 
     fn paced(params: &Params, messages: u64) -> Duration {
         work_time(params.number("work"), messages)
+    }
+
+    fn delivered(params: &Params, messages: u64) -> RangeInclusive<u64> {
+        roles::shared(messages, params.threads("producers"))
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

@@ -2,6 +2,7 @@
 //! it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::params::{ParamError, Params};
@@ -69,11 +70,19 @@ pub struct WorkloadEntry {
     pub info: &'static WorkloadInfo,
     messages: fn(&Params) -> u64,
     paced: fn(&Params, u64) -> Duration,
+    delivered: fn(&Params, u64) -> RangeInclusive<u64>,
+    latencies: fn(u64) -> u64,
 }
 
 impl WorkloadEntry {
     fn new<W: Workload>() -> Self {
-        WorkloadEntry { info: const { &W::INFO }, messages: W::messages, paced: W::paced }
+        WorkloadEntry {
+            info: const { &W::INFO },
+            messages: W::messages,
+            paced: W::paced,
+            delivered: W::delivered,
+            latencies: W::latencies,
+        }
     }
 
     /// The default number of messages of a round; at least `least`.
@@ -221,6 +230,30 @@ impl Registry {
     /// The minimum number of messages of a round: with fewer, the channel would never fill.
     pub fn least_messages(&self, params: &Params) -> u64 {
         (slots(params) * MESSAGES_PER_SLOT).max(1)
+    }
+
+    /// The number of messages that a round of `messages` messages delivers over any channel.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UnknownWorkload`].
+    pub fn delivered(
+        &self,
+        workload: &str,
+        params: &Params,
+        messages: u64,
+    ) -> Result<RangeInclusive<u64>, UsageError> {
+        Ok((self.workloads[self.workload_index(workload)?].delivered)(params, messages))
+    }
+
+    /// The number of latencies in a round that delivered `delivered` messages; 0 for a workload that does not
+    /// measure them.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UnknownWorkload`].
+    pub fn latencies(&self, workload: &str, delivered: u64) -> Result<u64, UsageError> {
+        Ok((self.workloads[self.workload_index(workload)?].latencies)(delivered))
     }
 
     /// The size of a round over any channel; without `messages`, the workload's default.

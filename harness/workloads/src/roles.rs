@@ -1,6 +1,7 @@
 //! The roles of a round's threads, shared by the workloads: producers and receivers, and the verification of
 //! their results.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::endpoints::{EndpointCount, EndpointGuard};
@@ -186,6 +187,11 @@ pub(super) fn timed_region(starts: impl IntoIterator<Item = Instant>, closed: Op
         (Some(opened), Some(closed)) => closed.saturating_duration_since(opened),
         _ => Duration::ZERO,
     }
+}
+
+/// What a round delivers whose messages are divided among `producers`: each of them sends at least one.
+pub(super) fn shared(messages: u64, producers: usize) -> RangeInclusive<u64> {
+    messages..=messages.max(producers as u64)
 }
 
 /// Divides `messages` among `producers` as evenly as possible; every producer gets at least one.

@@ -16,9 +16,10 @@ use std::time::{Duration, Instant};
 
 pub use self::result::{GroupTotals, ThreadGroupError, panic_message};
 use crate::message::{Tally, take_dropped};
+use crate::meters::waits::{self, ThreadId};
 use crate::meters::{Allocations, ThreadUsage, allocations};
 use crate::placement::{Core, pin};
-use crate::size::Size;
+use crate::size::{MAX_EXTENSION, Size};
 
 /// How long the other threads may run on after one has panicked. Most see a disconnect and end; the rest
 /// hang.
@@ -115,6 +116,8 @@ thread_local! {
 struct Progress {
     /// Threads that have not ended.
     running: Vec<String>,
+    /// The system's numbers of all threads that have begun.
+    threads: Vec<ThreadId>,
     /// The totals of those that have.
     totals: GroupTotals,
     /// The first error of any thread.
@@ -128,7 +131,7 @@ impl Default for Progress {
             usage: Some(ThreadUsage::default()),
             allocations: Some(Allocations::default()),
         };
-        Progress { running: Vec::new(), totals, failed: None }
+        Progress { running: Vec::new(), threads: Vec::new(), totals, failed: None }
     }
 }
 
@@ -232,6 +235,7 @@ impl ThreadGroup {
         let thread_name = name.clone();
         let core = self.cores.iter().cycle().nth(self.spawned).copied();
         let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
+            shared.lock().threads.push(waits::this_thread());
             if core.is_some_and(|core| !pin(core)) {
                 let refused = ThreadGroupError::NotPlaced(
                     "the system refused to pin a thread to a processor".to_owned(),
@@ -274,16 +278,25 @@ impl ThreadGroup {
     pub fn join(self) -> Result<GroupTotals, ThreadGroupError> {
         assert_eq!(self.spawned, self.threads, "a group starts as many threads as it was made for");
         let began = Instant::now();
-        let mut until = began + self.deadline;
+        let (mut until, latest) =
+            (began + self.deadline, began + self.deadline.saturating_mul(MAX_EXTENSION));
         let mut progress = self.shared.lock();
         while !progress.running.is_empty() {
             if progress.failed.is_some() {
                 until = until.min(Instant::now() + AFTER_PANIC_TIMEOUT);
             }
-            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
-            else {
+            let left =
+                |until: Instant| until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
+            if left(until).is_none() && progress.failed.is_none() {
+                // The threads of the round are new, so that all of their waits are in it.
+                let waited = waits::waited_for_processor(&progress.threads);
+                until = (began + self.deadline + waited).min(latest);
+            }
+            let Some(left) = left(until) else {
+                // An extension by less than a tenth is not worth a number.
+                let extended = until.duration_since(began) > self.deadline.mul_f64(1.1);
                 return Err(progress.failed.take().unwrap_or_else(|| ThreadGroupError::Hung {
-                    waited: self.deadline,
+                    waited: if extended { until.duration_since(began) } else { self.deadline },
                     threads: progress.running.clone(),
                 }));
             };

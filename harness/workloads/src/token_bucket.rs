@@ -19,9 +19,10 @@
 //! period apart and, after a held one, a period after that went in. Together that is at most `burst - 1 + 1 +
 //! rate * w`.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use super::roles::{shares, spawn_each};
+use super::roles::{self, shares, spawn_each};
 use crate::endpoints::EndpointCount;
 use crate::ledger::{Deliveries, Ledger, balanced};
 use crate::message::{Message, MessageId, Payload, Tally};
@@ -150,6 +151,10 @@ impl Workload for TokenBucket {
     fn paced(params: &Params, messages: u64) -> Duration {
         let at_the_rate = messages.saturating_sub(params.number("burst"));
         period(params).saturating_mul(u32::try_from(at_the_rate).unwrap_or(u32::MAX))
+    }
+
+    fn delivered(params: &Params, messages: u64) -> RangeInclusive<u64> {
+        roles::shared(messages, params.threads("callers"))
     }
 
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {

@@ -4,6 +4,7 @@
 
 pub mod coordination;
 
+use std::ops::RangeInclusive;
 use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
@@ -120,6 +121,10 @@ impl Workload for WorkerPool {
         work_time(params.number("work"), messages)
     }
 
+    fn delivered(params: &Params, messages: u64) -> RangeInclusive<u64> {
+        quit_after(params, messages).unwrap_or(messages)..=messages
+    }
+
     fn round<C: Channel>(params: &Params, size: Size) -> Result<Round, RoundError> {
         let pool = Pool::from_params::<C>(params, size);
         let (job_sender, job_receiver) = C::open::<Message>(pool.capacity)?;
@@ -155,6 +160,11 @@ impl Workload for WorkerPool {
         let workers = workers.into_iter().map(GroupThread::result).collect();
         pool.verify(totals, submitter, workers, collector)
     }
+}
+
+/// The number of results after which a pool of `jobs` jobs quits.
+fn quit_after(params: &Params, jobs: u64) -> Option<u64> {
+    (params.choice("quit") == "half").then_some((jobs / 2).max(1))
 }
 
 /// The settings of one round.
@@ -220,7 +230,7 @@ impl Pool {
             jobs: size.messages,
             capacity,
             effective: C::effective_capacity(capacity),
-            quit_after: (params.choice("quit") == "half").then_some((size.messages / 2).max(1)),
+            quit_after: quit_after(params, size.messages),
         }
     }
 

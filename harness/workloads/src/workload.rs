@@ -1,5 +1,6 @@
 //! The contract of a workload: a topology of threads and channels, its params, and the round it reports.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -7,7 +8,7 @@ use hdrhistogram::Histogram;
 use crate::meters::{Allocations, ThreadUsage};
 use crate::params::{ParamSpec, Params};
 use crate::profile::Profile;
-pub use crate::size::{DEADLINE, Size};
+pub use crate::size::{DEADLINE, MAX_EXTENSION, Size};
 use crate::thread_group::ThreadGroupError;
 use crate::violation::DeliveryViolation;
 pub use crate::work::work;
@@ -88,6 +89,17 @@ pub trait Workload: 'static {
         Duration::ZERO
     }
 
+    /// The number of messages that a round of `messages` messages delivers.
+    fn delivered(_params: &Params, messages: u64) -> RangeInclusive<u64> {
+        messages..=messages
+    }
+
+    /// The number of latencies in a round that delivered `delivered` messages; 0 for a workload that does not
+    /// measure them.
+    fn latencies(_delivered: u64) -> u64 {
+        0
+    }
+
     /// Runs one round over the channel `C` and verifies it.
     ///
     /// # Errors
@@ -147,6 +159,12 @@ pub enum RoundError {
 }
 
 impl RoundError {
+    /// Whether the machine lacked something for the round, such as a thread. The channel is not to blame, and
+    /// the next attempt may succeed.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, RoundError::ThreadGroup(ThreadGroupError::NotStarted { .. }))
+    }
+
     /// Whether this is a failure of the channel.
     pub fn is_failure(&self) -> bool {
         match self {

@@ -160,6 +160,7 @@ pub(crate) fn run_method(builds: &Builds, method: Method, mutant: Option<&Mutant
                 | MethodOutcome::Unknown { cases, .. }
                 | MethodOutcome::Cut { cases, .. },
             ) => Detection::Passed { tried: cases, seconds },
+            Some(MethodOutcome::Shortage { reason }) => bail!("{method}: {reason}"),
             None => bail!("{method} ended without an outcome: `{}`", ended.output),
         },
     })

@@ -354,7 +354,9 @@ fn said(record: &VerdictRecord) -> (CellStatus, String) {
             (CellStatus::Cut, format!("{}; {bounds}", words::cuts(cuts, *models)))
         }
         Verdict::NotInstrumentable { reason } => (CellStatus::NotInstrumentable, reason.clone()),
-        Verdict::NotAvailable { reason } => (CellStatus::NotAvailable, reason.clone()),
+        Verdict::Ran(MethodOutcome::Shortage { reason }) | Verdict::NotAvailable { reason } => {
+            (CellStatus::NotAvailable, reason.clone())
+        }
     }
 }
 

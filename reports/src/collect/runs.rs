@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::Problem;
 use engine::plan_file;
 use engine::run_folder::writer;
+use engine::supervisor::stray_words;
 use records::crash::ProcessFailure;
 use records::plan::Plan;
 use records::rounds::{EndReason, Line, ROUNDS_FILE, RoundLine};
@@ -22,6 +23,8 @@ pub enum RunState {
     Done,
     /// It was stopped on request.
     Stopped,
+    /// The machine lacked something, so that it could not go on.
+    Shortage,
     /// It ended without a word, as after a kill.
     Killed,
     /// A process, whose number may be known, is writing rounds.
@@ -52,7 +55,7 @@ pub struct RunData {
     pub failed: BTreeMap<RoundPosition, ProcessFailure>,
     /// Whether it is finished.
     pub state: RunState,
-    /// Lines that could not be read.
+    /// Lines that could not be read, and what makes rounds doubtful.
     pub problems: Vec<Problem>,
 }
 
@@ -81,13 +84,21 @@ impl RunData {
             problems: Vec::new(),
         };
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let left_out = match serde_json::from_slice(line) {
+            let what = match serde_json::from_slice(line) {
                 Ok(Line::Round(round)) if round.measured.messages == 0 || round.measured.wall_ns == 0 => {
                     "a round without messages or without time, left out".to_owned()
                 }
                 Ok(Line::Began { plan, .. }) if plan != checksum => {
                     run.state = RunState::Killed;
                     "measured with another plan.json than the one that is here".to_owned()
+                }
+                Ok(Line::Strays { entry, epoch, processes }) => {
+                    let of = run.plan.entries.get(entry).map_or("an unknown entry", |entry| &entry.name);
+                    format!(
+                        "the runner of {of} {}; they may have slowed every channel in epoch {}",
+                        stray_words(&processes),
+                        epoch.saturating_add(1)
+                    )
                 }
                 Ok(line) => {
                     run.add(line);
@@ -97,7 +108,7 @@ impl RunData {
                 Err(_) if !line.ends_with(b"\n") => continue,
                 Err(error) => format!("not a line of a run, left out ({error})"),
             };
-            run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what: left_out });
+            run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what });
         }
         if let (Some(writer), false) = (writer, run.state.is_done()) {
             run.state = RunState::GoingOn(writer.process);
@@ -107,8 +118,9 @@ impl RunData {
 
     fn add(&mut self, line: Line) {
         match line {
-            Line::Sized { .. } => {}
             Line::Began { .. } => self.state = RunState::Killed,
+            // What a resumed run made up for, and what is a problem already.
+            Line::Sized { .. } | Line::Shortage { .. } | Line::Strays { .. } => {}
             Line::Capacity { group, entry, effective } => {
                 self.capacities.insert((group, entry), effective);
             }
@@ -124,6 +136,7 @@ impl RunData {
             }
             Line::Ended { why: EndReason::Done, .. } => self.state = RunState::Done,
             Line::Ended { why: EndReason::Interrupted, .. } => self.state = RunState::Stopped,
+            Line::Ended { why: EndReason::Shortage, .. } => self.state = RunState::Shortage,
         }
     }
 

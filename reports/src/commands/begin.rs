@@ -14,7 +14,7 @@ use reports::exit::{Exit, ExitWith};
 
 /// Begins the run of `plan` in `folder`, which belongs to this process as long as the result lives.
 pub(super) fn begin(mut plan: Plan, folder: &Path) -> Result<(Plan, RunFolder)> {
-    plan.programs = program::programs(&plan.entries).map_err(|failure| BadArguments(failure.to_string()))?;
+    plan.programs = program::programs(&plan.entries).map_err(ExitWith::from)?;
     let folder = RunFolder::lock(folder).map_err(ExitWith::from)?;
     plan_file::write(&plan, folder.path()).map_err(ExitWith::from)?;
     Ok((plan, folder))
@@ -28,7 +28,7 @@ pub(super) fn resume(folder: &Path) -> Result<(Plan, RunFolder)> {
     refuse(folder, &differences)?;
     let folder = RunFolder::lock(folder).map_err(ExitWith::from)?;
     // Only now, because another program is not even started.
-    let now = program::programs(&plan.entries).map_err(|failure| BadArguments(failure.to_string()))?;
+    let now = program::programs(&plan.entries).map_err(ExitWith::from)?;
     let pairs = plan.programs.iter().zip(&now);
     let differences: Vec<_> = pairs.flat_map(|(then, now)| hello_differences(then, now)).collect();
     refuse(folder.path(), &differences)?;

@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         writeln!(terminal, "{}\n\nevery round is in {path}", render::choice::text(choice))?;
     }
     match (why, choice) {
-        (EndReason::Interrupted, _) => {
+        (EndReason::Interrupted | EndReason::Shortage, _) => {
             let resume = resume_command(&plan, folder.path());
             Err(stopped(format!("the run is unfinished; resume with {resume}")).into())
         }

@@ -9,11 +9,10 @@ use clap::{Args, ValueEnum, value_parser};
 use engine::go::{self, GoError};
 use engine::progress::Progress;
 use engine::run_folder::RunFolder;
-use engine::runner::Runner;
+use engine::runner::{Runner, RunnerError};
 use engine::schedule::{self, MAX_SCALE, Settled};
 pub(super) use engine::stop_request;
 use records::command;
-use records::crash::ProcessFailure;
 use records::files::now;
 use records::machine::Machine;
 use records::plan::{Entry, Group, Launch, Plan, VERSION};
@@ -228,6 +227,11 @@ pub(super) fn chosen(
             return Err(BadArguments(message).into());
         }
     }
+    for entry in &entries {
+        if matches!(entry.launch, Launch::Command(_)) && !wanted.contains(&entry.name) {
+            eprintln!("{} is not measured: --channel does not name it", entry.name);
+        }
+    }
     entries.retain(|entry| wanted.contains(&entry.name));
     Ok(entries)
 }
@@ -241,7 +245,7 @@ pub(super) fn carry_out(plan: &Plan, folder: &RunFolder, settled: Settled<'_>) -
     Ok(schedule::run(plan, folder, settled, stop, &progress).map_err(|error| {
         let (resume, error) = (resume(plan, folder), ExitWith::from(error));
         let message =
-            format!("the run stopped; all recorded rounds are kept; resume with {resume}: {}", error.message);
+            format!("the run stopped; all recorded rounds are kept: {}; resume with {resume}", error.message);
         ExitWith::new(error.exit, message)
     })?)
 }
@@ -270,7 +274,10 @@ fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
         BadArguments(format!("--runner {command}: expected a command, with every quote closed"))
     })?;
     let launch = Launch::Command(words);
-    join(&launch, entries).map_err(|failure| BadArguments(format!("--runner {command}: {failure}")).into())
+    join(&launch, entries).map_err(|error| {
+        let error = ExitWith::from(error);
+        ExitWith::new(error.exit, format!("--runner {command}: {}", error.message)).into()
+    })
 }
 
 /// Adds Go's channels.
@@ -291,20 +298,23 @@ pub(super) enum NoGoChannels {
     NotBuilt(#[from] GoError),
     /// It fails.
     #[error("its runner does not start: {0}")]
-    NotStarted(#[from] ProcessFailure),
+    NotStarted(#[from] RunnerError),
 }
 
-/// Adds the channels of the runner that `launch` starts.
-fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure> {
+/// Adds the channels of the runner that `launch` starts. A channel whose name is taken gets another, and the
+/// terminal says so.
+fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), RunnerError> {
     let runner = Runner::start(launch)?;
     for channel in &runner.hello.channels {
-        let taken = entries.iter().any(|entry| entry.name == channel.name);
+        let name = free_name(&channel.name, &runner.hello.runner, entries);
+        if name != channel.name {
+            eprintln!(
+                "{} of {} is called `{name}` here, because there is another channel of its name",
+                channel.name, runner.hello.runner
+            );
+        }
         entries.push(Entry {
-            name: if taken {
-                foreign_name(&channel.name, &runner.hello.runner)
-            } else {
-                channel.name.clone()
-            },
+            name,
             channel: channel.name.clone(),
             version: channel.version.clone(),
             launch: launch.clone(),
@@ -312,6 +322,14 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure>
         });
     }
     Ok(())
+}
+
+/// A name for a channel of a runner that no entry has.
+fn free_name(channel: &str, runner: &str, entries: &[Entry]) -> String {
+    let numbered = (2..).map(|number| format!("{channel} ({runner}, {number})"));
+    let mut names = [channel.to_owned(), foreign_name(channel, runner)].into_iter().chain(numbered);
+    let is_free = |name: &String| !entries.iter().any(|entry| entry.name == *name);
+    names.find(is_free).expect("there are more numbers than entries")
 }
 
 /// A number from 0 to 100.

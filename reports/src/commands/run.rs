@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     report::draw(&Sources { run: Some(path.to_owned()), ..Sources::default() }, &path.join(PAGE))?;
     match why {
         EndReason::Done => Ok(()),
-        EndReason::Interrupted => {
+        EndReason::Interrupted | EndReason::Shortage => {
             let resume = resume_command(&plan, path);
             Err(stopped(format!("the run is unfinished; resume with {resume}")).into())
         }

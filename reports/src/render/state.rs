@@ -19,6 +19,7 @@ pub(crate) fn sentence(state: RunState, resume: &str) -> Option<String> {
             return Some(format!("is unfinished: {who} is still measuring it, so its numbers will change"));
         }
         RunState::Stopped => "it was stopped before its plan was carried out",
+        RunState::Shortage => "the machine lacked something before its plan was carried out",
         RunState::Killed => "it ended before its plan was carried out, as after a kill or a power cut",
     };
     Some(format!("is unfinished: {how}; {resume} finishes it"))
@@ -34,7 +35,7 @@ mod tests {
         assert_eq!(words(RunState::Done), None);
         let going_on = words(RunState::GoingOn(Some(7))).expect("unfinished");
         assert_eq!(going_on, "is unfinished: process 7 is still measuring it, so its numbers will change");
-        for state in [RunState::Stopped, RunState::Killed] {
+        for state in [RunState::Stopped, RunState::Shortage, RunState::Killed] {
             let words = words(state).expect("unfinished");
             assert!(words.ends_with("; chanlab run --resume DIR finishes it"), "{words}");
         }

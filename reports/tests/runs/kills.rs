@@ -180,6 +180,7 @@ fn under(fire: &Fire) -> Ordeal {
             }
             None if full && status.code() == Some(UNABLE) => {
                 assert!(stderr.contains("cannot write "), "{stderr}");
+                assert!(stderr.contains("resume with chanlab run --resume"), "{stderr}");
             }
             // A signal that comes after the last round changes nothing.
             _ if status.success() => break,

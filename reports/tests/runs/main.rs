@@ -9,4 +9,6 @@ mod orphans;
 mod provenance;
 mod quoting;
 mod sandbox;
+mod shortages;
+mod strays;
 mod unfinished;

@@ -298,6 +298,7 @@ impl Run {
                 epoch,
                 block: Some(0),
                 at_ms: 0,
+                extended_ns: None,
                 measured: Measured {
                     messages: MESSAGES,
                     wall_ns: (ns * drift * MESSAGES as f64).round() as u64,
@@ -315,7 +316,7 @@ impl Run {
     pub(crate) fn failed(&self, cell: [&str; 2], reason: &str) {
         let (group, entry) = self.position(cell);
         let failure = ProcessFailure { what: reason.to_owned(), ..ProcessFailure::default() };
-        self.append(&Line::Failed { group, entry, epoch: 0, failure });
+        self.append(&Line::Failed { group, entry, epoch: 0, cause: None, failure });
     }
 
     pub(crate) fn capacity(&self, cell: [&str; 2], effective: &str) {

@@ -54,7 +54,7 @@ pub(crate) fn program(bench: &Bench) -> String {
 #[ignore = "other tests start it"]
 fn runs_cases() {
     let Ok(request) = env::var(REQUEST) else { return };
-    exit_with_stdin();
+    exit_with_stdin().expect("a thread starts");
     let output = || OpenOptions::new().write(true).open("/dev/fd/3").expect("the script opened it");
     if request.is_empty() {
         let channels = CHANNELS.iter().map(|(name, _)| ((*name).to_owned(), format!("{name} 1.0")));

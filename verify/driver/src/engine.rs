@@ -20,7 +20,7 @@ use records::machine::Machine;
 use records::record::{Record, Verdict, VerdictRecord};
 use records::verify::{Method, MethodOutcome, Shard, Task};
 
-use super::worker::{CaseReport, Job, WorkerProgram};
+use super::worker::{CaseReport, Job, NoReport, WorkerProgram};
 use engine::progress::Progress;
 use model_driver::instrumented::{self, Crate, Exploration};
 use model_driver::models::{self, NotExplored};
@@ -135,7 +135,8 @@ impl Verification {
     ///
     /// # Errors
     ///
-    /// When a verdict cannot be recorded.
+    /// When a verdict cannot be recorded, or with [`Shortage`](engine::shortage::Shortage) when the machine lacks
+    /// something. The verdicts so far are recorded.
     pub fn run(
         &self,
         recorder: &Recorder,
@@ -148,9 +149,16 @@ impl Verification {
         for (place, now) in work.iter().enumerate() {
             let left = self.budget.saturating_sub(began.elapsed());
             let share = share(left, self.budget, &work[place..]);
-            let Some(answers) = self.one(*now, share, began, stop, progress) else {
-                progress.end();
-                return Ok((all, false));
+            let answers = match self.one(*now, share, began, stop, progress) {
+                Ok(answers) => answers,
+                Err(NoReport::Stopped) => {
+                    progress.end();
+                    return Ok((all, false));
+                }
+                Err(NoReport::Shortage(shortage)) => {
+                    progress.end();
+                    return Err(shortage.into());
+                }
             };
             for verified in answers {
                 recorder
@@ -164,7 +172,7 @@ impl Verification {
         Ok((all, true))
     }
 
-    /// Does one piece of work; `None` after a stop request.
+    /// Does one piece of work; [`NoReport`] after a stop request or a shortage.
     fn one(
         &self,
         work: Work,
@@ -172,16 +180,16 @@ impl Verification {
         began: Instant,
         stop: &AtomicBool,
         progress: &Progress,
-    ) -> Option<Vec<VerdictRecord>> {
+    ) -> Result<Vec<VerdictRecord>, NoReport> {
         let since = Instant::now();
         let show = |now: &str| progress.at(began.elapsed(), self.budget.max(began.elapsed()), now);
         match work {
             Work::NotInstrumentable(channel, method) => {
                 let verdict = self.not_instrumented(channel);
-                Some(vec![self.verified(channel, method, share, since, verdict)])
+                Ok(vec![self.verified(channel, method, share, since, verdict)])
             }
             Work::Instrumented(channel, method) => {
-                let of = self.crate_of(channel)?;
+                let of = self.crate_of(channel).ok_or(NoReport::Stopped)?;
                 let name = of.name();
                 let exploration = Exploration {
                     method,
@@ -195,7 +203,7 @@ impl Verification {
                 });
                 let (verdict, models) = match verdict {
                     Ok((verdict, models)) => (verdict, Some(models)),
-                    Err(NotExplored::Stopped) => return None,
+                    Err(NotExplored::Stopped) => return Err(NoReport::Stopped),
                     Err(NotExplored::NotAvailable(reason)) => (Verdict::NotAvailable { reason }, None),
                     Err(NotExplored::NotInstrumentable(reason)) => {
                         (Verdict::NotInstrumentable { reason }, None)
@@ -208,7 +216,7 @@ impl Verification {
                         ["chanlab", "verify"].map(OsString::from).into_iter().chain(of.asked()).chain(words),
                     )
                 });
-                Some(vec![VerdictRecord {
+                Ok(vec![VerdictRecord {
                     replay,
                     models,
                     ..self.verified(channel, method, share, since, verdict)
@@ -237,7 +245,7 @@ impl Verification {
                 let replay = matches!(report.verdict, Verdict::Ran(MethodOutcome::Failed(_)))
                     .then(|| self.replay(name, method, &report));
                 let verified = self.verified(channel, method, share, since, report.verdict);
-                Some(vec![VerdictRecord { crash: report.crash, replay, ..verified }])
+                Ok(vec![VerdictRecord { crash: report.crash, replay, ..verified }])
             }
             Work::Models(method) => {
                 let task = self.task(share);
@@ -245,27 +253,25 @@ impl Verification {
                 let explored = models::explore(method, &task, &log, stop, &mut || {
                     show(&format!("models by {method}"));
                 });
-                let baseline = self.channels.iter().position(|(name, _)| name == BASELINE)?;
+                let baseline = self.channels.iter().position(|(name, _)| name == BASELINE).unwrap_or(0);
                 let verified = |verdict| self.verified(baseline, method, share, since, verdict);
                 match explored {
-                    Err(NotExplored::Stopped) => None,
+                    Err(NotExplored::Stopped) => Err(NoReport::Stopped),
                     Err(NotExplored::NotAvailable(reason) | NotExplored::NotInstrumentable(reason)) => {
-                        Some(vec![verified(Verdict::NotAvailable { reason })])
+                        Ok(vec![verified(Verdict::NotAvailable { reason })])
                     }
-                    Ok(explored) => Some(
-                        models::verdicts(method, &task, &explored)
-                            .into_iter()
-                            .map(|one| {
-                                let (subject, replay) = (one.subject, one.replay);
-                                VerdictRecord {
-                                    subject,
-                                    replay,
-                                    models: Some(one.models),
-                                    ..verified(one.verdict)
-                                }
-                            })
-                            .collect(),
-                    ),
+                    Ok(explored) => Ok(models::verdicts(method, &task, &explored)
+                        .into_iter()
+                        .map(|one| {
+                            let (subject, replay) = (one.subject, one.replay);
+                            VerdictRecord {
+                                subject,
+                                replay,
+                                models: Some(one.models),
+                                ..verified(one.verdict)
+                            }
+                        })
+                        .collect()),
                 }
             }
         }

@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use records::crash::{CrashReport, ProcessFailure};
@@ -16,7 +17,8 @@ use records::record::Verdict;
 use records::verify::cases::{WorkerEvent, WorkerRequest};
 use records::verify::{Finding, Method, MethodOutcome, Task};
 
-use engine::supervisor::{LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt};
+use engine::shortage::Shortage;
+use engine::supervisor::{Deadline, LineLimits, NoLine, Streams, Supervised, command_from_words, excerpt};
 
 /// A picture of a history may take a few megabytes, and workers announce cases in quick succession.
 const STREAMS: Streams = Streams::Protocol(LineLimits { max_len: 64 << 20, ahead: 256 });
@@ -101,27 +103,74 @@ pub struct CaseReport {
     pub crash: Option<CrashReport>,
 }
 
+/// The number of attempts at a job for which the machine lacks something, and the pause between them.
+const MAX_ATTEMPTS: u32 = 3;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a job has no report.
+#[derive(Debug)]
+pub enum NoReport {
+    /// There was a stop request.
+    Stopped,
+    /// The machine lacked something, attempt after attempt. No channel is to blame.
+    Shortage(Shortage),
+}
+
+impl From<Shortage> for NoReport {
+    fn from(shortage: Shortage) -> Self {
+        NoReport::Shortage(shortage)
+    }
+}
+
 impl Job<'_> {
-    /// Runs the cases; `None` after a stop request. Calls `polled` for each case and at every poll while it
-    /// runs.
-    pub fn run_cases(&self, stop: &AtomicBool, polled: &mut dyn FnMut(Option<u64>)) -> Option<CaseReport> {
+    /// Runs the cases. Calls `polled` for each case and at every poll while it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`NoReport`].
+    pub fn run_cases(
+        &self,
+        stop: &AtomicBool,
+        polled: &mut dyn FnMut(Option<u64>),
+    ) -> Result<CaseReport, NoReport> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.attempt(stop, polled) {
+                Err(NoReport::Shortage(_)) if attempts < MAX_ATTEMPTS => {
+                    thread::sleep(ATTEMPT_PAUSE * attempts);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        stop: &AtomicBool,
+        polled: &mut dyn FnMut(Option<u64>),
+    ) -> Result<CaseReport, NoReport> {
         let request =
             WorkerRequest { channel: self.channel.to_owned(), method: self.method, task: self.task };
         let mut process = match self.program.start(Some(&request)) {
             Ok(process) => process,
-            Err(error) => {
-                let verdict = Verdict::NotAvailable { reason: format!("the worker {}", not_started(error)) };
-                return Some(CaseReport { verdict, last_case: None, crash: None });
-            }
+            Err(error) => match Shortage::from_error("the worker could not be started", &error) {
+                Some(shortage) => return Err(shortage.into()),
+                None => {
+                    let verdict =
+                        Verdict::NotAvailable { reason: format!("the worker {}", not_started(error)) };
+                    return Ok(CaseReport { verdict, last_case: None, crash: None });
+                }
+            },
         };
         let (began, mut last_case, mut cases) = (Instant::now(), None, 0);
-        let mut case_began = began;
+        let mut deadline = Deadline::new(self.deadline);
         loop {
             // Relaxed: a flag that a signal handler sets; it guards no other data.
             if stop.load(Ordering::Relaxed) {
-                return None;
+                return Err(NoReport::Stopped);
             }
-            let left = self.deadline.saturating_sub(case_began.elapsed());
+            let left = deadline.left(&process);
             match process.line(left.min(POLL_INTERVAL)) {
                 Ok(line) => match serde_json::from_slice(&line) {
                     Ok(WorkerEvent::Begins { case }) => {
@@ -129,46 +178,57 @@ impl Job<'_> {
                             cases += 1;
                         }
                         last_case = Some(case);
-                        case_began = Instant::now();
+                        deadline = Deadline::new(self.deadline);
                         polled(last_case);
                         if began.elapsed() >= self.limit {
                             // The case that has just begun does not count.
                             let outcome = MethodOutcome::OutOfTime { cases: cases - 1, all: None };
-                            return Some(CaseReport {
-                                verdict: Verdict::Ran(outcome),
-                                last_case,
-                                crash: None,
-                            });
+                            let verdict = Verdict::Ran(outcome);
+                            return Ok(CaseReport { verdict, last_case, crash: None });
                         }
                     }
-                    Ok(WorkerEvent::Ended { outcome }) => return Some(ended(process, outcome, last_case)),
+                    Ok(WorkerEvent::Ended { outcome: MethodOutcome::Shortage { reason } }) => {
+                        return Err(Shortage::reported(reason).into());
+                    }
+                    Ok(WorkerEvent::Ended { outcome }) => return ended(process, outcome, last_case),
                     Ok(WorkerEvent::Hello { .. }) | Err(_) => {
                         let what = format!("wrote a line that is no event: {}", excerpt(&line));
-                        return Some(failed(process.fail(what), last_case));
+                        return Ok(failed(process.fail(what), last_case));
                     }
                 },
-                Err(NoLine::Silent) if left > POLL_INTERVAL => polled(last_case),
+                Err(NoLine::Silent) if !left.is_zero() => polled(last_case),
                 Err(NoLine::Silent) => {
+                    let what = format!("hung: no end after {}", deadline.words());
                     let backtrace = process.backtrace();
-                    let what = format!("hung: no end after {} s", self.deadline.as_secs_f64());
-                    return Some(failed(process.fail(what).with_backtrace(Some(backtrace)), last_case));
+                    return Ok(failed(process.fail(what).with_backtrace(Some(backtrace)), last_case));
                 }
-                Err(NoLine::Ended) => {
-                    return Some(failed(process.fail("its process ended".to_owned()), last_case));
-                }
-                Err(NoLine::Malformed(what)) => return Some(failed(process.fail(what), last_case)),
+                Err(NoLine::Ended) => return crashed(process, "its process ended", last_case),
+                Err(NoLine::Malformed(what)) => return crashed(process, &what, last_case),
             }
         }
     }
 }
 
 /// The process has reported and must still end with success: damaged memory may only show at its end.
-fn ended(mut process: Supervised, outcome: MethodOutcome, last_case: Option<u64>) -> CaseReport {
+fn ended(
+    mut process: Supervised,
+    outcome: MethodOutcome,
+    last_case: Option<u64>,
+) -> Result<CaseReport, NoReport> {
     match process.close().filter(|status| !status.success()) {
         Some(_) if !matches!(outcome, MethodOutcome::Failed(_)) => {
-            failed(process.fail("its process reported, and then failed".to_owned()), last_case)
+            crashed(process, "its process reported, and then failed", last_case)
         }
-        _ => CaseReport { verdict: Verdict::Ran(outcome), last_case, crash: None },
+        _ => Ok(CaseReport { verdict: Verdict::Ran(outcome), last_case, crash: None }),
+    }
+}
+
+/// The end of a process that could not report: a failure of the case, unless the machine lacked something.
+fn crashed(mut process: Supervised, what: &str, last_case: Option<u64>) -> Result<CaseReport, NoReport> {
+    let failure = process.fail(what.to_owned());
+    match Shortage::from_crash(&failure, process.foreign_signal()) {
+        Some(shortage) => Err(shortage.into()),
+        None => Ok(failed(failure, last_case)),
     }
 }
 

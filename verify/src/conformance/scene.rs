@@ -186,10 +186,7 @@ fn start(logs: &Arc<Logs>, name: String, body: Body) -> Checked<Started> {
     });
     match spawned {
         Ok(_) => Ok(started),
-        Err(error) => Err(Violation::new(
-            "a thread",
-            format!("cannot start the thread {name} on this machine: {error}"),
-        )),
+        Err(error) => Err(Violation::shortage(&name, &error)),
     }
 }
 

@@ -21,7 +21,7 @@ fn is<T: PartialEq + Debug>(what: &str, happened: T, expected: T) -> Result<(), 
     if happened == expected {
         return Ok(());
     }
-    Err(Violation { expected: format!("{what}: {expected:?}"), happened: format!("{what}: {happened:?}") })
+    Err(Violation::new(format!("{what}: {expected:?}"), format!("{what}: {happened:?}")))
 }
 
 /// The result of a send that failed.
@@ -153,7 +153,7 @@ impl Lockstep<'_> {
         });
         if most > 1 {
             let happened = format!("after {after}: one was dropped {most} times");
-            return Err(Violation { expected: "no message is dropped twice".to_owned(), happened });
+            return Err(Violation::new("no message is dropped twice", happened));
         }
         is(&format!("messages alive after {after}"), alive, self.queue.len() + self.kept)
     }
@@ -278,10 +278,10 @@ fn not_early(operation: Operation, began: Instant) -> Result<(), Violation> {
     if took >= timeout {
         return Ok(());
     }
-    Err(Violation {
-        expected: format!("{operation} of {timeout:?} takes that long"),
-        happened: format!("it timed out after {took:?}"),
-    })
+    Err(Violation::new(
+        format!("{operation} of {timeout:?} takes that long"),
+        format!("it timed out after {took:?}"),
+    ))
 }
 
 /// Drops the handles that the operation names.

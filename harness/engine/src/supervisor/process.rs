@@ -1,7 +1,8 @@
 //! A supervised process.
 
 use std::io::{self, Write};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,9 +13,11 @@ use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use records::crash::{CrashReport, ProcessFailure};
+use records::rounds::Stray;
 
-use super::reaper::Registration;
-use super::report::{excerpt, status_words};
+use super::reaper::{Alive, Registration};
+use super::report::{excerpt, status_words, stray_words};
+use super::strays::{Suspects, waited_for_processor};
 use super::streams::{Collected, Incoming, LineLimits, NoLine, Streams, Tail, read_lines, read_progress};
 
 /// The time that a process has to end after its input has ended.
@@ -27,14 +30,21 @@ const OWN_END_TIMEOUT: Duration = Duration::from_millis(200);
 /// The interval at which a wait for a line checks that the process is still alive.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A child process that leads a process group of its own. Dropping it kills the group.
+/// A child process that leads a process group of its own. Dropping it kills the group, and warns of strays that
+/// were not taken.
 #[derive(Debug)]
 pub struct Supervised {
+    /// Its program, for messages.
+    program: String,
     leader: Child,
     /// Dropped when the group has been killed.
     registration: Option<Registration>,
     /// Set once the group has been killed and the leader reaped.
     status: Option<ExitStatus>,
+    /// Whether this process killed it before it had ended.
+    was_killed: bool,
+    /// The processes that had left the group and were killed after its end.
+    strays: Vec<Stray>,
     input: Option<ChildStdin>,
     lines: Option<Receiver<Incoming>>,
     max_line_len: usize,
@@ -59,7 +69,7 @@ impl Supervised {
     ///
     /// # Errors
     ///
-    /// When it cannot be started.
+    /// When it, its reaper or the threads that read its streams cannot be started.
     pub fn start(mut command: Command, streams: Streams) -> io::Result<Self> {
         let stdio = |piped: bool| if piped { Stdio::piped() } else { Stdio::null() };
         command.stdin(stdio(matches!(streams, Streams::Protocol(_) | Streams::CollectWithInput)));
@@ -73,14 +83,16 @@ impl Supervised {
             }
             _ => {}
         }
-        let registration = Registration::prepare(&mut command)?;
-        let mut leader = command.spawn()?;
-        registration.started(leader.id());
+        let (mut leader, registration) = Registration::start(&mut command)?;
         let (stdin, stdout, stderr) = (leader.stdin.take(), leader.stdout.take(), leader.stderr.take());
+        // From here on, an early return kills the child.
         let mut process = Supervised {
+            program: command.get_program().to_string_lossy().into_owned(),
             leader,
             registration: Some(registration),
             status: None,
+            was_killed: false,
+            strays: Vec::new(),
             input: stdin,
             lines: None,
             max_line_len: 0,
@@ -92,18 +104,18 @@ impl Supervised {
             Streams::Protocol(limits) => {
                 let LineLimits { max_len, .. } = limits;
                 process.max_line_len = max_len;
-                process.lines = stdout.map(|stdout| read_lines(stdout, limits));
-                process.tail = stderr.map(Tail::read);
+                process.lines = stdout.map(|stdout| read_lines(stdout, limits)).transpose()?;
+                process.tail = stderr.map(Tail::read).transpose()?;
             }
             Streams::Progress => {
-                process.stdout = stdout.map(Collected::read);
-                if let Some((lines, tail)) = stderr.map(read_progress) {
+                process.stdout = stdout.map(Collected::read).transpose()?;
+                if let Some((lines, tail)) = stderr.map(read_progress).transpose()? {
                     (process.lines, process.tail) = (Some(lines), Some(tail));
                 }
             }
             Streams::Echo | Streams::Collect | Streams::CollectWithInput => {
-                process.stdout = stdout.map(Collected::read);
-                process.stderr = stderr.map(Collected::read);
+                process.stdout = stdout.map(Collected::read).transpose()?;
+                process.stderr = stderr.map(Collected::read).transpose()?;
             }
             Streams::File(_) => {}
         }
@@ -215,10 +227,56 @@ impl Supervised {
 
     /// Kills the process and everything in its group.
     pub fn kill(&mut self) {
-        if self.status.is_none() {
+        if self.try_end().is_none() {
+            self.was_killed = true;
             // A process that is gone needs no signal. This is for a leader that has left its group.
             let _ = self.leader.kill();
             self.end();
+        }
+    }
+
+    /// The signal that ended the process, if it was not one of this process.
+    pub fn foreign_signal(&self) -> Option<i32> {
+        self.status.filter(|_| !self.was_killed).and_then(|status| status.signal())
+    }
+
+    /// The processes that left the group and outlived the child. They have been killed; whoever takes them has to
+    /// name them.
+    pub fn take_strays(&mut self) -> Vec<Stray> {
+        mem::take(&mut self.strays)
+    }
+
+    /// Stops every process of the group where it is, until [`Supervised::go_on`]: an idle child takes no
+    /// processor from another.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Ends a pause.
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Sends a signal to the group, if it has not ended.
+    fn signal(&self, signal: Signal) {
+        if self.status.is_none() {
+            // Ignored: the group may have just ended.
+            let _ = killpg(Pid::from_raw(self.leader.id() as i32), signal);
+        }
+    }
+
+    /// How long the threads of the group waited for a processor, all together; `None` where the system does not
+    /// report it.
+    pub fn waited_for_processor(&self) -> Option<Duration> {
+        waited_for_processor(self.id())
+    }
+
+    /// Whether there is a line, or an end, that has not been read.
+    pub fn has_pending_line(&mut self) -> bool {
+        let Some(lines) = &self.lines else { return false };
+        match lines.try_recv() {
+            Ok(Incoming::Ended) | Err(_) => false,
+            Ok(_) => true,
         }
     }
 
@@ -241,17 +299,25 @@ impl Supervised {
     }
 
     /// Kills the group, and reaps the leader afterwards: until then its number cannot belong to another
-    /// group.
+    /// group. What has left the group is killed last.
     fn end(&mut self) {
+        let Some(registration) = self.registration.take() else { return };
+        let suspects = Suspects::of(self.leader.id(), registration.token());
         let _ = killpg(Pid::from_raw(self.leader.id() as i32), Signal::SIGKILL);
-        self.registration = None;
+        drop(registration);
         self.status = self.leader.wait().ok();
+        self.strays.extend(suspects.end(&Alive::new()));
     }
 }
 
 impl Drop for Supervised {
     fn drop(&mut self) {
         self.kill();
+        if !self.strays.is_empty() {
+            let program = self.program.escape_debug();
+            // A closed standard error is no reason to fail.
+            let _ = writeln!(io::stderr(), "warning: {program} {}", stray_words(&self.strays));
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The reaper is a shell that holds the read end of a pipe. Only this process has the write end, which is
 //! close-on-exec, so the pipe ends exactly when this process does, after `kill -9` as well. The reaper then
-//! kills every group that is still registered, and exits. `PR_SET_PDEATHSIG` would not do: it reaches a
+//! kills every group that is still registered and, where there is a `/proc`, every process that has a token of
+//! this process in its environment ([`super::strays`]), and exits. `PR_SET_PDEATHSIG` would not do: it reaches a
 //! direct child alone, not the compilers and tests that cargo started, and only Linux has it.
 //!
 //! A child registers its own group between `fork` and `exec`, so there is no moment at which it runs
@@ -12,10 +13,17 @@ use std::collections::BTreeMap;
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use super::strays::TOKEN_VARIABLE;
+
+/// The token of a reaper, which no one kills.
+pub(super) const REAPER_TOKEN: &str = "reaper";
 
 /// Reads lines of the form `+TOKEN:GROUP` and `-TOKEN`. At the end of its input it kills the groups that
-/// remain.
+/// remain, and what has a token that begins with the first argument. It looks a few times, since a process may
+/// fork while it looks.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 groups=' '
@@ -28,7 +36,17 @@ while IFS= read -r line; do
     esac
 done
 for group in $groups; do kill -KILL "-${group#*:}"; done
+for look in 1 2 3 4 5 6 7 8; do
+    # Its exit code says nothing: a process that ends meanwhile is an error.
+    found=$(grep -ls "$1" /proc/[0-9]*/environ)
+    if [ -z "$found" ]; then exit; fi
+    for environ in $found; do process=${environ#/proc/}; kill -KILL "${process%/environ}"; done
+done
 "#;
+
+/// Distinguishes the children of this process from those of every other.
+static FAMILY: LazyLock<String> =
+    LazyLock::new(|| format!("{}-{}", process::id(), UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos()));
 
 /// Room for a line: two numbers of at most 20 digits.
 const MAX_LINE_LEN: usize = 48;
@@ -53,7 +71,8 @@ impl Reaper {
         }
         let (reader, writer) = io::pipe()?;
         let shell = Command::new("/bin/sh")
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, "reaper", &format!("{TOKEN_VARIABLE}={}:", *FAMILY)])
+            .env(TOKEN_VARIABLE, REAPER_TOKEN)
             .current_dir("/")
             .stdin(reader)
             // A reader that waits for the end of this process's output must not wait for the reaper.
@@ -84,25 +103,37 @@ pub(super) struct Registration {
 }
 
 impl Registration {
-    /// Makes `command` start as the leader of a process group of its own, which registers itself with the
-    /// reaper.
-    pub(super) fn prepare(command: &mut Command) -> io::Result<Self> {
+    /// Starts `command` as the leader of a process group of its own, which registers itself with the reaper.
+    ///
+    /// The lock is held until the child runs its program: before, it has no token, and [`Alive`] does not know
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// When it, or the reaper, cannot be started.
+    pub(super) fn start(command: &mut Command) -> io::Result<(Child, Self)> {
         let mut reaper = lock();
         let pipe = reaper.pipe()?;
         let token = reaper.next_token;
         reaper.next_token += 1;
         let register = move || send(&pipe, format_args!("+{token}:{}\n", process::id()));
-        command.process_group(0);
+        command.process_group(0).env(TOKEN_VARIABLE, token_text(token));
         // SAFETY: between `fork` and `exec` the closure only formats two integers on the stack and calls
         // `getpid` and `write`, which are async-signal-safe; it does not allocate, and takes no lock.
         unsafe { command.pre_exec(register) };
-        Ok(Registration { token })
+        let child = command.spawn()?;
+        reaper.groups.insert(token, child.id());
+        Ok((child, Registration { token }))
     }
 
-    /// Keeps the group's number, for a reaper that replaces a killed one.
-    pub(super) fn started(&self, group: u32) {
-        lock().groups.insert(self.token, group);
+    /// The text that every descendant of the child has in its environment.
+    pub(super) fn token(&self) -> String {
+        token_text(self.token)
     }
+}
+
+fn token_text(token: u64) -> String {
+    format!("{}:{token}", *FAMILY)
 }
 
 impl Drop for Registration {
@@ -113,6 +144,31 @@ impl Drop for Registration {
             // Ignored: a dead reaper kills nothing, and its successor never learns of this group.
             let _ = send(pipe, format_args!("-{}\n", self.token));
         }
+    }
+}
+
+/// The children that live. No other is started while this does.
+pub(super) struct Alive<'a>(MutexGuard<'a, Reaper>);
+
+impl Alive<'_> {
+    /// Those of this process.
+    pub(super) fn new() -> Self {
+        Alive(lock())
+    }
+
+    /// The leader of each.
+    pub(super) fn leaders(&self) -> impl Iterator<Item = u32> {
+        self.0.groups.values().copied()
+    }
+
+    /// Whether one of them has this token.
+    pub(super) fn has_token(&self, token: &str) -> bool {
+        self.0.groups.keys().any(|&known| token_text(known) == token)
+    }
+
+    /// Whether a process is the reaper.
+    pub(super) fn is_reaper(&self, process: i32) -> bool {
+        self.0.running.as_ref().is_some_and(|(shell, _)| shell.id() as i32 == process)
     }
 }
 

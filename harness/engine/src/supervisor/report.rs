@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use nix::sys::signal::Signal;
+use records::rounds::Stray;
 
 /// How a process ended, in words.
 pub fn status_words(status: ExitStatus) -> String {
@@ -15,6 +16,14 @@ pub fn status_words(status: ExitStatus) -> String {
         },
         (None, None) => status.to_string(),
     }
+}
+
+/// The end of a sentence about a child that left strays.
+pub fn stray_words(strays: &[Stray]) -> String {
+    let named: Vec<String> =
+        strays.iter().map(|stray| format!("{} `{}`", stray.id, stray.command.escape_debug())).collect();
+    let (processes, were) = if strays.len() == 1 { ("process", "was") } else { ("processes", "were") };
+    format!("left {} {processes} behind, which {were} killed: {}", strays.len(), named.join(", "))
 }
 
 /// The start of a line in backquotes, with everything unprintable escaped.

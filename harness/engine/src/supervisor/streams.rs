@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -70,10 +70,18 @@ pub(super) enum Incoming {
 }
 
 /// Reads lines of at most `limits.max_len` bytes.
-pub(super) fn read_lines(output: impl Read + Send + 'static, limits: LineLimits) -> Receiver<Incoming> {
+pub(super) fn read_lines(
+    output: impl Read + Send + 'static,
+    limits: LineLimits,
+) -> io::Result<Receiver<Incoming>> {
     let (sender, lines) = sync_channel(limits.ahead);
-    thread::spawn(move || send_lines(output, limits.max_len, &sender));
-    lines
+    reader(move || send_lines(output, limits.max_len, &sender))?;
+    Ok(lines)
+}
+
+/// A thread that reads a stream.
+fn reader(body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("reader".to_owned()).spawn(body)
 }
 
 fn send_lines(output: impl Read, max_len: usize, sender: &SyncSender<Incoming>) {
@@ -94,13 +102,13 @@ fn send_lines(output: impl Read, max_len: usize, sender: &SyncSender<Incoming>) 
 }
 
 /// Reads the lines of a build, whose output may be anything, and also keeps their tail.
-pub(super) fn read_progress(output: impl Read + Send + 'static) -> (Receiver<Incoming>, Tail) {
+pub(super) fn read_progress(output: impl Read + Send + 'static) -> io::Result<(Receiver<Incoming>, Tail)> {
     let (sender, lines) = sync_channel(1);
     let tail = Tail::read_with(output, MAX_PROGRESS_LINE_LEN, move |line| {
         // Ignored: the tail is still kept when the receiver has been dropped.
         let _ = sender.send(Incoming::Line(line.to_vec()));
-    });
-    (lines, tail)
+    })?;
+    Ok((lines, tail))
 }
 
 /// The last lines of a stream.
@@ -111,7 +119,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn read(output: impl Read + Send + 'static) -> Self {
+    pub(super) fn read(output: impl Read + Send + 'static) -> io::Result<Self> {
         Self::read_with(output, MAX_TAIL_LINE_LEN, |_| ())
     }
 
@@ -119,10 +127,10 @@ impl Tail {
         output: impl Read + Send + 'static,
         max_len: u64,
         mut each: impl FnMut(&[u8]) + Send + 'static,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let lines = Arc::new(Mutex::new(VecDeque::new()));
         let shared = Arc::clone(&lines);
-        let reader = thread::spawn(move || {
+        let reader = reader(move || {
             let mut output = BufReader::new(output);
             loop {
                 let mut text = Vec::new();
@@ -136,8 +144,8 @@ impl Tail {
                     lines.pop_front();
                 }
             }
-        });
-        Tail { lines, reader }
+        })?;
+        Ok(Tail { lines, reader })
     }
 
     /// The tail, once the stream has ended or `timeout` is over: a grandchild may keep the stream open.
@@ -155,18 +163,18 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    pub(super) fn read(mut output: impl Read + Send + 'static) -> Self {
+    pub(super) fn read(mut output: impl Read + Send + 'static) -> io::Result<Self> {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&bytes);
-        let reader = thread::spawn(move || {
+        let reader = reader(move || {
             let mut buffer = [0; 1 << 14];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
                 let mut bytes = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 let room = MAX_COLLECTED - bytes.len();
                 bytes.extend_from_slice(&buffer[..count.min(room)]);
             }
-        });
-        Collected { bytes, reader }
+        })?;
+        Ok(Collected { bytes, reader })
     }
 
     /// The collected bytes, once the stream has ended or `timeout` is over.

@@ -70,7 +70,9 @@ fn listed_frequencies(cpuinfo: &str) -> Vec<f64> {
         .collect()
 }
 
-fn mean(numbers: Vec<f64>) -> Option<f64> {
+/// The mean of the numbers above zero: a system that does not know a frequency may report zero.
+fn mean(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.retain(|number| *number > 0.0);
     (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / numbers.len() as f64)
 }
 

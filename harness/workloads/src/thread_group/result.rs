@@ -13,7 +13,7 @@ pub enum ThreadGroupError {
     /// Some threads were still running at the deadline.
     #[error("hung: after {} {} still had not ended", Seconds(*.waited), .threads.join(", "))]
     Hung {
-        /// The round's deadline.
+        /// The round's deadline, or the longer time that it was extended to.
         waited: Duration,
         /// The names of these threads.
         threads: Vec<String>,
