@@ -7,6 +7,7 @@
 pub mod analyse;
 pub mod collect;
 pub mod exit;
+pub mod gate;
 pub mod render;
 
 /// A command line that names something unknown or makes no sense: exit code 2.

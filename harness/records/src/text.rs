@@ -94,7 +94,11 @@ pub fn json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 struct VisibleJson;
 
 impl Formatter for VisibleJson {
-    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         for piece in fragment.split_inclusive(is_hidden) {
             let last = piece.chars().next_back().filter(|last| is_hidden(*last));
             let shown = last.map_or(piece, |last| &piece[..piece.len() - last.len_utf8()]);
@@ -117,7 +121,10 @@ mod tests {
     fn hidden_characters_are_escapes_and_the_others_stay() {
         assert_eq!(line("flume 0.12 → é, 数, 🦀, e\u{301}"), "flume 0.12 → é, 数, 🦀, e\u{301}");
         assert_eq!(line("a\nb\tc\r\u{1b}[2K\u{9b}\u{7f}"), "a\\nb\\tc\\r\\u{1b}[2K\\u{9b}\\u{7f}");
-        assert_eq!(line("\u{202e}x\u{2066}\u{200b}\u{feff}\u{e0041}"), "\\u{202e}x\\u{2066}\\u{200b}\\u{feff}\\u{e0041}");
+        assert_eq!(
+            line("\u{202e}x\u{2066}\u{200b}\u{feff}\u{e0041}"),
+            "\\u{202e}x\\u{2066}\\u{200b}\\u{feff}\\u{e0041}"
+        );
         assert_eq!(visible("a\n\tb\r\n\u{2028}"), "a\n    b\\r\n\\u{2028}");
         assert_eq!([name(""), name(" \n"), name("a b")], ["\"\"", "\" \\n\"", "a b"]);
     }

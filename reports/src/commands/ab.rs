@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use contract::channel::Info;
 use engine::go;
@@ -15,16 +15,19 @@ use records::machine::Machine;
 use records::plan::{Entry, Launch, Plan};
 use records::rounds::EndReason;
 use reports::BadArguments;
-use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
+use reports::analyse::changes::{Changes, settled};
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::runs::RunData;
-use reports::render::changes::{ChangeReport, ratio, side_by_side};
-use wording::numbers;
+use reports::exit::{Exit, ExitWith};
+use reports::gate;
+use reports::render::changes::{ChangeReport, side_by_side};
+use wording::say;
 use workloads::profile::Profile;
 use workloads::registry::Registry;
 
 use super::changes::{facts, print};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
+use super::stopped;
 
 /// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them
 /// in any case.
@@ -82,17 +85,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     if carry_out(&plan, &folder, &settled, "chanlab ab")? == EndReason::Interrupted {
-        bail!("there is no verdict before the run is done");
+        return Err(stopped("there is no verdict before the run is done"));
     }
-    judge(&folder, arguments.threshold / 100.0, arguments.markdown.as_deref())
+    compare(&folder, arguments)
 }
 
-/// Prints the changes; an error when something got worse.
-fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
+/// Prints the changes and judges them.
+fn compare(folder: &Path, arguments: &Arguments) -> Result<()> {
     let run = RunData::read(folder)?;
     let changes = Changes::of_versions(&run).context("the run's plan names no versions")?;
     for problem in &run.problems {
-        eprintln!("warning: {problem}");
+        say!("warning: {problem}");
     }
     let report = ChangeReport {
         title: format!("{} against {}", changes.new, changes.old),
@@ -101,29 +104,10 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
         remarks: Vec::new(),
         facts: facts(&run.plan),
     };
-    print(&report, markdown)?;
-    eprintln!("every round is in {}; chanlab report --run draws its page", folder.display());
-    match worse(&changes, threshold) {
-        Some(how) => bail!("{how}"),
-        None => Ok(()),
-    }
-}
-
-/// The regressions in one line: slower beyond the threshold, or failing; `None` when there is none.
-fn worse(changes: &Changes, threshold: f64) -> Option<String> {
-    let failed: Vec<String> = changes.of(ChangeKind::FailedInNew).map(|change| change.name.clone()).collect();
-    let named = |change: &Change| format!("{} {}", change.name, ratio(change));
-    let slower: Vec<String> =
-        changes.all.iter().filter(|change| change.is_beyond(threshold)).map(named).collect();
-    let mut how = Vec::new();
-    if !slower.is_empty() {
-        let percent = numbers::figure(threshold * 100.0);
-        how.push(format!("is slower than {} by more than {percent} %: {}", changes.old, slower.join(", ")));
-    }
-    if !failed.is_empty() {
-        how.push(format!("failed where {} did not: {}", changes.old, failed.join(", ")));
-    }
-    (!how.is_empty()).then(|| format!("{} {}", changes.new, how.join("; it ")))
+    print(&report, arguments.markdown.as_deref())?;
+    say!("every round is in {}; chanlab report --run draws its page", folder.display());
+    let precision = arguments.measuring.precision();
+    Ok(gate::changes(&changes, arguments.threshold, precision, run.problems.len())?)
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {
@@ -200,8 +184,8 @@ fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Ma
         if entries.iter().any(|entry| entry.name == name) {
             name.push_str(" (again)");
         }
-        eprintln!("building a runner with {name}");
-        let program = build::runner(package, source, |line| eprintln!("{line}"))?;
+        say!("building a runner with {name}");
+        let program = build::runner(package, source, |line| say!("{line}"))?;
         let program = program.to_str().context("the runner's path is not UTF-8")?.to_owned();
         let launch = Launch::Command(vec![program]);
         let runner =
@@ -211,12 +195,14 @@ fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Ma
         if let CrateSource::Published(version) = source
             && reported.split('+').next() != format!("{package} {version}").split('+').next()
         {
-            bail!("the runner of {name} reports another version: `{reported}`");
+            let message = format!("the runner of {name} reports another version: `{reported}`");
+            return Err(ExitWith::new(Exit::Failure, message).into());
         }
         if runner.hello.language != machine.rustc {
-            eprintln!(
+            say!(
                 "warning: {name} is built with {}, and this program with {}",
-                runner.hello.language, machine.rustc
+                runner.hello.language,
+                machine.rustc
             );
         }
         let version = source.recorded(&reported);

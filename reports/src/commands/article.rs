@@ -1,18 +1,20 @@
 //! `chanlab article`: reproduces the article's own benchmark and writes the document.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, value_parser};
-use engine::article::{Extent, Lack, MAX_MESSAGES, measure};
+use engine::article::{Extent, MAX_MESSAGES, measure};
 use engine::progress::Progress;
 use records::files::{now, target_dir};
 use reports::analyse::article::Article;
+use reports::gate;
 use reports::render::article::{document, verdict};
+use wording::terminal::stdout;
 
 use super::measure::seed;
 
@@ -60,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     fs::write(&output, document(&article)).with_context(|| format!("cannot write {}", output.display()))?;
-    let mut terminal = io::stdout().lock();
+    let mut terminal = stdout();
     writeln!(
         terminal,
         "{}\nevery round is in {}\n{}",
@@ -68,12 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         record.display(),
         output.display()
     )?;
-    let failed = rounds.without.iter().filter(|(_, lack)| matches!(lack, Lack::Failed(_)));
-    let failed: Vec<_> = failed.map(|(name, _)| name.as_str()).collect();
-    if !failed.is_empty() {
-        bail!("{} failed and has no time: see the document for the reason", failed.join(", "));
-    }
-    Ok(())
+    Ok(gate::article(&article, &rounds)?)
 }
 
 fn document_of_the_checkout() -> PathBuf {

@@ -1,19 +1,23 @@
 //! `chanlab choose`: measures one cell and recommends a channel for it.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum, value_parser};
 use engine::plan_file;
+use records::rounds::EndReason;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::settled_by;
 use reports::collect::runs::RunData;
+use reports::gate;
 use reports::render;
+use wording::terminal::stdout;
 use workloads::profile::Profile;
 use workloads::workload::Metric;
 
 use super::measure::{Measuring, carry_out};
+use super::stopped;
 
 /// The maximum number of epochs; a single cell has time for many.
 const MAX_EPOCHS: u32 = 120;
@@ -77,12 +81,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let folder = measuring.folder(&plan, "choices");
     plan_file::write(&plan, &folder)?;
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
-    carry_out(&plan, &folder, &settled, "chanlab run")?;
-    let Some(choice) = choose(&RunData::read(&folder)?, by) else {
-        bail!("no channel has a time; the reasons are in {}", folder.display());
-    };
-    writeln!(io::stdout(), "{}\n\nevery round is in {}", render::choice::text(&choice), folder.display())?;
-    Ok(())
+    if carry_out(&plan, &folder, &settled, "chanlab run")? == EndReason::Interrupted {
+        return Err(stopped("there is no recommendation before the run is done"));
+    }
+    let run = RunData::read(&folder)?;
+    let choice = choose(&run, by);
+    if let Some(choice) = &choice {
+        writeln!(stdout(), "{}\n\nevery round is in {}", render::choice::text(choice), folder.display())?;
+    }
+    Ok(gate::choice(choice.as_ref(), &run)?)
 }
 
 /// The cell that the arguments describe.

@@ -7,9 +7,12 @@ use clap::Args;
 use reports::BadArguments;
 use reports::analyse::compare_runs::{compare, unlike};
 use reports::collect::runs::RunData;
+use reports::gate;
 use reports::render::changes::{ChangeReport, apart};
+use wording::say;
 
 use super::changes::{facts, print};
+use super::measure::percent;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -25,6 +28,10 @@ pub(crate) struct Arguments {
     /// Compare the runs even if their machines or settings differ
     #[arg(long)]
     force: bool,
+    /// Fail when a cell is slower by more than this many per cent: significantly, and with the whole interval
+    /// of the ratio beyond it
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    threshold: f64,
     /// Write the changes as Markdown; - prints Markdown instead of the table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -53,14 +60,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return Err(BadArguments(format!("the runs have no cell in common: {why}")).into());
     }
     for difference in &differences {
-        eprintln!("warning: the runs differ: {difference}");
+        say!("warning: the runs differ: {difference}");
     }
     for run in [&old, &new] {
         for problem in &run.problems {
-            eprintln!("warning: {problem}");
+            say!("warning: {problem}");
         }
         if run.ended.is_none() {
-            eprintln!("warning: the run in {} is incomplete", run.folder.display());
+            say!("warning: the run in {} is incomplete", run.folder.display());
         }
     }
     let mut remarks: Vec<String> =
@@ -77,7 +84,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         remarks,
         facts: of_both(&of_old, &of_new),
     };
-    print(&report, arguments.markdown.as_deref())
+    print(&report, arguments.markdown.as_deref())?;
+    let damaged = old.problems.len() + new.problems.len();
+    Ok(gate::changes(&compared.changes, arguments.threshold, None, damaged)?)
 }
 
 /// The facts of both runs; equal ones once.

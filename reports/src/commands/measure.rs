@@ -17,10 +17,13 @@ use records::machine::Machine;
 use records::plan::{Entry, Group, Launch, Plan, VERSION};
 use records::record::ParamsRecord;
 use records::rounds::EndReason;
+use records::text;
 use reports::BadArguments;
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::sources::runs_folder;
-use wording::numbers;
+use reports::exit::{Exit, ExitWith};
+use wording::terminal::stderr;
+use wording::{numbers, say};
 use workloads::params::Params;
 use workloads::profile::Profile;
 use workloads::registry::{Registry, UsageError};
@@ -160,7 +163,7 @@ impl Measuring {
         Ok(Plan {
             version: VERSION,
             began: now(),
-            command: env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
+            command: command_line(),
             profile: if self.selected.is_empty() { profile.name() } else { "selected" }.to_owned(),
             seed: self.seed.unwrap_or_else(seed),
             machine,
@@ -194,6 +197,20 @@ impl Measuring {
         Ok(entries)
     }
 
+    /// The cells that the command line names: workload and the short form of the params.
+    pub(super) fn cells(&self) -> Result<Vec<(String, String)>, UsageError> {
+        let registry = adapters::registry();
+        let cells = self.selected.iter().filter_map(|text| text.split_once('/'));
+        cells
+            .map(|(workload, params)| Ok((workload.to_owned(), registry.params(workload, params)?.id())))
+            .collect()
+    }
+
+    /// The precision that the command line asks for, in per cent.
+    pub(super) fn precision(&self) -> Option<f64> {
+        self.precision
+    }
+
     /// Whether the command line sets the number of epochs.
     pub(super) fn names_epochs(&self) -> bool {
         self.epochs.is_some()
@@ -214,8 +231,13 @@ pub(super) fn chosen(
     not_available: &[(String, String)],
 ) -> Result<Vec<Entry>> {
     for name in wanted {
+        if let Some((name, why)) = not_available.iter().find(|(other, _)| other == name) {
+            let message = format!("{name}: not available: {why}");
+            return Err(ExitWith::new(Exit::Undecided, message).into());
+        }
         if !entries.iter().any(|entry| entry.name == *name) {
             let known: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
+            let name = text::name(name);
             let mut message = format!("unknown channel {name}: expected one of {}", known.join(", "));
             for (other, why) in not_available {
                 message.push_str(&format!("; {other}: not available: {why}"));
@@ -237,20 +259,25 @@ pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume
     let why = schedule::run(plan, folder, settled, stop, &progress)
         .with_context(|| format!("the run stopped; all recorded rounds are kept; resume with {resume}"))?;
     if why == EndReason::Interrupted {
-        eprintln!("stopped; resume with {resume}");
+        say!("stopped; resume with {resume}");
     }
     Ok(why)
 }
 
 fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
-    let names: Vec<_> = plan.entries.iter().map(|entry| entry.name.as_str()).collect();
-    let mut terminal = io::stderr().lock();
+    let names: Vec<_> = plan.entries.iter().map(|entry| text::name(&entry.name)).collect();
+    let mut terminal = stderr();
     writeln!(terminal, "{} of {}", numbers::count(plan.groups.len() as u64, "group"), names.join(", "))?;
     for (name, why) in &plan.not_available {
-        writeln!(terminal, "{name}: not available: {why}")?;
+        writeln!(terminal, "{}: not available: {}", text::name(name), text::line(why))?;
     }
     let (minutes, seconds) = (plan.budget_seconds / 60, plan.budget_seconds % 60);
-    writeln!(terminal, "profile {}, about {minutes} min {seconds} s, in {}\n", plan.profile, folder.display())
+    writeln!(
+        terminal,
+        "profile {}, about {minutes} min {seconds} s, in {}\n",
+        text::line(&plan.profile),
+        text::line(&folder.display().to_string())
+    )
 }
 
 /// The number of blocks in an epoch. The profile's number is for as many entries as this build has channels;
@@ -291,13 +318,13 @@ pub(super) enum NoGoChannels {
 fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure> {
     let runner = Runner::start(launch)?;
     for channel in &runner.hello.channels {
-        let taken = entries.iter().any(|entry| entry.name == channel.name);
+        let name = free_name(&channel.name, &runner.hello.runner, entries);
+        if name != channel.name {
+            let (name, given) = (text::line(&name), text::name(&channel.name));
+            say!("warning: the channel {given} of the runner {launch} is called {name}: its name is taken");
+        }
         entries.push(Entry {
-            name: if taken {
-                format!("{} ({})", channel.name, runner.hello.runner)
-            } else {
-                channel.name.clone()
-            },
+            name,
             channel: channel.name.clone(),
             version: channel.version.clone(),
             launch: launch.clone(),
@@ -305,6 +332,21 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure>
         });
     }
     Ok(())
+}
+
+/// The name of a runner's channel among `entries`: its own, or with the runner's name where it is taken, so that
+/// no two channels have the same.
+fn free_name(channel: &str, runner: &str, entries: &[Entry]) -> String {
+    let own = [channel.to_owned(), format!("{channel} ({runner})")];
+    let numbered = (2..).map(|number| format!("{channel} ({runner} {number})"));
+    let is_free = |name: &String| entries.iter().all(|entry| entry.name != *name);
+    own.into_iter().chain(numbered).find(is_free).unwrap_or_default()
+}
+
+/// The command line of this process. A word that is not UTF-8 is shown as far as it is.
+pub(super) fn command_line() -> String {
+    let words = env::args_os().skip(1);
+    words.fold("chanlab".to_owned(), |all, word| all + " " + &word.to_string_lossy())
 }
 
 /// A number from 0 to 100.

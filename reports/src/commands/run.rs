@@ -1,18 +1,21 @@
 //! `chanlab run`: measures in interleaved blocks, and keeps every round.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use engine::go;
 use engine::plan_file;
 use records::plan::Plan;
+use records::rounds::EndReason;
+use reports::analyse::page::Page;
 use reports::analyse::runs::settled;
 use reports::collect::sources::{RUNS, Sources};
+use reports::gate;
 use workloads::profile::Profile;
 
 use super::measure::{Measuring, add_go, carry_out, chosen};
-use super::report;
+use super::{report, stopped};
 
 /// The page in the folder of a run.
 const PAGE: &str = "report.html";
@@ -42,9 +45,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             (plan, folder)
         }
     };
-    carry_out(&plan, &folder, &settled, "chanlab run")?;
-    let page = folder.join(PAGE);
-    report::draw(&Sources { run: Some(folder), ..Sources::default() }, &page)
+    if carry_out(&plan, &folder, &settled, "chanlab run")? == EndReason::Interrupted {
+        draw(&folder)?;
+        return Err(stopped("the run is not done"));
+    }
+    let page = draw(&folder)?;
+    Ok(gate::run(&page, &folder, &arguments.channels, &arguments.measuring.cells()?)?)
+}
+
+fn draw(folder: &Path) -> Result<Page> {
+    report::draw(&Sources { run: Some(folder.to_owned()), ..Sources::default() }, &folder.join(PAGE))
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {

@@ -37,7 +37,7 @@ const NOT_INSTRUMENTABLE: &str =
 
 /// The reason why a published crate is not explored by default: fetching, building and exploring it takes too
 /// long.
-const ON_REQUEST: &str =
+pub const ON_REQUEST: &str =
     "its source is instrumented only on request: --method shuttle (or loom) --channel NAME";
 
 /// The request of a verification.
@@ -298,7 +298,9 @@ impl Verification {
         VerdictRecord {
             format: Format,
             at: now(),
-            command: env::args().skip(1).fold("chanlab".to_owned(), |all, word| all + " " + &word),
+            command: env::args_os()
+                .skip(1)
+                .fold("chanlab".to_owned(), |all, word| all + " " + &word.to_string_lossy()),
             subject: subject.clone(),
             version: version.clone(),
             method,
