@@ -204,17 +204,17 @@ pub fn changes(
             format!("the records have {problems}: see the warnings above"),
         ));
     }
-    let undecided: Vec<String> = changes
+    let open: Vec<String> = changes
         .all
         .iter()
-        .filter_map(|change| Some(format!("{}: {}", change.name, undecided(changes, change, precision)?)))
+        .filter_map(|change| Some(format!("{}: {}", change.name, open_question(changes, change, precision)?)))
         .collect();
-    if changes.compared() == 0 && undecided.is_empty() {
+    if changes.compared() == 0 && open.is_empty() {
         return Err(ExitWith::new(Exit::Undecided, "nothing was compared: see the reasons above"));
     }
-    if let Some(first) = undecided.first() {
+    if let Some(first) = open.first() {
         let all = numbers::count(changes.all.len() as u64, "comparison");
-        let how = format!("{} of {all} undecided: {first}", undecided.len());
+        let how = format!("{} of {all} undecided: {first}", open.len());
         return Err(ExitWith::new(Exit::Undecided, how));
     }
     Ok(())
@@ -252,7 +252,7 @@ fn worse(changes: &Changes, threshold: f64) -> Vec<String> {
 }
 
 /// Why a comparison decides nothing; `None` when it does, or when there is nothing to decide.
-fn undecided(changes: &Changes, change: &Change, precision: Option<f64>) -> Option<String> {
+fn open_question(changes: &Changes, change: &Change, precision: Option<f64>) -> Option<String> {
     let shift = match change.kind() {
         ChangeKind::NotRun => return Some("no epoch has both".to_owned()),
         ChangeKind::OtherWork => return Some("the capacities differ, so the work does".to_owned()),

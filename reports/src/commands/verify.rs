@@ -29,8 +29,8 @@ use reports::render::verification::terminal::{failure, matrix};
 use verify_driver::engine;
 use verify_driver::program as worker;
 use verify_driver::worker::WorkerProgram;
+use wording::say;
 use wording::terminal::{stderr, stdout};
-use wording::{numbers, say};
 
 use super::measure::{seed, stop_request};
 use super::stopped;
