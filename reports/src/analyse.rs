@@ -15,6 +15,7 @@ pub mod honesty;
 pub(crate) mod noise;
 pub mod page;
 pub mod paired_test;
+pub mod provenance;
 pub(crate) mod rank_summary;
 pub(crate) mod ranking;
 pub mod runs;

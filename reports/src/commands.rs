@@ -2,6 +2,7 @@
 
 pub(crate) mod ab;
 pub(crate) mod article;
+mod begin;
 mod changes;
 pub(crate) mod choose;
 pub(crate) mod compare;
@@ -15,7 +16,7 @@ pub(crate) mod runner;
 pub(crate) mod verify;
 
 use clap::Subcommand;
-use reports::exit::{self, Exit, ExitWith};
+use reports::exit;
 
 /// The commands.
 #[derive(Subcommand)]
@@ -54,9 +55,4 @@ pub(crate) enum Command {
     /// Print the channels and the workloads
     #[command(after_help = exit::help("list"))]
     List,
-}
-
-/// The error that ends a command after a stop request. Everything until then is saved.
-pub(crate) fn stopped(message: &str) -> anyhow::Error {
-    ExitWith::new(Exit::Interrupted, format!("stopped: {message}")).into()
 }

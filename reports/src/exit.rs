@@ -7,6 +7,8 @@ use anyhow::Error;
 use engine::cargo::CargoError;
 use engine::journal::JournalError;
 use engine::plan_file::PlanError;
+use engine::run_folder::LockError;
+use engine::{NotReplaced, StopSignal, stopped_by};
 use model_driver::versions::source::SourceError;
 use workloads::registry::UsageError;
 
@@ -88,15 +90,10 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return Some(Exit::Usage);
     }
     if let Some(error) = cause.downcast_ref::<PlanError>() {
-        return Some(match error {
-            PlanError::Exists { .. } => Exit::Usage,
-            PlanError::Damaged { .. } => Exit::Failure,
-            _ => Exit::Unable,
-        });
+        return Some(error.into());
     }
     if let Some(error) = cause.downcast_ref::<JournalError>() {
-        let is_damaged = matches!(error, JournalError::Damaged { .. });
-        return Some(if is_damaged { Exit::Failure } else { Exit::Unable });
+        return Some(error.into());
     }
     if let Some(error) = cause.downcast_ref::<CargoError>() {
         // A version that cannot be built was not examined.
@@ -104,6 +101,23 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return Some(if is_built { Exit::Unable } else { Exit::Undecided });
     }
     cause.is::<io::Error>().then_some(Exit::Unable)
+}
+
+impl From<StopSignal> for Exit {
+    fn from(signal: StopSignal) -> Exit {
+        match signal {
+            StopSignal::Interrupt => Exit::Interrupted,
+            StopSignal::Terminate => Exit::Terminated,
+        }
+    }
+}
+
+/// The end of a command after a stop request ([`engine::stop_request`]), once everything is
+/// saved. `message` says what is unfinished, and what finishes it.
+pub fn stopped(message: impl fmt::Display) -> ExitWith {
+    // Without a handled signal nothing sets the flag, and SIGINT is what a user would have sent.
+    let signal = stopped_by().unwrap_or(StopSignal::Interrupt);
+    ExitWith::new(signal.into(), format!("stopped by {}: {message}", signal.name()))
 }
 
 /// An error that ends the command with a certain exit code.
@@ -119,6 +133,58 @@ impl ExitWith {
     /// An error with this exit code and message.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         ExitWith { exit, message: message.into() }
+    }
+}
+
+impl From<NotReplaced> for ExitWith {
+    fn from(error: NotReplaced) -> Self {
+        ExitWith::new(Exit::Unable, error.to_string())
+    }
+}
+
+impl From<LockError> for ExitWith {
+    fn from(error: LockError) -> Self {
+        let exit = match error {
+            // To measure into the folder of another process makes no sense, and waiting for that process does.
+            LockError::Held { .. } => Exit::Usage,
+            LockError::File { .. } => Exit::Unable,
+        };
+        ExitWith::new(exit, error.to_string())
+    }
+}
+
+impl From<&PlanError> for Exit {
+    fn from(error: &PlanError) -> Self {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        match error {
+            PlanError::NoRun { error, .. } if !matches!(error.kind(), NotFound | NotADirectory) => {
+                Exit::Unable
+            }
+            PlanError::NoRun { .. } | PlanError::Format { .. } | PlanError::Exists { .. } => Exit::Usage,
+            PlanError::Damaged { .. } => Exit::Failure,
+            PlanError::NotWritten(_) => Exit::Unable,
+        }
+    }
+}
+
+impl From<PlanError> for ExitWith {
+    fn from(error: PlanError) -> Self {
+        ExitWith::new(Exit::from(&error), error.to_string())
+    }
+}
+
+impl From<&JournalError> for Exit {
+    fn from(error: &JournalError) -> Self {
+        match error {
+            JournalError::File { .. } => Exit::Unable,
+            JournalError::Damaged { .. } => Exit::Failure,
+        }
+    }
+}
+
+impl From<JournalError> for ExitWith {
+    fn from(error: JournalError) -> Self {
+        ExitWith::new(Exit::from(&error), error.to_string())
     }
 }
 
@@ -277,7 +343,9 @@ mod tests {
         assert_eq!(of(unreadable().into()), Exit::Unable);
         assert_eq!(of(CargoError::NotStarted(unreadable()).into()), Exit::Unable);
         assert_eq!(of(CargoError::Failed("error[E0308]".to_owned()).into()), Exit::Undecided);
-        assert_eq!(of(PlanError::NoRun { folder: "f".into(), error: unreadable() }.into()), Exit::Unable);
+        let no_run = |error| PlanError::NoRun { folder: "f".into(), error };
+        assert_eq!(of(no_run(unreadable()).into()), Exit::Unable);
+        assert_eq!(of(no_run(io::ErrorKind::NotFound.into()).into()), Exit::Usage);
         assert_eq!(of(PlanError::Exists { folder: "f".into() }.into()), Exit::Usage);
         let file = JournalError::File { what: "write", path: "f".into(), error: unreadable() };
         assert_eq!(of(file.into()), Exit::Unable);

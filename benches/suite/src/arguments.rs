@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::{env, io};
 
+use records::command;
+
 use crate::Error;
 
 /// The mode that the command line requests.
@@ -53,9 +55,9 @@ impl Arguments {
         Arguments { arguments, mode }
     }
 
-    /// The command line as text.
+    /// The command line as it was typed, without what cargo adds.
     pub fn text(&self) -> String {
-        self.arguments.join(" ")
+        command::line(self.arguments.iter().filter(|argument| *argument != "--bench"))
     }
 
     /// The names of the benchmarks that the command line selects. Criterion decides: this program runs once

@@ -228,13 +228,12 @@ fn replay(cell: &Cell) -> String {
     )
 }
 
-/// The command line as it was typed, without what cargo adds.
+/// The command line as it was typed.
 fn command(arguments: &Arguments) -> String {
     let profile = env::var(workloads::profile::PROFILE_VARIABLE)
         .map(|profile| format!("{}={profile} ", workloads::profile::PROFILE_VARIABLE))
         .unwrap_or_default();
-    let text = arguments.text().replace("--bench", "");
-    match text.trim() {
+    match arguments.text().as_str() {
         "" => format!("{profile}cargo bench"),
         rest => format!("{profile}cargo bench -- {rest}"),
     }

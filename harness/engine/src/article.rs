@@ -6,9 +6,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -142,25 +143,29 @@ struct Answer {
     ns: u64,
 }
 
-/// Builds the programs in Go, and measures all variants. Every round is also written to `record`.
+/// Builds the programs in Go, and measures all variants. Every round is also written to `record`, a new file. `stop` ends it
+/// after the round in flight: it then has no result.
 ///
 /// # Errors
 ///
 /// When there is no Go; when a function of the article, corrected or not, fails; or when a round cannot be
 /// recorded.
-pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rounds> {
+pub fn measure(
+    extent: Extent,
+    record: &Path,
+    stop: &AtomicBool,
+    progress: &Progress,
+) -> Result<Option<Rounds>> {
     let not_available = |why: GoError| anyhow!("{}: not available: {why}", go::NAME);
     let article = go::article().map_err(not_available)?;
     let go_runner = go::runner().map_err(not_available)?;
-    let (_, greeting) = Functions::start(&article)?;
+    let (_, greeting) = Functions::start(Path::new(&article))?;
     let mut variants: Vec<Variant> = greeting
         .variants
         .into_iter()
         .map(|About { name, about }| Variant { name, language: "Go", about, origin: Origin::Article })
         .collect();
-    for (launch, language) in
-        [(Launch::Command(vec![go_runner.display().to_string()]), "Go"), (Launch::Own, "Rust")]
-    {
+    for (launch, language) in [(Launch::Command(vec![go_runner]), "Go"), (Launch::Own, "Rust")] {
         let runner = Runner::start(&launch).map_err(|failure| anyhow!("{launch}: {failure}"))?;
         variants.extend(runner.hello.channels.iter().map(|channel| Variant {
             name: channel.name.clone(),
@@ -170,7 +175,7 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
         }));
     }
 
-    let mut file = File::create(record).with_context(|| format!("cannot write {}", record.display()))?;
+    let mut file = File::create_new(record).with_context(|| format!("cannot write {}", record.display()))?;
     let mut found = Rounds { go: greeting.go, variants, rounds: Vec::new(), without: Vec::new() };
     let total = u64::from(extent.epochs) * u64::from(extent.blocks + 1) * found.variants.len() as u64;
     let mut random = Xoshiro256PlusPlus::seed_from_u64(extent.seed);
@@ -181,6 +186,11 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
             let mut order: Vec<usize> = (0..found.variants.len()).collect();
             order.shuffle(&mut random);
             for index in order {
+                // Relaxed: a flag that a signal handler sets; it guards no other data.
+                if stop.load(Ordering::Relaxed) {
+                    progress.end();
+                    return Ok(None);
+                }
                 done += 1;
                 let variant = &found.variants[index];
                 if found.without.iter().any(|(name, _)| *name == variant.name) {
@@ -191,15 +201,15 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
                 let source = &mut sources[index];
                 let asked = match source {
                     Some(source) => source.round(variant, extent.messages, done),
-                    None => RoundSource::start(variant, &article, extent.messages)?
+                    None => RoundSource::start(variant, Path::new(&article), extent.messages)?
                         .and_then(|started| source.insert(started).round(variant, extent.messages, done)),
                 };
                 match asked {
                     Ok(Answer { n, consumed, ns }) => {
                         let round = Round { variant: variant.name.clone(), epoch, block, n, consumed, ns };
-                        serde_json::to_writer(&file, &round)
-                            .map_err(std::io::Error::from)
-                            .and_then(|()| file.write_all(b"\n"))
+                        serde_json::to_vec(&round)
+                            .map_err(io::Error::from)
+                            .and_then(|line| file.write_all(&[line, b"\n".to_vec()].concat()))
                             .with_context(|| format!("cannot write {}", record.display()))?;
                         found.rounds.push(round);
                     }
@@ -213,7 +223,7 @@ pub fn measure(extent: Extent, record: &Path, progress: &Progress) -> Result<Rou
         }
     }
     progress.end();
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// A process that runs rounds.

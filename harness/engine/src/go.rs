@@ -25,6 +25,9 @@ pub enum GoError {
     /// There is no folder for the program.
     #[error("there is no target directory ({0})")]
     NoTarget(io::Error),
+    /// The path of the programs is no text, so no plan can name them.
+    #[error("the target directory {0:?} is not UTF-8")]
+    NotText(PathBuf),
     /// There is no Go.
     #[error("there is no go on the path (scripts/install-go installs one)")]
     NoGo,
@@ -41,7 +44,7 @@ pub enum GoError {
 /// # Errors
 ///
 /// [`GoError`].
-pub fn runner() -> Result<PathBuf, GoError> {
+pub fn runner() -> Result<String, GoError> {
     build(".", "chanlab-go-runner")
 }
 
@@ -50,23 +53,24 @@ pub fn runner() -> Result<PathBuf, GoError> {
 /// # Errors
 ///
 /// [`GoError`].
-pub fn article() -> Result<PathBuf, GoError> {
+pub fn article() -> Result<String, GoError> {
     build("./article", "article")
 }
 
 /// Go itself rebuilds only what has changed. The programs use the standard library alone, so the build needs
 /// no network.
-fn build(package: &str, program: &str) -> Result<PathBuf, GoError> {
+fn build(package: &str, program: &str) -> Result<String, GoError> {
     let sources = Path::new(SOURCES);
     if !sources.is_dir() {
         return Err(GoError::NoSources);
     }
     let path = std::path::absolute(target_dir().join("chanlab").join("go-runner").join(program))
         .map_err(GoError::NoTarget)?;
+    let path = path.into_os_string().into_string().map_err(|path| GoError::NotText(path.into()))?;
     let mut command = Command::new("go");
     command
         .args(["build", "-buildvcs=false", "-o"])
-        .args([path.as_os_str(), package.as_ref()])
+        .args([path.as_str(), package])
         .current_dir(sources)
         // A Go that is too old reports that, and does not fetch another.
         .env("GOTOOLCHAIN", "local");

@@ -2,16 +2,25 @@
 //!
 //! A line is one write, so a process that is killed leaves at most one line unfinished, that of the round in
 //! flight. A resumed run cuts it off first.
+//!
+//! # After a power cut
+//!
+//! A write alone is not on the disk. [`RoundsFile::sync`] waits for the disk at the end of every epoch and of the run, where
+//! nothing is measured: to wait after each round of some milliseconds would disturb the next one. So a power cut costs at
+//! most the rounds of the epoch in progress, which a resumed run measures again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use records::files::now;
+use records::plan::PLAN_FILE;
 use records::protocol::Measured;
 use workloads::latency::{Histogram, Percentiles, from_pairs};
 use workloads::workload::Metric;
 
+use super::plan_file;
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 
 /// The value of `metric` in a round, in nanoseconds and above 0; `None` where it is not known: a percentile needs at least 10
@@ -78,7 +87,7 @@ impl RunRecords {
             Line::Unsupported { group, entry, .. } | Line::Failed { group, entry, .. } => {
                 self.closed.insert((*group, *entry));
             }
-            Line::Ended { .. } => {}
+            Line::Began { .. } | Line::Ended { .. } => {}
         }
     }
 }
@@ -106,6 +115,40 @@ pub enum JournalError {
         /// Why.
         error: serde_json::Error,
     },
+}
+
+/// The longest first line that is read: a line of the kind `began` has about a hundred bytes.
+const MAX_FIRST_LINE: u64 = 1 << 16;
+
+/// The checksum of the plan with which the rounds in `folder` were begun, as their first line names it.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub fn begun_with(folder: &Path) -> io::Result<Begun> {
+    let file = match File::open(folder.join(ROUNDS_FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Begun::Nothing),
+        file => file?,
+    };
+    let mut line = Vec::new();
+    BufReader::new(file.take(MAX_FIRST_LINE)).read_until(b'\n', &mut line)?;
+    Ok(match serde_json::from_slice(&line) {
+        // A process that was killed while it wrote its first line recorded nothing.
+        _ if !line.ends_with(b"\n") && (line.len() as u64) < MAX_FIRST_LINE => Begun::Nothing,
+        Ok(Line::Began { plan, .. }) => Begun::With(plan),
+        Ok(_) | Err(_) => Begun::Unknown,
+    })
+}
+
+/// How the rounds of a run were begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing is recorded.
+    Nothing,
+    /// With the plan that has this checksum.
+    With(String),
+    /// The first line names no plan.
+    Unknown,
 }
 
 /// Appends to the rounds of a run.
@@ -145,6 +188,31 @@ impl RoundsFile {
             records.add(&line);
         }
         Ok((RoundsFile { path, file }, records))
+    }
+
+    /// Records that a process begins to measure, and with which plan.
+    ///
+    /// # Errors
+    ///
+    /// When the plan cannot be read, or the line cannot be written.
+    pub fn begin(&mut self) -> Result<(), JournalError> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let plan = plan_file::checksum(folder).map_err(|error| JournalError::File {
+            what: "read",
+            path: folder.join(PLAN_FILE),
+            error,
+        })?;
+        self.append(&Line::Began { at: now(), plan })
+    }
+
+    /// Waits until all lines are on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot write them, for example because the disk is full.
+    pub fn sync(&self) -> Result<(), JournalError> {
+        let failed = |error| JournalError::File { what: "write", path: self.path.clone(), error };
+        self.file.sync_data().map_err(failed)
     }
 
     /// Appends a line with one write.
@@ -212,6 +280,32 @@ mod tests {
             assert_eq!(recorded.rounds.len(), 2);
             assert_eq!((recorded.next_round, recorded.at_ms), (6, 50));
             assert_eq!(std::fs::read(&path).expect("there"), whole);
+        }
+    }
+
+    #[test]
+    fn the_first_line_names_the_plan() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let begun = || begun_with(folder.path()).expect("readable");
+        assert_eq!(begun(), Begun::Nothing, "there is no file");
+        std::fs::write(folder.path().join(PLAN_FILE), "123456789").expect("written");
+        let (mut rounds, _) = RoundsFile::open(folder.path()).expect("a new one");
+        assert_eq!(begun(), Begun::Nothing, "the file is empty");
+        rounds.begin().expect("written");
+        rounds.append(&round(0, 0)).expect("written");
+        rounds.sync().expect("on the disk");
+        // The check value of CRC-32.
+        assert_eq!(begun(), Begun::With("cbf43926".to_owned()));
+        let path = folder.path().join(ROUNDS_FILE);
+        std::fs::write(&path, "{\"kind\":\"began\"").expect("written");
+        assert_eq!(begun(), Begun::Nothing, "the line is not whole");
+        for text in [
+            "not a line\n".to_owned(),
+            "x".repeat(100_000),
+            "{\"kind\":\"sized\",\"group\":0,\"messages\":1}\n".to_owned(),
+        ] {
+            std::fs::write(&path, &text).expect("written");
+            assert_eq!(begun(), Begun::Unknown, "{text:.40}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! A run: every channel in a process of its own, measured in interleaved blocks, and every round kept.
 //!
-//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, and [`journal`] keeps the rounds.
+//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, and [`journal`] keeps the rounds in a folder
+//! that belongs to one process ([`run_folder`]). [`program`] says which programs ran them.
 //! [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo. Nothing is analysed here.
 //!
 //! # Why epochs
@@ -17,10 +18,14 @@ pub mod conformance;
 pub mod go;
 pub mod journal;
 pub mod plan_file;
+pub mod program;
 pub mod progress;
+mod replace;
+pub mod run_folder;
 pub mod runner;
 pub mod schedule;
 mod stop;
 pub mod supervisor;
 
-pub use self::stop::stop_request;
+pub use self::replace::{NotReplaced, replace};
+pub use self::stop::{StopSignal, stop_request, stopped_by};

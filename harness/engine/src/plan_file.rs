@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use records::format::{self, UnknownFormat};
-use records::plan::{PLAN_FILE, Plan, VERSION};
+use records::plan::{PLAN_FILE, Plan, VERSION, checksum_text};
 use serde::Deserialize;
+
+use super::replace::{NotReplaced, replace};
 
 /// The version of a plan, which is read before everything else.
 #[derive(Deserialize)]
@@ -37,15 +39,19 @@ pub fn write(plan: &Plan, folder: &Path) -> Result<(), PlanError> {
     if path.exists() {
         return Err(PlanError::Exists { folder: folder.to_owned() });
     }
+    let text = serde_json::to_vec_pretty(plan).map(|text| [text, b"\n".to_vec()].concat());
+    let text = text.map_err(|error| NotReplaced { path: path.clone(), error: error.into() })?;
     // A plan that exists is whole: a run that is killed while this is written has none.
-    let unfinished = path.with_extension("unfinished");
-    let written = fs::create_dir_all(folder).and_then(|()| {
-        let mut text = serde_json::to_vec_pretty(plan)?;
-        text.push(b'\n');
-        fs::write(&unfinished, text)?;
-        fs::rename(&unfinished, &path)
-    });
-    written.map_err(|error| PlanError::NotWritten { path, error })
+    Ok(replace(&path, &text)?)
+}
+
+/// The checksum of the plan in `folder`, as the lines of its rounds name it.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn checksum(folder: &Path) -> io::Result<String> {
+    fs::read(folder.join(PLAN_FILE)).map(|text| checksum_text(crc32fast::hash(&text)))
 }
 
 /// Why a plan cannot be read or written.
@@ -82,13 +88,8 @@ pub enum PlanError {
         folder: PathBuf,
     },
     /// The file cannot be written.
-    #[error("cannot write {}: {error}", path.display())]
-    NotWritten {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    NotWritten(#[from] NotReplaced),
 }
 
 #[cfg(test)]
@@ -98,10 +99,10 @@ mod tests {
     #[test]
     fn a_newer_plan_says_that_it_is_newer_whatever_it_holds() {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join(PLAN_FILE), r#"{"began":7,"version":3}"#).expect("written");
+        fs::write(folder.path().join(PLAN_FILE), r#"{"began":7,"version":4}"#).expect("written");
         let error = read(folder.path()).expect_err("newer").to_string();
         assert!(
-            error.ends_with("written by a newer chanlab: format 3, and this build reads formats up to 2"),
+            error.ends_with("written by a newer chanlab: format 4, and this build reads formats up to 3"),
             "{error}"
         );
         fs::write(folder.path().join(PLAN_FILE), r#"{"version":2}"#).expect("written");

@@ -51,7 +51,8 @@ pub fn run(
     stop: &AtomicBool,
     progress: &Progress,
 ) -> Result<EndReason, JournalError> {
-    let (rounds, recorded) = RoundsFile::open(folder)?;
+    let (mut rounds, recorded) = RoundsFile::open(folder)?;
+    rounds.begin()?;
     let slots = plan.entries.iter().map(|_| Slot::default()).collect();
     let before = Duration::from_millis(recorded.at_ms);
     let mut engine =
@@ -59,6 +60,7 @@ pub fn run(
     let why = engine.epochs()?;
     progress.end();
     engine.record(Line::Ended { at: now(), why })?;
+    engine.rounds.sync()?;
     Ok(why)
 }
 
@@ -96,6 +98,7 @@ impl Engine<'_> {
     fn epochs(&mut self) -> Result<EndReason, JournalError> {
         let mut open: Vec<usize> = (0..self.plan.groups.len()).collect();
         for epoch in 0..self.plan.most_epochs {
+            self.rounds.sync()?;
             if epoch >= self.plan.fewest_epochs {
                 open.retain(|&group| !(self.settled)(self.plan, &self.recorded, group));
                 if open.is_empty() || self.elapsed() >= self.plan.budget() {

@@ -1,8 +1,10 @@
 //! What a run will measure: decided before anything runs, and kept in the folder of the rounds.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::command;
 use crate::machine::Machine;
 use crate::protocol::ChannelHello;
 use crate::record::ParamsRecord;
@@ -14,7 +16,8 @@ pub const PLAN_FILE: &str = "plan.json";
 /// The version of the plan and of the rounds' lines. It rises when an older build would misread either.
 ///
 /// Version 2 calls the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
-pub const VERSION: u32 = 2;
+/// Version 3 names the programs that run the rounds, and its rounds begin with a line of the kind `began`.
+pub const VERSION: u32 = 3;
 
 /// A run before it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +26,7 @@ pub struct Plan {
     pub version: u32,
     /// When the run began (RFC 3339, UTC).
     pub began: String,
-    /// The command, as it was typed.
+    /// The command, as a shell reads it.
     pub command: String,
     /// The name of a profile, or `selected`.
     pub profile: String,
@@ -55,6 +58,40 @@ pub struct Plan {
     /// Channels and runners that could not be compared: a name, and the reason in one line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_available: Vec<(String, String)>,
+    /// The programs that run the rounds, one for each way in which an entry is launched. A run is resumed with no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Program>,
+}
+
+/// A program that runs rounds, as it was when the run began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// How it is started.
+    pub launch: Launch,
+    /// The files among the words of its command: the program itself, and every argument that names a file.
+    pub files: Vec<ProgramFile>,
+    /// The runner's name and version, from its hello.
+    pub runner: String,
+    /// The language and its version, from its hello.
+    pub language: String,
+    /// All channels of its hello, each with its version.
+    pub channels: BTreeMap<String, String>,
+}
+
+/// A file that decides what a program does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramFile {
+    /// The file, as the command names it or as it was found on the path.
+    pub path: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The checksum of its content ([`checksum_text`]).
+    pub crc32: String,
+}
+
+/// A CRC-32 as records have it: eight hexadecimal digits.
+pub fn checksum_text(crc32: u32) -> String {
+    format!("{crc32:08x}")
 }
 
 /// How a runner is started.
@@ -74,7 +111,7 @@ impl fmt::Display for Launch {
         match self {
             Launch::Own => f.write_str("chanlab's own runner"),
             Launch::Slowed(steps) => write!(f, "chanlab's own runner, slowed by {steps} steps"),
-            Launch::Command(words) => f.write_str(&words.join(" ")),
+            Launch::Command(words) => f.write_str(&command::joined(words)),
         }
     }
 }

@@ -14,6 +14,13 @@ pub const ROUNDS_FILE: &str = "rounds.jsonl";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Line {
+    /// A process began to measure: the first line, and again after every resumption.
+    Began {
+        /// When (RFC 3339, UTC).
+        at: String,
+        /// The checksum of `plan.json`, whose positions the lines name ([`super::plan::checksum_text`]).
+        plan: String,
+    },
     /// The number of messages in the rounds of a group: the same for each entry, so that all do the same work.
     Sized {
         /// The group.

@@ -323,6 +323,7 @@ pub fn line() -> impl Strategy<Value = Line> {
     );
     prop_oneof![
         12 => round,
+        1 => (text(), text()).prop_map(|(at, plan)| Line::Began { at, plan }),
         1 => (0..3_usize, count()).prop_map(|(group, messages)| Line::Sized { group, messages }),
         1 => (position(), text())
             .prop_map(|((group, entry), effective)| Line::Capacity { group, entry, effective }),

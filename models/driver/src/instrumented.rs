@@ -12,6 +12,7 @@ pub mod std_source;
 pub mod workspace;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,12 +69,12 @@ impl Crate {
     }
 
     /// The command-line arguments that select it.
-    pub fn asked(&self) -> String {
+    pub fn asked(&self) -> Vec<OsString> {
         match (&self.adapter, &self.source) {
             (Adapter::Given(adapter), CrateSource::Checkout { folder, .. }) => {
-                format!("--path {} --adapter {}", folder.display(), adapter.display())
+                vec!["--path".into(), folder.into(), "--adapter".into(), adapter.into()]
             }
-            _ => format!("--channel {}", self.name()),
+            _ => vec!["--channel".into(), self.name().into()],
         }
     }
 }

@@ -113,7 +113,7 @@ fn record(names: &[&str], mutants: &[Mutant]) -> Result<Vec<String>> {
     results.rows = all.filter_map(|name| results.row(name).or(earlier.row(name)).cloned()).collect();
     let json = serde_json::to_string_pretty(&results)? + "\n";
     for (file, text) in [(RESULTS, json), (DOCUMENT, results.document(mutants))] {
-        fs::write(project().join(file), text).with_context(|| format!("cannot write {file}"))?;
+        engine::replace(&project().join(file), text.as_bytes())?;
         println!("wrote {file}");
     }
     Ok([results.faults(mutants), results.no_longer_caught(&earlier)].concat())

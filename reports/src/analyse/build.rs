@@ -85,6 +85,8 @@ fn summary(run: &RunData) -> RunSummary {
         command: run.plan.command.clone(),
         profile: run.plan.profile.clone(),
         machine: run.plan.machine.clone(),
+        state: run.state,
+        resume: runs::resume(&run.plan, &run.folder),
     }
 }
 

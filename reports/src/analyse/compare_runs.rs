@@ -1,15 +1,13 @@
 //! Compares two runs that were made separately.
 //!
 //! The runs were not interleaved, so a drift of the machine between them looks like any other difference.
-//! Other machines, compilers and settings can be excluded as causes: [`unlike`] finds them.
+//! Other machines, compilers and settings can be excluded as causes: [`super::provenance::unlike`] finds them.
 
 use std::collections::BTreeMap;
 
-use records::machine::Machine;
-
 use super::changes::{Change, Changes, Shift, Side};
 use super::costs::median;
-use super::differences::{difference, machine_differences};
+use super::differences::difference;
 use super::runs::times;
 use crate::collect::runs::{RoundPosition, RunData};
 use records::plan::{Entry, Plan};
@@ -21,24 +19,6 @@ const MAX_DRIFT: f64 = 0.03;
 
 /// The ratio of two round sizes from which on they are reported.
 const SIZE_RATIO: f64 = 2.0;
-
-/// The differences between the settings of two runs that make a comparison meaningless; empty when the runs
-/// are comparable.
-pub fn unlike(old: &Plan, new: &Plan) -> Vec<String> {
-    let mut found = machine_differences(&old.machine, &new.machine);
-    if let (Some(one), Some(other)) = (own_version(&old.machine), own_version(&new.machine)) {
-        found.extend(difference("harness", one, other));
-    }
-    found.extend(difference("threads' placement", &old.placement, &new.placement));
-    let counted = |plan: &Plan| if plan.allocations { "counted" } else { "not counted" };
-    found.extend(difference("allocations", counted(old), counted(new)));
-    found
-}
-
-/// The version of chanlab, which its own channels carry.
-fn own_version(machine: &Machine) -> Option<&str> {
-    machine.channels.values().map(String::as_str).find(|version| version.starts_with("chanlab "))
-}
 
 /// A comparison of two runs.
 #[derive(Clone, Debug, PartialEq)]

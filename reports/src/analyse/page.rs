@@ -16,6 +16,7 @@ use super::ranking::Ranked;
 use super::scaling::Series;
 use super::verification::VerificationMatrix;
 use crate::collect::Problem;
+use crate::collect::runs::RunState;
 
 /// Everything the page shows.
 #[derive(Debug)]
@@ -60,6 +61,17 @@ pub struct RunSummary {
     pub profile: String,
     /// The machine, the compiler and the versions.
     pub machine: Machine,
+    /// Whether it is finished.
+    pub state: RunState,
+    /// The command that resumes it.
+    pub resume: String,
+}
+
+impl Page {
+    /// Whether the page shows a run that is not finished.
+    pub fn is_unfinished(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| !run.state.is_done())
+    }
 }
 
 /// A workload.

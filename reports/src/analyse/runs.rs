@@ -1,5 +1,9 @@
 //! From the rounds of a run to the cells and rankings of the page.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
+use records::command;
 use records::model_report::ModelReport;
 use records::protocol::Measured;
 use records::record::ParamsRecord;
@@ -18,7 +22,7 @@ use super::scaling;
 use super::statistics::{bootstrap, modes};
 use crate::collect::runs::{RoundPosition, RunData};
 use engine::journal::{RunRecords, Times, metric_value};
-use records::plan::{Launch, Plan};
+use records::plan::{Entry, Launch, Plan};
 
 /// The level of the interval of a cell's median.
 const LEVEL: f64 = 0.95;
@@ -187,16 +191,40 @@ fn replay(plan: &Plan, (group, entry): RoundPosition) -> String {
     let values = values.join(",");
     match &entry.launch {
         Launch::Own | Launch::Slowed { .. } => {
-            format!("cargo run --release -- round {} {} {values} --rounds 100", entry.channel, group.workload)
+            let words = ["round", &entry.channel, &group.workload, &values, "--rounds", "100"];
+            command::line(["cargo", "run", "--release", "--"].into_iter().chain(words))
         }
         // `round` knows only the channels of this build.
-        Launch::Command(words) => format!(
-            "cargo run --release -- run {}/{values} --channel '{}' --runner '{}'",
-            group.workload,
-            entry.name,
-            words.join(" ")
-        ),
+        Launch::Command(runner) => {
+            let (cell, runner) = (format!("{}/{values}", group.workload), command::joined(runner));
+            let channel = name_beside_own(plan, entry);
+            let words = ["run", &cell, "--channel", &channel, "--runner", &runner];
+            command::line(["cargo", "run", "--release", "--"].into_iter().chain(words))
+        }
     }
+}
+
+/// The name of a foreign runner's channel in a run of `chanlab run`, which has this build's channels as well. A run of
+/// `chanlab ab` calls it by its version.
+fn name_beside_own(plan: &Plan, entry: &Entry) -> String {
+    let program = plan.programs.iter().find(|program| program.launch == entry.launch);
+    let is_taken = adapters::registry().channels().any(|info| info.name == entry.channel);
+    match program {
+        Some(program) if is_taken => foreign_name(&entry.channel, &program.runner),
+        _ if plan.versions.is_some() => entry.channel.clone(),
+        _ => entry.name.clone(),
+    }
+}
+
+/// The name of a channel of another runner, when a channel with its name is in the run already.
+pub fn foreign_name(channel: &str, runner: &str) -> String {
+    format!("{channel} ({runner})")
+}
+
+/// The command that resumes the run of `plan` in `folder`.
+pub fn resume(plan: &Plan, folder: &Path) -> String {
+    let subcommand = if plan.versions.is_some() { "ab" } else { "run" };
+    command::line(["chanlab", subcommand, "--resume"].map(OsStr::new).into_iter().chain([folder.as_os_str()]))
 }
 
 #[cfg(test)]
@@ -204,7 +232,7 @@ mod tests {
     use records::record::ParamsRecord;
 
     use super::*;
-    use records::plan::{Entry, Group, VERSION};
+    use records::plan::{Group, VERSION};
     use records::rounds::Line;
 
     /// A round of entry 0 or 1 with about this wall time in ns/op and this 99th percentile of the latency.
@@ -249,6 +277,7 @@ mod tests {
             allocations: false,
             versions: None,
             not_available: Vec::new(),
+            programs: Vec::new(),
         }
     }
 

@@ -7,12 +7,33 @@ use anyhow::{Context, Result};
 
 use super::Problem;
 use engine::plan_file;
+use engine::run_folder::writer;
 use records::crash::ProcessFailure;
 use records::plan::Plan;
 use records::rounds::{EndReason, Line, ROUNDS_FILE, RoundLine};
 
 /// The position of a cell in the plan: group and entry.
 pub type RoundPosition = (usize, usize);
+
+/// Whether a run is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// The plan was carried out.
+    Done,
+    /// It was stopped on request.
+    Stopped,
+    /// It ended without a word, as after a kill.
+    Killed,
+    /// A process, whose number may be known, is writing rounds.
+    GoingOn(Option<u32>),
+}
+
+impl RunState {
+    /// Whether the plan was carried out.
+    pub fn is_done(self) -> bool {
+        self == RunState::Done
+    }
+}
 
 /// A run, complete or not.
 #[derive(Clone, Debug)]
@@ -29,8 +50,8 @@ pub struct RunData {
     pub unsupported: BTreeMap<RoundPosition, String>,
     /// Cells that failed.
     pub failed: BTreeMap<RoundPosition, ProcessFailure>,
-    /// Why it ended; `None` for a run that was killed or is still going.
-    pub ended: Option<EndReason>,
+    /// Whether it is finished.
+    pub state: RunState,
     /// Lines that could not be read.
     pub problems: Vec<Problem>,
 }
@@ -44,6 +65,10 @@ impl RunData {
     pub fn read(folder: &Path) -> Result<Self> {
         let plan = plan_file::read(folder)?;
         let path = folder.join(ROUNDS_FILE);
+        // Asked before the rounds are read: a run that ends meanwhile then has its end among them.
+        let writer = writer(folder);
+        let checksum = plan_file::checksum(folder)
+            .with_context(|| format!("cannot read the plan of {}", path.display()))?;
         let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut run = RunData {
             folder: folder.to_owned(),
@@ -52,13 +77,17 @@ impl RunData {
             capacities: BTreeMap::new(),
             unsupported: BTreeMap::new(),
             failed: BTreeMap::new(),
-            ended: None,
+            state: RunState::Killed,
             problems: Vec::new(),
         };
         for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let left_out = match serde_json::from_slice(line) {
                 Ok(Line::Round(round)) if round.measured.messages == 0 || round.measured.wall_ns == 0 => {
                     "a round without messages or without time, left out".to_owned()
+                }
+                Ok(Line::Began { plan, .. }) if plan != checksum => {
+                    run.state = RunState::Killed;
+                    "measured with another plan.json than the one that is here".to_owned()
                 }
                 Ok(line) => {
                     run.add(line);
@@ -70,17 +99,21 @@ impl RunData {
             };
             run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what: left_out });
         }
+        if let (Some(writer), false) = (writer, run.state.is_done()) {
+            run.state = RunState::GoingOn(writer.process);
+        }
         Ok(run)
     }
 
     fn add(&mut self, line: Line) {
         match line {
             Line::Sized { .. } => {}
+            Line::Began { .. } => self.state = RunState::Killed,
             Line::Capacity { group, entry, effective } => {
                 self.capacities.insert((group, entry), effective);
             }
             Line::Round(round) => {
-                self.ended = None;
+                self.state = RunState::Killed;
                 self.rounds.entry((round.group, round.entry)).or_default().push(round);
             }
             Line::Unsupported { group, entry, reason } => {
@@ -89,7 +122,8 @@ impl RunData {
             Line::Failed { group, entry, failure, .. } => {
                 self.failed.insert((group, entry), failure);
             }
-            Line::Ended { why, .. } => self.ended = Some(why),
+            Line::Ended { why: EndReason::Done, .. } => self.state = RunState::Done,
+            Line::Ended { why: EndReason::Interrupted, .. } => self.state = RunState::Stopped,
         }
     }
 
@@ -168,6 +202,7 @@ mod tests {
             allocations: false,
             versions: None,
             not_available: Vec::new(),
+            programs: Vec::new(),
         }
     }
 

@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 use contract::channel::Info;
 use engine::go;
-use engine::plan_file;
 use engine::runner::Runner;
 use model_driver::versions::build;
 use model_driver::versions::source::CrateSource;
@@ -17,17 +16,18 @@ use records::rounds::EndReason;
 use reports::BadArguments;
 use reports::analyse::changes::{Changes, settled};
 use reports::analyse::paired_test::min_epochs;
+use reports::analyse::runs::resume as resume_command;
 use reports::collect::runs::RunData;
-use reports::exit::{Exit, ExitWith};
+use reports::exit::{Exit, ExitWith, stopped};
 use reports::gate;
 use reports::render::changes::{ChangeReport, side_by_side};
 use wording::say;
 use workloads::profile::Profile;
 use workloads::registry::Registry;
 
+use super::begin::{begin, resume};
 use super::changes::{facts, print};
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
-use super::stopped;
 
 /// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them
 /// in any case.
@@ -67,27 +67,28 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (plan, folder) = match &arguments.resume {
         Some(folder) => {
-            let plan = plan_file::read(folder)?;
+            let (plan, folder) = resume(folder)?;
             if plan.versions.is_none() {
-                let run = folder.display();
+                let resume = resume_command(&plan, folder.path());
                 return Err(BadArguments(format!(
-                    "the run in {run} compares no versions: chanlab run --resume {run}"
+                    "the run in {} compares no versions: {resume}",
+                    folder.path().display()
                 ))
                 .into());
             }
-            (plan, folder.clone())
+            (plan, folder)
         }
         None => {
             let plan = planned(arguments)?;
             let folder = arguments.measuring.folder(&plan, "ab");
-            plan_file::write(&plan, &folder)?;
-            (plan, folder)
+            begin(plan, &folder)?
         }
     };
-    if carry_out(&plan, &folder, &settled, "chanlab ab")? == EndReason::Interrupted {
-        return Err(stopped("there is no verdict before the run is done"));
+    if carry_out(&plan, &folder, &settled)? == EndReason::Interrupted {
+        let resume = resume_command(&plan, folder.path());
+        return Err(stopped(format!("the run is unfinished and has no verdict; resume with {resume}")).into());
     }
-    compare(&folder, arguments)
+    compare(folder.path(), arguments)
 }
 
 /// Prints the changes and judges them.

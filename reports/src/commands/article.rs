@@ -1,22 +1,24 @@
 //! `chanlab article`: reproduces the article's own benchmark and writes the document.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, value_parser};
 use engine::article::{Extent, MAX_MESSAGES, measure};
 use engine::progress::Progress;
+use engine::replace;
+use engine::run_folder::RunFolder;
 use records::files::{now, target_dir};
 use reports::analyse::article::Article;
+use reports::exit::{ExitWith, stopped};
 use reports::gate;
 use reports::render::article::{document, verdict};
 use wording::terminal::stdout;
 
-use super::measure::seed;
+use super::measure::{seed, stop_request};
 
 /// The path of the document in the checkout that this program was built from.
 const DOCUMENT: [&str; 2] = ["docs", "article.md"];
@@ -52,16 +54,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Extent { epochs: arguments.epochs, blocks: BLOCKS, messages: arguments.messages, seed: seed() };
     let (began, machine) = (now(), runner::machine::current(&adapters::registry()));
     let folder = target_dir().join("chanlab").join("article");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    // Two measurements at once would measure each other.
+    let _lock = RunFolder::lock(&folder).map_err(ExitWith::from)?;
     let record = folder.join(format!("{}-{}.jsonl", began.replace(':', ""), process::id()));
-    let rounds = measure(extent, &record, &Progress::new(ABOUT))?;
+    let Some(rounds) = measure(extent, &record, stop_request()?, &Progress::new(ABOUT))? else {
+        let record = record.display();
+        return Err(stopped(format!("no document is written; every round so far is in {record}")).into());
+    };
 
     let article = Article::of(&rounds, extent, machine, began);
     let output = arguments.output.clone().unwrap_or_else(document_of_the_checkout);
-    if let Some(folder) = output.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
-    fs::write(&output, document(&article)).with_context(|| format!("cannot write {}", output.display()))?;
+    replace(&output, document(&article).as_bytes()).map_err(ExitWith::from)?;
     let mut terminal = stdout();
     writeln!(
         terminal,

@@ -1,11 +1,12 @@
 //! Prints changes, for `chanlab ab` and `chanlab compare`.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use engine::replace;
 use records::plan::Plan;
+use reports::exit::ExitWith;
 use reports::render::changes::{ChangeReport, terminal};
 use reports::render::markdown::markdown;
 use wording::terminal::stdout;
@@ -17,7 +18,7 @@ pub(super) fn print(report: &ChangeReport<'_>, file: Option<&Path>) -> Result<()
         Some(file) if file == Path::new("-") => write!(output, "{}", markdown(report))?,
         Some(file) => {
             write!(output, "{}", terminal(report))?;
-            fs::write(file, markdown(report)).with_context(|| format!("cannot write {}", file.display()))?;
+            replace(file, markdown(report).as_bytes()).map_err(ExitWith::from)?;
         }
         None => write!(output, "{}", terminal(report))?,
     }

@@ -4,20 +4,21 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum, value_parser};
-use engine::plan_file;
 use records::rounds::EndReason;
+use records::text;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
-use reports::analyse::runs::settled_by;
+use reports::analyse::runs::{resume as resume_command, settled_by};
 use reports::collect::runs::RunData;
+use reports::exit::stopped;
 use reports::gate;
-use reports::render;
+use reports::render::{self, state};
 use wording::terminal::stdout;
 use workloads::profile::Profile;
 use workloads::workload::Metric;
 
+use super::begin::begin;
 use super::measure::{Measuring, carry_out};
-use super::stopped;
 
 /// The maximum number of epochs; a single cell has time for many.
 const MAX_EPOCHS: u32 = 120;
@@ -79,15 +80,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let entries = measuring.entries(&registry, &machine)?;
     let plan = measuring.plan(&registry, machine, entries, Profile::Quick)?;
     let folder = measuring.folder(&plan, "choices");
-    plan_file::write(&plan, &folder)?;
+    let (plan, folder) = begin(plan, &folder)?;
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
-    if carry_out(&plan, &folder, &settled, "chanlab run")? == EndReason::Interrupted {
-        return Err(stopped("there is no recommendation before the run is done"));
-    }
-    let run = RunData::read(&folder)?;
+    let why = carry_out(&plan, &folder, &settled)?;
+    let run = RunData::read(folder.path())?;
     let choice = choose(&run, by);
     if let Some(choice) = &choice {
-        writeln!(stdout(), "{}\n\nevery round is in {}", render::choice::text(choice), folder.display())?;
+        let mut terminal = stdout();
+        if let Some(words) = state::unfinished(&run) {
+            writeln!(terminal, "UNFINISHED: this run {words}.\n")?;
+        }
+        let path = folder.path().display().to_string();
+        writeln!(terminal, "{}\n\nevery round is in {}", render::choice::text(choice), text::line(&path))?;
+    }
+    if why == EndReason::Interrupted {
+        let resume = resume_command(&plan, folder.path());
+        return Err(stopped(format!("the run is unfinished; resume with {resume}")).into());
     }
     Ok(gate::choice(choice.as_ref(), &run)?)
 }

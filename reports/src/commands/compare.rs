@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use reports::BadArguments;
-use reports::analyse::compare_runs::{compare, unlike};
+use reports::analyse::compare_runs::compare;
+use reports::analyse::provenance::unlike;
 use reports::collect::runs::RunData;
 use reports::gate;
 use reports::render::changes::{ChangeReport, apart};
+use reports::render::state::unfinished;
 use wording::say;
 
 use super::changes::{facts, print};
@@ -66,12 +68,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         for problem in &run.problems {
             say!("warning: {problem}");
         }
-        if run.ended.is_none() {
-            say!("warning: the run in {} is incomplete", run.folder.display());
-        }
     }
-    let mut remarks: Vec<String> =
-        differences.iter().map(|difference| format!("the runs differ: {difference}")).collect();
+    let mut remarks: Vec<String> = [("old", &old), ("new", &new)]
+        .into_iter()
+        .filter_map(|(which, run)| Some(format!("the {which} run {}", unfinished(run)?)))
+        .collect();
+    for remark in &remarks {
+        say!("warning: {remark}");
+    }
+    remarks.extend(differences.iter().map(|difference| format!("the runs differ: {difference}")));
     let versions =
         if arguments.across_versions { "compared across versions" } else { "left out, other versions" };
     remarks.extend(compared.other_versions.iter().map(|differs| format!("{versions}: {differs}")));

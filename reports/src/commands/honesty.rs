@@ -1,15 +1,15 @@
 //! `chanlab honesty`: the experiments that ask whether `chanlab run` can be believed, and the document that
 //! they make.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context, Result};
 use clap::{Args, value_parser};
-use engine::cargo::Cargo;
+use engine::cargo::{Cargo, CargoError};
 use engine::journal::{RoundsFile, RunRecords};
-use engine::plan_file;
+use engine::replace;
+use records::command;
 use records::files::{criterion_dir, now, target_dir};
 use records::machine::Machine;
 use records::plan::Plan;
@@ -18,7 +18,7 @@ use records::rounds::EndReason;
 use reports::analyse::checks::newest_overheads;
 use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
 use reports::collect::records::Records;
-use reports::exit::{Exit, ExitWith};
+use reports::exit::{Exit, ExitWith, stopped};
 use reports::gate;
 use reports::render;
 use wording::say;
@@ -26,8 +26,8 @@ use wording::terminal::stdout;
 use workloads::profile::{PROFILE_VARIABLE, Profile};
 use workloads::registry::Registry;
 
-use super::measure::{Measuring, carry_out, command_line, extent, stop_request};
-use super::stopped;
+use super::begin::begin;
+use super::measure::{Measuring, carry_out, extent, stop_request};
 
 /// The number of epochs in one A/A comparison, fewer than in the quick profile.
 const EPOCHS: u32 = 20;
@@ -61,6 +61,9 @@ const BENCHMARK: &str = "producer_consumer/capacity=64,work=1000/slowed";
 /// The name of criterion's baseline.
 const BASELINE: &str = "chanlab-honesty";
 
+/// The end of an experiment that was stopped.
+const NO_RESULT: &str = "the experiments are incomplete, so they have no result";
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A/A comparisons of each channel on each group of the quick profile
@@ -85,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let alarms = alarms(arguments, &registry, &machine)?;
     let (found, trial) = found(arguments, &registry, &machine, &steps)?;
     let honesty = Honesty {
-        command: command_line(),
+        command: command::typed(),
         at: now(),
         epochs: EPOCHS,
         alarms,
@@ -98,11 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         machine,
     };
     let output = arguments.output.clone().unwrap_or_else(|| checkout().join("docs").join("honesty.md"));
-    if let Some(folder) = output.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
-    fs::write(&output, render::honesty::document(&honesty))
-        .with_context(|| format!("cannot write {}", output.display()))?;
+    replace(&output, render::honesty::document(&honesty).as_bytes()).map_err(ExitWith::from)?;
     let mut terminal = stdout();
     for line in render::honesty::summary(&honesty) {
         writeln!(terminal, "{line}")?;
@@ -119,12 +118,12 @@ fn checkout() -> &'static Path {
 
 /// Carries out a plan of an experiment and returns its records.
 fn measured(plan: &Plan, folder: &Path) -> Result<RunRecords> {
-    plan_file::write(plan, folder)?;
-    let why = carry_out(plan, folder, &|_, _, _| false, "chanlab run")?;
+    let (plan, folder) = begin(plan.clone(), folder)?;
+    let why = carry_out(&plan, &folder, &|_, _, _| false)?;
     if why == EndReason::Interrupted {
-        return Err(stopped("the experiment is incomplete, so it has no result"));
+        return Err(stopped(NO_RESULT).into());
     }
-    Ok(RoundsFile::open(folder)?.1)
+    Ok(RoundsFile::open(folder.path()).map_err(ExitWith::from)?.1)
 }
 
 /// A plan of `epochs` epochs, and the folder of its run.
@@ -265,8 +264,12 @@ fn bench(
     if let Some(steps) = slowed {
         cargo = cargo.env(workloads::slowed::VARIABLE, steps.to_string());
     }
-    let output =
-        cargo.echo().context("cargo bench failed; --without-criterion leaves out criterion's experiments")?;
+    let output = match cargo.echo() {
+        Err(CargoError::Stopped) => return Err(stopped(NO_RESULT).into()),
+        output => {
+            output.context("cargo bench failed; --without-criterion leaves out criterion's experiments")?
+        }
+    };
     Ok(String::from_utf8_lossy(&output).into_owned())
 }
 

@@ -2,15 +2,17 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::{env, process};
+use std::process;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum, value_parser};
 use engine::go::{self, GoError};
 use engine::progress::Progress;
+use engine::run_folder::RunFolder;
 use engine::runner::Runner;
 use engine::schedule::{self, MAX_SCALE, Settled};
 pub(super) use engine::stop_request;
+use records::command;
 use records::crash::ProcessFailure;
 use records::files::now;
 use records::machine::Machine;
@@ -20,6 +22,7 @@ use records::rounds::EndReason;
 use records::text;
 use reports::BadArguments;
 use reports::analyse::paired_test::min_epochs;
+use reports::analyse::runs::{foreign_name, resume};
 use reports::collect::sources::runs_folder;
 use reports::exit::{Exit, ExitWith};
 use wording::terminal::stderr;
@@ -42,7 +45,7 @@ pub(super) struct Measuring {
     /// all workloads]
     #[arg(value_name = "WORKLOAD[/PARAM=VALUE,…]")]
     selected: Vec<String>,
-    /// A runner in addition to chanlab's own: a command and its arguments, separated by spaces
+    /// A runner in addition to chanlab's own: a command and its arguments, quoted as for a shell
     #[arg(long = "runner", value_name = "COMMAND")]
     runners: Vec<String>,
     /// The part of each workload's grid, and the duration [default: standard; quick for two versions]
@@ -163,7 +166,7 @@ impl Measuring {
         Ok(Plan {
             version: VERSION,
             began: now(),
-            command: command_line(),
+            command: command::typed(),
             profile: if self.selected.is_empty() { profile.name() } else { "selected" }.to_owned(),
             seed: self.seed.unwrap_or_else(seed),
             machine,
@@ -178,6 +181,7 @@ impl Measuring {
             allocations: self.allocations,
             versions: None,
             not_available: Vec::new(),
+            programs: Vec::new(),
         })
     }
 
@@ -249,19 +253,18 @@ pub(super) fn chosen(
     Ok(entries)
 }
 
-/// Carries out `plan`, whose run is in `folder`; `resume` is the command that resumes it. Ctrl-C ends it
-/// after the round in flight.
-pub(super) fn carry_out(plan: &Plan, folder: &Path, settled: Settled<'_>, resume: &str) -> Result<EndReason> {
+/// Carries out `plan` in its folder. SIGINT and SIGTERM end it after the round in flight.
+pub(super) fn carry_out(plan: &Plan, folder: &RunFolder, settled: Settled<'_>) -> Result<EndReason> {
+    let folder = folder.path();
     announce(plan, folder)?;
     let stop = stop_request()?;
     let progress = Progress::new(plan.budget());
-    let resume = format!("{resume} --resume {}", folder.display());
-    let why = schedule::run(plan, folder, settled, stop, &progress)
-        .with_context(|| format!("the run stopped; all recorded rounds are kept; resume with {resume}"))?;
-    if why == EndReason::Interrupted {
-        say!("stopped; resume with {resume}");
-    }
-    Ok(why)
+    Ok(schedule::run(plan, folder, settled, stop, &progress).map_err(|error| {
+        let (resume, error) = (resume(plan, folder), ExitWith::from(error));
+        let message =
+            format!("the run stopped; all recorded rounds are kept; resume with {resume}: {}", error.message);
+        ExitWith::new(error.exit, message)
+    })?)
 }
 
 fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
@@ -289,7 +292,10 @@ fn blocks(of_profile: u32, channels: usize, entries: usize) -> u32 {
 
 /// Adds the channels of another runner, which is started for that.
 fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
-    let launch = Launch::Command(command.split_whitespace().map(str::to_owned).collect());
+    let words = command::words(command).filter(|words| !words.is_empty()).ok_or_else(|| {
+        BadArguments(format!("--runner {command}: expected a command, with every quote closed"))
+    })?;
+    let launch = Launch::Command(words);
     join(&launch, entries).map_err(|failure| BadArguments(format!("--runner {command}: {failure}")).into())
 }
 
@@ -299,7 +305,7 @@ fn foreign(command: &str, entries: &mut Vec<Entry>) -> Result<()> {
 ///
 /// [`NoGoChannels`], in one line.
 pub(super) fn add_go(entries: &mut Vec<Entry>) -> Result<(), NoGoChannels> {
-    let launch = Launch::Command(vec![go::runner()?.display().to_string()]);
+    let launch = Launch::Command(vec![go::runner()?]);
     Ok(join(&launch, entries)?)
 }
 
@@ -337,16 +343,10 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure>
 /// The name of a runner's channel among `entries`: its own, or with the runner's name where it is taken, so that
 /// no two channels have the same.
 fn free_name(channel: &str, runner: &str, entries: &[Entry]) -> String {
-    let own = [channel.to_owned(), format!("{channel} ({runner})")];
-    let numbered = (2..).map(|number| format!("{channel} ({runner} {number})"));
+    let own = [channel.to_owned(), foreign_name(channel, runner)];
+    let numbered = (2..).map(|number| foreign_name(channel, &format!("{runner} {number}")));
     let is_free = |name: &String| entries.iter().all(|entry| entry.name != *name);
     own.into_iter().chain(numbered).find(is_free).unwrap_or_default()
-}
-
-/// The command line of this process. A word that is not UTF-8 is shown as far as it is.
-pub(super) fn command_line() -> String {
-    let words = env::args_os().skip(1);
-    words.fold("chanlab".to_owned(), |all, word| all + " " + &word.to_string_lossy())
 }
 
 /// A number from 0 to 100.

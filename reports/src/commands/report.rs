@@ -1,16 +1,17 @@
 //! `chanlab report`: draws the page.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
+use engine::replace;
 use records::files::{now, target_dir};
 use records::text;
 use reports::analyse::build;
 use reports::analyse::page::Page;
 use reports::collect::sources::Sources;
+use reports::exit::ExitWith;
 use reports::gate;
 use reports::render;
 use wording::say;
@@ -58,7 +59,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 /// Draws the page of `sources` into `output` and prints a summary; the last line is the path of the page.
 pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<Page> {
     let page = build::page(sources.collect()?, &adapters::registry());
-    write_file(output, &render::page::page(&page, &now()))?;
+    replace(output, render::page::page(&page, &now()).as_bytes()).map_err(ExitWith::from)?;
 
     for problem in &page.problems {
         say!("warning: {}", text::line(&problem.to_string()));
@@ -74,18 +75,12 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<Page> {
         writeln!(terminal, "Verified:\n{}", render::verification::terminal::matrix(&page.verification))?;
     }
     if !page.workloads.is_empty() {
-        writeln!(terminal, "Fastest or tied with the fastest, in how many params:")?;
+        let unfinished = if page.is_unfinished() { " of an unfinished run" } else { "" };
+        writeln!(terminal, "Fastest or tied with the fastest, in how many params{unfinished}:")?;
     }
     for line in render::terminal::summary(&page) {
         writeln!(terminal, "  {line}")?;
     }
     writeln!(terminal, "{}", output.display())?;
     Ok(page)
-}
-
-fn write_file(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,21 +1,21 @@
 //! `chanlab run`: measures in interleaved blocks, and keeps every round.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use engine::go;
-use engine::plan_file;
 use records::plan::Plan;
 use records::rounds::EndReason;
-use reports::analyse::page::Page;
-use reports::analyse::runs::settled;
+use reports::analyse::runs::{resume as resume_command, settled};
 use reports::collect::sources::{RUNS, Sources};
+use reports::exit::stopped;
 use reports::gate;
 use workloads::profile::Profile;
 
+use super::begin::{begin, resume};
 use super::measure::{Measuring, add_go, carry_out, chosen};
-use super::{report, stopped};
+use super::report;
 
 /// The page in the folder of a run.
 const PAGE: &str = "report.html";
@@ -37,24 +37,21 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (plan, folder) = match &arguments.resume {
-        Some(folder) => (plan_file::read(folder)?, folder.clone()),
+        Some(folder) => resume(folder)?,
         None => {
             let plan = planned(arguments)?;
             let folder = arguments.measuring.folder(&plan, RUNS);
-            plan_file::write(&plan, &folder)?;
-            (plan, folder)
+            begin(plan, &folder)?
         }
     };
-    if carry_out(&plan, &folder, &settled, "chanlab run")? == EndReason::Interrupted {
-        draw(&folder)?;
-        return Err(stopped("the run is not done"));
+    let why = carry_out(&plan, &folder, &settled)?;
+    let path = folder.path();
+    let page = report::draw(&Sources { run: Some(path.to_owned()), ..Sources::default() }, &path.join(PAGE))?;
+    if why == EndReason::Interrupted {
+        let resume = resume_command(&plan, path);
+        return Err(stopped(format!("the run is unfinished; resume with {resume}")).into());
     }
-    let page = draw(&folder)?;
-    Ok(gate::run(&page, &folder, &arguments.channels, &arguments.measuring.cells()?)?)
-}
-
-fn draw(folder: &Path) -> Result<Page> {
-    report::draw(&Sources { run: Some(folder.to_owned()), ..Sources::default() }, &folder.join(PAGE))
+    Ok(gate::run(&page, path, &arguments.channels, &arguments.measuring.cells()?)?)
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {

@@ -8,13 +8,15 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use ::engine::progress::Progress;
-use anyhow::{Context, Result};
+use ::engine::replace;
+use anyhow::Result;
 use clap::{Args, value_parser};
 use model_driver::instrumented::adapters::{check_shape, default_version};
 use model_driver::instrumented::std_source::STD;
 use model_driver::instrumented::{Adapter, Crate};
 use model_driver::models::has_models;
 use model_driver::versions::source::{CrateSource, package_name};
+use records::command;
 use records::files::{Recorder, now};
 use records::machine::Machine;
 use records::record::{VERIFIED_FILE, VerdictRecord};
@@ -23,6 +25,7 @@ use records::verify::{Method, Shard};
 use reports::BadArguments;
 use reports::analyse::verification::{CellStatus, Scope, VerificationMatrix};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
+use reports::exit::{ExitWith, stopped};
 use reports::gate;
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
@@ -33,7 +36,6 @@ use wording::say;
 use wording::terminal::{stderr, stdout};
 
 use super::measure::{seed, stop_request};
-use super::stopped;
 
 /// The minimum share of the budget for the cases, however long compilation takes.
 const MIN_LEFT: f64 = 0.2;
@@ -78,7 +80,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Another worker program, which runs the cases of its own channels: a command and its arguments,
-    /// separated by spaces
+    /// quoted as for a shell
     #[arg(long, value_name = "COMMAND", hide = true)]
     by: Option<String>,
 }
@@ -107,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     print_results(&verification, &verified, recorder.path())?;
     if !is_whole {
-        return Err(stopped("not everything was verified; the results so far are recorded"));
+        return Err(stopped("not everything was verified; the results so far are recorded").into());
     }
     Ok(gate::verification(&verified, names_both(arguments))?)
 }
@@ -136,7 +138,10 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
             (WorkerProgram::Own(None), own.collect::<Vec<_>>())
         }
         Some(command) => {
-            let program = WorkerProgram::Command(command.split_whitespace().map(str::to_owned).collect());
+            let words = command::words(command).filter(|words| !words.is_empty()).ok_or_else(|| {
+                BadArguments(format!("--by {command}: expected a command, with every quote closed"))
+            })?;
+            let program = WorkerProgram::Command(words);
             let channels =
                 program.channels().map_err(|failure| BadArguments(format!("--by {command}: {failure}")))?;
             (program, channels)
@@ -339,6 +344,6 @@ fn picture(verified: &VerdictRecord, folder: &Path) -> Result<Option<PathBuf>> {
     let Some(finding) = finding(verified) else { return Ok(None) };
     let Some(picture) = &finding.picture else { return Ok(None) };
     let path = folder.join(format!("{}-{}-case-{}.svg", verified.subject, verified.method, finding.case));
-    fs::write(&path, picture).with_context(|| format!("cannot write {}", path.display()))?;
+    replace(&path, picture.as_bytes()).map_err(ExitWith::from)?;
     Ok(Some(path))
 }

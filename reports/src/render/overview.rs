@@ -18,7 +18,7 @@ const SHADES: [(f64, &str); 5] =
 pub(crate) fn section(page: &Page, colours: &Colours) -> Markup {
     html! {
         section #overview {
-            h2 { "Overview" }
+            h2 { "Overview" @if page.is_unfinished() { " " span.unfinished { "of an unfinished run" } } }
             p {
                 "For each workload: in how many of its params a channel is the " b { "fastest or tied with the fastest" }
                 ", and the range of its ratios to the fastest. Channels are tied when a paired test over the epochs, adjusted for the "

@@ -3,7 +3,9 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::colours::Colours;
-use super::{channels, checks, criterion, machine, method, overview, verification, warnings, workload};
+use super::{
+    channels, checks, criterion, machine, method, overview, state, verification, warnings, workload,
+};
 use crate::analyse::page::Page;
 use wording::numbers;
 
@@ -19,7 +21,7 @@ pub fn page(page: &Page, generated: &str) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "chanlab: channels compared" }
+                title { @if page.is_unfinished() { "unfinished: " } "chanlab: channels compared" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -35,7 +37,7 @@ pub fn page(page: &Page, generated: &str) -> String {
                     (channels::section(page, &colours))
                     (verification::section::section(page, &colours))
                     @for workload in &page.workloads {
-                        (workload::section(workload, &colours))
+                        (workload::section(workload, page.is_unfinished(), &colours))
                     }
                     @if let Some(benchmarks) = &page.criterion { (criterion::section(benchmarks, &colours)) }
                     @if has_overheads(page) { (checks::overhead(page, &colours)) }
@@ -74,6 +76,11 @@ fn lead(page: &Page, generated: &str) -> Markup {
                 (numbers::separated(totals.not_run)) " not run. A cell is one channel on one workload with its params. Run of "
                 (numbers::date(&run.began)) ", " @match run.profile.as_str() { "selected" => "selected cells", profile => { "profile " (profile) } } "."
             },
+        }
+        @if let Some(run) = &page.run {
+            @if let Some(words) = state::sentence(run.state, &run.resume) {
+                p.unfinished role="alert" { b { "Unfinished. " } "This run " (words) "." }
+            }
         }
         p.quiet { "Drawn on " (numbers::date(generated)) "." }
     }

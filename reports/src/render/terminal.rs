@@ -1,6 +1,7 @@
 //! A run in the terminal: for each of its params, the channels by their ratio to the fastest.
 
 use super::parts::{has_failed, lack};
+use super::state;
 use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage, cells};
 use wording::numbers;
 
@@ -10,11 +11,18 @@ const WIDTH: usize = 118;
 /// The table. `~` marks a channel that is tied with the fastest, `†` a capacity other than the requested one.
 pub fn table(page: &Page) -> String {
     let mut text = String::new();
+    let mut mark = "";
+    if let Some(run) = &page.run
+        && let Some(words) = state::sentence(run.state, &run.resume)
+    {
+        text.push_str(&format!("UNFINISHED: this run {words}.\n\n"));
+        mark = " (unfinished)";
+    }
     let ids =
         page.workloads.iter().flat_map(|workload| &workload.params).map(|params| params.record.id.len());
     let width = ids.max().unwrap_or(0);
     for workload in &page.workloads {
-        text.push_str(&format!("{}\n", workload.name));
+        text.push_str(&format!("{}{mark}\n", workload.name));
         for params in &workload.params {
             let line = format!("  {:width$}  {}", params.record.id, ranking(params));
             text.push_str(line.trim_end());

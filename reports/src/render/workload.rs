@@ -16,8 +16,8 @@ use wording::numbers;
 /// The number of columns after the channel's name.
 const COLUMNS: usize = 7;
 
-/// The section.
-pub(crate) fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
+/// The section. Rankings of a run that `is_unfinished` say so.
+pub(crate) fn section(workload: &WorkloadPage, is_unfinished: bool, colours: &Colours) -> Markup {
     html! {
         section.workload id=(workload.name) {
             h2 { (workload.name) }
@@ -45,7 +45,7 @@ pub(crate) fn section(workload: &WorkloadPage, colours: &Colours) -> Markup {
                 }
             }
             @for (index, params) in workload.params.iter().enumerate() {
-                (ranking(workload, index, params, colours))
+                (ranking(workload, index, params, is_unfinished, colours))
             }
         }
     }
@@ -120,12 +120,19 @@ fn requested_capacity(params: &ParamsPage) -> &str {
     name.and_then(|name| params.record.values.get(name)).map_or("another", String::as_str)
 }
 
-fn ranking(workload: &WorkloadPage, index: usize, params: &ParamsPage, colours: &Colours) -> Markup {
+fn ranking(
+    workload: &WorkloadPage,
+    index: usize,
+    params: &ParamsPage,
+    is_unfinished: bool,
+    colours: &Colours,
+) -> Markup {
     let values: Vec<_> = params.record.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
     html! {
         details id=(params_anchor(&workload.name, index)) open[params.prominent] {
             summary {
                 span.params { (params.record.id) }
+                @if is_unfinished { span.unfinished { "unfinished" } }
                 span.digest { (digest(params, colours)) }
             }
             div.ranking {

@@ -60,6 +60,7 @@ fn plan(sandbox: &Sandbox, old: &str, new: &str) {
     };
     let plan = Plan {
         not_available: Vec::new(),
+        programs: Vec::new(),
         version: VERSION,
         began: "2026-01-02T03:04:05Z".to_owned(),
         command: "chanlab ab --crate fake 1.0.0 1.1.0".to_owned(),

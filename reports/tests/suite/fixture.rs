@@ -105,6 +105,7 @@ impl Fixture {
             allocations: false,
             versions: None,
             not_available: Vec::new(),
+            programs: Vec::new(),
         };
         let folder = self.target().join("chanlab").join("runs").join(name);
         plan_file::write(&plan, &folder).expect("written");

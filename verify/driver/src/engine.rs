@@ -5,7 +5,7 @@
 //! Before each endless method, the rest of the budget is divided evenly among those that remain. One job runs
 //! at a time, so that the threads of a case have all processors.
 
-use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use model_driver::models::BASELINE;
+use records::command;
 use records::files::{Recorder, now};
 use records::format::Format;
 use records::machine::Machine;
@@ -200,8 +201,13 @@ impl Verification {
                         (Verdict::NotInstrumentable { reason }, None)
                     }
                 };
-                let replay = matches!(verdict, Verdict::Ran(MethodOutcome::Failed(_)))
-                    .then(|| format!("chanlab verify {} --method {method} --seed {}", of.asked(), self.seed));
+                let replay = matches!(verdict, Verdict::Ran(MethodOutcome::Failed(_))).then(|| {
+                    let seed = self.seed.to_string();
+                    let words = ["--method", method.name(), "--seed", &seed].map(OsString::from);
+                    command::line(
+                        ["chanlab", "verify"].map(OsString::from).into_iter().chain(of.asked()).chain(words),
+                    )
+                });
                 Some(vec![VerdictRecord {
                     replay,
                     models,
@@ -271,19 +277,20 @@ impl Verification {
 
     /// The command that reproduces a failure.
     fn replay(&self, channel: &str, method: Method, report: &CaseReport) -> String {
-        let mut command = "chanlab verify".to_owned();
-        if let WorkerProgram::Command(words) = &self.program {
-            command.push_str(&format!(" --by '{}'", words.join(" ")));
+        let mut words = vec!["chanlab".to_owned(), "verify".to_owned()];
+        if let WorkerProgram::Command(program) = &self.program {
+            words.extend(["--by".to_owned(), command::joined(program)]);
         }
-        command.push_str(&format!(" --channel {channel} --method {method} --seed {}", self.seed));
+        let seed = self.seed.to_string();
+        words.extend(["--channel", channel, "--method", method.name(), "--seed", &seed].map(str::to_owned));
         let case = match &report.verdict {
             Verdict::Ran(MethodOutcome::Failed(finding)) if report.crash.is_none() => Some(finding.case),
             _ => report.last_case,
         };
         if let Some(case) = case {
-            command.push_str(&format!(" --case {case}"));
+            words.extend(["--case".to_owned(), case.to_string()]);
         }
-        command
+        command::line(words)
     }
 
     fn verified(
@@ -298,9 +305,7 @@ impl Verification {
         VerdictRecord {
             format: Format,
             at: now(),
-            command: env::args_os()
-                .skip(1)
-                .fold("chanlab".to_owned(), |all, word| all + " " + &word.to_string_lossy()),
+            command: command::typed(),
             subject: subject.clone(),
             version: version.clone(),
             method,

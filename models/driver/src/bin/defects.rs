@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use std::{env, fs, io};
+use std::{env, io};
 
 use anyhow::{Context, Result};
 use engine::supervisor;
@@ -48,13 +48,16 @@ fn main() -> ExitCode {
     match run(rows, &selection::all(&expectations), is_small) {
         Ok(Some(deviations)) if deviations.is_empty() => ExitCode::SUCCESS,
         Ok(Some(deviations)) => failure(1, &deviations),
-        Ok(None) if is_small => failure(1, &["stopped".to_owned()]),
-        Ok(None) => failure(1, &["stopped; the results of the rows before are stored".to_owned()]),
+        Ok(None) => {
+            let stored = if is_small { "" } else { "; the results of the rows before are stored" };
+            let code = engine::stopped_by().map_or(1, engine::StopSignal::exit_code);
+            failure(code, &[format!("stopped{stored}")])
+        }
         Err(error) => failure(1, &[format!("{error:#}")]),
     }
 }
 
-/// Prints the errors and returns the exit code: 2 for bad arguments, otherwise 1.
+/// Prints the errors and returns the exit code: 2 for bad arguments, that of a signal which stopped it, otherwise 1.
 fn failure(code: u8, errors: &[String]) -> ExitCode {
     for error in errors {
         eprintln!("error: {error}");
@@ -124,7 +127,7 @@ fn run(
 fn store(project: &Path, all: &[ExpectedExploration], results: &Results) -> Result<()> {
     results.write(project)?;
     let text = document::document(all, results);
-    fs::write(project.join(DOCUMENT), text).with_context(|| format!("cannot write {DOCUMENT}"))
+    Ok(engine::replace(&project.join(DOCUMENT), text.as_bytes())?)
 }
 
 /// Installs the source of std where it is missing.

@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use instrument::files::write;
 use records::model_report::{
     ExplorationLimit, ExploredModels, ModelFailure, ModelReport, ModelVerdict, TimedWaits,
 };
@@ -175,7 +174,7 @@ impl Results {
     /// When the file cannot be written.
     pub fn write(&self, project: &Path) -> Result<()> {
         let json = serde_json::to_string_pretty(self)? + "\n";
-        write(&project.join(RESULTS), json.as_bytes()).map(drop)
+        Ok(engine::replace(&project.join(RESULTS), json.as_bytes())?)
     }
 
     /// The result of a row.

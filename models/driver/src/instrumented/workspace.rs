@@ -7,11 +7,13 @@
 //! a folder next to the copy.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use instrument::{Folders, Instrumented, instrument};
+use records::command;
 use records::verify::Method;
 
 use super::Crate;
@@ -156,6 +158,9 @@ chanlab-shim = {{ path = "../shim" }}
 /// The source of the system under test: the adapter, and how its models are run.
 fn sut_source(of: &Crate, package: &str, method: Method) -> String {
     // To the adapter of std, `std` is the package with the instrumented channels.
+    let asked = ["chanlab".into(), "verify".into()].into_iter().chain(of.asked());
+    let of_method = ["--method", method.name(), "--model"].map(OsString::from);
+    let replay = command::line(asked.chain(of_method));
     let std = (package == PACKAGE).then(|| format!("extern crate {} as std;\n", PACKAGE.replace('-', "_")));
     format!(
         r#"//! The system under test: an instrumented channel.
@@ -183,10 +188,9 @@ pub fn timed_waits() -> Option<(u64, u64)> {{
 }}
 
 /// The command line that runs a model again, but for the environment before it and the model's name after it.
-pub const REPLAY: Option<&str> = Some("chanlab verify {} --method {method} --model");
+pub const REPLAY: Option<&str> = Some({replay:?});
 "#,
         std.unwrap_or_default(),
-        of.asked()
     )
 }
 
