@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use anyhow::Error;
 use engine::cargo::CargoError;
+use engine::go::GoError;
 use engine::journal::JournalError;
 use engine::plan_file::PlanError;
 use engine::run_folder::LockError;
@@ -100,6 +102,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         let is_built = !matches!(error, CargoError::Failed(_));
         return Some(if is_built { Exit::Unable } else { Exit::Undecided });
     }
+    if cause.is::<GoError>() {
+        return Some(Exit::Undecided);
+    }
     cause.is::<io::Error>().then_some(Exit::Unable)
 }
 
@@ -133,6 +138,14 @@ impl ExitWith {
     /// An error with this exit code and message.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         ExitWith { exit, message: message.into() }
+    }
+
+    /// An error of an input file. A name of nothing that is there makes no sense; a file that is there and cannot
+    /// be read is a shortage.
+    pub fn unread(what: &str, file: &Path, error: &io::Error) -> Self {
+        let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        let exit = if is_missing { Exit::Usage } else { Exit::Unable };
+        ExitWith::new(exit, format!("cannot read {what} {}: {error}", file.display()))
     }
 }
 
@@ -215,8 +228,12 @@ const fn ending(command: &'static str, exit: Exit, when: &'static str) -> Ending
 }
 
 /// Every ending: the one source of `docs/EXIT_CODES.md` and of the help. A test carries each of them out.
-pub const ENDINGS: [Ending; 46] = [
-    ending(EVERY, Exit::Sound, "`--help` or `--version`; also when the reader of the output has gone"),
+pub const ENDINGS: [Ending; 47] = [
+    ending(
+        EVERY,
+        Exit::Sound,
+        "`--help` or `--version`; a reader of the output that has gone changes no code",
+    ),
     ending(EVERY, Exit::Usage, "an option, a name or a value is unknown or makes no sense"),
     ending(EVERY, Exit::Unable, "a file cannot be read or written, or the machine is short of something"),
     ending(EVERY, Exit::Interrupted, "SIGINT, such as Ctrl-C; everything until then is saved"),
@@ -260,13 +277,18 @@ pub const ENDINGS: [Ending; 46] = [
     ending("compare", Exit::Undecided, "a cell has too little data to compare"),
     ending("report", Exit::Sound, "the page was drawn, and shows no failure and no damage"),
     ending("report", Exit::Failure, "the page was drawn, and shows a failure, or files are damaged"),
-    ending("report", Exit::Unable, "there is nothing to report, or a source that was named cannot be read"),
+    ending("report", Exit::Usage, "there is nothing to report, or a source that was named is not there"),
+    ending("report", Exit::Undecided, "the page was drawn, and its run is unfinished"),
     ending("round", Exit::Sound, "every round verified itself"),
     ending("round", Exit::Failure, "a round failed"),
     ending("round", Exit::Undecided, "the channel or the machine does not support the cell"),
     ending("article", Exit::Sound, "every variant was measured"),
     ending("article", Exit::Failure, "a variant failed; the document was written"),
-    ending("article", Exit::Undecided, "the claim could not be checked: a variant that it needs has no time"),
+    ending(
+        "article",
+        Exit::Undecided,
+        "there is no Go, or the claim cannot be checked: a variant that it needs has no time",
+    ),
     ending("runner check", Exit::Sound, "the runner follows the protocol"),
     ending("runner check", Exit::Failure, "it does not, or does not start"),
     ending("runner serve", Exit::Sound, "its input ended, or it was asked to quit"),

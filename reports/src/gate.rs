@@ -31,9 +31,13 @@ fn undecided_because(message: impl Into<String>) -> Result<(), ExitWith> {
 ///
 /// # Errors
 ///
-/// When it shows a failure, or damaged records.
+/// When it shows a failure or damaged records, or else an unfinished run.
 pub fn report(page: &Page) -> Result<(), ExitWith> {
-    shown(page.failures(), page.problems.len())
+    shown(page.failures(), page.problems.len())?;
+    match page.is_unfinished() {
+        true => undecided_because("the page shows an unfinished run"),
+        false => Ok(()),
+    }
 }
 
 fn shown(mut failures: Vec<String>, damaged: usize) -> Result<(), ExitWith> {
