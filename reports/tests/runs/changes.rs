@@ -194,7 +194,10 @@ fn two_runs_are_compared_cell_by_cell() {
     let runs = two_runs(&sandbox, [100, 150]);
     let output = compare(&sandbox, &runs, &[]);
     let stdout = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let slower = "error: the new run is slower than the old run: producer_consumer/capacity=64 over fake 1.50× (";
+    let last = text(&output.stderr);
+    assert!(last.lines().last().is_some_and(|last| last.starts_with(slower)), "{last}");
     let row = |name: &str| {
         let row = stdout
             .lines()

@@ -215,10 +215,11 @@ impl Fixture {
         self.folder.path().join("report.html")
     }
 
-    /// The page, after a report that must succeed.
+    /// The page, which a report draws whatever it shows: the exit code says whether that is sound, failed or
+    /// undecided, since the runs of these tests have no end.
     pub(crate) fn page(&self) -> String {
         let output = self.report();
-        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{}", text(&output.stderr));
         fs::read_to_string(self.page_file()).expect("the page")
     }
 }

@@ -68,8 +68,8 @@ fn an_interrupted_verification_is_not_a_success() {
     kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).expect("it runs");
     let output = process.wait_with_output().expect("it ends");
     let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("error: stopped before everything was verified"), "{stderr}");
+    assert_eq!(output.status.code(), Some(143), "{stderr}");
+    assert!(stderr.contains("error: stopped by SIGTERM: not everything was verified"), "{stderr}");
     wait_until_gone(child);
 }
 
