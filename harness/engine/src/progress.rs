@@ -38,7 +38,7 @@ impl Progress {
 
     /// Prints a line above the bar.
     pub fn say(&self, line: &str) {
-        self.bar.suspend(|| say!("{}", text::line(line)));
+        self.bar.suspend(|| say!("{line}"));
     }
 
     /// Calls `prints`, whose output goes above the bar.

@@ -20,16 +20,17 @@ pub fn stderr() -> Terminal<Stderr> {
     Terminal(io::stderr())
 }
 
-/// Writes one line to the standard error; [`say!`](crate::say) formats it. A line without a reader is no
-/// failure.
+/// Writes one line to the standard error, with line breaks as escapes; [`say!`](crate::say) formats it. A line
+/// without a reader is no failure.
 pub fn say(line: fmt::Arguments<'_>) {
     // One write, so that the lines of several processes do not mix.
-    let _ = stderr().write_all(format!("{line}\n").as_bytes());
+    let _ = stderr().write_all(format!("{}\n", text::line(&line.to_string())).as_bytes());
 }
 
 /// Writes a line to the standard error, as `eprintln!` does, but through [`terminal`](crate::terminal).
 #[macro_export]
 macro_rules! say {
+    () => { $crate::terminal::say(format_args!("")) };
     ($($line:tt)*) => { $crate::terminal::say(format_args!($($line)*)) };
 }
 

@@ -141,7 +141,8 @@ fn plan(registry: &Registry, machine: &Machine, cells: &[&str], epochs: u32) -> 
 fn alarms(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Result<Alarms> {
     let (plan, folder) = plan(registry, machine, &[], EPOCHS * arguments.comparisons)?;
     let plan = doubled(plan);
-    say!("\nA/A: every channel under two names");
+    say!();
+    say!("A/A: every channel under two names");
     let recorded = measured(&plan, &suffixed(&folder, "aa"))?;
     Ok(Alarms::from_pairs(&trials(&plan, &recorded, &twins(&plan), EPOCHS)))
 }
@@ -161,7 +162,8 @@ fn found(
 ) -> Result<(Vec<Found>, Trial)> {
     let (plan, folder) = plan(registry, machine, &SENSITIVE, TRIAL_EPOCHS * arguments.trials)?;
     let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[&[0], steps].concat()) };
-    say!("\nsensitivity: planted slowdowns of 3, 5 and 10 %");
+    say!();
+    say!("sensitivity: planted slowdowns of 3, 5 and 10 %");
     let recorded = measured(&plan, &suffixed(&folder, "slowed"))?;
     let found = PLANTED.iter().enumerate().map(|(index, &percent)| {
         Found::from_trials(percent, steps[index], &trials(&plan, &recorded, &[[index + 1, 0]], TRIAL_EPOCHS))
@@ -195,7 +197,8 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
 /// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the
 /// first.
 fn criterion(arguments: &Arguments, steps: &[u64]) -> Result<Criterion> {
-    say!("\ncriterion: every benchmark of the quick profile twice");
+    say!();
+    say!("criterion: every benchmark of the quick profile twice");
     // Apart from what `cargo bench` keeps.
     let data = absolute(target_dir().join("chanlab").join("criterion-of-honesty"))?;
     let aa = |save: bool| bench(&data, None, None, save, Profile::Quick);

@@ -326,7 +326,7 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), ProcessFailure>
     for channel in &runner.hello.channels {
         let name = free_name(&channel.name, &runner.hello.runner, entries);
         if name != channel.name {
-            let (name, given) = (text::line(&name), text::name(&channel.name));
+            let given = text::name(&channel.name);
             say!("warning: the channel {given} of the runner {launch} is called {name}: its name is taken");
         }
         entries.push(Entry {

@@ -7,7 +7,6 @@ use anyhow::Result;
 use clap::Args;
 use engine::replace;
 use records::files::{now, target_dir};
-use records::text;
 use reports::analyse::build;
 use reports::analyse::page::Page;
 use reports::collect::sources::Sources;
@@ -62,10 +61,10 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<Page> {
     replace(output, render::page::page(&page, &now()).as_bytes()).map_err(ExitWith::from)?;
 
     for problem in &page.problems {
-        say!("warning: {}", text::line(&problem.to_string()));
+        say!("warning: {problem}");
     }
     for warning in &page.warnings {
-        say!("warning: {}", text::line(&render::warnings::words(warning)));
+        say!("warning: {}", render::warnings::words(warning));
     }
     let mut terminal = stdout();
     if page.run.is_some() {

@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if let Some(finding) = finding(verified) {
             let happened = finding.happened.lines().next().unwrap_or_default();
             let subject = text::name(&verified.subject);
-            say!("{subject} by {} failed: {}", verified.method, text::line(happened));
+            say!("{subject} by {} failed: {happened}", verified.method);
         }
     })?;
     print_results(&verification, &verified, recorder.path())?;
@@ -179,7 +179,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
     let others: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
     let channels = chosen(known, &arguments.channels, &others)?;
     if matches!(program, WorkerProgram::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
-        program = WorkerProgram::Own(Some(worker::program(|line| say!("{}", text::line(line)))?));
+        program = WorkerProgram::Own(Some(worker::program(|line| say!("{line}"))?));
     }
     Ok(engine::Verification {
         program,

@@ -201,6 +201,11 @@ impl Fixture {
         append_model(&self.target().join(explorer).join(MODELS_FILE), explorer, model, subject);
     }
 
+    /// The folder of verifications.
+    pub(crate) fn verifications(&self) -> PathBuf {
+        self.target().join("chanlab").join("verify")
+    }
+
     /// Runs `chanlab report` over this target directory.
     pub(crate) fn report(&self) -> Output {
         let page = self.page_file().display().to_string();
@@ -269,6 +274,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn rounds_file(&self) -> PathBuf {
         self.folder.join(ROUNDS_FILE)
     }

@@ -4,6 +4,7 @@ mod article;
 mod command;
 mod criterion;
 mod fixture;
+mod hostile;
 mod markdown;
 mod page;
 mod planted;
