@@ -1,5 +1,8 @@
 //! The command `chanlab`.
 
+// What people read goes through `wording::terminal`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod commands;
 
 use std::env;

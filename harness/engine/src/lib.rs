@@ -12,6 +12,9 @@
 //! An epoch is one draw of everything that stays fixed within a process, and comparisons are made between
 //! epochs.
 
+// What people read goes through `wording::terminal`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod article;
 pub mod cargo;
 pub mod conformance;
