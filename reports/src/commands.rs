@@ -13,6 +13,7 @@ pub(crate) mod report;
 pub(crate) mod round;
 pub(crate) mod run;
 pub(crate) mod runner;
+pub(crate) mod sandbox;
 pub(crate) mod verify;
 
 use clap::Subcommand;
@@ -36,7 +37,8 @@ pub(crate) enum Command {
     /// Compare two runs that were made separately on the same machine
     #[command(after_help = exit::help("compare"))]
     Compare(compare::Arguments),
-    /// Draw the page: one self-contained HTML file with all recorded results
+    /// Draw the page: one self-contained HTML file with all recorded results. It only reads; it runs nothing that a
+    /// record names
     #[command(after_help = exit::help("report"))]
     Report(report::Arguments),
     /// Run verified rounds of one cell
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     /// repeats each failure
     #[command(after_help = exit::help("verify"))]
     Verify(verify::Arguments),
+    /// Execute a command without a network, and with some folders to write into
+    #[command(hide = true, name = engine::sandbox::SUBCOMMAND)]
+    Sandbox(sandbox::Arguments),
     /// Print the channels and the workloads
     #[command(after_help = exit::help("list"))]
     List,

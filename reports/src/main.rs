@@ -16,7 +16,7 @@ use wording::say;
 use workloads::meters::allocations::CountingAllocator;
 
 use crate::commands::{
-    Command, ab, article, choose, compare, honesty, list, report, round, run, runner, verify,
+    Command, ab, article, choose, compare, honesty, list, report, round, run, runner, sandbox, verify,
 };
 
 /// Counts allocations for our own runner. Unless that is requested, it costs the check of a flag.
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Command::Choose(arguments) => choose::run(&arguments),
         Command::Honesty(arguments) => honesty::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::List => list::run(),
     };
     match result {

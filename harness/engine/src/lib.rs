@@ -26,6 +26,7 @@ pub mod progress;
 mod replace;
 pub mod run_folder;
 pub mod runner;
+pub mod sandbox;
 pub mod schedule;
 mod stop;
 pub mod supervisor;

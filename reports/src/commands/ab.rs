@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
     /// The crate of the compared channel (chanlab list names them)
     #[arg(long = "crate", value_name = "CRATE", required_unless_present = "resume")]
     package: Option<String>,
-    /// The old version: a published one, such as 0.5.14, or path:FOLDER for a checkout of the crate
+    /// The old version: a published one, such as 0.5.14, or path:FOLDER for a checkout of the crate. The build
+    /// scripts, macros and code of both versions and of their dependencies run with your rights
     #[arg(value_name = "OLD", required_unless_present = "resume")]
     old: Option<String>,
     /// The new version, in the same form
@@ -59,7 +60,8 @@ pub(crate) struct Arguments {
     /// Write the changes as Markdown, for a pull request; - prints them instead of the table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Resume a comparison that was stopped or killed
+    /// Resume a comparison that was stopped or killed. It starts the programs that the folder's plan.json names,
+    /// with your rights
     #[arg(long, value_name = "DIR", conflicts_with_all = ["package", "old", "output"])]
     resume: Option<PathBuf>,
 }

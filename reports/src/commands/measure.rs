@@ -45,7 +45,7 @@ pub(super) struct Measuring {
     /// all workloads]
     #[arg(value_name = "WORKLOAD[/PARAM=VALUE,…]")]
     selected: Vec<String>,
-    /// A runner in addition to chanlab's own: a command and its arguments, quoted as for a shell
+    /// A runner in addition to chanlab's own: a command and its arguments, quoted as for a shell. It runs with your rights
     #[arg(long = "runner", value_name = "COMMAND")]
     runners: Vec<String>,
     /// The part of each workload's grid, and the duration [default: standard; quick for two versions]

@@ -30,7 +30,8 @@ pub(crate) struct Arguments {
     /// Leave out Go's channels, which are measured when Go is installed
     #[arg(long)]
     no_go: bool,
-    /// Resume a run that was stopped or killed
+    /// Resume a run that was stopped or killed. It starts the programs that the folder's plan.json names, with
+    /// your rights
     #[arg(long, value_name = "DIR", exclusive = true)]
     resume: Option<PathBuf>,
 }

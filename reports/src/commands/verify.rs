@@ -63,7 +63,8 @@ pub(crate) struct Arguments {
     /// Repeat one case of one channel and one method
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
     case: Option<u64>,
-    /// The folder of a crate that chanlab has no channel for; with loom and shuttle only
+    /// The folder of a crate that chanlab has no channel for; with loom and shuttle only. Its build script, its
+    /// macros and its own code run with your rights
     #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
     path: Option<PathBuf>,
     /// The adapter of that crate: a file whose `pub struct Adapter` implements contract::channel::Channel
@@ -90,7 +91,8 @@ fn channel_help() -> String {
     let others: Vec<_> = adapters::verified_only().into_iter().map(|(name, _)| name).collect();
     let others = others.join(", ");
     format!(
-        "Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate, and {others}"
+        "Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate, and {others}. \
+         The build scripts, macros and code of a version and of its dependencies run with your rights"
     )
 }
 
