@@ -82,7 +82,8 @@ pub fn enter(writable: &[PathBuf]) -> io::Result<()> {
     use nix::unistd::{getegid, geteuid};
 
     const NONE: Option<&str> = None;
-    let at = |step: &'static str| move |error| io::Error::other(format!("{step}: {}", io::Error::from(error)));
+    let at =
+        |step: &'static str| move |error| io::Error::other(format!("{step}: {}", io::Error::from(error)));
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
         .map_err(at("no user namespace"))?;
@@ -92,7 +93,8 @@ pub fn enter(writable: &[PathBuf]) -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("1000 {group} 1"))?;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).map_err(at("no private mounts"))?;
     for folder in writable {
-        mount(Some(folder), folder, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE).map_err(at("no bind mount"))?;
+        mount(Some(folder), folder, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE)
+            .map_err(at("no bind mount"))?;
     }
     set_read_only(Path::new("/"), true)?;
     writable.iter().try_for_each(|folder| set_read_only(folder, false))?;

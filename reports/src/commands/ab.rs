@@ -1,12 +1,15 @@
 //! `chanlab ab`: two versions of a channel's crate, measured side by side in one run.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use contract::channel::Info;
 use engine::go;
 use engine::runner::Runner;
+use engine::sandbox::Sandbox;
 use model_driver::versions::build;
 use model_driver::versions::source::CrateSource;
 use records::files::now;
@@ -50,6 +53,9 @@ pub(crate) struct Arguments {
     /// The channel, if the crate has several
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    /// Build and run both versions without a network, with no folder to write into but their own
+    #[arg(long, conflicts_with = "resume")]
+    sandbox: bool,
     /// Another channel to measure in the same run, of this build or of another runner
     #[arg(long, value_name = "CHANNEL")]
     beside: Vec<String>,
@@ -131,7 +137,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let others = chosen(others, &arguments.beside, &not_available)?;
     let mut plan = arguments.measuring.plan(&registry, machine, Vec::new(), Profile::Quick)?;
 
-    plan.entries = versions(package, info, &sources, &plan.machine)?;
+    plan.entries = versions(package, info, &sources, &plan.machine, arguments.sandbox)?;
     plan.versions = Some([0, 1]);
     // The run has the two versions; this build's own channel only joins when it is named.
     plan.machine.channels.remove(info.name);
@@ -180,7 +186,14 @@ fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&
 }
 
 /// Builds both versions and starts their runners once, for their descriptions.
-fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Machine) -> Result<Vec<Entry>> {
+fn versions(
+    package: &str,
+    info: &Info,
+    sources: &[CrateSource; 2],
+    machine: &Machine,
+    sandboxed: bool,
+) -> Result<Vec<Entry>> {
+    let sandbox = sandboxed.then(sandbox).transpose()?;
     let mut entries: Vec<Entry> = Vec::new();
     for source in sources {
         let mut name = format!("{package} {}", source.name());
@@ -188,9 +201,9 @@ fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Ma
             name.push_str(" (again)");
         }
         say!("building a runner with {name}");
-        let program = build::runner(package, source, |line| say!("{line}"))?;
+        let program = build::runner(package, source, sandbox.as_ref(), |line| say!("{line}"))?;
         let program = program.to_str().context("the runner's path is not UTF-8")?.to_owned();
-        let launch = Launch::Command(vec![program]);
+        let launch = launch(program, sandbox.as_ref())?;
         let runner =
             Runner::start(&launch).map_err(|failure| anyhow::anyhow!("the runner of {name}: {failure}"))?;
         let hello = runner.hello.channels.iter().find(|channel| channel.name == info.name);
@@ -212,4 +225,21 @@ fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Ma
         entries.push(Entry { name, channel: info.name.to_owned(), version, launch, about: None });
     }
     Ok(entries)
+}
+
+/// The sandbox of both versions.
+fn sandbox() -> Result<Sandbox> {
+    let folder = build::folder();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let why = |why| ExitWith::new(Exit::Unable, format!("sandbox: not available, because of {why}"));
+    Ok(Sandbox::new(&[&folder]).map_err(why)?)
+}
+
+/// How the runner `program` is started.
+fn launch(program: String, sandbox: Option<&Sandbox>) -> Result<Launch> {
+    let Some(sandbox) = sandbox else { return Ok(Launch::Command(vec![program])) };
+    let command = sandbox.wrap(&Command::new(&program))?;
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let words: Option<_> = words.map(|word| word.to_str().map(str::to_owned)).collect();
+    words.map(Launch::Command).context("a path of the sandbox is not UTF-8")
 }

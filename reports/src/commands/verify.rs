@@ -70,6 +70,9 @@ pub(crate) struct Arguments {
     /// The adapter of that crate: a file whose `pub struct Adapter` implements contract::channel::Channel
     #[arg(long, value_name = "FILE", requires = "path")]
     adapter: Option<PathBuf>,
+    /// Build and run instrumented crates without a network, with no folder to write into but their own
+    #[arg(long, requires = "methods")]
+    sandbox: bool,
     /// Only this model, for instrumented crates
     #[arg(long, value_name = "MODEL", requires = "methods")]
     model: Option<String>,
@@ -188,6 +191,7 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
         channels,
         crates,
         model: arguments.model.clone(),
+        sandboxed: arguments.sandbox,
         methods,
         seed: arguments.seed.unwrap_or_else(seed),
         shard: arguments.shard,

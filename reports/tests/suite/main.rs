@@ -8,3 +8,4 @@ mod hostile;
 mod markdown;
 mod page;
 mod planted;
+mod sandboxed;
