@@ -21,12 +21,13 @@ use crate::BadArguments;
 pub enum Exit {
     /// All that was requested was done, and it is sound.
     Sound,
-    /// A failure was found: of a channel, a model, a runner, a benchmark or a record, or a significant slowdown.
+    /// A failure was found: of a channel, a model, a runner, a benchmark or a record, or a significant
+    /// slowdown.
     Failure,
     /// The command line or an input file makes no sense.
     Usage,
-    /// Nothing failed, but not all that was requested was examined: cut, out of time, unsupported, not available,
-    /// not instrumentable, or too little data to tell.
+    /// Nothing failed, but not all that was requested was examined: cut, out of time, unsupported, not
+    /// available, not instrumentable, or too little data to tell.
     Undecided,
     /// Chanlab could not work: a shortage of the machine, or a file that it cannot read or write.
     Unable,
@@ -158,9 +159,10 @@ impl From<NotReplaced> for ExitWith {
 impl From<LockError> for ExitWith {
     fn from(error: LockError) -> Self {
         let exit = match error {
-            // To measure into the folder of another process makes no sense, and waiting for that process does.
+            // To measure into the folder of another process makes no sense, and waiting for that process
+            // does.
             LockError::Held { .. } => Exit::Usage,
-            LockError::File { .. } => Exit::Unable,
+            LockError::Folder { .. } | LockError::File { .. } => Exit::Unable,
         };
         ExitWith::new(exit, error.to_string())
     }

@@ -143,8 +143,8 @@ struct Answer {
     ns: u64,
 }
 
-/// Builds the programs in Go, and measures all variants. Every round is also written to `record`, a new file. `stop` ends it
-/// after the round in flight: it then has no result.
+/// Builds the programs in Go, and measures all variants. Every round is also written to `record`, a new file.
+/// `stop` ends it after the round in flight: it then has no result.
 ///
 /// # Errors
 ///

@@ -5,9 +5,9 @@
 //!
 //! # After a power cut
 //!
-//! A write alone is not on the disk. [`RoundsFile::sync`] waits for the disk at the end of every epoch and of the run, where
-//! nothing is measured: to wait after each round of some milliseconds would disturb the next one. So a power cut costs at
-//! most the rounds of the epoch in progress, which a resumed run measures again.
+//! A write alone is not on the disk. [`RoundsFile::sync`] waits for the disk at the end of every epoch and of
+//! the run, where nothing is measured: to wait after each round of some milliseconds would disturb the next
+//! one. So a power cut costs at most the rounds of the epoch in progress, which a resumed run measures again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -23,8 +23,8 @@ use workloads::workload::Metric;
 use super::plan_file;
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 
-/// The value of `metric` in a round, in nanoseconds and above 0; `None` where it is not known: a percentile needs at least 10
-/// messages beyond it.
+/// The value of `metric` in a round, in nanoseconds and above 0; `None` where it is not known: a percentile
+/// needs at least 10 messages beyond it.
 pub fn metric_value(metric: Metric, round: &RoundLine) -> Option<f64> {
     let measured = &round.measured;
     let value = match metric {
@@ -136,7 +136,8 @@ pub fn begun_with(folder: &Path) -> io::Result<Begun> {
         // A process that was killed while it wrote its first line recorded nothing.
         _ if !line.ends_with(b"\n") && (line.len() as u64) < MAX_FIRST_LINE => Begun::Nothing,
         Ok(Line::Began { plan, .. }) => Begun::With(plan),
-        Ok(_) | Err(_) => Begun::Unknown,
+        Ok(_) => Begun::Unknown,
+        Err(_) => Begun::Damaged,
     })
 }
 
@@ -149,6 +150,8 @@ pub enum Begun {
     With(String),
     /// The first line names no plan.
     Unknown,
+    /// The first line cannot be read; [`RoundsFile::open`] says why.
+    Damaged,
 }
 
 /// Appends to the rounds of a run.
@@ -196,13 +199,17 @@ impl RoundsFile {
     ///
     /// When the plan cannot be read, or the line cannot be written.
     pub fn begin(&mut self) -> Result<(), JournalError> {
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        let plan = plan_file::checksum(folder).map_err(|error| JournalError::File {
+        let folder = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        let plan = plan_file::checksum(&folder).map_err(|error| JournalError::File {
             what: "read",
             path: folder.join(PLAN_FILE),
             error,
         })?;
-        self.append(&Line::Began { at: now(), plan })
+        self.append(&Line::Began { at: now(), plan })?;
+        self.sync()?;
+        // A new file also has to be in its folder after a power cut.
+        let synced = File::open(&folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| JournalError::File { what: "write", path: folder, error })
     }
 
     /// Waits until all lines are on the disk.
@@ -299,13 +306,13 @@ mod tests {
         let path = folder.path().join(ROUNDS_FILE);
         std::fs::write(&path, "{\"kind\":\"began\"").expect("written");
         assert_eq!(begun(), Begun::Nothing, "the line is not whole");
-        for text in [
-            "not a line\n".to_owned(),
-            "x".repeat(100_000),
-            "{\"kind\":\"sized\",\"group\":0,\"messages\":1}\n".to_owned(),
-        ] {
-            std::fs::write(&path, &text).expect("written");
-            assert_eq!(begun(), Begun::Unknown, "{text:.40}");
+        let sized = "{\"kind\":\"sized\",\"group\":0,\"messages\":1}\n";
+        let endless = "x".repeat(100_000);
+        for (text, expected) in
+            [(sized, Begun::Unknown), ("not a line\n", Begun::Damaged), (&endless, Begun::Damaged)]
+        {
+            std::fs::write(&path, text).expect("written");
+            assert_eq!(begun(), expected, "{text:.40}");
         }
     }
 

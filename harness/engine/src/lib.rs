@@ -1,8 +1,9 @@
 //! A run: every channel in a process of its own, measured in interleaved blocks, and every round kept.
 //!
-//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, and [`journal`] keeps the rounds in a folder
-//! that belongs to one process ([`run_folder`]). [`program`] says which programs ran them.
-//! [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo. Nothing is analysed here.
+//! [`schedule`] carries a plan ([`plan_file`]) out, [`runner`] drives one runner, and [`journal`] keeps the
+//! rounds in a folder that belongs to one process ([`run_folder`]). [`program`] says which programs ran them.
+//! [`supervisor`] starts and ends every child process, and [`cargo`] is the one way to run cargo. Nothing is
+//! analysed here.
 //!
 //! # Why epochs
 //!

@@ -36,8 +36,9 @@ fn program(launch: &Launch) -> Result<Program, ProcessFailure> {
     Ok(Program { launch: launch.clone(), files, runner: hello.runner, language: hello.language, channels })
 }
 
-/// The files that decide what a program does: the program itself and every argument that names a file, such as the script
-/// of an interpreter. They are compared by content, because a build may write the same program anew.
+/// The files that decide what a program does: the program itself and every argument that names a file, such
+/// as the script of an interpreter. They are compared by content, because a build may write the same program
+/// anew.
 ///
 /// # Errors
 ///

@@ -18,9 +18,10 @@ pub struct NotReplaced {
 
 /// Writes `bytes` into `path` whole or not at all, and makes its folder.
 ///
-/// The bytes go into a new file of the same folder, to the disk, and then under the name of the old file. So a full disk,
-/// a kill or a power cut leaves the old content, and a reader sees the old file or the new one. A link is followed.
-/// Whatever is no regular file, such as a pipe or `/dev/stdout`, has no content to lose and is written directly.
+/// The bytes go into a new file of the same folder, to the disk, and then under the name of the old file. So
+/// a full disk, a kill or a power cut leaves the old content, and a reader sees the old file or the new one.
+/// A link is followed. Whatever is no regular file, such as a pipe or `/dev/stdout`, has no content to lose
+/// and is written directly.
 ///
 /// # Errors
 ///

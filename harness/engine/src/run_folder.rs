@@ -1,7 +1,8 @@
 //! The folder of a run belongs to one process while rounds are written into it.
 //!
-//! A lock of the file [`LOCK_FILE`] says so. The system releases it when the process ends, however that happens, so no
-//! lock outlives a `kill -9`. The file holds the number of the process for those that are refused.
+//! A lock of the file [`LOCK_FILE`] says so. The system releases it when the process ends, however that
+//! happens, so no lock outlives a `kill -9`. The file holds the number of the process for those that are
+//! refused.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -41,6 +42,14 @@ pub enum LockError {
         /// The process, if it is known.
         process: Option<u32>,
     },
+    /// The folder cannot be made.
+    #[error("cannot make the folder {}: {error}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The file cannot be made or locked.
     #[error("cannot lock {}: {error}", path.display())]
     File {
@@ -71,7 +80,7 @@ impl RunFolder {
     pub fn lock(path: &Path) -> Result<Self, LockError> {
         let file = path.join(LOCK_FILE);
         let cannot = |error| LockError::File { path: file.clone(), error };
-        fs::create_dir_all(path).map_err(cannot)?;
+        fs::create_dir_all(path).map_err(|error| LockError::Folder { path: path.to_owned(), error })?;
         // Not truncated: it may hold the number of the process that has it.
         let options = File::options().read(true).write(true).create(true).truncate(false).open(&file);
         let mut lock = options.map_err(cannot)?;

@@ -46,8 +46,8 @@ impl StopSignal {
     }
 }
 
-/// The flag that SIGINT and SIGTERM set. A second signal ends the program at once, with the exit code of that signal;
-/// the reaper of the supervisor then ends every child process.
+/// The flag that SIGINT and SIGTERM set. A second signal ends the program at once, with the exit code of that
+/// signal; the reaper of the supervisor then ends every child process.
 ///
 /// # Errors
 ///
@@ -57,8 +57,8 @@ pub fn stop_request() -> io::Result<&'static AtomicBool> {
     let mut is_registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*is_registered {
         for signal in StopSignal::ALL {
-            // In this order: the shutdown asks for a flag that an earlier signal has set, and whoever sees the flag
-            // also sees the signal.
+            // In this order: the shutdown asks for a flag that an earlier signal has set, and whoever sees
+            // the flag also sees the signal.
             let (number, code) = (signal.number(), i32::from(signal.exit_code()));
             flag::register_conditional_shutdown(number, code, Arc::clone(&STOP))?;
             flag::register_usize(number, Arc::clone(&SIGNAL), number as usize)?;

@@ -5,8 +5,8 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
-/// Characters that a terminal or a browser does not show as they are, apart from control characters: marks without
-/// width, separators of lines, and the marks that turn the direction of text.
+/// Characters that a terminal or a browser does not show as they are, apart from control characters: marks
+/// without width, separators of lines, and the marks that turn the direction of text.
 const INVISIBLE: [std::ops::RangeInclusive<char>; 5] = [
     '\u{ad}'..='\u{ad}',
     '\u{61c}'..='\u{61c}',
@@ -28,10 +28,13 @@ pub fn line(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
 
 /// A word as a shell reads it back, quoted where that is necessary.
 ///
-/// A word that is no text, or that holds characters without a visible form, is written as `$'…'` with octal bytes. Bash,
-/// zsh, ksh and POSIX.1-2024 read that; an older `sh` does not.
+/// A word that is no text, or that holds characters without a visible form, is written as `$'…'` with octal
+/// bytes. Bash, zsh, ksh and POSIX.1-2024 read that; an older `sh` does not.
 pub fn quoted<W: AsRef<OsStr> + ?Sized>(word: &W) -> Cow<'_, str> {
     let bytes = word.as_ref().as_encoded_bytes();
+    if let Some(text) = word.as_ref().to_str().filter(|text| is_plain(text)) {
+        return Cow::Borrowed(text);
+    }
     match word.as_ref().to_str().filter(|text| text.chars().all(is_visible)).map(shlex::try_quote) {
         Some(Ok(quoted)) => quoted,
         // A zero byte, the only text that the crate refuses, is a control character and no text here.
@@ -39,7 +42,8 @@ pub fn quoted<W: AsRef<OsStr> + ?Sized>(word: &W) -> Cow<'_, str> {
     }
 }
 
-/// The words of a command that was given as one argument, by the rules of a shell; `None` when a quote is open.
+/// The words of a command that was given as one argument, by the rules of a shell; `None` when a quote is
+/// open.
 pub fn words(text: &str) -> Option<Vec<String>> {
     shlex::split(text)
 }
@@ -50,11 +54,19 @@ pub fn joined(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
+/// Whether no shell changes a word. The crate also quotes `=` and `,`, which mean something only in the first
+/// word and between braces: params would be hard to read.
+fn is_plain(word: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
+    !word.is_empty() && word.bytes().all(is_plain)
+}
+
 fn is_visible(character: char) -> bool {
     !character.is_control() && !INVISIBLE.iter().any(|range| range.contains(&character))
 }
 
-/// The bytes in the form `$'…'`. An escape has always three octal digits, so the byte after it cannot belong to it.
+/// The bytes in the form `$'…'`. An escape has always three octal digits, so the byte after it cannot belong
+/// to it.
 fn escaped(bytes: &[u8]) -> String {
     let mut text = "$'".to_owned();
     for byte in bytes {
@@ -123,7 +135,9 @@ mod tests {
         let line = line(&words);
         assert!(line.chars().all(is_visible), "{line:?}");
         assert_eq!(read_by_a_shell(&line), words, "{line}");
-        assert_eq!(quoted("plain"), "plain");
+        for plain in ["plain", "fan_in/variant=select,capacity=64", "flume@0.12.0"] {
+            assert_eq!(quoted(plain), plain);
+        }
         assert_eq!(quoted(OsStr::from_bytes(b"\xff")), r"$'\377'");
     }
 

@@ -58,7 +58,8 @@ pub struct Plan {
     /// Channels and runners that could not be compared: a name, and the reason in one line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_available: Vec<(String, String)>,
-    /// The programs that run the rounds, one for each way in which an entry is launched. A run is resumed with no others.
+    /// The programs that run the rounds, one for each way in which an entry is launched. A run is resumed with
+    /// no others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<Program>,
 }

@@ -112,7 +112,7 @@ fn every_kind_of_line_has_an_example() {
         kinds.map(|kind| kind.as_str().expect("a word").to_owned()).collect::<BTreeSet<_>>()
     };
     let expected = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
-    let rounds = ["capacity", "ended", "failed", "round", "sized", "unsupported"];
+    let rounds = ["began", "capacity", "ended", "failed", "round", "sized", "unsupported"];
     assert_eq!(kinds("rounds.jsonl", "kind"), expected(&rounds));
     assert_eq!(kinds("model-events", "event"), expected(&["ended", "not-in-shard", "started"]));
     assert_eq!(kinds("worker-events", "kind"), expected(&["begins", "ended", "hello"]));

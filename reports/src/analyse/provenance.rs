@@ -1,5 +1,5 @@
-//! Whether two plans were, or would be, measured under the same conditions: one list of differences for `chanlab compare`
-//! and for `--resume`.
+//! Whether two plans were, or would be, measured under the same conditions: one list of differences for
+//! `chanlab compare` and for `--resume`.
 
 use engine::journal::Begun;
 use records::machine::Machine;
@@ -27,8 +27,9 @@ fn own_version(machine: &Machine) -> Option<&str> {
     machine.channels.values().map(String::as_str).find(|version| version.starts_with("chanlab "))
 }
 
-/// Why the rounds of `plan` cannot go on here, with this build: what [`unlike`] finds between it and the plan that would
-/// be made on this `machine`, and the versions of the channels, which `chanlab compare` treats in its own way.
+/// Why the rounds of `plan` cannot go on here, with this build: what [`unlike`] finds between it and the plan
+/// that would be made on this `machine`, and the versions of the channels, which `chanlab compare` treats in
+/// its own way.
 pub fn elsewhere(plan: &Plan, machine: &Machine) -> Vec<String> {
     let mut found = unlike(plan, &Plan { machine: machine.clone(), ..plan.clone() });
     for version in differences(&plan.machine, machine) {
@@ -84,7 +85,8 @@ pub fn hello_differences(program: &Program, now: &Program) -> Vec<String> {
     found
 }
 
-/// What `plan` names and this build cannot measure, or that contradicts itself; empty for a plan that this build wrote.
+/// What `plan` names and this build cannot measure, or that contradicts itself; empty for a plan that this
+/// build wrote.
 pub fn unknown(plan: &Plan, registry: &Registry) -> Vec<String> {
     let mut found = Vec::new();
     if !Placement::ALL.iter().any(|placement| placement.name() == plan.placement) {
@@ -123,7 +125,8 @@ pub fn unknown(plan: &Plan, registry: &Registry) -> Vec<String> {
 /// Why rounds that were `begun` cannot go on with the plan whose checksum is `plan`; `None` when they can.
 pub fn other_plan(begun: &Begun, plan: &str) -> Option<String> {
     match begun {
-        Begun::Nothing => None,
+        // The journal names the damaged line.
+        Begun::Nothing | Begun::Damaged => None,
         Begun::With(other) if other == plan => None,
         Begun::With(_) => Some("plan.json was changed after the rounds were begun".to_owned()),
         Begun::Unknown => Some("the rounds do not name the plan that they were begun with".to_owned()),

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use contract::channel::Channel as _;
 use engine::conformance::{self, CheckResult};
+use records::command;
 use records::plan::Launch;
 use records::text;
 use reports::exit::{self, Exit, ExitWith};
@@ -72,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             if !passed {
                 let message = format!(
                     "{} does not follow the runner protocol: see the failed checks above",
-                    command.join(" ")
+                    command::line(command)
                 );
                 return Err(ExitWith::new(Exit::Failure, message).into());
             }

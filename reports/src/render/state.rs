@@ -3,8 +3,8 @@
 use crate::analyse::runs::resume;
 use crate::collect::runs::{RunData, RunState};
 
-/// How a run that is not finished ended, and what to do, in one sentence that follows its subject; `None` when it is
-/// finished.
+/// How a run that is not finished ended, and what to do, in one sentence that follows its subject; `None`
+/// when it is finished.
 pub fn unfinished(run: &RunData) -> Option<String> {
     sentence(run.state, &resume(&run.plan, &run.folder))
 }

@@ -1,14 +1,14 @@
 //! `chanlab compare` over recorded runs, and `chanlab ab` over runners with known times.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 
 use engine::plan_file;
-use records::plan::{Entry, Group, Launch, PLAN_FILE, Plan, VERSION};
+use records::plan::{Entry, Group, Launch, Plan, VERSION};
 use records::record::ParamsRecord;
 
-use crate::sandbox::{Sandbox, text};
+use crate::sandbox::{Sandbox, edit, text};
 
 /// Enough epochs to find a difference in one of two groups.
 const EPOCHS: u32 = 12;
@@ -58,16 +58,17 @@ fn plan(sandbox: &Sandbox, old: &str, new: &str) {
         launch: Launch::Command(vec![runner.to_owned()]),
         about: None,
     };
+    let entries = vec![entry("1.0.0", old), entry("1.1.0", new)];
     let plan = Plan {
         not_available: Vec::new(),
-        programs: Vec::new(),
+        programs: engine::program::programs(&entries).expect("both say hello"),
         version: VERSION,
         began: "2026-01-02T03:04:05Z".to_owned(),
         command: "chanlab ab --crate fake 1.0.0 1.1.0".to_owned(),
         profile: "selected".to_owned(),
         seed: 7,
         machine: runner::machine::current(&registry),
-        entries: vec![entry("1.0.0", old), entry("1.1.0", new)],
+        entries,
         groups: vec![group("capacity=64"), group("capacity=1024")],
         blocks: 1,
         budget_seconds: 1,
@@ -180,12 +181,6 @@ fn two_runs(sandbox: &Sandbox, times: [u32; 2]) -> [PathBuf; 2] {
 fn compare(sandbox: &Sandbox, runs: &[PathBuf; 2], options: &[&str]) -> Output {
     let [old, new] = runs.each_ref().map(|folder| folder.display().to_string());
     sandbox.command(&[&["compare", &old, &new], options].concat()).output().expect("it starts")
-}
-
-fn edit(run: &Path, change: impl Fn(&mut Plan)) {
-    let mut plan = plan_file::read(run).expect("a plan");
-    change(&mut plan);
-    fs::write(run.join(PLAN_FILE), serde_json::to_vec(&plan).expect("JSON")).expect("written");
 }
 
 #[test]

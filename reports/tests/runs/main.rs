@@ -6,4 +6,7 @@ mod faults;
 mod go;
 mod kills;
 mod orphans;
+mod provenance;
+mod quoting;
 mod sandbox;
+mod unfinished;

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use engine::plan_file;
-use records::plan::Plan;
+use records::plan::{PLAN_FILE, Plan};
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 use tempfile::TempDir;
 
@@ -115,6 +116,54 @@ impl Sandbox {
                 }
             }
         }
+    }
+}
+
+/// Changes the plan of a run and the checksum in its rounds, as if the run had begun with that plan.
+pub(crate) fn edit(run: &Path, change: impl FnOnce(&mut Plan)) {
+    let before = plan_file::checksum(run).expect("a plan");
+    let mut plan = plan_file::read(run).expect("a plan");
+    change(&mut plan);
+    fs::write(run.join(PLAN_FILE), serde_json::to_vec(&plan).expect("JSON")).expect("written");
+    let rounds = run.join(ROUNDS_FILE);
+    let text = fs::read_to_string(&rounds).expect("rounds");
+    let [before, after] =
+        [before, plan_file::checksum(run).expect("a plan")].map(|sum| format!(r#""plan":"{sum}""#));
+    fs::write(&rounds, text.replace(&before, &after)).expect("written");
+}
+
+/// The processes with the sandbox in their environment, which every process of a command of it inherits.
+#[cfg(target_os = "linux")]
+fn processes(sandbox: &Sandbox) -> Vec<String> {
+    let own = sandbox.runner_log().display().to_string();
+    let all = fs::read_dir("/proc").expect("it is there").flatten().map(|entry| entry.path());
+    let of_the_sandbox = all.filter(|path| {
+        // A process that has ended has no environment any more, even if it was not reaped.
+        fs::read(path.join("environ")).is_ok_and(|all| String::from_utf8_lossy(&all).contains(&own))
+    });
+    of_the_sandbox
+        .map(|path| {
+            format!("{}: {}", path.display(), text(&fs::read(path.join("cmdline")).unwrap_or_default()))
+        })
+        .collect()
+}
+
+/// The time within which every process of an ended command is gone.
+#[cfg(target_os = "linux")]
+const GONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Waits until no process of the sandbox is left.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub(crate) fn assert_nothing_is_left(sandbox: &Sandbox) {
+    let until = Instant::now() + GONE_WITHIN;
+    loop {
+        let left = processes(sandbox);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "still there after {GONE_WITHIN:?}: {left:?}");
+        std::thread::yield_now();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use records::command;
 use records::record::{Verdict, VerdictRecord};
 use records::verify::{Finding, MethodOutcome};
 
@@ -60,7 +61,8 @@ fn every_planted_fault_is_that_channels_result_and_no_trouble_for_the_others() {
     for record in &records {
         if matches!(record.verdict, Verdict::Ran(MethodOutcome::Failed(_))) {
             let replay = format!(
-                "chanlab verify --by '{by}' --channel {} --method properties --seed 7 --case {FAULTY_FROM}",
+                "chanlab verify --by {} --channel {} --method properties --seed 7 --case {FAULTY_FROM}",
+                command::quoted(&by),
                 record.subject
             );
             assert_eq!(record.replay.as_deref(), Some(&*replay));
@@ -79,8 +81,7 @@ fn the_replay_shows_the_same_case_again() {
     bench.verify(&by, &[&ASKED[..], &["--channel", "mutant-drops-one"]].concat());
     let first = bench.records().remove(0);
     let replay = first.replay.clone().expect("it failed");
-    let words: Vec<String> =
-        replay.split_whitespace().skip(1).map(|word| word.trim_matches('\'').to_owned()).collect();
+    let words = command::words(&replay).expect("a command").split_off(1);
     let output = bench.record_file().display().to_string();
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--output", output.as_str()]).collect();
     let again = bench.command(&words).output().expect("the command starts");
