@@ -21,4 +21,5 @@ pub(crate) mod ranking;
 pub mod runs;
 pub(crate) mod scaling;
 pub(crate) mod statistics;
+pub mod undecided;
 pub mod verification;

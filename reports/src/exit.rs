@@ -1,16 +1,26 @@
-//! The exit codes of the command, the same for every subcommand.
+//! The exit codes of the command, the same for every subcommand, and the table of all endings.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 
+use anyhow::Error;
+use engine::cargo::CargoError;
+use engine::go::GoError;
 use engine::journal::JournalError;
 use engine::plan_file::PlanError;
 use engine::run_folder::LockError;
 use engine::runner::RunnerError;
 use engine::schedule::RunError;
+use engine::shortage::Shortage;
 use engine::{NotReplaced, StopSignal, stopped_by};
+use model_driver::versions::source::SourceError;
+use workloads::registry::UsageError;
 
-/// The meaning of an exit code. `docs/EXIT_CODES.md` says which ending of which subcommand has which code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::BadArguments;
+
+/// The meaning of an exit code. [`ENDINGS`] says which ending of which subcommand has which code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// All that was requested was done, and it is sound.
     Sound,
@@ -55,6 +65,51 @@ impl Exit {
             Exit::Terminated => 128 + 15,
         }
     }
+
+    /// The meaning, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Exit::Sound => "all that was requested was done, and it is sound",
+            Exit::Failure => {
+                "a failure was found: of a channel, a model, a runner, a benchmark or a record, or a slowdown"
+            }
+            Exit::Usage => "the command line makes no sense",
+            Exit::Undecided => {
+                "undecided: not all that was requested was examined, or there is too little data"
+            }
+            Exit::Unable => "chanlab could not work: a shortage, or a file that it cannot read or write",
+            Exit::Interrupted => "SIGINT stopped it; everything was saved",
+            Exit::Terminated => "SIGTERM stopped it; everything was saved",
+        }
+    }
+
+    /// The exit code of an error. An error that says nothing about it is a failure.
+    pub fn of(error: &Error) -> Self {
+        // The one that says so decides, wherever it is: it knows what was requested.
+        let said = error.downcast_ref::<ExitWith>().map(|error| error.exit);
+        said.or_else(|| error.chain().find_map(of_cause)).unwrap_or(Exit::Failure)
+    }
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if cause.is::<UsageError>() || cause.is::<BadArguments>() || cause.is::<SourceError>() {
+        return Some(Exit::Usage);
+    }
+    if let Some(error) = cause.downcast_ref::<PlanError>() {
+        return Some(error.into());
+    }
+    if let Some(error) = cause.downcast_ref::<JournalError>() {
+        return Some(error.into());
+    }
+    if let Some(error) = cause.downcast_ref::<CargoError>() {
+        // A version that cannot be built was not examined.
+        let is_built = !matches!(error, CargoError::Failed(_));
+        return Some(if is_built { Exit::Unable } else { Exit::Undecided });
+    }
+    if cause.is::<GoError>() {
+        return Some(Exit::Undecided);
+    }
+    (cause.is::<Shortage>() || cause.is::<io::Error>()).then_some(Exit::Unable)
 }
 
 impl From<StopSignal> for Exit {
@@ -88,6 +143,14 @@ impl ExitWith {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         ExitWith { exit, message: message.into() }
     }
+
+    /// An error of an input file. A name of nothing that is there makes no sense; a file that is there and cannot
+    /// be read is a shortage.
+    pub fn unread(what: &str, file: &Path, error: &io::Error) -> Self {
+        let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        let exit = if is_missing { Exit::Usage } else { Exit::Unable };
+        ExitWith::new(exit, format!("cannot read {what} {}: {error}", file.display()))
+    }
 }
 
 impl From<NotReplaced> for ExitWith {
@@ -108,28 +171,38 @@ impl From<LockError> for ExitWith {
     }
 }
 
-impl From<PlanError> for ExitWith {
-    fn from(error: PlanError) -> Self {
+impl From<&PlanError> for Exit {
+    fn from(error: &PlanError) -> Self {
         use std::io::ErrorKind::{NotADirectory, NotFound};
-        let exit = match &error {
+        match error {
             PlanError::NoRun { error, .. } if !matches!(error.kind(), NotFound | NotADirectory) => {
                 Exit::Unable
             }
             PlanError::NoRun { .. } | PlanError::Format { .. } | PlanError::Exists { .. } => Exit::Usage,
             PlanError::Damaged { .. } => Exit::Failure,
             PlanError::NotWritten(_) => Exit::Unable,
-        };
-        ExitWith::new(exit, error.to_string())
+        }
+    }
+}
+
+impl From<PlanError> for ExitWith {
+    fn from(error: PlanError) -> Self {
+        ExitWith::new(Exit::from(&error), error.to_string())
+    }
+}
+
+impl From<&JournalError> for Exit {
+    fn from(error: &JournalError) -> Self {
+        match error {
+            JournalError::File { .. } => Exit::Unable,
+            JournalError::Damaged { .. } => Exit::Failure,
+        }
     }
 }
 
 impl From<JournalError> for ExitWith {
     fn from(error: JournalError) -> Self {
-        let exit = match error {
-            JournalError::File { .. } => Exit::Unable,
-            JournalError::Damaged { .. } => Exit::Failure,
-        };
-        ExitWith::new(exit, error.to_string())
+        ExitWith::new(Exit::from(&error), error.to_string())
     }
 }
 
@@ -161,3 +234,184 @@ impl fmt::Display for ExitWith {
 }
 
 impl std::error::Error for ExitWith {}
+
+/// An ending of a subcommand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The subcommand, or [`EVERY`].
+    pub command: &'static str,
+    /// Its exit code.
+    pub exit: Exit,
+    /// When it ends like that.
+    pub when: &'static str,
+}
+
+/// The command of the endings that every subcommand has.
+pub const EVERY: &str = "every command";
+
+const fn ending(command: &'static str, exit: Exit, when: &'static str) -> Ending {
+    Ending { command, exit, when }
+}
+
+/// Every ending: the one source of `docs/EXIT_CODES.md` and of the help. A test carries each of them out.
+pub const ENDINGS: [Ending; 48] = [
+    ending(
+        EVERY,
+        Exit::Sound,
+        "`--help` or `--version`; a reader of the output that has gone changes no code",
+    ),
+    ending(EVERY, Exit::Usage, "an option, a name or a value is unknown or makes no sense"),
+    ending(EVERY, Exit::Unable, "a file cannot be read or written, or the machine is short of something"),
+    ending(EVERY, Exit::Interrupted, "SIGINT, such as Ctrl-C; everything until then is saved"),
+    ending(EVERY, Exit::Terminated, "SIGTERM; everything until then is saved"),
+    ending("run", Exit::Sound, "every cell was measured, or does not support the work"),
+    ending("run", Exit::Failure, "a round or a runner failed, or a record is damaged; the page was drawn"),
+    ending(
+        "run",
+        Exit::Usage,
+        "`--output` names a folder that holds a run, or `--resume` one of another machine or other versions",
+    ),
+    ending(
+        "run",
+        Exit::Undecided,
+        "a channel that was named has no time in what was named, or nothing has a time",
+    ),
+    ending("choose", Exit::Sound, "a channel is recommended, or several that are tied"),
+    ending("choose", Exit::Failure, "a channel failed, whether or not another is recommended"),
+    ending(
+        "choose",
+        Exit::Undecided,
+        "no channel supports the work, or there are too few epochs to rank them",
+    ),
+    ending("honesty", Exit::Sound, "every experiment met its target"),
+    ending("honesty", Exit::Failure, "an experiment missed its target"),
+    ending("honesty", Exit::Undecided, "the machine is too noisy, or there were too few comparisons"),
+    ending("ab", Exit::Sound, "no group is slower by more than `--threshold`; equal or faster"),
+    ending(
+        "ab",
+        Exit::Failure,
+        "a group is slower by more than `--threshold`, or fails with the new version",
+    ),
+    ending("ab", Exit::Undecided, "a version cannot be built; or a group has too little data to compare"),
+    ending("compare", Exit::Sound, "no cell is slower by more than `--threshold`; equal or faster"),
+    ending("compare", Exit::Failure, "a cell is slower by more than `--threshold`, or fails in the new run"),
+    ending(
+        "compare",
+        Exit::Usage,
+        "the runs have other machines, settings or versions, or no cell in common",
+    ),
+    ending("compare", Exit::Undecided, "a cell has too little data to compare"),
+    ending("report", Exit::Sound, "the page was drawn, and shows no failure and no damage"),
+    ending("report", Exit::Failure, "the page was drawn, and shows a failure, or files are damaged"),
+    ending("report", Exit::Usage, "there is nothing to report, or a source that was named is not there"),
+    ending("report", Exit::Undecided, "the page was drawn, and its run is unfinished"),
+    ending("round", Exit::Sound, "every round verified itself"),
+    ending("round", Exit::Failure, "a round failed"),
+    ending("round", Exit::Undecided, "the channel or the machine does not support the cell"),
+    ending("article", Exit::Sound, "every variant was measured"),
+    ending("article", Exit::Failure, "a variant failed; the document was written"),
+    ending(
+        "article",
+        Exit::Undecided,
+        "there is no Go, or the claim cannot be checked: a variant that it needs has no time",
+    ),
+    ending("runner check", Exit::Sound, "the runner follows the protocol"),
+    ending("runner check", Exit::Failure, "it does not, or does not start"),
+    ending("runner serve", Exit::Sound, "its input ended, or it was asked to quit"),
+    ending("verify", Exit::Sound, "nothing failed, and every method completed within its stated bounds"),
+    ending("verify", Exit::Failure, "a case or a model failed; this comes before every other result"),
+    ending(
+        "verify",
+        Exit::Undecided,
+        "a verdict is cut short, ran out of time, cannot tell, or has no case; or what was named is unsupported, \
+         not instrumentable or not available",
+    ),
+    ending("list", Exit::Sound, "always"),
+    ending("chanlab-verify", Exit::Sound, "the cases were run; their outcome is in the last event"),
+    ending("chanlab-verify", Exit::Usage, "its argument is no request"),
+    ending("scripts/defects, scripts/mutants", Exit::Sound, "everything is as expected"),
+    ending("scripts/defects, scripts/mutants", Exit::Failure, "something is otherwise than expected"),
+    ending("scripts/defects, scripts/mutants", Exit::Usage, "a name is unknown"),
+    ending(
+        "scripts/defects, scripts/mutants",
+        Exit::Undecided,
+        "rows were left out, since std's source is missing",
+    ),
+    ending("scripts/loom, scripts/shuttle", Exit::Sound, "every model passed"),
+    ending("scripts/loom, scripts/shuttle", Exit::Failure, "a model failed, or the models cannot be built"),
+    ending(
+        "scripts/loom, scripts/shuttle",
+        Exit::Undecided,
+        "no model failed, and an exploration was cut short",
+    ),
+];
+
+/// The endings of a command.
+pub fn endings(command: &str) -> impl Iterator<Item = &'static Ending> {
+    ENDINGS.iter().filter(move |ending| ending.command == command)
+}
+
+/// The codes of all commands, for the help of the command itself.
+pub fn short_help() -> String {
+    let mut text = "Exit codes:".to_owned();
+    for exit in Exit::ALL {
+        text.push_str(&format!("\n  {:>3}  {}", exit.code(), exit.meaning()));
+    }
+    text + "\n\ndocs/EXIT_CODES.md has every ending of every command."
+}
+
+/// The codes of a subcommand, for its help.
+pub fn help(command: &str) -> String {
+    let mut text = "Exit codes:".to_owned();
+    for ending in endings(command) {
+        text.push_str(&format!("\n  {:>3}  {}", ending.exit.code(), ending.when.replace('`', "")));
+    }
+    text + "\n       chanlab --help has those of every command."
+}
+
+/// The table of a command in Markdown.
+pub fn table(command: &str) -> String {
+    let mut text = "| code | when |\n| --- | --- |\n".to_owned();
+    for ending in endings(command) {
+        text.push_str(&format!("| {} | {} |\n", ending.exit.code(), ending.when));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    fn unreadable() -> io::Error {
+        io::ErrorKind::PermissionDenied.into()
+    }
+
+    #[test]
+    fn the_cause_of_an_error_decides_its_code() {
+        let of = |error: Error| Exit::of(&error.context("where it happened"));
+        assert_eq!(of(ExitWith::new(Exit::Undecided, "no time").into()), Exit::Undecided);
+        assert_eq!(of(BadArguments("unknown".to_owned()).into()), Exit::Usage);
+        assert_eq!(of(unreadable().into()), Exit::Unable);
+        assert_eq!(of(CargoError::NotStarted(unreadable()).into()), Exit::Unable);
+        assert_eq!(of(CargoError::Failed("error[E0308]".to_owned()).into()), Exit::Undecided);
+        let no_run = |error| PlanError::NoRun { folder: "f".into(), error };
+        assert_eq!(of(no_run(unreadable()).into()), Exit::Unable);
+        assert_eq!(of(no_run(io::ErrorKind::NotFound.into()).into()), Exit::Usage);
+        assert_eq!(of(PlanError::Exists { folder: "f".into() }.into()), Exit::Usage);
+        let file = JournalError::File { what: "write", path: "f".into(), error: unreadable() };
+        assert_eq!(of(file.into()), Exit::Unable);
+        assert_eq!(of(anyhow::anyhow!("a check failed")), Exit::Failure);
+        let named = Err::<(), _>(unreadable()).context(ExitWith::new(Exit::Usage, "named twice"));
+        assert_eq!(Exit::of(&named.expect_err("an error")), Exit::Usage);
+    }
+
+    #[test]
+    fn no_ending_is_there_twice() {
+        for (index, ending) in ENDINGS.iter().enumerate() {
+            let same = |other: &&Ending| (other.command, other.exit) == (ending.command, ending.exit);
+            assert!(!ENDINGS[index + 1..].iter().any(|other| same(&other)), "{ending:?}");
+        }
+    }
+}

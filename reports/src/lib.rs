@@ -4,9 +4,13 @@
 //! criterion's files and the records of models and verifications; [`analyse`] computes an
 //! [`analyse::page::Page`] of numbers from them; [`render`] writes it as one HTML file.
 
+// What people read goes through `wording::terminal`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod analyse;
 pub mod collect;
 pub mod exit;
+pub mod gate;
 pub mod render;
 
 /// A command line that names something unknown or makes no sense: exit code 2.

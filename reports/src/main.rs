@@ -1,23 +1,22 @@
 //! The command `chanlab`.
 
+// What people read goes through `wording::terminal`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod commands;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use engine::plan_file::PlanError;
-use engine::shortage::Shortage;
-use model_driver::versions::source::SourceError;
-use reports::BadArguments;
-use reports::exit::{Exit, ExitWith};
+use records::text;
+use reports::exit::{self, Exit};
+use wording::say;
 use workloads::meters::allocations::CountingAllocator;
-use workloads::registry::UsageError;
 
 use crate::commands::{
-    Command, ab, article, choose, compare, honesty, list, report, round, run, runner, verify,
+    Command, ab, article, choose, compare, honesty, list, report, round, run, runner, sandbox, verify,
 };
 
 /// Counts allocations for our own runner. Unless that is requested, it costs the check of a flag.
@@ -29,7 +28,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 /// Without a command, chanlab measures everything for a few minutes (chanlab run --profile quick) and draws
 /// the page.
 #[derive(Parser)]
-#[command(name = "chanlab", version)]
+#[command(name = "chanlab", version, after_help = exit::short_help())]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -63,28 +62,15 @@ fn main() -> ExitCode {
         Command::Choose(arguments) => choose::run(&arguments),
         Command::Honesty(arguments) => honesty::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::List => list::run(),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(Exit::Sound.code()),
         Err(error) => {
             print_error(&format!("{error:#}"));
-            ExitCode::from(exit(&error).code())
+            ExitCode::from(Exit::of(&error).code())
         }
-    }
-}
-
-/// The exit code of an error. One without a code of its own is a failure.
-fn exit(error: &anyhow::Error) -> Exit {
-    if let Some(error) = error.downcast_ref::<ExitWith>() {
-        error.exit
-    } else if error.is::<UsageError>() || error.is::<BadArguments>() || error.is::<SourceError>() {
-        Exit::Usage
-    } else if error.is::<Shortage>() || matches!(error.downcast_ref(), Some(PlanError::NotWritten { .. })) {
-        Exit::Unable
-    } else {
-        Exit::Failure
     }
 }
 
@@ -105,17 +91,12 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 }
 
 fn print_error(message: &str) {
-    let _ = writeln!(std::io::stderr(), "error: {}", one_line(message));
+    say!("error: {}", one_line(message));
 }
 
 /// A message with its line breaks, which may come from user input, as spaces.
 fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Whether the reader of the output has closed it (`chanlab list | head`), which is no failure.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    text::line(&message.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 #[cfg(test)]
@@ -151,7 +132,7 @@ mod tests {
             let line = ["chanlab".to_owned()].into_iter().chain(words);
             if let Err(error) = Arguments::try_parse_from(line) {
                 let line = one_line(&error.to_string());
-                prop_assert!(!line.is_empty() && line.lines().count() == 1, "{:?}", line);
+                prop_assert!(!line.is_empty() && !line.contains(text::is_hidden), "{:?}", line);
             }
         }
     }

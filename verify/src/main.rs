@@ -7,14 +7,21 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use records::format::Format;
+use records::text;
 use records::verify::MethodOutcome;
 use records::verify::cases::{WorkerEvent, WorkerRequest};
 use verify::worker::{exit_with_stdin, run_cases};
 use workloads::registry::UsageError;
 
+/// The exit codes, which docs/EXIT_CODES.md explains.
+const USAGE: u8 = 2;
+const UNABLE: u8 = 4;
+
 fn main() -> ExitCode {
+    // A request that is not UTF-8 is no request.
+    let request = env::args_os().nth(1).map(|request| request.to_string_lossy().into_owned());
     let answered = match exit_with_stdin() {
-        Ok(()) => answer(env::args().nth(1).as_deref(), io::stdout()),
+        Ok(()) => answer(request.as_deref(), io::stdout()),
         Err(error) => {
             let reason = format!("cannot start a thread on this machine: {error}");
             let outcome = MethodOutcome::Shortage { reason };
@@ -23,9 +30,10 @@ fn main() -> ExitCode {
     };
     match answered {
         Ok(()) => ExitCode::SUCCESS,
+        // A line without a reader is no failure.
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(2)
+            let _ = writeln!(io::stderr(), "error: {}", text::line(&format!("{error:#}")));
+            ExitCode::from(if error.is::<io::Error>() { UNABLE } else { USAGE })
         }
     }
 }

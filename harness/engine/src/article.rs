@@ -157,7 +157,8 @@ pub fn measure(
     stop: &AtomicBool,
     progress: &Progress,
 ) -> Result<Option<Rounds>> {
-    let not_available = |why: GoError| anyhow!("{}: not available: {why}", go::NAME);
+    let not_available =
+        |why: GoError| anyhow::Error::new(why).context(format!("{}: not available", go::NAME));
     let article = go::article().map_err(not_available)?;
     let go_runner = go::runner().map_err(not_available)?;
     let (_, greeting) = Functions::start(Path::new(&article))?;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::sandbox::Sandbox;
 use super::supervisor::{Ending, NoLine, Streams, Supervised, status_words};
 
 /// The interval at which a silent cargo is polled, and a stop request checked for.
@@ -25,6 +26,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Cargo<'a> {
     command: Command,
     stop: Option<&'a AtomicBool>,
+    sandbox: Option<&'a Sandbox>,
 }
 
 /// A program that cargo built.
@@ -65,7 +67,7 @@ impl<'a> Cargo<'a> {
     pub fn new(folder: &Path) -> Self {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(folder).env("CARGO_TERM_COLOR", "never");
-        Cargo { command, stop: None }
+        Cargo { command, stop: None, sandbox: None }
     }
 
     /// Adds arguments.
@@ -89,6 +91,13 @@ impl<'a> Cargo<'a> {
         self
     }
 
+    /// Fetches what the build needs, and builds in a sandbox, where there is no network.
+    #[must_use]
+    pub fn sandbox(mut self, sandbox: Option<&'a Sandbox>) -> Self {
+        self.sandbox = sandbox;
+        self
+    }
+
     /// Adds flags for the compiler to those of the environment.
     #[must_use]
     pub fn rustflags(self, flags: &str) -> Self {
@@ -108,6 +117,11 @@ impl<'a> Cargo<'a> {
         mut progress: impl FnMut(&str),
     ) -> Result<Vec<Artifact>, CargoError> {
         let mut log = log.map(Log::create).transpose()?;
+        if let Some(sandbox) = self.sandbox {
+            self.fetch()?;
+            self.command.arg("--offline");
+            self.command = sandbox.wrap(&self.command).map_err(CargoError::NotStarted)?;
+        }
         self.command.args(["--message-format", "json-render-diagnostics"]);
         let mut cargo = Supervised::start(self.command, Streams::Progress).map_err(CargoError::NotStarted)?;
         let mut lines = Vec::new();
@@ -132,6 +146,13 @@ impl<'a> Cargo<'a> {
             Some(status) if status.success() => Ok(artifacts(&cargo.stdout())),
             _ => Err(CargoError::Failed(first_error(&lines))),
         }
+    }
+
+    /// Fetches the dependencies of the package in cargo's folder, which runs no code of theirs.
+    fn fetch(&self) -> Result<(), CargoError> {
+        let folder = self.command.get_current_dir().unwrap_or(Path::new(""));
+        let cargo = Cargo::new(folder).args(["fetch"]);
+        Cargo { stop: self.stop, ..cargo }.output().map(drop)
     }
 
     /// Runs cargo, whose standard error stays this process's own, and returns its standard output.

@@ -14,6 +14,9 @@
 //! An epoch is one draw of everything that stays fixed within a process, and comparisons are made between
 //! epochs.
 
+// What people read goes through `wording::terminal`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod article;
 pub mod cargo;
 pub mod claims;
@@ -26,6 +29,7 @@ pub mod progress;
 mod replace;
 pub mod run_folder;
 pub mod runner;
+pub mod sandbox;
 pub mod schedule;
 pub mod shortage;
 mod stop;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use records::text;
+use wording::say;
 
 /// A bar with the remaining time. It shows nothing when the standard error is not a terminal.
 #[derive(Debug)]
@@ -31,12 +33,12 @@ impl Progress {
         let left = expected.saturating_sub(elapsed).as_secs();
         self.bar.set_length(expected.as_millis() as u64);
         self.bar.set_position(elapsed.as_millis() as u64);
-        self.bar.set_message(format!("{}:{:02} left  {now}", left / 60, left % 60));
+        self.bar.set_message(format!("{}:{:02} left  {}", left / 60, left % 60, text::line(now)));
     }
 
     /// Prints a line above the bar.
     pub fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| say!("{line}"));
     }
 
     /// Calls `prints`, whose output goes above the bar.

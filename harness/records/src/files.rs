@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::model_report::ModelEvent;
 use crate::record::Record;
+use crate::text;
 
 /// Appends `value` as one line of JSON. It is one write: the line is there whole or not at all, as far as the system allows.
 ///
@@ -17,7 +18,7 @@ use crate::record::Record;
 ///
 /// When the file cannot be written.
 pub fn append_line(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(value)?;
+    let mut line = text::json(value)?;
     line.push(b'\n');
     OpenOptions::new().create(true).append(true).open(path)?.write_all(&line)
 }

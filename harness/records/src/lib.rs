@@ -7,9 +7,9 @@
 //! - [`record`] has the lines that benchmarks, models and verifications leave behind.
 //! - [`crash`] is what is left of a process that failed, [`machine`] the fingerprint of a machine.
 //!
-//! The only behaviour here is in [`files`], appending and reading lines, and the folders that hold them, and
-//! in [`command`], which writes a command as a shell reads it. Both have to be in a crate that the models
-//! compile too. Numbers and reports in words are in the crate `wording`.
+//! The only behaviour here is in [`files`], appending and reading lines, and the folders that hold them, in [`command`], which
+//! writes a command as a shell reads it, and in [`text`], the escapes of hidden characters. They have to be in a crate that the
+//! models compile too. Numbers and reports in words are in the crate `wording`.
 
 pub mod command;
 pub mod crash;
@@ -21,4 +21,5 @@ pub mod plan;
 pub mod protocol;
 pub mod record;
 pub mod rounds;
+pub mod text;
 pub mod verify;

@@ -1,4 +1,6 @@
-//! Numbers, dates and model reports in words, the same everywhere: on the page, on the terminal, in the output of models.
+//! Numbers, dates and model reports in words, the same everywhere: on the page, on the terminal, in the output of models. The
+//! writers of the [`terminal`] are here too.
 
 pub mod models;
 pub mod numbers;
+pub mod terminal;

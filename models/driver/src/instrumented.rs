@@ -33,6 +33,7 @@ use super::evidence::outcome;
 use super::models::{NotExplored, SECONDS, SEED, SHARD, reports_file, request_id, tail};
 use crate::versions::source::CrateSource;
 use engine::cargo::{Cargo, CargoError};
+use engine::sandbox::Sandbox;
 use engine::supervisor::{self, Ending, Streams, Supervised, status_words};
 
 /// The folder of instrumented channels in the target directory.
@@ -92,6 +93,8 @@ pub struct Exploration<'a> {
     pub log: &'a Path,
     /// Environment variables of the build.
     pub environment: &'a [(&'a str, &'a str)],
+    /// Whether the crate is built and run in a sandbox.
+    pub sandboxed: bool,
 }
 
 /// Explores the models over `of`. Calls `shows` with the current step.
@@ -117,9 +120,12 @@ pub fn explore(
     let generated = workspace::generate(&folder, of, &fetched, exploration.method)
         .map_err(|error| NotExplored::NotInstrumentable(format!("{error:#}")))?;
     let mut log = Log::new(exploration.log).map_err(unavailable)?;
+    let sandbox = sandbox(&folder, exploration).map_err(NotExplored::NotAvailable)?;
     log.say(&generated.report).map_err(unavailable)?;
 
-    let built = built(&folder, &generated.folder, exploration, stop, &mut |line| shows(line.trim()));
+    let built = built(&folder, &generated.folder, exploration, sandbox.as_ref(), stop, &mut |line| {
+        shows(line.trim())
+    });
     let programs = built.map_err(|error| match error {
         CargoError::Stopped => NotExplored::Stopped,
         error => {
@@ -128,8 +134,11 @@ pub fn explore(
     })?;
     let build_seconds = began.elapsed().as_secs_f64();
     log.say(&format!("fetched, instrumented and built in {build_seconds:.1} s")).map_err(unavailable)?;
-    let models =
-        programs.iter().map(|program| models(program)).collect::<Result<Vec<_>>>().map_err(unavailable)?;
+    let models = programs
+        .iter()
+        .map(|program| models(program, sandbox.as_ref()))
+        .collect::<Result<Vec<_>>>()
+        .map_err(unavailable)?;
     let mut all = models.into_iter().flatten().collect::<Vec<_>>();
     if let Some(model) = exploration.model {
         all.retain(|(_, name)| name == model);
@@ -157,7 +166,8 @@ pub fn explore(
             Method::Loom => left / (count - index) as u32,
             _ => left,
         };
-        let exit = run(&program, &name, exploration, limit, stop, &mut shows_model).map_err(unavailable)?;
+        let exit = run(&program, &name, exploration, sandbox.as_ref(), limit, stop, &mut shows_model)
+            .map_err(unavailable)?;
         let Some(exit) = exit else { return Err(NotExplored::Stopped) };
         log.append(&exit.output).map_err(unavailable)?;
         is_over = exit.status.is_none();
@@ -235,11 +245,22 @@ impl Log {
     }
 }
 
+/// The sandbox of an exploration: the build writes into `root`, and the models write their reports next to the log.
+fn sandbox(root: &Path, exploration: &Exploration<'_>) -> Result<Option<Sandbox>, String> {
+    if !exploration.sandboxed {
+        return Ok(None);
+    }
+    let reports = exploration.log.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let sandbox = Sandbox::new(&[root, reports.unwrap_or(Path::new("."))]);
+    sandbox.map(Some).map_err(|why| format!("sandbox: not available, because of {why}"))
+}
+
 /// Builds the models. The dependencies of the crate and of the harness are built once for all crates.
 fn built(
     root: &Path,
     folder: &Path,
     exploration: &Exploration<'_>,
+    sandbox: Option<&Sandbox>,
     stop: &AtomicBool,
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<PathBuf>, CargoError> {
@@ -253,6 +274,7 @@ fn built(
         .args([Path::new("--target-dir"), &root.join("target")])
         .rustflags(&format!("--cfg {} --cap-lints warn", exploration.method))
         .stop(stop)
+        .sandbox(sandbox)
         .build(Some(&folder.join("build.log")), say)?;
     Ok(built.into_iter().map(|program| program.executable).collect())
 }
@@ -268,9 +290,12 @@ fn tests(model: Option<&str>) -> &'static [&'static str] {
 }
 
 /// The models of a program, by name.
-fn models(program: &Path) -> Result<Vec<(PathBuf, String)>> {
+fn models(program: &Path, sandbox: Option<&Sandbox>) -> Result<Vec<(PathBuf, String)>> {
     let mut command = Command::new(program);
     command.arg("--list");
+    if let Some(sandbox) = sandbox {
+        command = sandbox.wrap(&command)?;
+    }
     let output =
         supervisor::output(command, None).with_context(|| format!("{} does not run", program.display()))?;
     let list = String::from_utf8_lossy(&output.stdout);
@@ -284,6 +309,7 @@ fn run(
     program: &Path,
     name: &str,
     exploration: &Exploration<'_>,
+    sandbox: Option<&Sandbox>,
     limit: Duration,
     stop: &AtomicBool,
     shows: &mut dyn FnMut(),
@@ -303,6 +329,9 @@ fn run(
         .env(SHARD, exploration.task.shard.to_string())
         // For the places in the crate where a failure happened.
         .env("RUST_LIB_BACKTRACE", "1");
+    if let Some(sandbox) = sandbox {
+        command = sandbox.wrap(&command)?;
+    }
     let mut process = Supervised::start(command, Streams::File(file))
         .with_context(|| format!("{} does not run", program.display()))?;
     let status = match process.run_to_end(Some(limit + EXIT_TIMEOUT), Some(stop), shows) {

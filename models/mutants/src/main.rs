@@ -24,12 +24,18 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use anyhow::{Context, Result};
+use records::text;
 use records::verify::Method;
 
 use self::builds::Builds;
 use self::results::{EXPLORERS, METHODS, MutantResult, ORIGINAL, Results};
 use self::table::Mutant;
 use self::workspace::project;
+
+/// The exit codes, which docs/EXIT_CODES.md explains.
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+const UNABLE: u8 = 4;
 
 /// The number of processes at a time.
 const JOBS: usize = 2;
@@ -38,11 +44,13 @@ const RESULTS: &str = "models/mutants/results.json";
 const DOCUMENT: &str = "docs/mutants.md";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // A word that is not UTF-8 is the name of no mutant.
+    let words = std::env::args_os().skip(1);
+    let arguments: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mutants = match table::mutants() {
         Ok(mutants) => mutants,
-        Err(error) => return failure(1, &[format!("{error:#}")]),
+        Err(error) => return failure(code(&error), &[format!("{error:#}")]),
     };
     let done = match arguments[..] {
         ["--check"] => check(&mutants),
@@ -50,21 +58,29 @@ fn main() -> ExitCode {
             None => record(names, &mutants),
             Some(name) => {
                 let error = format!("unknown mutant `{name}`: give --check or names from {DOCUMENT}");
-                return failure(2, &[error]);
+                return failure(USAGE, &[error]);
             }
         },
     };
     match done {
         Ok(faults) if faults.is_empty() => ExitCode::SUCCESS,
-        Ok(faults) => failure(1, &faults),
-        Err(error) => failure(1, &[format!("{error:#}")]),
+        Ok(faults) => failure(FAILURE, &faults),
+        Err(error) => failure(code(&error), &[format!("{error:#}")]),
     }
 }
 
-/// Prints the errors and returns the exit code: 2 for bad arguments, otherwise 1.
+/// The exit code of an error.
+fn code(error: &anyhow::Error) -> u8 {
+    let is_file = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<io::Error>() || cause.is::<engine::NotReplaced>()
+    };
+    if error.chain().any(is_file) { UNABLE } else { FAILURE }
+}
+
+/// Prints the errors and returns the exit code.
 fn failure(code: u8, errors: &[String]) -> ExitCode {
     for error in errors {
-        eprintln!("error: {error}");
+        eprintln!("error: {}", text::line(error));
     }
     ExitCode::from(code)
 }

@@ -234,7 +234,12 @@ impl Changes {
     /// The number of compared groups with too few epochs to show any difference, however large.
     pub fn blind(&self) -> usize {
         let shifts = self.all.iter().filter_map(|change| change.shift.as_ref());
-        shifts.filter(|shift| shift.least_p_value * self.compared() as f64 > ALPHA).count()
+        shifts.filter(|shift| self.is_blind(shift)).count()
+    }
+
+    /// Whether a group has too few epochs to show any difference, however large.
+    pub fn is_blind(&self, shift: &Shift) -> bool {
+        shift.least_p_value * self.compared() as f64 > ALPHA
     }
 
     /// The minimum and the maximum number of epochs over all groups and both sides.

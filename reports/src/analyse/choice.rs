@@ -2,7 +2,7 @@
 
 use super::cells::{CellResult, MeasuredCell};
 use super::costs::median;
-use super::paired_test::Pair;
+use super::paired_test::{Pair, min_epochs};
 use super::runs::{cell, pairs, times, times_by_entry};
 use crate::collect::runs::RunData;
 use workloads::workload::Metric;
@@ -18,6 +18,15 @@ pub struct Choice {
     pub ranked: Vec<RankedChannel>,
     /// The other channels, each with the reason.
     pub unranked: Vec<(String, Unranked)>,
+}
+
+impl Choice {
+    /// Whether there are too few epochs to find any difference between the channels, however large.
+    pub fn is_blind(&self) -> bool {
+        let count = self.ranked.len();
+        let fewest = min_epochs(count * count.saturating_sub(1) / 2) as usize;
+        self.ranked.iter().filter_map(|ranked| ranked.pair.as_ref()).any(|pair| pair.epochs < fewest)
+    }
 }
 
 /// A channel with a value.

@@ -203,7 +203,13 @@ pub struct Honesty {
 impl Honesty {
     /// Whether the targets of the first two experiments are met.
     pub fn is_met(&self) -> bool {
-        self.alarms.is_met() && self.found.iter().all(|found| found.is_met() != Some(false))
+        self.alarms.is_met() && !self.has_failed()
+    }
+
+    /// Whether an experiment missed its target, and not only for a lack of comparisons.
+    pub fn has_failed(&self) -> bool {
+        self.alarms.share() > Alarms::MAX_SHARE
+            || self.found.iter().any(|found| found.is_met() == Some(false))
     }
 }
 

@@ -8,6 +8,7 @@ use records::model_report::{ExplorationLimit, ModelReport};
 use records::protocol::ChannelHello;
 use records::record::{Overhead, ParamsRecord};
 use records::verify::Method;
+use wording::numbers;
 use workloads::workload::WorkloadInfo;
 
 use super::cells::{CellResult, MeasuredCell};
@@ -319,6 +320,30 @@ pub enum WarningSource {
     Overheads,
     /// The criterion benchmarks.
     Criterion,
+}
+
+impl Page {
+    /// The failures that the page shows, each kind in a few words; empty when nothing failed. Damage is among
+    /// [`Page::problems`].
+    pub fn failures(&self) -> Vec<String> {
+        let count = |is_kind: fn(&Warning) -> bool| {
+            self.warnings.iter().filter(|warning| is_kind(warning)).count() as u64
+        };
+        let benchmarks = self.warnings.iter().find_map(|warning| match warning {
+            Warning::FailedBenchmarks(benchmarks) => Some(*benchmarks),
+            _ => None,
+        });
+        [
+            (self.totals.failed, "failed cell"),
+            (benchmarks.unwrap_or(0), "failed criterion benchmark"),
+            (count(|warning| matches!(warning, Warning::FailedModel { .. })), "failed model"),
+            (count(|warning| matches!(warning, Warning::FailedVerification { .. })), "failed verification"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| numbers::count(count, what))
+        .collect()
+    }
 }
 
 /// How many cells ended in which way.

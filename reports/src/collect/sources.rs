@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use records::files::{criterion_dir, target_dir};
 use records::record::{BENCH_FILE, MODELS_FILE};
 
@@ -12,6 +12,7 @@ use super::criterion::{CriterionData, Estimates};
 use super::records::Records;
 use super::runs::{RunData, newest};
 use super::verified::VerifiedRecords;
+use crate::exit::{Exit, ExitWith};
 
 /// The advice when there is nothing to report.
 const REMEDY: &str = "run chanlab, or scripts/bench (cargo bench), first";
@@ -75,7 +76,11 @@ impl Sources {
             && data.records.benchmarks.is_empty()
             && data.records.overheads.is_empty()
         {
-            bail!("{} holds no benchmark that can be read: {REMEDY}", data.folder.join(BENCH_FILE).display());
+            let file = data.folder.join(BENCH_FILE);
+            let message = format!("{} holds no benchmark that can be read: {REMEDY}", file.display());
+            // With a damaged line there was one.
+            let exit = if data.records.problems.is_empty() { Exit::Usage } else { Exit::Failure };
+            return Err(ExitWith::new(exit, message).into());
         }
         Ok(Collected { run, criterion, models: self.models()?, verified })
     }
@@ -91,13 +96,16 @@ impl Sources {
     fn criterion(&self) -> Result<CriterionData> {
         let folder = self.input.clone().unwrap_or_else(criterion_dir);
         if !folder.is_dir() {
-            bail!("there is no folder {}: {REMEDY}, or name another with --input", folder.display());
+            let message =
+                format!("there is no folder {}: {REMEDY}, or name another with --input", folder.display());
+            return Err(ExitWith::new(Exit::Usage, message).into());
         }
         let file = folder.join(BENCH_FILE);
         let records = match Records::read(&file) {
             Ok(records) => records,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                bail!("there is no file {}: {REMEDY}", file.display())
+                let message = format!("there is no file {}: {REMEDY}", file.display());
+                return Err(ExitWith::new(Exit::Usage, message).into());
             }
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
         };
@@ -119,9 +127,8 @@ impl Sources {
         for file in files {
             match Records::read(&file) {
                 Err(error) if !are_named && error.kind() == ErrorKind::NotFound => {}
-                records => all.add(
-                    records.with_context(|| format!("cannot read the models' record {}", file.display()))?,
-                ),
+                Ok(records) => all.add(records),
+                Err(error) => return Err(ExitWith::unread("the models' record", &file, &error).into()),
             }
         }
         Ok(all)

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use records::record::{Record, VERIFIED_FILE, VerdictRecord};
 use walkdir::WalkDir;
 
 use super::Problem;
+use crate::exit::{Exit, ExitWith};
 
 /// The records of verifications.
 #[derive(Clone, Debug, Default)]
@@ -31,10 +32,11 @@ impl VerifiedRecords {
         for path in paths {
             let files = if path.is_dir() { files(path) } else { vec![path.clone()] };
             if files.is_empty() {
-                anyhow::bail!("no verification (…{VERIFIED_FILE}) in {}", path.display());
+                let message = format!("no verification (…{VERIFIED_FILE}) in {}", path.display());
+                return Err(ExitWith::new(Exit::Usage, message).into());
             }
             for file in files {
-                all.add(&file).with_context(|| format!("cannot read {}", file.display()))?;
+                all.add(&file).map_err(|error| ExitWith::unread("the verification", &file, &error))?;
             }
         }
         Ok(all)

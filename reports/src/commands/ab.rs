@@ -1,12 +1,15 @@
 //! `chanlab ab`: two versions of a channel's crate, measured side by side in one run.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use contract::channel::Info;
 use engine::go;
 use engine::runner::Runner;
+use engine::sandbox::Sandbox;
 use model_driver::versions::build;
 use model_driver::versions::source::CrateSource;
 use records::files::now;
@@ -14,13 +17,14 @@ use records::machine::Machine;
 use records::plan::{Entry, Launch, Plan};
 use records::rounds::EndReason;
 use reports::BadArguments;
-use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
+use reports::analyse::changes::{Changes, settled};
 use reports::analyse::paired_test::min_epochs;
 use reports::analyse::runs::resume as resume_command;
 use reports::collect::runs::RunData;
-use reports::exit::stopped;
-use reports::render::changes::{ChangeReport, ratio, side_by_side};
-use wording::numbers;
+use reports::exit::{Exit, ExitWith, stopped};
+use reports::gate;
+use reports::render::changes::{ChangeReport, side_by_side};
+use wording::say;
 use workloads::profile::Profile;
 use workloads::registry::Registry;
 
@@ -37,7 +41,8 @@ pub(crate) struct Arguments {
     /// The crate of the compared channel (chanlab list names them)
     #[arg(long = "crate", value_name = "CRATE", required_unless_present = "resume")]
     package: Option<String>,
-    /// The old version: a published one, such as 0.5.14, or path:FOLDER for a checkout of the crate
+    /// The old version: a published one, such as 0.5.14, or path:FOLDER for a checkout of the crate. The build
+    /// scripts, macros and code of both versions and of their dependencies run with your rights
     #[arg(value_name = "OLD", required_unless_present = "resume")]
     old: Option<String>,
     /// The new version, in the same form
@@ -48,6 +53,9 @@ pub(crate) struct Arguments {
     /// The channel, if the crate has several
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    /// Build and run both versions without a network, with no folder to write into but their own
+    #[arg(long, conflicts_with = "resume")]
+    sandbox: bool,
     /// Another channel to measure in the same run, of this build or of another runner
     #[arg(long, value_name = "CHANNEL")]
     beside: Vec<String>,
@@ -58,7 +66,8 @@ pub(crate) struct Arguments {
     /// Write the changes as Markdown, for a pull request; - prints them instead of the table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Resume a comparison that was stopped or killed
+    /// Resume a comparison that was stopped or killed. It starts the programs that the folder's plan.json names,
+    /// with your rights
     #[arg(long, value_name = "DIR", conflicts_with_all = ["package", "old", "output"])]
     resume: Option<PathBuf>,
 }
@@ -87,15 +96,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let resume = resume_command(&plan, folder.path());
         return Err(stopped(format!("the run is unfinished and has no verdict; resume with {resume}")).into());
     }
-    judge(folder.path(), arguments.threshold / 100.0, arguments.markdown.as_deref())
+    compare(folder.path(), arguments)
 }
 
-/// Prints the changes; an error when something got worse.
-fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
+/// Prints the changes and judges them.
+fn compare(folder: &Path, arguments: &Arguments) -> Result<()> {
     let run = RunData::read(folder)?;
     let changes = Changes::of_versions(&run).context("the run's plan names no versions")?;
     for problem in &run.problems {
-        eprintln!("warning: {problem}");
+        say!("warning: {problem}");
     }
     let report = ChangeReport {
         title: format!("{} against {}", changes.new, changes.old),
@@ -104,29 +113,10 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
         remarks: Vec::new(),
         facts: facts(&run.plan),
     };
-    print(&report, markdown)?;
-    eprintln!("every round is in {}; chanlab report --run draws its page", folder.display());
-    match worse(&changes, threshold) {
-        Some(how) => bail!("{how}"),
-        None => Ok(()),
-    }
-}
-
-/// The regressions in one line: slower beyond the threshold, or failing; `None` when there is none.
-fn worse(changes: &Changes, threshold: f64) -> Option<String> {
-    let failed: Vec<String> = changes.of(ChangeKind::FailedInNew).map(|change| change.name.clone()).collect();
-    let named = |change: &Change| format!("{} {}", change.name, ratio(change));
-    let slower: Vec<String> =
-        changes.all.iter().filter(|change| change.is_beyond(threshold)).map(named).collect();
-    let mut how = Vec::new();
-    if !slower.is_empty() {
-        let percent = numbers::figure(threshold * 100.0);
-        how.push(format!("is slower than {} by more than {percent} %: {}", changes.old, slower.join(", ")));
-    }
-    if !failed.is_empty() {
-        how.push(format!("failed where {} did not: {}", changes.old, failed.join(", ")));
-    }
-    (!how.is_empty()).then(|| format!("{} {}", changes.new, how.join("; it ")))
+    print(&report, arguments.markdown.as_deref())?;
+    say!("every round is in {}; chanlab report --run draws its page", folder.display());
+    let precision = arguments.measuring.precision();
+    Ok(gate::changes(&changes, arguments.threshold, precision, run.problems.len())?)
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {
@@ -147,7 +137,7 @@ fn planned(arguments: &Arguments) -> Result<Plan> {
     let others = chosen(others, &arguments.beside, &not_available)?;
     let mut plan = arguments.measuring.plan(&registry, machine, Vec::new(), Profile::Quick)?;
 
-    plan.entries = versions(package, info, &sources, &plan.machine)?;
+    plan.entries = versions(package, info, &sources, &plan.machine, arguments.sandbox)?;
     plan.versions = Some([0, 1]);
     // The run has the two versions; this build's own channel only joins when it is named.
     plan.machine.channels.remove(info.name);
@@ -196,17 +186,24 @@ fn channel(registry: &Registry, package: &str, wanted: Option<&str>) -> Result<&
 }
 
 /// Builds both versions and starts their runners once, for their descriptions.
-fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Machine) -> Result<Vec<Entry>> {
+fn versions(
+    package: &str,
+    info: &Info,
+    sources: &[CrateSource; 2],
+    machine: &Machine,
+    sandboxed: bool,
+) -> Result<Vec<Entry>> {
+    let sandbox = sandboxed.then(sandbox).transpose()?;
     let mut entries: Vec<Entry> = Vec::new();
     for source in sources {
         let mut name = format!("{package} {}", source.name());
         if entries.iter().any(|entry| entry.name == name) {
             name.push_str(" (again)");
         }
-        eprintln!("building a runner with {name}");
-        let program = build::runner(package, source, |line| eprintln!("{line}"))?;
+        say!("building a runner with {name}");
+        let program = build::runner(package, source, sandbox.as_ref(), |line| say!("{line}"))?;
         let program = program.to_str().context("the runner's path is not UTF-8")?.to_owned();
-        let launch = Launch::Command(vec![program]);
+        let launch = launch(program, sandbox.as_ref())?;
         let runner =
             Runner::start(&launch).map_err(|failure| anyhow::anyhow!("the runner of {name}: {failure}"))?;
         let hello = runner.hello.channels.iter().find(|channel| channel.name == info.name);
@@ -214,16 +211,35 @@ fn versions(package: &str, info: &Info, sources: &[CrateSource; 2], machine: &Ma
         if let CrateSource::Published(version) = source
             && reported.split('+').next() != format!("{package} {version}").split('+').next()
         {
-            bail!("the runner of {name} reports another version: `{reported}`");
+            let message = format!("the runner of {name} reports another version: `{reported}`");
+            return Err(ExitWith::new(Exit::Failure, message).into());
         }
         if runner.hello.language != machine.rustc {
-            eprintln!(
+            say!(
                 "warning: {name} is built with {}, and this program with {}",
-                runner.hello.language, machine.rustc
+                runner.hello.language,
+                machine.rustc
             );
         }
         let version = source.recorded(&reported);
         entries.push(Entry { name, channel: info.name.to_owned(), version, launch, about: None });
     }
     Ok(entries)
+}
+
+/// The sandbox of both versions.
+fn sandbox() -> Result<Sandbox> {
+    let folder = build::folder();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let why = |why| ExitWith::new(Exit::Unable, format!("sandbox: not available, because of {why}"));
+    Ok(Sandbox::new(&[&folder]).map_err(why)?)
+}
+
+/// How the runner `program` is started.
+fn launch(program: String, sandbox: Option<&Sandbox>) -> Result<Launch> {
+    let Some(sandbox) = sandbox else { return Ok(Launch::Command(vec![program])) };
+    let command = sandbox.wrap(&Command::new(&program))?;
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let words: Option<_> = words.map(|word| word.to_str().map(str::to_owned)).collect();
+    words.map(Launch::Command).context("a path of the sandbox is not UTF-8")
 }

@@ -1,20 +1,22 @@
 //! `chanlab article`: reproduces the article's own benchmark and writes the document.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, value_parser};
-use engine::article::{Extent, Lack, MAX_MESSAGES, measure};
+use engine::article::{Extent, MAX_MESSAGES, measure};
 use engine::progress::Progress;
 use engine::replace;
 use engine::run_folder::RunFolder;
 use records::files::{now, target_dir};
 use reports::analyse::article::Article;
 use reports::exit::{ExitWith, stopped};
+use reports::gate;
 use reports::render::article::{document, verdict};
+use wording::terminal::stdout;
 
 use super::measure::{seed, stop_request};
 
@@ -63,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let article = Article::of(&rounds, extent, machine, began);
     let output = arguments.output.clone().unwrap_or_else(document_of_the_checkout);
     replace(&output, document(&article).as_bytes()).map_err(ExitWith::from)?;
-    let mut terminal = io::stdout().lock();
+    let mut terminal = stdout();
     writeln!(
         terminal,
         "{}\nevery round is in {}\n{}",
@@ -71,12 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         record.display(),
         output.display()
     )?;
-    let failed = rounds.without.iter().filter(|(_, lack)| matches!(lack, Lack::Failed(_)));
-    let failed: Vec<_> = failed.map(|(name, _)| name.as_str()).collect();
-    if !failed.is_empty() {
-        bail!("{} failed and has no time: see the document for the reason", failed.join(", "));
-    }
-    Ok(())
+    Ok(gate::article(&article, &rounds)?)
 }
 
 fn document_of_the_checkout() -> PathBuf {

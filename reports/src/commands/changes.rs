@@ -1,6 +1,6 @@
 //! Prints changes, for `chanlab ab` and `chanlab compare`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,10 +9,11 @@ use records::plan::Plan;
 use reports::exit::ExitWith;
 use reports::render::changes::{ChangeReport, terminal};
 use reports::render::markdown::markdown;
+use wording::terminal::stdout;
 
 /// Prints changes, in Markdown when `file` is `-`, and writes Markdown into any other `file`.
 pub(super) fn print(report: &ChangeReport<'_>, file: Option<&Path>) -> Result<()> {
-    let mut output = io::stdout().lock();
+    let mut output = stdout();
     match file {
         Some(file) if file == Path::new("-") => write!(output, "{}", markdown(report))?,
         Some(file) => {

@@ -1,16 +1,19 @@
 //! `chanlab choose`: measures one cell and recommends a channel for it.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum, value_parser};
 use records::rounds::EndReason;
+use records::text;
 use reports::BadArguments;
 use reports::analyse::choice::choose;
 use reports::analyse::runs::{resume as resume_command, settled_by};
 use reports::collect::runs::RunData;
 use reports::exit::stopped;
+use reports::gate;
 use reports::render::{self, state};
+use wording::terminal::stdout;
 use workloads::profile::Profile;
 use workloads::workload::Metric;
 
@@ -81,23 +84,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     let why = carry_out(&plan, &folder, &settled)?;
     let run = RunData::read(folder.path())?;
-    let path = folder.path().display();
     let choice = choose(&run, by);
     if let Some(choice) = &choice {
-        let mut terminal = io::stdout().lock();
+        let mut terminal = stdout();
         if let Some(words) = state::unfinished(&run) {
             writeln!(terminal, "UNFINISHED: this run {words}.\n")?;
         }
-        writeln!(terminal, "{}\n\nevery round is in {path}", render::choice::text(choice))?;
+        let path = folder.path().display().to_string();
+        writeln!(terminal, "{}\n\nevery round is in {}", render::choice::text(choice), text::line(&path))?;
     }
-    match (why, choice) {
-        (EndReason::Interrupted | EndReason::Shortage, _) => {
-            let resume = resume_command(&plan, folder.path());
-            Err(stopped(format!("the run is unfinished; resume with {resume}")).into())
-        }
-        (EndReason::Done, None) => bail!("no channel has a time; the reasons are in {path}"),
-        (EndReason::Done, Some(_)) => Ok(()),
+    if why == EndReason::Interrupted {
+        let resume = resume_command(&plan, folder.path());
+        return Err(stopped(format!("the run is unfinished; resume with {resume}")).into());
     }
+    Ok(gate::choice(choice.as_ref(), &run)?)
 }
 
 /// The cell that the arguments describe.

@@ -8,10 +8,13 @@ use reports::BadArguments;
 use reports::analyse::compare_runs::compare;
 use reports::analyse::provenance::unlike;
 use reports::collect::runs::RunData;
+use reports::gate;
 use reports::render::changes::{ChangeReport, apart};
 use reports::render::state::unfinished;
+use wording::say;
 
 use super::changes::{facts, print};
+use super::measure::percent;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -27,6 +30,10 @@ pub(crate) struct Arguments {
     /// Compare the runs even if their machines or settings differ
     #[arg(long)]
     force: bool,
+    /// Fail when a cell is slower by more than this many per cent: significantly, and with the whole interval
+    /// of the ratio beyond it
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    threshold: f64,
     /// Write the changes as Markdown; - prints Markdown instead of the table
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -55,11 +62,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return Err(BadArguments(format!("the runs have no cell in common: {why}")).into());
     }
     for difference in &differences {
-        eprintln!("warning: the runs differ: {difference}");
+        say!("warning: the runs differ: {difference}");
     }
     for run in [&old, &new] {
         for problem in &run.problems {
-            eprintln!("warning: {problem}");
+            say!("warning: {problem}");
         }
     }
     let mut remarks: Vec<String> = [("old", &old), ("new", &new)]
@@ -67,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .filter_map(|(which, run)| Some(format!("the {which} run {}", unfinished(run)?)))
         .collect();
     for remark in &remarks {
-        eprintln!("warning: {remark}");
+        say!("warning: {remark}");
     }
     remarks.extend(differences.iter().map(|difference| format!("the runs differ: {difference}")));
     let versions =
@@ -82,7 +89,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         remarks,
         facts: of_both(&of_old, &of_new),
     };
-    print(&report, arguments.markdown.as_deref())
+    print(&report, arguments.markdown.as_deref())?;
+    let damaged = old.problems.len() + new.problems.len();
+    Ok(gate::changes(&compared.changes, arguments.threshold, None, damaged)?)
 }
 
 /// The facts of both runs; equal ones once.

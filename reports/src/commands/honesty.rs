@@ -1,10 +1,10 @@
 //! `chanlab honesty`: the experiments that ask whether `chanlab run` can be believed, and the document that
 //! they make.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf, absolute};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 use engine::cargo::{Cargo, CargoError};
 use engine::journal::{RoundsFile, RunRecords};
@@ -18,8 +18,11 @@ use records::rounds::EndReason;
 use reports::analyse::checks::newest_overheads;
 use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
 use reports::collect::records::Records;
-use reports::exit::{ExitWith, stopped};
+use reports::exit::{Exit, ExitWith, stopped};
+use reports::gate;
 use reports::render;
+use wording::say;
+use wording::terminal::stdout;
 use workloads::profile::{PROFILE_VARIABLE, Profile};
 use workloads::registry::Registry;
 
@@ -80,7 +83,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let registry = adapters::registry();
     let machine = runner::machine::current(&registry);
-    eprintln!("calibration: the time of one step of a planted slowdown");
+    say!("calibration: the time of one step of a planted slowdown");
     let steps = steps(&registry, &machine)?;
     let alarms = alarms(arguments, &registry, &machine)?;
     let (found, trial) = found(arguments, &registry, &machine, &steps)?;
@@ -99,12 +102,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let output = arguments.output.clone().unwrap_or_else(|| checkout().join("docs").join("honesty.md"));
     replace(&output, render::honesty::document(&honesty).as_bytes()).map_err(ExitWith::from)?;
-    let mut terminal = io::stdout().lock();
+    let mut terminal = stdout();
     for line in render::honesty::summary(&honesty) {
         writeln!(terminal, "{line}")?;
     }
     writeln!(terminal, "{}", output.display())?;
-    if honesty.is_met() { Ok(()) } else { bail!("an experiment missed its target: see above") }
+    Ok(gate::honesty(&honesty)?)
 }
 
 /// The checkout that this program was built from.
@@ -138,7 +141,8 @@ fn plan(registry: &Registry, machine: &Machine, cells: &[&str], epochs: u32) -> 
 fn alarms(arguments: &Arguments, registry: &Registry, machine: &Machine) -> Result<Alarms> {
     let (plan, folder) = plan(registry, machine, &[], EPOCHS * arguments.comparisons)?;
     let plan = doubled(plan);
-    eprintln!("\nA/A: every channel under two names");
+    say!();
+    say!("A/A: every channel under two names");
     let recorded = measured(&plan, &suffixed(&folder, "aa"))?;
     Ok(Alarms::from_pairs(&trials(&plan, &recorded, &twins(&plan), EPOCHS)))
 }
@@ -158,7 +162,8 @@ fn found(
 ) -> Result<(Vec<Found>, Trial)> {
     let (plan, folder) = plan(registry, machine, &SENSITIVE, TRIAL_EPOCHS * arguments.trials)?;
     let plan = Plan { blocks: BLOCKS, ..slowed(plan, &[&[0], steps].concat()) };
-    eprintln!("\nsensitivity: planted slowdowns of 3, 5 and 10 %");
+    say!();
+    say!("sensitivity: planted slowdowns of 3, 5 and 10 %");
     let recorded = measured(&plan, &suffixed(&folder, "slowed"))?;
     let found = PLANTED.iter().enumerate().map(|(index, &percent)| {
         Found::from_trials(percent, steps[index], &trials(&plan, &recorded, &[[index + 1, 0]], TRIAL_EPOCHS))
@@ -180,9 +185,10 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
     let recorded = measured(&plan, &suffixed(&folder, "steps"))?;
     let ratio = Found::from_trials(0, CALIBRATION, &trials(&plan, &recorded, &[[1, 0]], TRIAL_EPOCHS)).ratio;
     if ratio.is_nan() || ratio <= 1.0 {
-        bail!(
+        let message = format!(
             "{CALIBRATION} steps of work cause no measurable slowdown: this machine is too noisy for the experiment"
         );
+        return Err(ExitWith::new(Exit::Undecided, message).into());
     }
     let of_one_percent = CALIBRATION as f64 / ((ratio - 1.0) * 100.0);
     Ok(PLANTED.iter().map(|&percent| (percent as f64 * of_one_percent).round().max(1.0) as u64).collect())
@@ -191,7 +197,8 @@ fn steps(registry: &Registry, machine: &Machine) -> Result<Vec<u64>> {
 /// Criterion's verdicts on the same: each benchmark measured twice, and the second time compared with the
 /// first.
 fn criterion(arguments: &Arguments, steps: &[u64]) -> Result<Criterion> {
-    eprintln!("\ncriterion: every benchmark of the quick profile twice");
+    say!();
+    say!("criterion: every benchmark of the quick profile twice");
     // Apart from what `cargo bench` keeps.
     let data = absolute(target_dir().join("chanlab").join("criterion-of-honesty"))?;
     let aa = |save: bool| bench(&data, None, None, save, Profile::Quick);
@@ -201,7 +208,7 @@ fn criterion(arguments: &Arguments, steps: &[u64]) -> Result<Criterion> {
     for (&percent, &steps) in PLANTED.iter().zip(steps) {
         let mut all = Verdicts::default();
         for trial in 0..arguments.trials {
-            eprintln!("criterion: a slowdown of {percent} %, trial {} of {}", trial + 1, arguments.trials);
+            say!("criterion: a slowdown of {percent} %, trial {} of {}", trial + 1, arguments.trials);
             bench(&data, Some(0), Some(BENCHMARK), true, Profile::Standard)?;
             all.add(&Verdicts::of(&bench(&data, Some(steps), Some(BENCHMARK), false, Profile::Standard)?));
         }

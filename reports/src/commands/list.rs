@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use contract::channel::Info;
+use wording::terminal::stdout;
 use workloads::profile::Profile;
 use workloads::workload::WorkloadInfo;
 
@@ -13,7 +14,7 @@ const WIDTH: usize = 100;
 pub(crate) fn run() -> Result<()> {
     let registry = adapters::registry();
     let machine = runner::machine::current(&registry);
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     writeln!(out, "CHANNELS")?;
     for info in registry.channels() {
         channel(&mut out, info, machine.channels.get(info.name))?;

@@ -18,12 +18,14 @@ use records::machine::Machine;
 use records::plan::{Entry, Group, Launch, Plan, VERSION};
 use records::record::ParamsRecord;
 use records::rounds::EndReason;
+use records::text;
 use reports::BadArguments;
 use reports::analyse::paired_test::min_epochs;
 use reports::analyse::runs::{foreign_name, resume};
 use reports::collect::sources::runs_folder;
-use reports::exit::ExitWith;
-use wording::numbers;
+use reports::exit::{Exit, ExitWith};
+use wording::terminal::stderr;
+use wording::{numbers, say};
 use workloads::params::Params;
 use workloads::profile::Profile;
 use workloads::registry::{Registry, UsageError};
@@ -42,7 +44,7 @@ pub(super) struct Measuring {
     /// all workloads]
     #[arg(value_name = "WORKLOAD[/PARAM=VALUE,…]")]
     selected: Vec<String>,
-    /// A runner in addition to chanlab's own: a command and its arguments, quoted as for a shell
+    /// A runner in addition to chanlab's own: a command and its arguments, quoted as for a shell. It runs with your rights
     #[arg(long = "runner", value_name = "COMMAND")]
     runners: Vec<String>,
     /// The part of each workload's grid, and the duration [default: standard; quick for two versions]
@@ -198,6 +200,20 @@ impl Measuring {
         Ok(entries)
     }
 
+    /// The cells that the command line names: workload and the short form of the params.
+    pub(super) fn cells(&self) -> Result<Vec<(String, String)>, UsageError> {
+        let registry = adapters::registry();
+        let cells = self.selected.iter().filter_map(|text| text.split_once('/'));
+        cells
+            .map(|(workload, params)| Ok((workload.to_owned(), registry.params(workload, params)?.id())))
+            .collect()
+    }
+
+    /// The precision that the command line asks for, in per cent.
+    pub(super) fn precision(&self) -> Option<f64> {
+        self.precision
+    }
+
     /// Whether the command line sets the number of epochs.
     pub(super) fn names_epochs(&self) -> bool {
         self.epochs.is_some()
@@ -218,8 +234,13 @@ pub(super) fn chosen(
     not_available: &[(String, String)],
 ) -> Result<Vec<Entry>> {
     for name in wanted {
+        if let Some((name, why)) = not_available.iter().find(|(other, _)| other == name) {
+            let message = format!("{name}: not available: {why}");
+            return Err(ExitWith::new(Exit::Undecided, message).into());
+        }
         if !entries.iter().any(|entry| entry.name == *name) {
             let known: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
+            let name = text::name(name);
             let mut message = format!("unknown channel {name}: expected one of {}", known.join(", "));
             for (other, why) in not_available {
                 message.push_str(&format!("; {other}: not available: {why}"));
@@ -251,14 +272,19 @@ pub(super) fn carry_out(plan: &Plan, folder: &RunFolder, settled: Settled<'_>) -
 }
 
 fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
-    let names: Vec<_> = plan.entries.iter().map(|entry| entry.name.as_str()).collect();
-    let mut terminal = io::stderr().lock();
+    let names: Vec<_> = plan.entries.iter().map(|entry| text::name(&entry.name)).collect();
+    let mut terminal = stderr();
     writeln!(terminal, "{} of {}", numbers::count(plan.groups.len() as u64, "group"), names.join(", "))?;
     for (name, why) in &plan.not_available {
-        writeln!(terminal, "{name}: not available: {why}")?;
+        writeln!(terminal, "{}: not available: {}", text::name(name), text::line(why))?;
     }
     let (minutes, seconds) = (plan.budget_seconds / 60, plan.budget_seconds % 60);
-    writeln!(terminal, "profile {}, about {minutes} min {seconds} s, in {}\n", plan.profile, folder.display())
+    writeln!(
+        terminal,
+        "profile {}, about {minutes} min {seconds} s, in {}\n",
+        text::line(&plan.profile),
+        text::line(&folder.display().to_string())
+    )
 }
 
 /// The number of blocks in an epoch. The profile's number is for as many entries as this build has channels;
@@ -308,10 +334,8 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), RunnerError> {
     for channel in &runner.hello.channels {
         let name = free_name(&channel.name, &runner.hello.runner, entries);
         if name != channel.name {
-            eprintln!(
-                "{} of {} is called `{name}` here, because there is another channel of its name",
-                channel.name, runner.hello.runner
-            );
+            let given = text::name(&channel.name);
+            say!("warning: the channel {given} of the runner {launch} is called {name}: its name is taken");
         }
         entries.push(Entry {
             name,
@@ -324,12 +348,13 @@ fn join(launch: &Launch, entries: &mut Vec<Entry>) -> Result<(), RunnerError> {
     Ok(())
 }
 
-/// A name for a channel of a runner that no entry has.
+/// The name of a runner's channel among `entries`: its own, or with the runner's name where it is taken, so that
+/// no two channels have the same.
 fn free_name(channel: &str, runner: &str, entries: &[Entry]) -> String {
-    let numbered = (2..).map(|number| format!("{channel} ({runner}, {number})"));
-    let mut names = [channel.to_owned(), foreign_name(channel, runner)].into_iter().chain(numbered);
-    let is_free = |name: &String| !entries.iter().any(|entry| entry.name == *name);
-    names.find(is_free).expect("there are more numbers than entries")
+    let own = [channel.to_owned(), foreign_name(channel, runner)];
+    let numbered = (2..).map(|number| foreign_name(channel, &format!("{runner} {number}")));
+    let is_free = |name: &String| entries.iter().all(|entry| entry.name != *name);
+    own.into_iter().chain(numbered).find(is_free).unwrap_or_default()
 }
 
 /// A number from 0 to 100.

@@ -1,6 +1,6 @@
 //! `chanlab report`: draws the page.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -8,9 +8,13 @@ use clap::Args;
 use engine::replace;
 use records::files::{now, target_dir};
 use reports::analyse::build;
+use reports::analyse::page::Page;
 use reports::collect::sources::Sources;
 use reports::exit::ExitWith;
+use reports::gate;
 use reports::render;
+use wording::say;
+use wording::terminal::stdout;
 
 /// The default file name of the page.
 const FILE: &str = "report.html";
@@ -47,22 +51,22 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         models: arguments.models,
         verified: arguments.verified,
     };
-    draw(&sources, &arguments.output.unwrap_or_else(|| target_dir().join(FILE)))
+    let page = draw(&sources, &arguments.output.unwrap_or_else(|| target_dir().join(FILE)))?;
+    Ok(gate::report(&page)?)
 }
 
 /// Draws the page of `sources` into `output` and prints a summary; the last line is the path of the page.
-pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
+pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<Page> {
     let page = build::page(sources.collect()?, &adapters::registry());
     replace(output, render::page::page(&page, &now()).as_bytes()).map_err(ExitWith::from)?;
 
-    let mut terminal = io::stderr().lock();
     for problem in &page.problems {
-        writeln!(terminal, "warning: {problem}")?;
+        say!("warning: {problem}");
     }
     for warning in &page.warnings {
-        writeln!(terminal, "warning: {}", render::warnings::words(warning))?;
+        say!("warning: {}", render::warnings::words(warning));
     }
-    let mut terminal = io::stdout().lock();
+    let mut terminal = stdout();
     if page.run.is_some() {
         write!(terminal, "{}", render::terminal::table(&page))?;
     }
@@ -77,5 +81,5 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
         writeln!(terminal, "  {line}")?;
     }
     writeln!(terminal, "{}", output.display())?;
-    Ok(())
+    Ok(page)
 }

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use reports::exit::{Exit, ExitWith};
 use wording::numbers;
+use wording::terminal::stdout;
 use workloads::registry::{Cell, CellError};
 use workloads::workload::Round;
 
@@ -51,13 +53,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let rounds = match rounds(&cell, arguments.rounds) {
         Ok(rounds) => rounds,
         Err((_, error)) if !error.error.is_failure() => {
-            let mut terminal = io::stdout().lock();
+            let mut terminal = stdout();
             writeln!(terminal, "{cell}")?;
             writeln!(terminal, "{}", error.error)?;
-            return Ok(());
+            return Err(ExitWith::new(Exit::Undecided, "no round was run: the cell is not supported").into());
         }
         Err((number, error)) => {
-            return Err(anyhow!("{error} (round {number} of {})", arguments.rounds));
+            let message = format!("{error} (round {number} of {})", arguments.rounds);
+            return Err(ExitWith::new(Exit::Failure, message).into());
         }
     };
     print(&cell, &rounds)?;
@@ -87,7 +90,7 @@ fn rounds(cell: &Cell, count: u64) -> Result<Vec<Round>, (u64, CellError)> {
 }
 
 fn print(cell: &Cell, rounds: &[Round]) -> io::Result<()> {
-    let mut terminal = io::stdout().lock();
+    let mut terminal = stdout();
     writeln!(terminal, "{cell}")?;
     if let (Some(effective), Some(asked)) = (cell.changed_capacity(), cell.params.capacity()) {
         writeln!(terminal, "effective capacity: {effective}, asked for: {asked}")?;

@@ -10,6 +10,7 @@ use records::rounds::EndReason;
 use reports::analyse::runs::{resume as resume_command, settled};
 use reports::collect::sources::{RUNS, Sources};
 use reports::exit::stopped;
+use reports::gate;
 use workloads::profile::Profile;
 
 use super::begin::{begin, resume};
@@ -29,7 +30,8 @@ pub(crate) struct Arguments {
     /// Leave out Go's channels, which are measured when Go is installed
     #[arg(long)]
     no_go: bool,
-    /// Resume a run that was stopped or killed
+    /// Resume a run that was stopped or killed. It starts the programs that the folder's plan.json names, with
+    /// your rights
     #[arg(long, value_name = "DIR", exclusive = true)]
     resume: Option<PathBuf>,
 }
@@ -45,14 +47,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let why = carry_out(&plan, &folder, &settled)?;
     let path = folder.path();
-    report::draw(&Sources { run: Some(path.to_owned()), ..Sources::default() }, &path.join(PAGE))?;
-    match why {
-        EndReason::Done => Ok(()),
-        EndReason::Interrupted | EndReason::Shortage => {
-            let resume = resume_command(&plan, path);
-            Err(stopped(format!("the run is unfinished; resume with {resume}")).into())
-        }
+    let page = report::draw(&Sources { run: Some(path.to_owned()), ..Sources::default() }, &path.join(PAGE))?;
+    if why == EndReason::Interrupted {
+        let resume = resume_command(&plan, path);
+        return Err(stopped(format!("the run is unfinished; resume with {resume}")).into());
     }
+    Ok(gate::run(&page, path, &arguments.channels, &arguments.measuring.cells()?)?)
 }
 
 fn planned(arguments: &Arguments) -> Result<Plan> {

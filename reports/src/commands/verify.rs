@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ::engine::progress::Progress;
 use ::engine::replace;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, value_parser};
 use model_driver::instrumented::adapters::{check_shape, default_version};
 use model_driver::instrumented::std_source::STD;
@@ -20,17 +20,20 @@ use records::command;
 use records::files::{Recorder, now};
 use records::machine::Machine;
 use records::record::{VERIFIED_FILE, VerdictRecord};
+use records::text;
 use records::verify::{Method, Shard};
 use reports::BadArguments;
 use reports::analyse::verification::{CellStatus, Scope, VerificationMatrix};
 use reports::collect::sources::{VERIFICATIONS, runs_folder};
 use reports::exit::{ExitWith, stopped};
+use reports::gate;
 use reports::render::verification::finding;
 use reports::render::verification::terminal::{failure, matrix};
 use verify_driver::engine;
 use verify_driver::program as worker;
 use verify_driver::worker::WorkerProgram;
-use wording::numbers;
+use wording::say;
+use wording::terminal::{stderr, stdout};
 
 use super::measure::{seed, stop_request};
 
@@ -60,12 +63,16 @@ pub(crate) struct Arguments {
     /// Repeat one case of one channel and one method
     #[arg(long, value_name = "N", requires = "seed", conflicts_with = "shard")]
     case: Option<u64>,
-    /// The folder of a crate that chanlab has no channel for; with loom and shuttle only
+    /// The folder of a crate that chanlab has no channel for; with loom and shuttle only. Its build script, its
+    /// macros and its own code run with your rights
     #[arg(long, value_name = "FOLDER", requires = "adapter", requires = "methods", conflicts_with_all = ["channels", "by"])]
     path: Option<PathBuf>,
     /// The adapter of that crate: a file whose `pub struct Adapter` implements contract::channel::Channel
     #[arg(long, value_name = "FILE", requires = "path")]
     adapter: Option<PathBuf>,
+    /// Build and run instrumented crates without a network, with no folder to write into but their own
+    #[arg(long, requires = "methods")]
+    sandbox: bool,
     /// Only this model, for instrumented crates
     #[arg(long, value_name = "MODEL", requires = "methods")]
     model: Option<String>,
@@ -87,7 +94,8 @@ fn channel_help() -> String {
     let others: Vec<_> = adapters::verified_only().into_iter().map(|(name, _)| name).collect();
     let others = others.join(", ");
     format!(
-        "Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate, and {others}"
+        "Only these channels; for loom and shuttle also CHANNEL@VERSION, any published version of its crate, and {others}. \
+         The build scripts, macros and code of a version and of its dependencies run with your rights"
     )
 }
 
@@ -100,16 +108,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (verified, is_whole) = verification.run(&recorder, stop, &progress, &mut |verified| {
         if let Some(finding) = finding(verified) {
             let happened = finding.happened.lines().next().unwrap_or_default();
-            eprintln!("{} by {} failed: {happened}", verified.subject, verified.method);
+            let subject = text::name(&verified.subject);
+            say!("{subject} by {} failed: {happened}", verified.method);
         }
     })?;
     print_results(&verification, &verified, recorder.path())?;
-    let failed = verified.iter().filter(|verified| finding(verified).is_some()).count();
-    match (failed, is_whole) {
-        (_, false) => Err(stopped("not everything was verified; the results so far are recorded").into()),
-        (0, true) => Ok(()),
-        (failed, true) => bail!("{} failed", numbers::count(failed as u64, "verification")),
+    if !is_whole {
+        return Err(stopped("not everything was verified; the results so far are recorded").into());
     }
+    Ok(gate::verification(&verified, names_both(arguments))?)
+}
+
+/// Whether the command line names the channels as well as the methods, so that a method that does not apply to a
+/// channel was requested all the same.
+fn names_both(arguments: &Arguments) -> bool {
+    !arguments.methods.is_empty() && (!arguments.channels.is_empty() || arguments.path.is_some())
 }
 
 fn record_file(arguments: &Arguments) -> PathBuf {
@@ -171,13 +184,14 @@ fn planned(arguments: &Arguments, record: &Path) -> Result<engine::Verification>
     let others: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
     let channels = chosen(known, &arguments.channels, &others)?;
     if matches!(program, WorkerProgram::Own(_)) && !methods.iter().all(|method| has_models(*method)) {
-        program = WorkerProgram::Own(Some(worker::program(|line| eprintln!("{line}"))?));
+        program = WorkerProgram::Own(Some(worker::program(|line| say!("{line}"))?));
     }
     Ok(engine::Verification {
         program,
         channels,
         crates,
         model: arguments.model.clone(),
+        sandboxed: arguments.sandbox,
         methods,
         seed: arguments.seed.unwrap_or_else(seed),
         shard: arguments.shard,
@@ -270,25 +284,33 @@ fn chosen(known: Vec<(String, String)>, wanted: &[String], others: &[&str]) -> R
                 false => format!("; with loom and shuttle only, also {}", others.join(", ")),
             };
             let known = known.join(", ");
-            return Err(
-                BadArguments(format!("unknown channel {name}: expected one of {known}{others}")).into()
-            );
+            return Err(BadArguments(format!(
+                "unknown channel {}: expected one of {known}{others}",
+                text::name(name)
+            ))
+            .into());
         }
     }
     Ok(known.into_iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)).collect())
 }
 
 fn announce(verification: &engine::Verification, record: &Path) -> io::Result<()> {
-    let names: Vec<_> = verification.channels.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<_> = verification.channels.iter().map(|(name, _)| text::name(name)).collect();
     let methods: Vec<_> = verification.methods.iter().map(|method| method.name()).collect();
-    let mut terminal = io::stderr().lock();
+    let mut terminal = stderr();
     writeln!(terminal, "{} by {}", names.join(", "), methods.join(", "))?;
     write!(terminal, "seed {}", verification.seed)?;
     if verification.shard != Shard::WHOLE {
         write!(terminal, ", shard {}", verification.shard)?;
     }
     let seconds = verification.budget.as_secs();
-    writeln!(terminal, ", about {} min {} s, in {}\n", seconds / 60, seconds % 60, record.display())
+    writeln!(
+        terminal,
+        ", about {} min {} s, in {}\n",
+        seconds / 60,
+        seconds % 60,
+        text::line(&record.display().to_string())
+    )
 }
 
 /// The failures in full, then the matrix.
@@ -297,7 +319,7 @@ fn print_results(
     verified: &[VerdictRecord],
     record: &Path,
 ) -> Result<()> {
-    let mut terminal = io::stdout().lock();
+    let mut terminal = stdout();
     for verified in verified {
         let picture = picture(verified, &verification.folder)?;
         let text = failure(verified, picture.as_deref());

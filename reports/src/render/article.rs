@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::markdown::escaped;
 use crate::analyse::article::{
     AgainstChannel, Article, ArticleConclusion, ArticleResult, CHANNEL, Claim, LEVEL, MUTEX, PUBLISHED,
     VariantRow,
@@ -54,12 +55,12 @@ fn introduction(article: &Article) -> String {
         extent.epochs,
         extent.messages,
         numbers::date(&article.began),
-        machine.cpu,
+        escaped(&machine.cpu),
         numbers::count(machine.cores as u64, "logical processor"),
-        machine.system,
-        machine.kernel,
-        article.go,
-        machine.rustc,
+        escaped(&machine.system),
+        escaped(&machine.kernel),
+        escaped(&article.go),
+        escaped(&machine.rustc),
         if article.optimised { "" } else { ", **not optimised: the times of Rust mean nothing**" },
     )
 }
@@ -84,7 +85,7 @@ fn table(article: &Article) -> String {
         .rows
         .iter()
         .filter(|row| row.of_the_article)
-        .map(|row| format!("- `{}`, {}", row.name, row.about));
+        .map(|row| format!("- `{}`, {}", row.name, escaped(&row.about)));
     let others: Vec<String> =
         article.rows.iter().filter(|row| !row.of_the_article).map(|row| format!("`{}`", row.name)).collect();
     let _ = write!(
@@ -134,7 +135,7 @@ fn cells(outcome: &ArticleResult) -> (String, String, String) {
             },
             "void".to_owned(),
         ),
-        ArticleResult::Without(why) => (format!("none: {why}"), String::new(), String::new()),
+        ArticleResult::Without(why) => (format!("none: {}", escaped(why)), String::new(), String::new()),
     }
 }
 

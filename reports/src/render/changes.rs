@@ -2,6 +2,7 @@
 
 use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
 use crate::analyse::paired_test::{ALPHA, LEVEL};
+use records::text;
 use wording::numbers;
 
 /// Changes, with everything a reader needs to interpret them.
@@ -24,25 +25,25 @@ pub fn terminal(report: &ChangeReport<'_>) -> String {
     let changes = report.changes;
     let mut rows = vec![header(changes)];
     rows.extend(changes.all.iter().map(|change| {
-        let mut row = vec![change.name.clone(), time(&change.old), time(&change.new)];
+        let mut row = vec![text::line(&change.name).into_owned(), time(&change.old), time(&change.new)];
         row.extend(change.beside.iter().map(time));
         row.extend([ratio(change), p_value(change), kind(change.kind()).to_owned()]);
         row
     }));
-    let mut text = format!("{}\n\n{}\n", report.title, aligned(&rows));
+    let mut text = format!("{}\n\n{}\n", text::line(&report.title), aligned(&rows));
     for line in failures(changes) {
-        text.push_str(&format!("{line}\n"));
+        text.push_str(&format!("{}\n", text::line(&line)));
     }
-    text.push_str(&format!("{}\n{}\n", summary(changes), report.method));
+    text.push_str(&format!("{}\n{}\n", text::line(&summary(changes)), report.method));
     for remark in remarks(report) {
-        text.push_str(&format!("note: {remark}\n"));
+        text.push_str(&format!("note: {}\n", text::line(&remark)));
     }
     text
 }
 
 fn header(changes: &Changes) -> Vec<String> {
     let mut header: Vec<String> = ["ns/op", "old", "new"].map(str::to_owned).into();
-    header.extend(changes.beside.iter().cloned());
+    header.extend(changes.beside.iter().map(|name| text::name(name).into_owned()));
     header.extend(["new / old", "p", ""].map(str::to_owned));
     header
 }

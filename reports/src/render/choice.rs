@@ -3,6 +3,7 @@
 use super::words;
 use crate::analyse::cells::MeasuredCell;
 use crate::analyse::choice::{Choice, RankedChannel, Unranked};
+use records::text;
 use wording::numbers;
 use workloads::workload::Metric;
 
@@ -20,8 +21,9 @@ fn metric(by: Metric) -> &'static str {
 
 /// The ranking and the recommendation.
 pub fn text(choice: &Choice) -> String {
-    let mut text = format!("{}\n\n", choice.name);
-    let width = choice.ranked.iter().map(|ranked| ranked.name.len()).max().unwrap_or(0);
+    let mut text = format!("{}\n\n", text::line(&choice.name));
+    let names = choice.ranked.iter().map(|ranked| text::name(&ranked.name).chars().count());
+    let width = names.max().unwrap_or(0);
     for ranked in &choice.ranked {
         let ratio = match &ranked.pair {
             None => "best".to_owned(),
@@ -33,7 +35,7 @@ pub fn text(choice: &Choice) -> String {
         };
         text.push_str(&format!(
             "  {:width$}  {:>9} {}  {ratio}; {}; {}\n",
-            ranked.name,
+            text::name(&ranked.name),
             numbers::measured(ranked.value),
             metric(choice.by),
             other_costs(choice.by, &ranked.cell),
@@ -41,9 +43,9 @@ pub fn text(choice: &Choice) -> String {
         ));
     }
     for (name, reason) in &choice.unranked {
-        text.push_str(&format!("  {name:width$}  {}\n", unranked(reason)));
+        text.push_str(&format!("  {:width$}  {}\n", text::name(name), text::line(&unranked(reason))));
     }
-    text.push_str(&format!("\n{}", recommendation(choice)));
+    text.push_str(&format!("\n{}", text::line(&recommendation(choice))));
     text
 }
 

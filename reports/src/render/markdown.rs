@@ -2,6 +2,7 @@
 
 use super::changes::{ChangeReport, failures, kind, p_value, ratio, remarks, summary, time};
 use crate::analyse::changes::{Change, Changes};
+use records::text;
 
 /// The report. Reviewers read it in a pull request, so the changes come first and are not folded.
 pub fn markdown(report: &ChangeReport<'_>) -> String {
@@ -66,17 +67,21 @@ fn folded(summary: &str, content: &str) -> String {
     format!("\n<details><summary>{summary}</summary>\n\n{content}\n</details>\n")
 }
 
-/// Escapes everything that would make a column, a tag, a line break or emphasis.
-fn escaped(text: &str) -> String {
+/// Text from elsewhere for one line of Markdown or a cell of a table. Escapes everything that would make a column,
+/// a tag, a link, a formula or emphasis; hidden characters are escapes that show, and line breaks are spaces.
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
+    for character in text::line(&text.replace(['\n', '\r'], " ")).chars() {
         match character {
             '<' => safe.push_str("&lt;"),
             '&' => safe.push_str("&amp;"),
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' => safe.extend(['\\', character]),
-            '\n' | '\r' => safe.push(' '),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '$' => safe.extend(['\\', character]),
             _ => safe.push(character),
         }
     }
-    safe
+    // At its beginning, a mark would make a heading, a quotation or a list.
+    match safe.trim_start().starts_with(['#', '>', '-', '+', '=']) {
+        true => format!("\\{}", safe.trim_start()),
+        false => safe,
+    }
 }

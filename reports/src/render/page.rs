@@ -7,11 +7,15 @@ use super::{
     channels, checks, criterion, machine, method, overview, state, verification, warnings, workload,
 };
 use crate::analyse::page::Page;
+use records::text;
 use wording::numbers;
 
 const STYLE: &str = include_str!("style.css");
 
 /// Draws the page. `generated` is the current time (RFC 3339, UTC).
+///
+/// Every text that came from elsewhere is in it: the template escapes what HTML would read, and the whole page
+/// shows hidden characters as escapes.
 pub fn page(page: &Page, generated: &str) -> String {
     let colours = Colours::new(page.channels.iter().map(|channel| channel.name.as_str()));
     let markup = html! {
@@ -51,7 +55,7 @@ pub fn page(page: &Page, generated: &str) -> String {
             }
         }
     };
-    markup.into_string()
+    text::visible(&markup.into_string()).into_owned()
 }
 
 /// The cost of the harness matters wherever times are shown, and its absence is stated there.

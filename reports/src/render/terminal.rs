@@ -3,6 +3,7 @@
 use super::parts::{has_failed, lack};
 use super::state;
 use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage, cells};
+use records::text;
 use wording::numbers;
 
 /// The width at which lines are cut.
@@ -15,17 +16,17 @@ pub fn table(page: &Page) -> String {
     if let Some(run) = &page.run
         && let Some(words) = state::sentence(run.state, &run.resume)
     {
-        text.push_str(&format!("UNFINISHED: this run {words}.\n\n"));
+        text.push_str(&format!("UNFINISHED: this run {}.\n\n", text::line(&words)));
         mark = " (unfinished)";
     }
     let ids =
         page.workloads.iter().flat_map(|workload| &workload.params).map(|params| params.record.id.len());
     let width = ids.max().unwrap_or(0);
     for workload in &page.workloads {
-        text.push_str(&format!("{}{mark}\n", workload.name));
+        text.push_str(&format!("{}{mark}\n", text::name(&workload.name)));
         for params in &workload.params {
             let line = format!("  {:width$}  {}", params.record.id, ranking(params));
-            text.push_str(line.trim_end());
+            text.push_str(text::line(line.trim_end()).trim_end());
             text.push('\n');
         }
     }
@@ -35,7 +36,7 @@ pub fn table(page: &Page) -> String {
     }
     text.push('\n');
     for (name, reason) in &page.not_available {
-        text.push_str(&format!("Not available: {name}: {reason}\n"));
+        text.push_str(&format!("Not available: {}: {}\n", text::name(name), text::line(reason)));
     }
     text.push('\n');
     text
@@ -47,12 +48,13 @@ fn ranking(params: &ParamsPage) -> String {
         let cell = &params.cells[ranked.cell];
         let entry = match cell.measurement() {
             Some(measurement) if place == 0 => {
-                format!("{} {} {}", cell.channel, numbers::measured(measurement.median), params.unit)
+                let channel = text::name(&cell.channel);
+                format!("{channel} {} {}", numbers::measured(measurement.median), params.unit)
             }
             _ => {
                 let tie = if ranked.tied { "~" } else { "" };
                 let altered = if ranked.altered { " †" } else { "" };
-                format!("{tie}{} {}{altered}", cell.channel, numbers::ratio(ranked.ratio))
+                format!("{tie}{} {}{altered}", text::name(&cell.channel), numbers::ratio(ranked.ratio))
             }
         };
         if line.chars().count() + entry.chars().count() + 3 > WIDTH {
@@ -65,7 +67,7 @@ fn ranking(params: &ParamsPage) -> String {
         line.push_str(&entry);
     }
     for cell in params.cells.iter().filter(|cell| has_failed(cell)) {
-        line.push_str(&format!("   {} {}", cell.channel, lack(cell).unwrap_or_default()));
+        line.push_str(&format!("   {} {}", text::name(&cell.channel), lack(cell).unwrap_or_default()));
     }
     line
 }
@@ -73,7 +75,7 @@ fn ranking(params: &ParamsPage) -> String {
 /// A line for each workload: `ping_pong (5)  crossfire 4, kanal 2; failed: flume 1`.
 pub fn summary(page: &Page) -> Vec<String> {
     let width = page.workloads.iter().map(|workload| workload.name.len()).max().unwrap_or(0);
-    page.workloads.iter().map(|workload| summary_line(workload, width)).collect()
+    page.workloads.iter().map(|workload| text::line(&summary_line(workload, width)).into_owned()).collect()
 }
 
 fn summary_line(workload: &WorkloadPage, width: usize) -> String {
@@ -82,7 +84,7 @@ fn summary_line(workload: &WorkloadPage, width: usize) -> String {
     let names = |count: fn(&RankSummary) -> usize| {
         let counted = summaries.iter().filter(|summary| count(summary) > 0);
         let words: Vec<_> =
-            counted.map(|summary| format!("{} {}", summary.channel, count(summary))).collect();
+            counted.map(|summary| format!("{} {}", text::name(&summary.channel), count(summary))).collect();
         words.join(", ")
     };
     let fastest = names(|summary| summary.fastest);

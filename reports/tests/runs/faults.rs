@@ -38,7 +38,9 @@ fn failure(name: &str, body: &str) -> ProcessFailure {
         "--profile",
         "quick",
     ]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    // The page is drawn, and its failure is the command's.
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(sandbox.run_folder().join("report.html").is_file());
     sandbox.assert_complete(EPOCHS);
     assert!(sandbox.rounds().iter().all(|round| round.entry == 0), "the faulty runner has no time");
     let mut failures = sandbox.lines().into_iter().filter_map(|line| match line {

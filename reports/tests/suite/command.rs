@@ -9,6 +9,7 @@ use crate::fixture::{Fixture, chanlab, measured, text};
 
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
+const UNDECIDED: i32 = 3;
 
 /// The error in `output`: one line on stderr, and nothing else.
 #[track_caller]
@@ -84,13 +85,13 @@ fn help_is_not_an_error() {
 #[test]
 fn nothing_to_report_names_what_is_missing_and_what_to_do() {
     let fixture = Fixture::new();
-    let missing = error(&fixture.report(), FAILED);
+    let missing = error(&fixture.report(), USAGE);
     assert!(missing.contains(&format!("there is no folder {}", fixture.input().display())), "{missing}");
     assert!(missing.contains("scripts/bench"), "{missing}");
 
     fs::create_dir(fixture.input()).expect("made");
     let record = fixture.input().join(BENCH_FILE);
-    let missing = error(&fixture.report(), FAILED);
+    let missing = error(&fixture.report(), USAGE);
     assert!(missing.contains(&format!("there is no file {}", record.display())), "{missing}");
 
     fs::write(&record, "not a record\n").expect("written");
@@ -100,7 +101,7 @@ fn nothing_to_report_names_what_is_missing_and_what_to_do() {
     fixture.benchmark("6.1", ["ping_pong", "capacity=1", "flume"], measured());
     let input = fixture.input().display().to_string();
     let models = fixture.models_file().display().to_string();
-    let missing = error(&chanlab(&["report", "--input", &input, "--models", &models]), FAILED);
+    let missing = error(&chanlab(&["report", "--input", &input, "--models", &models]), USAGE);
     assert!(missing.contains(&models), "{missing}");
 }
 
@@ -110,7 +111,9 @@ fn report_ends_with_the_path_of_the_page() {
     let run = fixture.run("ping_pong", &["capacity=1"]);
     run.rounds(["capacity=1", "flume"], 900.0);
     let output = fixture.report();
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(UNDECIDED), "{stderr}");
+    assert!(stderr.ends_with("error: the page shows an unfinished run\n"), "{stderr}");
     let stdout = text(&output.stdout);
     let last = stdout.lines().last().expect("a line");
     assert!(fs::read_to_string(last).expect("the page").starts_with("<!DOCTYPE html>"));
@@ -139,9 +142,9 @@ fn a_round_prints_its_times() {
 }
 
 #[test]
-fn an_unsupported_cell_is_not_a_failure_and_has_no_time() {
+fn an_unsupported_cell_is_undecided_and_has_no_time() {
     let output = chanlab(&["round", "std", "producer_consumer", "consumers=2"]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(UNDECIDED), "{}", text(&output.stderr));
     let stdout = text(&output.stdout);
     assert!(
         stdout.contains("\nunsupported: several consumers (std::sync::mpsc has one consumer)\n"),

@@ -4,6 +4,8 @@ mod article;
 mod command;
 mod criterion;
 mod fixture;
+mod hostile;
 mod markdown;
 mod page;
 mod planted;
+mod sandboxed;

@@ -42,7 +42,7 @@ impl Bench {
         self.command(&all).output().expect("the command starts")
     }
 
-    /// The page of the records in the folder.
+    /// The page of the records in the folder, whether or not it shows failures.
     pub(crate) fn page(&self) -> String {
         let page = self.path().join("report.html");
         let models = self.path().join("no-models.jsonl");
@@ -51,7 +51,7 @@ impl Bench {
         let arguments =
             ["report", "--no-run", "--verified", &verified, "--output", &output, "--models", &models];
         let reported = self.command(&arguments).output().expect("the command starts");
-        assert!(reported.status.success(), "{}", text(&reported.stderr));
+        assert!(matches!(reported.status.code(), Some(0 | 1)), "{}", text(&reported.stderr));
         let page = fs::read_to_string(page).expect("the page");
         // Nothing was measured, so no link leads to an omitted section.
         for link in page.split("href=\"#").skip(1) {

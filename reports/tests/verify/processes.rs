@@ -92,7 +92,7 @@ fn endless_cases_run_out_of_time() {
         matches!(verified.verdict, Verdict::Ran(MethodOutcome::OutOfTime { all: None, .. })),
         "{verified:?}"
     );
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(3));
 }
 
 #[test]

@@ -38,7 +38,7 @@ const NOT_INSTRUMENTABLE: &str =
 
 /// The reason why a published crate is not explored by default: fetching, building and exploring it takes too
 /// long.
-const ON_REQUEST: &str =
+pub const ON_REQUEST: &str =
     "its source is instrumented only on request: --method shuttle (or loom) --channel NAME";
 
 /// The request of a verification.
@@ -52,6 +52,8 @@ pub struct Verification {
     pub crates: Vec<Crate>,
     /// The only model of these crates to explore.
     pub model: Option<String>,
+    /// Whether these crates are built and run in a sandbox.
+    pub sandboxed: bool,
     /// The methods.
     pub methods: Vec<Method>,
     /// The seed, which determines the cases.
@@ -197,6 +199,7 @@ impl Verification {
                     model: self.model.as_deref(),
                     log: &self.folder.join(format!("{}-{method}.log", name.replace(['@', '/', ':'], "-"))),
                     environment: &[],
+                    sandboxed: self.sandboxed,
                 };
                 let verdict = instrumented::explore(of, &exploration, stop, &mut |what| {
                     show(&format!("{name} by {method}: {what}"));
@@ -363,6 +366,7 @@ mod tests {
             channels: channels.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
             crates: Vec::new(),
             model: None,
+            sandboxed: false,
             methods: methods.to_vec(),
             seed: 1,
             shard: Shard::WHOLE,

@@ -5,6 +5,9 @@
 //! channel in a worker process, and [`program`] builds that worker. Models are explored by the crate
 //! `model_driver`.
 
+// What people read goes through `wording::terminal`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod engine;
 pub mod program;
 pub mod worker;

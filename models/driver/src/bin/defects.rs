@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{env, io};
 
 use anyhow::{Context, Result};
-use engine::supervisor;
+use engine::{NotReplaced, supervisor};
 use model_driver::defects::data::Expectations;
 use model_driver::defects::document::{self, DOCUMENT};
 use model_driver::defects::explore::Explorer;
@@ -24,17 +24,27 @@ use model_driver::defects::results::{self, Clean, Results, RowOutcome, RowResult
 use model_driver::defects::selection;
 use model_driver::instrumented::std_source::{self, STD};
 use model_driver::versions::workspace::project;
+use records::text;
 use records::verify::Method;
+use wording::say;
+
+/// The exit codes, which docs/EXIT_CODES.md explains.
+const FAILURE: u8 = 1;
+const USAGE: u8 = 2;
+const UNDECIDED: u8 = 3;
+const UNABLE: u8 = 4;
 
 /// The argument for a few rows.
 const SMALL: &str = "--small";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    // A word that is not UTF-8 is the name of no row.
+    let words = env::args_os().skip(1);
+    let arguments: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     let expectations = project().and_then(|project| Expectations::read(&project));
     let expectations = match expectations {
         Ok(expectations) => expectations,
-        Err(error) => return failure(1, &[format!("{error:#}")]),
+        Err(error) => return failure(code(&error), &[format!("{error:#}")]),
     };
     let is_small = arguments == [SMALL];
     let rows = match is_small {
@@ -43,40 +53,59 @@ fn main() -> ExitCode {
     };
     let rows = match rows {
         Ok(rows) => rows,
-        Err(error) => return failure(2, &[format!("{error:#}")]),
+        Err(error) => return failure(USAGE, &[format!("{error:#}")]),
     };
     match run(rows, &selection::all(&expectations), is_small) {
-        Ok(Some(deviations)) if deviations.is_empty() => ExitCode::SUCCESS,
-        Ok(Some(deviations)) => failure(1, &deviations),
+        Ok(Some(Explored { deviations, left_out })) => match (deviations.is_empty(), left_out) {
+            (false, _) => failure(FAILURE, &deviations),
+            (true, Some(left_out)) => failure(UNDECIDED, &[left_out]),
+            (true, None) => ExitCode::SUCCESS,
+        },
         Ok(None) => {
             let stored = if is_small { "" } else { "; the results of the rows before are stored" };
-            let code = engine::stopped_by().map_or(1, engine::StopSignal::exit_code);
+            let code = engine::stopped_by().map_or(FAILURE, engine::StopSignal::exit_code);
             failure(code, &[format!("stopped{stored}")])
         }
-        Err(error) => failure(1, &[format!("{error:#}")]),
+        Err(error) => failure(code(&error), &[format!("{error:#}")]),
     }
 }
 
-/// Prints the errors and returns the exit code: 2 for bad arguments, that of a signal which stopped it, otherwise 1.
+/// The exit code of an error.
+fn code(error: &anyhow::Error) -> u8 {
+    let is_file =
+        |cause: &(dyn std::error::Error + 'static)| cause.is::<io::Error>() || cause.is::<NotReplaced>();
+    if error.chain().any(is_file) { UNABLE } else { FAILURE }
+}
+
+/// Prints the errors and returns the exit code.
 fn failure(code: u8, errors: &[String]) -> ExitCode {
     for error in errors {
-        eprintln!("error: {error}");
+        say!("error: {error}");
     }
     ExitCode::from(code)
 }
 
-/// Explores the rows, and stores each result unless they are small. Returns the deviations; `None` after a stop request.
+/// The result of all rows.
+struct Explored {
+    /// Everything that was found otherwise than expected.
+    deviations: Vec<String>,
+    /// The rows that could not be explored here, and why.
+    left_out: Option<String>,
+}
+
+/// Explores the rows, and stores each result unless they are small; `None` after a stop request.
 fn run(
     mut rows: Vec<ExpectedExploration>,
     all: &[ExpectedExploration],
     is_small: bool,
-) -> Result<Option<Vec<String>>> {
+) -> Result<Option<Explored>> {
     let project = project()?;
     let stop = engine::stop_request()?;
+    let mut left_out = None;
     if rows.iter().any(|row| row.channel == STD)
         && let Err(error) = install_std()
     {
-        println!("std: not available, its rows are left out ({error:#})");
+        left_out = Some(format!("std: not available, its rows are left out ({error:#})"));
         rows.retain(|row| row.channel != STD);
     }
     let machine = runner::machine::current(&adapters::registry());
@@ -122,7 +151,7 @@ fn run(
             return Ok(None);
         }
     }
-    Ok(Some(wrong))
+    Ok(Some(Explored { deviations: wrong, left_out }))
 }
 
 fn store(project: &Path, all: &[ExpectedExploration], results: &Results) -> Result<()> {
@@ -210,13 +239,13 @@ impl Steps {
         }
         step.clone_into(&mut self.last);
         if self.is_terminal {
-            let line: String = step.chars().take(100).collect();
+            let line: String = text::line(step).chars().take(100).collect();
             eprint!("\r\x1b[K   {line}");
             // A line of progress that is not shown is no failure.
             let _ = io::stderr().flush();
         } else if self.shown.elapsed() >= Self::INTERVAL {
             self.shown = Instant::now();
-            eprintln!("   {step}");
+            say!("   {step}");
         }
     }
 }

@@ -96,6 +96,7 @@ impl Explorer<'_> {
             model: row.model.as_deref(),
             log: &root.join(format!("{}-{}.log", row.name().replace('@', "-"), row.method)),
             environment: &environment,
+            sandboxed: false,
         };
         let answered = instrumented::explore(&of, &exploration, self.stop, shows);
         let seconds = began.elapsed().as_secs_f64();

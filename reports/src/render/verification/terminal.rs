@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use records::record::VerdictRecord;
+use records::text;
 use records::verify::Method;
 
 use super::{finding, steps};
@@ -23,11 +24,12 @@ pub fn failure(verified: &VerdictRecord, picture: Option<&Path>) -> String {
     let Some(finding) = finding(verified) else {
         return String::new();
     };
-    let mut text = format!("FAILED  {} by {}: {}\n", verified.subject, verified.method, finding.scenario);
+    let (subject, scenario) = (text::name(&verified.subject), text::line(&finding.scenario));
+    let mut text = format!("FAILED  {subject} by {}: {scenario}\n", verified.method);
     let mut say = |label: &str, lines: &mut dyn Iterator<Item = &str>| {
         for (index, line) in lines.enumerate() {
             let label = if index == 0 { label } else { "" };
-            text.push_str(format!("  {label:LABEL$}{line}").trim_end());
+            text.push_str(format!("  {label:LABEL$}{}", text::line(line)).trim_end());
             text.push('\n');
         }
     };
@@ -67,7 +69,8 @@ pub fn matrix(verification: &VerificationMatrix) -> String {
     let head = known.iter().map(|(_, method)| method.to_string());
     table.push([String::new()].into_iter().chain(head).collect());
     for row in &verification.rows {
-        let name = if row.is_channel { row.subject.clone() } else { format!("{} (protocol)", row.subject) };
+        let name = text::name(&row.subject);
+        let name = if row.is_channel { name.into_owned() } else { format!("{name} (protocol)") };
         let cells = known.iter().map(|(place, _)| words(&row.cells[*place]));
         table.push([name].into_iter().chain(cells).collect());
     }
@@ -89,7 +92,7 @@ pub fn matrix(verification: &VerificationMatrix) -> String {
         text.push_str(&format!("\n{method}, in {}s\n", unit(method)));
         for (status, detail, subjects) in details {
             let line = format!("{}: {}: {detail}", status.words(), subjects.join(", "));
-            wrap(&mut text, &line);
+            wrap(&mut text, &text::line(&line));
         }
     }
     text
