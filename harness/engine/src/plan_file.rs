@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use records::files::read_at_most;
 use records::format::{self, UnknownFormat};
-use records::plan::{PLAN_FILE, Plan, VERSION};
+use records::plan::{Nonsense, PLAN_FILE, Plan, VERSION};
 use serde::Deserialize;
 
 /// The version of a plan, which is read before everything else.
@@ -19,12 +20,35 @@ struct Version {
 ///
 /// [`PlanError`].
 pub fn read(folder: &Path) -> Result<Plan, PlanError> {
-    let path = folder.join(PLAN_FILE);
-    let text = fs::read(&path).map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })?;
-    let damaged = |error| PlanError::Damaged { path: path.clone(), error };
-    let Version { version } = serde_json::from_slice(&text).map_err(damaged)?;
-    format::check(version, VERSION).map_err(|error| PlanError::Format { path: path.clone(), error })?;
-    serde_json::from_slice(&text).map_err(damaged)
+    let text = bytes(folder)?;
+    parsed(&text, &folder.join(PLAN_FILE))
+}
+
+/// The longest plan, in bytes.
+const MAX_LEN: u64 = 64 << 20;
+
+/// The bytes of the plan of the run in `folder`.
+///
+/// # Errors
+///
+/// When there is none, or it is too long.
+pub fn bytes(folder: &Path) -> Result<Vec<u8>, PlanError> {
+    read_at_most(&folder.join(PLAN_FILE), MAX_LEN)
+        .map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })
+}
+
+/// The plan in these bytes, which are those of the file `path`.
+///
+/// # Errors
+///
+/// [`PlanError`].
+pub fn parsed(text: &[u8], path: &Path) -> Result<Plan, PlanError> {
+    let damaged = |error| PlanError::Damaged { path: path.to_owned(), error };
+    let Version { version } = serde_json::from_slice(text).map_err(damaged)?;
+    format::check(version, VERSION).map_err(|error| PlanError::Format { path: path.to_owned(), error })?;
+    let plan: Plan = serde_json::from_slice(text).map_err(damaged)?;
+    plan.check().map_err(|error| PlanError::Nonsense { path: path.to_owned(), error })?;
+    Ok(plan)
 }
 
 /// Writes the plan into `folder`, whole or not at all.
@@ -75,6 +99,14 @@ pub enum PlanError {
         /// Why.
         error: UnknownFormat,
     },
+    /// No run of chanlab has such a plan.
+    #[error("{} makes no sense: {error}", path.display())]
+    Nonsense {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: Nonsense,
+    },
     /// The folder has a plan already.
     #[error("{} holds a run already: finish it with --resume, or name another folder", folder.display())]
     Exists {
@@ -98,10 +130,10 @@ mod tests {
     #[test]
     fn a_newer_plan_says_that_it_is_newer_whatever_it_holds() {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join(PLAN_FILE), r#"{"began":7,"version":3}"#).expect("written");
+        fs::write(folder.path().join(PLAN_FILE), r#"{"began":7,"version":4}"#).expect("written");
         let error = read(folder.path()).expect_err("newer").to_string();
         assert!(
-            error.ends_with("written by a newer chanlab: format 3, and this build reads formats up to 2"),
+            error.ends_with("written by a newer chanlab: format 4, and this build reads formats up to 3"),
             "{error}"
         );
         fs::write(folder.path().join(PLAN_FILE), r#"{"version":2}"#).expect("written");
