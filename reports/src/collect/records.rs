@@ -3,10 +3,13 @@
 use std::io;
 use std::path::Path;
 
+use records::files::{MAX_FILE_LEN, read_at_most};
+use records::lines::{self, Checksums};
 use records::model_report::ModelReport;
 use records::record::{BenchmarkRecord, Overhead, Record};
 
-use super::Problem;
+use super::problem::{Problem, Problems, Trouble};
+use super::verdicts::{self, Earlier, subject};
 
 /// The records of one file, each kind in the order of the file. The last record on a subject is the valid
 /// one.
@@ -18,7 +21,7 @@ pub struct Records {
     pub overheads: Vec<Overhead>,
     /// Models.
     pub models: Vec<ModelReport>,
-    /// Lines that could not be read.
+    /// What is damaged or contradicts itself.
     pub problems: Vec<Problem>,
 }
 
@@ -32,43 +35,57 @@ impl Records {
         self.problems.extend(problems);
     }
 
-    /// Reads a file of records. All unreadable lines make one [`Problem`], which names the first of them:
-    /// another version may have left many.
+    /// Reads a file of records.
     ///
     /// # Errors
     ///
     /// When the file cannot be read at all.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let bytes = std::fs::read(path)?;
+        Ok(Self::from_bytes(path, &read_at_most(path, MAX_FILE_LEN)?))
+    }
+
+    /// Reads records from the bytes of the file `path`. Builds of several ages append to such a file.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Self {
         let mut records = Records::default();
-        let mut unread = 0;
-        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            match serde_json::from_slice(line) {
-                Ok(Record::Benchmark(benchmark)) => records.benchmarks.push(benchmark),
-                Ok(Record::Overhead(overhead)) => records.overheads.push(overhead),
-                Ok(Record::Model(model)) => records.models.push(*model),
+        records.problems = sound(path, bytes, Checksums::OlderFirst, &mut |record| {
+            match record {
+                Record::Benchmark(benchmark) => records.benchmarks.push(benchmark),
+                Record::Overhead(overhead) => records.overheads.push(overhead),
+                Record::Model(model) => records.models.push(*model),
                 // Verifications have their own files.
-                Ok(Record::Verified(_)) => {}
-                Err(error) => {
-                    unread += 1;
-                    if unread == 1 {
-                        records.problems.push(Problem {
-                            file: path.to_owned(),
-                            line: Some(index + 1),
-                            what: format!("not a record, left out ({error})"),
-                        });
+                Record::Verified(_) => {}
+            }
+            true
+        });
+        records
+    }
+}
+
+/// Passes the records that are sound and not repeated on to `take`, which says whether they are of a kind that the file
+/// has, and returns the problems of the others.
+pub(super) fn sound(
+    path: &Path,
+    bytes: &[u8],
+    checksums: Checksums,
+    take: &mut dyn FnMut(Record) -> bool,
+) -> Vec<Problem> {
+    let mut problems = Problems::new(path);
+    let mut earlier = Earlier::default();
+    for line in lines::read::<Record>(bytes, checksums) {
+        let number = Some(line.number);
+        match line.value {
+            Err(damage) => problems.add(number, damage, || None),
+            Ok(record) => match verdicts::contradiction(&record).or_else(|| earlier.against(line.number, &record)) {
+                Some(bad) => problems.add(number, bad, || Some(subject(&record))),
+                None => {
+                    if !take(record) {
+                        problems.add(number, Trouble::OtherKind, || None);
                     }
                 }
-            }
+            },
         }
-        if unread > 1 {
-            records.problems[0].what += &format!("; later lines left out: {}", unread - 1);
-        }
-        Ok(records)
     }
+    problems.into_vec()
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! The folder of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Problem;
+use super::against_plan::AgainstPlan;
+use super::problem::Problem;
 use engine::plan_file;
+use records::checksum::plan_checksum;
 use records::crash::ProcessFailure;
-use records::plan::Plan;
+use records::files::{MAX_FILE_LEN, read_at_most};
+use records::lines::{self, Checksums};
+use records::plan::{CHECKED_VERSION, PLAN_FILE, Plan};
 use records::rounds::{EndReason, Line, ROUNDS_FILE, RoundLine};
 
 /// The position of a cell in the plan: group and entry.
@@ -29,73 +33,67 @@ pub struct RunData {
     pub unsupported: BTreeMap<RoundPosition, String>,
     /// Cells that failed.
     pub failed: BTreeMap<RoundPosition, ProcessFailure>,
+    /// Cells whose records contradict the plan or each other.
+    pub contradictory: BTreeSet<RoundPosition>,
     /// Why it ended; `None` for a run that was killed or is still going.
     pub ended: Option<EndReason>,
-    /// Lines that could not be read.
+    /// What is damaged or contradicts itself.
     pub problems: Vec<Problem>,
 }
 
 impl RunData {
-    /// Reads the run in `folder`. Lines that cannot be read are problems; the rest is kept.
-    ///
-    /// # Errors
-    ///
-    /// When the plan or the file of rounds is missing.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let plan = plan_file::read(folder)?;
-        let path = folder.join(ROUNDS_FILE);
-        let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut run = RunData {
-            folder: folder.to_owned(),
+    /// A run of this plan without a line.
+    pub(super) fn empty(plan: Plan) -> Self {
+        RunData {
+            folder: PathBuf::new(),
             plan,
             rounds: BTreeMap::new(),
             capacities: BTreeMap::new(),
             unsupported: BTreeMap::new(),
             failed: BTreeMap::new(),
+            contradictory: BTreeSet::new(),
             ended: None,
             problems: Vec::new(),
-        };
-        for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let left_out = match serde_json::from_slice(line) {
-                Ok(Line::Round(round)) if round.measured.messages == 0 || round.measured.wall_ns == 0 => {
-                    "a round without messages or without time, left out".to_owned()
-                }
-                Ok(line) => {
-                    run.add(line);
-                    continue;
-                }
-                // The unfinished line of a run that was killed.
-                Err(_) if !line.ends_with(b"\n") => continue,
-                Err(error) => format!("not a line of a run, left out ({error})"),
-            };
-            run.problems.push(Problem { file: path.clone(), line: Some(index + 1), what: left_out });
-        }
-        Ok(run)
-    }
-
-    fn add(&mut self, line: Line) {
-        match line {
-            Line::Sized { .. } => {}
-            Line::Capacity { group, entry, effective } => {
-                self.capacities.insert((group, entry), effective);
-            }
-            Line::Round(round) => {
-                self.ended = None;
-                self.rounds.entry((round.group, round.entry)).or_default().push(round);
-            }
-            Line::Unsupported { group, entry, reason } => {
-                self.unsupported.insert((group, entry), reason);
-            }
-            Line::Failed { group, entry, failure, .. } => {
-                self.failed.insert((group, entry), failure);
-            }
-            Line::Ended { why, .. } => self.ended = Some(why),
         }
     }
 
-    /// The measured rounds of a cell, without warm-up; none for a cell that failed or is unsupported.
+    /// Reads the run in `folder`. What is damaged or contradictory is a problem; the rest is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the plan or the file of rounds is missing or too long, or the plan cannot be read.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let plan = plan_file::bytes(folder)?;
+        let path = folder.join(ROUNDS_FILE);
+        let rounds =
+            read_at_most(&path, MAX_FILE_LEN).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::from_bytes(folder, &plan, &rounds)
+    }
+
+    /// Reads a run from the bytes of its plan and of its rounds, which are in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// When the plan cannot be read.
+    pub fn from_bytes(folder: &Path, plan: &[u8], rounds: &[u8]) -> Result<Self> {
+        let checksum = plan_checksum(plan);
+        let plan = plan_file::parsed(plan, &folder.join(PLAN_FILE))?;
+        let checksums =
+            if plan.version >= CHECKED_VERSION { Checksums::Every } else { Checksums::AllOrNone };
+        let mut held = AgainstPlan::new(&plan, checksum, &folder.join(ROUNDS_FILE));
+        for line in lines::read::<Line>(rounds, checksums) {
+            held.line(line.number, line.seal, line.value);
+        }
+        Ok(RunData { folder: folder.to_owned(), ..held.finish() })
+    }
+
+    /// The measured rounds of a cell, without warm-up; none for a cell that failed, is
+    /// unsupported or has contradictory records.
     pub fn measured(&self, position: RoundPosition) -> Vec<&RoundLine> {
-        if self.failed.contains_key(&position) || self.unsupported.contains_key(&position) {
+        if self.failed.contains_key(&position)
+            || self.unsupported.contains_key(&position)
+            || self.contradictory.contains(&position)
+        {
             return Vec::new();
         }
         let rounds = self.rounds.get(&position).into_iter().flatten();

@@ -19,11 +19,13 @@ use reports::analyse::changes::{Change, ChangeKind, Changes, settled};
 use reports::analyse::paired_test::min_epochs;
 use reports::collect::runs::RunData;
 use reports::render::changes::{ChangeReport, ratio, side_by_side};
+use reports::render::problems::line;
 use wording::numbers;
 use workloads::profile::Profile;
 use workloads::registry::Registry;
 
 use super::changes::{facts, print};
+use super::report::sound;
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
 
 /// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them
@@ -92,7 +94,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
     let run = RunData::read(folder)?;
     let changes = Changes::of_versions(&run).context("the run's plan names no versions")?;
     for problem in &run.problems {
-        eprintln!("warning: {problem}");
+        eprintln!("warning: {}", line(problem));
     }
     let report = ChangeReport {
         title: format!("{} against {}", changes.new, changes.old),
@@ -105,7 +107,7 @@ fn judge(folder: &Path, threshold: f64, markdown: Option<&Path>) -> Result<()> {
     eprintln!("every round is in {}; chanlab report --run draws its page", folder.display());
     match worse(&changes, threshold) {
         Some(how) => bail!("{how}"),
-        None => Ok(()),
+        None => sound(&run.problems),
     }
 }
 

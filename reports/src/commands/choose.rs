@@ -14,6 +14,7 @@ use workloads::profile::Profile;
 use workloads::workload::Metric;
 
 use super::measure::{Measuring, carry_out};
+use super::report::sound;
 
 /// The maximum number of epochs; a single cell has time for many.
 const MAX_EPOCHS: u32 = 120;
@@ -78,11 +79,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     plan_file::write(&plan, &folder)?;
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     carry_out(&plan, &folder, &settled, "chanlab run")?;
-    let Some(choice) = choose(&RunData::read(&folder)?, by) else {
+    let run = RunData::read(&folder)?;
+    for problem in &run.problems {
+        eprintln!("warning: {}", render::problems::line(problem));
+    }
+    let Some(choice) = choose(&run, by) else {
         bail!("no channel has a time; the reasons are in {}", folder.display());
     };
     writeln!(io::stdout(), "{}\n\nevery round is in {}", render::choice::text(&choice), folder.display())?;
-    Ok(())
+    sound(&run.problems)
 }
 
 /// The cell that the arguments describe.

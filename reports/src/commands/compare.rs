@@ -8,8 +8,10 @@ use reports::BadArguments;
 use reports::analyse::compare_runs::{compare, unlike};
 use reports::collect::runs::RunData;
 use reports::render::changes::{ChangeReport, apart};
+use reports::render::problems::line;
 
 use super::changes::{facts, print};
+use super::report::sound;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -57,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     for run in [&old, &new] {
         for problem in &run.problems {
-            eprintln!("warning: {problem}");
+            eprintln!("warning: {}", line(problem));
         }
         if run.ended.is_none() {
             eprintln!("warning: the run in {} is incomplete", run.folder.display());
@@ -77,7 +79,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         remarks,
         facts: of_both(&of_old, &of_new),
     };
-    print(&report, arguments.markdown.as_deref())
+    print(&report, arguments.markdown.as_deref())?;
+    sound(&[old.problems, new.problems].concat())
 }
 
 /// The facts of both runs; equal ones once.

@@ -8,8 +8,11 @@ use anyhow::{Context, Result};
 use clap::Args;
 use records::files::{now, target_dir};
 use reports::analyse::build;
+use reports::collect::problem::Problem;
 use reports::collect::sources::Sources;
+use reports::exit::{Exit, ExitWith};
 use reports::render;
+use wording::numbers;
 
 /// The default file name of the page.
 const FILE: &str = "report.html";
@@ -56,7 +59,7 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
 
     let mut terminal = io::stderr().lock();
     for problem in &page.problems {
-        writeln!(terminal, "warning: {problem}")?;
+        writeln!(terminal, "warning: {}", render::problems::line(problem))?;
     }
     for warning in &page.warnings {
         writeln!(terminal, "warning: {}", render::warnings::words(warning))?;
@@ -75,7 +78,20 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<()> {
         writeln!(terminal, "  {line}")?;
     }
     writeln!(terminal, "{}", output.display())?;
-    Ok(())
+    sound(&page.problems)
+}
+
+/// An error when there are problems: what was damaged or contradicts itself is a failure, though the rest was shown.
+pub(super) fn sound(problems: &[Problem]) -> Result<()> {
+    let count = problems.iter().map(|problem| 1 + problem.others).sum();
+    match count {
+        0 => Ok(()),
+        _ => Err(ExitWith::new(
+            Exit::Failure,
+            format!("{} in the records: see the warnings above", numbers::count(count, "problem")),
+        )
+        .into()),
+    }
 }
 
 fn write_file(path: &Path, text: &str) -> Result<()> {
