@@ -409,6 +409,7 @@ impl<'a> AgainstPlan<'a> {
         }
         // A run that is not done may be in the middle of its last epoch.
         let last = self.places.keys().map(|place| place.2).max().unwrap_or(0);
+        let begun: BTreeSet<RoundPosition> = self.places.keys().map(|place| (place.0, place.1)).collect();
         let none = BTreeSet::new();
         let mut missing: BTreeMap<RoundPosition, (u64, RoundPlace)> = BTreeMap::new();
         let mut epochs: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
@@ -418,6 +419,10 @@ impl<'a> AgainstPlan<'a> {
                 continue;
             }
             for entry in (0..self.plan.entries.len()).filter(|entry| !self.closed.contains_key(&(group, *entry))) {
+                // A cell that a run has not come to is not run; a run that is done has come to all.
+                if !is_done && !begun.contains(&(group, entry)) {
+                    continue;
+                }
                 let blocks = entries.get(&entry).unwrap_or(&none);
                 let lacking = u64::from(self.plan.blocks) + 1 - blocks.len() as u64;
                 if lacking > 0 {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixture::{Fixture, Run, measured, table_rows, text, words};
+use crate::fixture::{Fixture, Run, measured, table_rows, words};
 
 const WORKLOAD: &str = "producer_consumer";
 const PARAMS: &str = "capacity=0";
@@ -76,12 +76,10 @@ fn damage_is_named_and_the_rest_is_shown() {
     let (fixture, run) = every_kind();
     let lines = fs::read_to_string(run.rounds_file()).expect("rounds").lines().count();
     run.append_line("{\"kind\":\"round\",\"group\"");
-    let output = fixture.report();
-    let stderr = text(&output.stderr);
-    let page = fixture.page();
+    let (page, stderr) = fixture.page_with_problems();
     let rows = rows(&page);
     assert!(row(&rows, "crossbeam").contains("fastest"), "{rows:?}");
-    let unreadable = words(page.split("id=\"unreadable\"").nth(1).expect("the section"));
+    let unreadable = words(page.split("id=\"problems\"").nth(1).expect("the section"));
     let place = format!("{}:{}", run.rounds_file().display(), lines + 1);
     assert!(unreadable.contains(&place), "{place} is not in: {unreadable}");
     assert!(stderr.contains(&format!("warning: {place}")), "{place} is not in: {stderr}");
@@ -145,7 +143,7 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
             "✓ loom: 1 model passed: all schedules of at most 2 preemptions, 2000 branches at most"
         )
     );
-    assert!(row("crossbeam").contains("✓ 15 rounds verified, none failed"));
+    assert!(row("crossbeam").contains("✓ 30 rounds verified, none failed"));
     let explores = |channel| {
         format!("not run (chanlab verify --method shuttle --channel {channel} explores its source)")
     };
