@@ -3,11 +3,11 @@
 
 pub(crate) mod against_plan;
 pub mod contradiction;
-pub(crate) mod criterion;
+pub mod criterion;
 pub mod problem;
 pub mod records;
 pub mod runs;
 pub(crate) mod sequence;
 pub mod sources;
 pub mod verdicts;
-pub(crate) mod verified;
+pub mod verified;

@@ -55,9 +55,10 @@ pub fn parsed(text: &[u8], path: &Path) -> Result<Plan, PlanError> {
 ///
 /// # Errors
 ///
-/// When the folder holds a run already, or cannot be written.
+/// When the plan makes no sense, or the folder holds a run already or cannot be written.
 pub fn write(plan: &Plan, folder: &Path) -> Result<(), PlanError> {
     let path = folder.join(PLAN_FILE);
+    plan.check().map_err(|error| PlanError::Nonsense { path: path.clone(), error })?;
     if path.exists() {
         return Err(PlanError::Exists { folder: folder.to_owned() });
     }

@@ -37,7 +37,7 @@ const MAX_DEPTH: usize = 8;
 const MAX_LEN: u64 = 64 << 20;
 
 /// The times of a message that make sense, in nanoseconds: from a thousandth of the shortest step of a clock to 30 years.
-pub(crate) const PLAUSIBLE_NS: RangeInclusive<f64> = 1e-3..=1e18;
+pub const PLAUSIBLE_NS: RangeInclusive<f64> = 1e-3..=1e18;
 
 /// The part by which a number may differ from itself after it was divided: criterion divides in another order.
 const ROUNDING: f64 = 1e-9;
@@ -149,7 +149,9 @@ impl Estimates {
     }
 
     fn add(&mut self, path: &Path, folder: &Path) {
-        let (key, throughput) = match read_json::<BenchmarkFile>(path) {
+        let file = read_bytes(path)
+            .and_then(|text| parsed::<BenchmarkFile>(&text).map_err(|what| Problem::of_file(path, what)));
+        let (key, throughput) = match file {
             Ok(BenchmarkFile { group_id, function_id: Some(function), throughput }) => {
                 ((group_id, function), throughput)
             }
@@ -193,11 +195,11 @@ impl Estimates {
             }
             Some(_) => {}
         }
-        let estimates: EstimatesFile = read_json(&folder.join(ESTIMATES))?;
-        let sample: SampleFile = read_json(&folder.join(SAMPLE))?;
-        let estimate = estimates.sound(messages).map_err(|what| problem(ESTIMATES, what))?;
-        sample.sound(messages, estimate.median).map_err(|what| problem(SAMPLE, what))?;
-        Ok(estimate)
+        let [estimates, sample] = [ESTIMATES, SAMPLE].map(|file| read_bytes(&folder.join(file)));
+        from_bytes(&estimates?, &sample?, messages).map_err(|(file, what)| match what {
+            Trouble::Benchmark(bad) => problem(file, bad),
+            what => Problem::of_file(folder.join(file), what),
+        })
     }
 
     /// The problem of a benchmark without files: names the file that should be there.
@@ -213,6 +215,24 @@ impl Estimates {
             Problem::of_file(file, Trouble::File("is missing or belongs to another benchmark".to_owned()))
         })
     }
+}
+
+/// The time of a benchmark from the bytes of its `estimates.json` and its `sample.json`, whose rounds delivered `messages`
+/// messages.
+///
+/// # Errors
+///
+/// The file that is damaged or makes no sense, and why.
+pub fn from_bytes(
+    estimates: &[u8],
+    sample: &[u8],
+    messages: u64,
+) -> Result<Estimate, (&'static str, Trouble)> {
+    let estimates: EstimatesFile = parsed(estimates).map_err(|what| (ESTIMATES, what))?;
+    let sample: SampleFile = parsed(sample).map_err(|what| (SAMPLE, what))?;
+    let estimate = estimates.sound(messages).map_err(|what| (ESTIMATES, what.into()))?;
+    sample.sound(messages, estimate.median).map_err(|what| (SAMPLE, what.into()))?;
+    Ok(estimate)
 }
 
 /// The time of a message in a round of `messages` messages.
@@ -270,13 +290,18 @@ fn folder_name(id: &str) -> String {
     name
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Problem> {
-    let problem = |what: String| Problem::of_file(path, Trouble::File(what));
-    let text = read_at_most(path, MAX_LEN).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => problem("is missing".to_owned()),
-        _ => problem(format!("cannot be read ({error})")),
-    })?;
-    serde_json::from_slice(&text).map_err(|error| problem(format!("is damaged ({error})")))
+fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+    read_at_most(path, MAX_LEN).map_err(|error| {
+        let what = match error.kind() {
+            std::io::ErrorKind::NotFound => "is missing".to_owned(),
+            _ => format!("cannot be read ({error})"),
+        };
+        Problem::of_file(path, Trouble::File(what))
+    })
+}
+
+fn parsed<T: DeserializeOwned>(text: &[u8]) -> Result<T, Trouble> {
+    serde_json::from_slice(text).map_err(|error| Trouble::File(format!("is damaged ({error})")))
 }
 
 #[derive(Deserialize)]

@@ -90,6 +90,7 @@ mod tests {
     use records::verify::{Method, MethodOutcome, Shard};
 
     use super::*;
+    use crate::render::problems::line;
 
     fn record(subject: &str) -> Record {
         Record::Verified(Box::new(VerdictRecord {
@@ -126,9 +127,10 @@ mod tests {
         let read = VerifiedRecords::read(&[folder.path().to_owned()]).expect("readable");
         let subjects: Vec<_> = read.records.iter().map(|record| record.subject.as_str()).collect();
         assert_eq!(subjects, ["flume", "kanal"]);
-        assert_eq!((read.records[0].seed, read.problems.len()), (u64::MAX, 1));
-        assert!(read.problems[0].to_string().contains("shard-2-verified.jsonl:1: not a record"));
-        assert!(read.problems[0].to_string().ends_with("; later lines left out: 1"));
+        assert_eq!((read.records[0].seed, read.problems.len()), (u64::MAX, 2));
+        let said: Vec<String> = read.problems.iter().map(line).collect();
+        assert!(said[0].contains("shard-2-verified.jsonl:1: not a record ("), "{said:#?}");
+        assert!(said[1].ends_with("shard-2-verified.jsonl:4: the file ends within the line; left out"), "{said:#?}");
     }
 
     #[test]

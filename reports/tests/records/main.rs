@@ -5,3 +5,4 @@ mod limits;
 mod mutated;
 mod recorded;
 mod shared;
+mod verdicts;
