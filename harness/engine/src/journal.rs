@@ -192,7 +192,9 @@ impl RoundsFile {
 
     fn try_append(&mut self, line: &Line) -> io::Result<()> {
         let (bytes, checksum) = match self.last {
-            Some(last) => checksum::line(line, Some(last)).map(|(bytes, checksum)| (bytes, Some(checksum)))?,
+            Some(last) => {
+                checksum::line(line, Some(last)).map(|(bytes, checksum)| (bytes, Some(checksum)))?
+            }
             None => (protocol::line(line), None),
         };
         let before = self.file.metadata().map(|data| data.len());
@@ -299,7 +301,10 @@ mod tests {
             RoundsFile::open(folder.path()).expect_err(text).to_string()
         };
         let changed = refused(&text.replacen("\"wall_ns\":1000", "\"wall_ns\":1001", 1));
-        assert!(changed.contains("rounds.jsonl:1: the line was changed: it names the checksum "), "{changed}");
+        assert!(
+            changed.contains("rounds.jsonl:1: the line was changed: it names the checksum "),
+            "{changed}"
+        );
         let lost = refused(&[lines[0], lines[2]].concat());
         assert!(lost.contains("rounds.jsonl:2: the line does not follow the one before it"), "{lost}");
         let twice = refused(&[lines[0], lines[0]].concat());

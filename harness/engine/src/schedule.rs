@@ -127,8 +127,9 @@ impl Engine<'_> {
     /// Whether a round of the group in the epoch is recorded.
     fn has_begun(&self, group: usize, epoch: u32) -> bool {
         let first = |entry| self.recorded.rounds.range((group, entry, epoch, None)..).next();
-        (0..self.plan.entries.len())
-            .any(|entry| first(entry).is_some_and(|round| (round.0, round.1, round.2) == (group, entry, epoch)))
+        (0..self.plan.entries.len()).any(|entry| {
+            first(entry).is_some_and(|round| (round.0, round.1, round.2) == (group, entry, epoch))
+        })
     }
 
     /// The blocks of a group in an epoch, the first of which warms up; `None` after a stop request.

@@ -136,7 +136,10 @@ mod tests {
     fn a_line_ends_in_its_checksum() {
         let (bytes, checksum) = line(&json!({"a": 1}), None).expect("an object");
         assert_eq!(checksum, Checksum::of(b"{\"a\":1"));
-        assert_eq!(String::from_utf8(bytes).expect("text"), format!("{{\"a\":1,\"crc32\":\"{checksum}\"}}\n"));
+        assert_eq!(
+            String::from_utf8(bytes).expect("text"),
+            format!("{{\"a\":1,\"crc32\":\"{checksum}\"}}\n")
+        );
         line(&json!({}), None).expect_err("no members");
         line(&json!([1]), None).expect_err("no object");
     }

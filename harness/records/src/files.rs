@@ -40,7 +40,9 @@ pub fn read_at_most(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
     // Not by the length that the file system names: a device has none, and a file may grow.
     File::open(path)?.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > longest {
-        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {longest} bytes"))),
+        true => {
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {longest} bytes")))
+        }
         false => Ok(bytes),
     }
 }

@@ -211,7 +211,10 @@ impl Plan {
             text("the name of a group", group.workload.len().saturating_add(params.id.len()))?;
             most("params in a group", params.values.len().max(params.threads.len()), MAX_PARAMS)?;
             let pairs = params.values.iter().map(|(name, value)| name.len() + value.len() + 2);
-            text("the params of a group", pairs.sum::<usize>() + params.threads.iter().map(String::len).sum::<usize>())?;
+            text(
+                "the params of a group",
+                pairs.sum::<usize>() + params.threads.iter().map(String::len).sum::<usize>(),
+            )?;
         }
         unique("entries", self.entries.iter().map(|entry| entry.name.clone()))?;
         unique("groups", self.groups.iter().map(Group::name))?;

@@ -89,7 +89,10 @@ fn every_example_is_a_value_of_its_type() {
     for (name, block) in &blocks {
         let name = name.as_str();
         // The types of these are in other crates; their tests are below.
-        if matches!(name, "checksum" | "results.json" | "defects/results.json" | "crossfire-lost-wake-up.toml") {
+        if matches!(
+            name,
+            "checksum" | "results.json" | "defects/results.json" | "crossfire-lost-wake-up.toml"
+        ) {
             continue;
         }
         for example in &values(block) {
@@ -133,7 +136,9 @@ fn the_example_of_a_checksum_is_read_as_one() {
     text.pop();
     text += &format!(r#","after":{after}"#);
     assert_eq!(crc32, Checksum::of(text.as_bytes()).to_string(), "the checksum of {text}");
-    let Seal::Present { named, computed, after: Some(_) } = Seal::of(format!(r#"{text},"crc32":{crc32}}}"#).as_bytes()) else {
+    let Seal::Present { named, computed, after: Some(_) } =
+        Seal::of(format!(r#"{text},"crc32":{crc32}}}"#).as_bytes())
+    else {
         panic!("{text}")
     };
     assert_eq!(named, computed);

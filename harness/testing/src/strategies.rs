@@ -66,7 +66,8 @@ fn status() -> impl Strategy<Value = BenchmarkStatus> {
 
 fn benchmark() -> impl Strategy<Value = BenchmarkRecord> {
     let texts = [text(), text(), text(), text(), text(), text()];
-    let texts = (moment(), texts).prop_map(|(at, [one, two, three, four, five, six])| [at, one, two, three, four, five, six]);
+    let texts = (moment(), texts)
+        .prop_map(|(at, [one, two, three, four, five, six])| [at, one, two, three, four, five, six]);
     (texts, status(), option::of(text()), machine()).prop_map(
         |([at, command, profile, workload, params, channel, replay], status, effective_capacity, machine)| {
             BenchmarkRecord {

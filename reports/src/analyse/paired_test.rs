@@ -100,9 +100,10 @@ impl Pairs {
         for (pair, p_value) in pairs.iter_mut().zip(adjusted) {
             pair.p_value = p_value;
         }
-        let places = pairs.iter().enumerate().flat_map(|(place, pair)| {
-            [([pair.one, pair.other], place), ([pair.other, pair.one], place)]
-        });
+        let places = pairs
+            .iter()
+            .enumerate()
+            .flat_map(|(place, pair)| [([pair.one, pair.other], place), ([pair.other, pair.one], place)]);
         let (places, order) = (places.collect(), entries.iter().map(|(entry, _)| *entry).collect());
         let mut pairs = Pairs { pairs, places, order };
         pairs.order = pairs.ordered(entries);

@@ -48,8 +48,7 @@ pub(crate) fn rank(
             altered: false,
         }
     });
-    let reference =
-        fastest.and_then(|cell| Some((cell, measured(cell)?))).or(altered.first().copied());
+    let reference = fastest.and_then(|cell| Some((cell, measured(cell)?))).or(altered.first().copied());
     let altered = altered.iter().enumerate().filter_map(|(place, (cell, measurement))| {
         let (other, reference) = reference?;
         let is_comparable = *cell == other || share_blocks(*cell, other);

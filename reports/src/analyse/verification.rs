@@ -252,7 +252,8 @@ fn cell(
 
     let failed = |record: &&VerdictRecord| matches!(record.verdict, Verdict::Ran(MethodOutcome::Failed(_)));
     let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
-    let counting: HashSet<*const VerdictRecord> = parts.iter().map(|part| std::ptr::from_ref(*part)).collect();
+    let counting: HashSet<*const VerdictRecord> =
+        parts.iter().map(|part| std::ptr::from_ref(*part)).collect();
     let counts = |record: &&VerdictRecord| counting.contains(&std::ptr::from_ref(*record));
     let earlier: Vec<&VerdictRecord> = own
         .iter()

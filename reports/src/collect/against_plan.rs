@@ -260,7 +260,8 @@ impl<'a> AgainstPlan<'a> {
                 Closed::Unsupported(reason) => drop(run.unsupported.insert(cell, reason)),
             }
         }
-        run.capacities = self.capacities.into_iter().map(|(cell, (effective, _))| (cell, effective)).collect();
+        run.capacities =
+            self.capacities.into_iter().map(|(cell, (effective, _))| (cell, effective)).collect();
         run.contradictory = self.contradictory;
         run.ended = self.ended.map(|(why, _)| why);
         run.problems = self.problems.into_vec();
@@ -418,7 +419,9 @@ impl<'a> AgainstPlan<'a> {
             if !is_done && epoch >= last {
                 continue;
             }
-            for entry in (0..self.plan.entries.len()).filter(|entry| !self.closed.contains_key(&(group, *entry))) {
+            for entry in
+                (0..self.plan.entries.len()).filter(|entry| !self.closed.contains_key(&(group, *entry)))
+            {
                 // A cell that a run has not come to is not run; a run that is done has come to all.
                 if !is_done && !begun.contains(&(group, entry)) {
                     continue;
@@ -427,7 +430,8 @@ impl<'a> AgainstPlan<'a> {
                 let lacking = u64::from(self.plan.blocks) + 1 - blocks.len() as u64;
                 if lacking > 0 {
                     // Ends after as many steps as there are rounds.
-                    let first = std::iter::once(None).chain((0..).map(Some)).find(|block| !blocks.contains(block));
+                    let first =
+                        std::iter::once(None).chain((0..).map(Some)).find(|block| !blocks.contains(block));
                     let first = RoundPlace { epoch, block: first.flatten() };
                     missing.entry((group, entry)).or_insert((0, first)).0 += lacking;
                 }

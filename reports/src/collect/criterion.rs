@@ -204,12 +204,8 @@ impl Estimates {
 
     /// The problem of a benchmark without files: names the file that should be there.
     fn missing(&self, group: &str, function: &str) -> Problem {
-        let file = self
-            .root
-            .join(folder_name(group))
-            .join(folder_name(function))
-            .join(NEWEST)
-            .join(BENCHMARK);
+        let file =
+            self.root.join(folder_name(group)).join(folder_name(function)).join(NEWEST).join(BENCHMARK);
         let damaged = self.problems.iter().find(|problem| problem.file == file);
         damaged.cloned().unwrap_or_else(|| {
             Problem::of_file(file, Trouble::File("is missing or belongs to another benchmark".to_owned()))
@@ -418,7 +414,8 @@ mod tests {
             write(folder.path(), name, [90.0, 100.0, 110.0], 0.95, &[90.0, 100.0, 110.0]);
         }
         let found = Estimates::find(folder.path());
-        let [one, copy] = ["one", "zz-copy"].map(|name| folder.path().join(name).join(NEWEST).join(BENCHMARK));
+        let [one, copy] =
+            ["one", "zz-copy"].map(|name| folder.path().join(name).join(NEWEST).join(BENCHMARK));
         assert_eq!(found.problems.len(), 1);
         assert_eq!(found.problems[0].file, copy);
         assert_eq!(found.problems[0].what, Trouble::Benchmark(BadEstimate::Twice(one)));

@@ -75,14 +75,16 @@ pub(super) fn sound(
         let number = Some(line.number);
         match line.value {
             Err(damage) => problems.add(number, damage, || None),
-            Ok(record) => match verdicts::contradiction(&record).or_else(|| earlier.against(line.number, &record)) {
-                Some(bad) => problems.add(number, bad, || Some(subject(&record))),
-                None => {
-                    if !take(record) {
-                        problems.add(number, Trouble::OtherKind, || None);
+            Ok(record) => {
+                match verdicts::contradiction(&record).or_else(|| earlier.against(line.number, &record)) {
+                    Some(bad) => problems.add(number, bad, || Some(subject(&record))),
+                    None => {
+                        if !take(record) {
+                            problems.add(number, Trouble::OtherKind, || None);
+                        }
                     }
                 }
-            },
+            }
         }
     }
     problems.into_vec()
@@ -110,7 +112,11 @@ mod tests {
         let said: Vec<String> = records.problems.iter().map(line).collect();
         assert!(said[0].contains("records.jsonl:3: not a record ("), "{said:#?}");
         assert!(said[1].contains("records.jsonl:4: not a record ("), "{said:#?}");
-        assert!(said[2].ends_with("records.jsonl:5: the model m of s: the same record as in line 1, counted once"), "{said:#?}");
+        assert!(
+            said[2]
+                .ends_with("records.jsonl:5: the model m of s: the same record as in line 1, counted once"),
+            "{said:#?}"
+        );
     }
 
     proptest! {

@@ -78,8 +78,7 @@ impl RunData {
     pub fn from_bytes(folder: &Path, plan: &[u8], rounds: &[u8]) -> Result<Self> {
         let checksum = plan_checksum(plan);
         let plan = plan_file::parsed(plan, &folder.join(PLAN_FILE))?;
-        let checksums =
-            if plan.version >= CHECKED_VERSION { Checksums::Every } else { Checksums::AllOrNone };
+        let checksums = if plan.version >= CHECKED_VERSION { Checksums::Every } else { Checksums::AllOrNone };
         let mut held = AgainstPlan::new(&plan, checksum, &folder.join(ROUNDS_FILE));
         for line in lines::read::<Line>(rounds, checksums) {
             held.line(line.number, line.seal, line.value);
@@ -185,7 +184,9 @@ mod tests {
         assert_eq!(run.measured((0, 0)), [] as [&RoundLine; 0]);
         let problems: Vec<String> = run.problems.iter().map(render::problems::line).collect();
         for member in ["messages", "wall_ns"] {
-            let expected = format!("rounds.jsonl:1: producer_consumer/capacity=64 over flume: {member} is 0, which no round can have");
+            let expected = format!(
+                "rounds.jsonl:1: producer_consumer/capacity=64 over flume: {member} is 0, which no round can have"
+            );
             assert!(problems.iter().any(|problem| problem.ends_with(&expected)), "{problems:#?}");
         }
     }

@@ -13,7 +13,8 @@ pub(crate) fn fitting(numbers: &[u64], equal: bool) -> Vec<bool> {
         let follows = last.is_none_or(|last| rises(last, number));
         let next = numbers.get(place + 1).copied();
         // Without this number the next one would follow the last; with it, it does not.
-        let is_jump = next.is_some_and(|next| !rises(number, next) && last.is_none_or(|last| rises(last, next)));
+        let is_jump =
+            next.is_some_and(|next| !rises(number, next) && last.is_none_or(|last| rises(last, next)));
         let is_successor = !equal && number == last.map_or(0, |last| last.saturating_add(1));
         let fit = follows && (is_successor || !is_jump);
         if fit {
@@ -29,7 +30,12 @@ mod tests {
     use super::*;
 
     fn odd(numbers: &[u64], equal: bool) -> Vec<usize> {
-        fitting(numbers, equal).iter().enumerate().filter(|(_, fits)| !**fits).map(|(place, _)| place).collect()
+        fitting(numbers, equal)
+            .iter()
+            .enumerate()
+            .filter(|(_, fits)| !**fits)
+            .map(|(place, _)| place)
+            .collect()
     }
 
     #[test]

@@ -84,7 +84,9 @@ pub(crate) fn subject(record: &Record) -> String {
         Record::Benchmark(benchmark) => {
             format!("{}/{} over {}", benchmark.workload, benchmark.params, benchmark.channel)
         }
-        Record::Overhead(overhead) => format!("the overhead of {} against {}", overhead.channel, overhead.against),
+        Record::Overhead(overhead) => {
+            format!("the overhead of {} against {}", overhead.channel, overhead.against)
+        }
         Record::Model(model) => format!("the model {} of {}", model.model, model.subject_name()),
         Record::Verified(verified) => format!("{} by {}", verified.subject, verified.method),
     }
@@ -132,7 +134,8 @@ fn of_overhead(overhead: &Overhead) -> Option<BadRecord> {
 }
 
 fn of_model(model: &ModelReport) -> Option<BadRecord> {
-    let (ExplorationBounds::Loom { shard: of, .. } | ExplorationBounds::Shuttle { shard: of, .. }) = model.bounds;
+    let (ExplorationBounds::Loom { shard: of, .. } | ExplorationBounds::Shuttle { shard: of, .. }) =
+        model.bounds;
     let own = match &model.verdict {
         ModelVerdict::Passed { .. } if model.executions == 0 => Some(BadRecord::PassedNothing),
         ModelVerdict::Failed(failure) if failure.execution == 0 || failure.execution > model.executions => {
@@ -235,7 +238,8 @@ fn key(record: &Record) -> Key {
         }
         Record::Overhead(one) => (1, texts([&one.at, &one.channel, &one.against, ""]), 0, None, [0; 2]),
         Record::Model(one) => {
-            let (ExplorationBounds::Loom { shard, .. } | ExplorationBounds::Shuttle { shard, .. }) = one.bounds;
+            let (ExplorationBounds::Loom { shard, .. } | ExplorationBounds::Shuttle { shard, .. }) =
+                one.bounds;
             let shard = [shard.index, shard.of];
             (2, texts([&one.at, &one.model, one.subject_name(), one.explorer()]), 0, None, shard)
         }

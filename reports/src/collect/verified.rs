@@ -130,7 +130,10 @@ mod tests {
         assert_eq!((read.records[0].seed, read.problems.len()), (u64::MAX, 2));
         let said: Vec<String> = read.problems.iter().map(line).collect();
         assert!(said[0].contains("shard-2-verified.jsonl:1: not a record ("), "{said:#?}");
-        assert!(said[1].ends_with("shard-2-verified.jsonl:4: the file ends within the line; left out"), "{said:#?}");
+        assert!(
+            said[1].ends_with("shard-2-verified.jsonl:4: the file ends within the line; left out"),
+            "{said:#?}"
+        );
     }
 
     #[test]

@@ -25,8 +25,8 @@ use workloads::profile::Profile;
 use workloads::registry::Registry;
 
 use super::changes::{facts, print};
-use super::report::sound;
 use super::measure::{Measuring, add_go, carry_out, chosen, percent};
+use super::report::sound;
 
 /// The maximum number of epochs: two entries on a few groups have time for many, and the budget limits them
 /// in any case.

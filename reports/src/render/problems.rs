@@ -65,7 +65,10 @@ fn of_run(contradiction: &Contradiction) -> String {
             format!("{} is recorded twice, here and with other values in line {first}", place(*at))
         }
         Contradiction::UnknownGroup { group, of } => {
-            format!("a line of group {group}, and the plan has {}; left out", numbers::count(*of as u64, "group"))
+            format!(
+                "a line of group {group}, and the plan has {}; left out",
+                numbers::count(*of as u64, "group")
+            )
         }
         Contradiction::UnknownEntry { entry, of } => format!(
             "a line of entry {entry}, and the plan has {of} {}; left out",
@@ -98,8 +101,12 @@ fn of_run(contradiction: &Contradiction) -> String {
             Some(before) => format!("round {number} after round {before}: the numbers of rounds rise by one"),
             None => format!("the first round is number {number}: the numbers of rounds rise by one from 0"),
         },
-        Contradiction::RoundsLost { first, last } if first == last => format!("round {first} is missing before it"),
-        Contradiction::RoundsLost { first, last } => format!("the rounds {first} to {last} are missing before it"),
+        Contradiction::RoundsLost { first, last } if first == last => {
+            format!("round {first} is missing before it")
+        }
+        Contradiction::RoundsLost { first, last } => {
+            format!("the rounds {first} to {last} are missing before it")
+        }
         Contradiction::Moment { at_ms, before_ms } => format!(
             "recorded at {at_ms} ms, which does not fit between the lines around it (the one before: {before_ms} ms)"
         ),
@@ -119,7 +126,9 @@ fn of_run(contradiction: &Contradiction) -> String {
             time(*cpu_ns),
             time(*most_ns)
         ),
-        Contradiction::LatencyDisorder => "the times of its latency do not rise, or cannot be counted".to_owned(),
+        Contradiction::LatencyDisorder => {
+            "the times of its latency do not rise, or cannot be counted".to_owned()
+        }
         Contradiction::LatencyCount { counted, expected } => format!(
             "its latency counts {}, where {} are expected",
             numbers::count(*counted, "message"),
@@ -131,11 +140,15 @@ fn of_run(contradiction: &Contradiction) -> String {
         Contradiction::AfterClosed { closed } => {
             format!("a round after the cell failed or was found unsupported in line {closed}")
         }
-        Contradiction::ClosedTwice { first } => format!("the cell failed or was unsupported before, in line {first}"),
+        Contradiction::ClosedTwice { first } => {
+            format!("the cell failed or was unsupported before, in line {first}")
+        }
         Contradiction::UnsupportedWithRounds { rounds } => {
             format!("the cell is unsupported and has {}", numbers::count(*rounds as u64, "round"))
         }
-        Contradiction::AfterDone { done } => format!("a line after the plan was done in line {done}; left out"),
+        Contradiction::AfterDone { done } => {
+            format!("a line after the plan was done in line {done}; left out")
+        }
         Contradiction::RoundsMissing { missing, first } => format!(
             "{} missing in epochs that are over, the first in {}",
             match missing {
@@ -209,7 +222,9 @@ fn of_record(bad: &BadRecord) -> String {
             format!("the ratio {ratio} with the interval {low} to {high}")
         }
         BadRecord::Repeated { first } => return format!("the same record as in line {first}, counted once"),
-        BadRecord::Differs { first } => format!("it says something else than line {first} about the same moment"),
+        BadRecord::Differs { first } => {
+            format!("it says something else than line {first} about the same moment")
+        }
     };
     format!("the record contradicts itself: {text}; left out")
 }

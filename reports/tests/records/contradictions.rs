@@ -173,9 +173,8 @@ const TABLE: &[Row] = &[
     Row {
         name: "a cell gone",
         change: |run| {
-            run.lines.retain(
-                |line| !matches!(line, Line::Round(round) if (round.group, round.entry) == CELL),
-            );
+            run.lines
+                .retain(|line| !matches!(line, Line::Round(round) if (round.group, round.entry) == CELL));
         },
         problem: "12 rounds are missing in epochs that are over, the first in epoch 1, warm-up",
         void: &[CELL],
@@ -191,7 +190,8 @@ const TABLE: &[Row] = &[
     Row {
         name: "an epoch gone",
         change: |run| {
-            run.lines.retain(|line| !matches!(line, Line::Round(round) if round.group == 0 && round.epoch == 1));
+            run.lines
+                .retain(|line| !matches!(line, Line::Round(round) if round.group == 0 && round.epoch == 1));
         },
         problem: "1 epoch is of the group missing, the first is epoch 2",
         void: &[(0, 0), (0, 1), (0, 2)],
@@ -293,7 +293,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "a latency longer than its round",
-        change: |run| run.round((1, 0, 2, Some(1))).measured.latency.as_mut().expect("it has one")[1][0] = 1 << 40,
+        change: |run| {
+            run.round((1, 0, 2, Some(1))).measured.latency.as_mut().expect("it has one")[1][0] = 1 << 40
+        },
         problem: "a message took 1,100 s, and its whole round",
         void: &[(1, 0)],
     },
@@ -351,14 +353,17 @@ fn lines_that_are_changed_lost_moved_or_added_show_without_any_contradiction() {
     said(&plan, &moved.concat(), "rounds.jsonl:3: the line does not follow the one before it");
     let changed = text.replacen("\"wall_ns\":1", "\"wall_ns\":2", 1);
     said(&plan, &changed, "rounds.jsonl:5: the line was changed: it names the checksum ");
-    let capacity = serde_json::to_string(&recorded.lines[0]).expect("plain data").replace("\"entry\":2", "\"entry\":1");
+    let capacity =
+        serde_json::to_string(&recorded.lines[0]).expect("plain data").replace("\"entry\":2", "\"entry\":1");
     let added = [&lines[0], &*format!("{capacity}\n"), &lines[1..].concat()].concat();
     said(&plan, &added, "rounds.jsonl:2: the line was added by hand: it has no checksum, as others have");
     // The names of two entries changed places.
-    let other = String::from_utf8(plan.clone()).expect("text").replace("flume", "x").replace("kanal", "flume");
+    let other =
+        String::from_utf8(plan.clone()).expect("text").replace("flume", "x").replace("kanal", "flume");
     said(other.replace('x', "kanal").as_bytes(), &text, "the run began with another plan");
     // All checksums are taken off.
-    let bare: Vec<_> = recorded.lines.iter().map(|line| serde_json::to_string(line).expect("plain data") + "\n").collect();
+    let bare: Vec<_> =
+        recorded.lines.iter().map(|line| serde_json::to_string(line).expect("plain data") + "\n").collect();
     said(&plan, &bare.concat(), "the line was added by hand: it has no checksum");
     // An older version has none, and its lines are held against their plan all the same.
     let older = String::from_utf8(plan).expect("text").replace("\"version\": 3", "\"version\": 2");

@@ -66,7 +66,13 @@ fn run(name: &str, change: impl FnOnce(&mut Plan), lines: &str) {
 }
 
 /// One line of a round.
-fn round(text: &mut String, [group, entry, entries]: [usize; 3], epoch: u32, block: Option<u32>, number: u64) {
+fn round(
+    text: &mut String,
+    [group, entry, entries]: [usize; 3],
+    epoch: u32,
+    block: Option<u32>,
+    number: u64,
+) {
     let block = block.map_or("null".to_owned(), |block| block.to_string());
     let (cell, wall) = (group * entries + entry, 900_000 + number % 1_013 * 97);
     writeln!(
@@ -82,7 +88,11 @@ fn a_page_takes_no_more_than_the_size_of_its_input_allows() {
     // A deep nest, and a line that is longer than any.
     let deep = format!("{{\"kind\":{}\n", "[".repeat(1 << 20));
     run("deep nesting", |_| {}, &deep);
-    run("a number of blocks and epochs", |plan| (plan.blocks, plan.most_epochs, plan.fewest_epochs) = (u32::MAX, u32::MAX, u32::MAX), "{\"kind\":\"ended\",\"at\":\"2026-01-02T03:04:05Z\",\"why\":\"done\"}\n");
+    run(
+        "a number of blocks and epochs",
+        |plan| (plan.blocks, plan.most_epochs, plan.fewest_epochs) = (u32::MAX, u32::MAX, u32::MAX),
+        "{\"kind\":\"ended\",\"at\":\"2026-01-02T03:04:05Z\",\"why\":\"done\"}\n",
+    );
 
     // Nothing but lines that are no records, each as short as can be.
     run("garbage", |_| {}, &"x\n".repeat(1 << 20));
@@ -119,8 +129,12 @@ fn a_page_takes_no_more_than_the_size_of_its_input_allows() {
     }
     let many = |plan: &mut Plan| {
         let (entry, group) = (plan.entries[0].clone(), plan.groups[0].clone());
-        plan.entries = (0..entries).map(|place| records::plan::Entry { name: format!("c{place}"), ..entry.clone() }).collect();
-        plan.groups = (0..groups).map(|place| records::plan::Group { workload: format!("w{place}"), ..group.clone() }).collect();
+        plan.entries = (0..entries)
+            .map(|place| records::plan::Entry { name: format!("c{place}"), ..entry.clone() })
+            .collect();
+        plan.groups = (0..groups)
+            .map(|place| records::plan::Group { workload: format!("w{place}"), ..group.clone() })
+            .collect();
         plan.blocks = 1;
     };
     run("cells", many, &cells);

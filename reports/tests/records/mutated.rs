@@ -59,9 +59,8 @@ impl Change {
     /// What places a round in the run (group, entry, epoch, block, cell, number), its messages, and every line but that of a
     /// capacity are held against the rest, so that their change has to show.
     fn is_plausible(&self) -> bool {
-        const MEASURED: [&str; 8] = [
-            "wall_ns", "user_ns", "system_ns", "voluntary", "involuntary", "figures", "latency", "at_ms",
-        ];
+        const MEASURED: [&str; 8] =
+            ["wall_ns", "user_ns", "system_ns", "voluntary", "involuntary", "figures", "latency", "at_ms"];
         match self {
             Change::Number(kind, member) => {
                 kind == "round" && MEASURED.contains(&member.as_str()) || kind == "capacity"
@@ -151,14 +150,16 @@ impl Pieces {
     fn of(recorded: &Recorded) -> Self {
         let (plan, rounds) = recorded.files();
         let texts: Vec<Vec<u8>> = rounds.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-        let values = recorded.lines.iter().map(|line| serde_json::to_value(line).expect("plain data")).collect();
+        let values =
+            recorded.lines.iter().map(|line| serde_json::to_value(line).expect("plain data")).collect();
         Pieces { plan, values, texts }
     }
 
     /// Writes the value of a line into its text: with the checksum and the link that it had, or with a checksum of its own.
     fn rewrite(&mut self, place: usize, seal: Sealed) {
         let text = String::from_utf8(self.texts[place].clone()).expect("text");
-        let digits = |name: &str| text.rsplit_once(name).map(|(_, rest)| rest[..8].to_owned()).expect("sealed");
+        let digits =
+            |name: &str| text.rsplit_once(name).map(|(_, rest)| rest[..8].to_owned()).expect("sealed");
         let (after, old) = (digits("\"after\":\""), digits("\"crc32\":\""));
         let mut body = serde_json::to_string(&self.values[place]).expect("plain data");
         body.pop();
@@ -269,11 +270,13 @@ fn mutate(seed: u64, count: u64) -> Tally {
     let sound = html(recorded.read());
     let mut tally = Tally::default();
     for case in 0..count {
-        let mut dice = Dice(Xoshiro256PlusPlus::seed_from_u64(seed ^ case.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let mut dice =
+            Dice(Xoshiro256PlusPlus::seed_from_u64(seed ^ case.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
         let seal = [Sealed::None, Sealed::Own, Sealed::All][dice.below(3)];
         let mut pieces = Pieces::of(&recorded);
         let Some(change) = pieces.change(&mut dice, seal, &other) else { continue };
-        let (began, about) = (Instant::now(), format!("seed {seed}, case {case}: {change:?}, sealed {seal:?}"));
+        let (began, about) =
+            (Instant::now(), format!("seed {seed}, case {case}: {change:?}, sealed {seal:?}"));
         let rounds = pieces.rounds(seal);
         let judged = catch_unwind(AssertUnwindSafe(|| {
             let run = reports::collect::runs::RunData::from_bytes("run".as_ref(), &pieces.plan, &rounds);

@@ -91,9 +91,7 @@ impl Recorded {
 
     /// The place of a round among the lines.
     pub(crate) fn place(&self, at: (usize, usize, u32, Option<u32>)) -> usize {
-        let is_it = |line: &Line| {
-            matches!(line, Line::Round(round) if (round.group, round.entry, round.epoch, round.block) == at)
-        };
+        let is_it = |line: &Line| matches!(line, Line::Round(round) if (round.group, round.entry, round.epoch, round.block) == at);
         self.lines.iter().position(is_it).expect("a round at this place")
     }
 
@@ -111,10 +109,7 @@ impl Recorded {
 }
 
 /// The lines of these values, each sealed and linked to the one before it.
-pub(crate) fn sealed(
-    plan: Checksum,
-    values: impl IntoIterator<Item = impl serde::Serialize>,
-) -> Vec<u8> {
+pub(crate) fn sealed(plan: Checksum, values: impl IntoIterator<Item = impl serde::Serialize>) -> Vec<u8> {
     let (mut bytes, mut after) = (Vec::new(), plan);
     for value in values {
         let (line, checksum) = line(&value, Some(after)).expect("an object");
@@ -130,8 +125,12 @@ pub(crate) fn read(plan: &[u8], rounds: &[u8]) -> RunData {
 
 /// The page of a run and nothing else.
 pub(crate) fn page(run: RunData) -> Page {
-    let collected =
-        Collected { run: Some(run), criterion: None, models: Records::default(), verified: Default::default() };
+    let collected = Collected {
+        run: Some(run),
+        criterion: None,
+        models: Records::default(),
+        verified: Default::default(),
+    };
     build::page(collected, &adapters::registry())
 }
 

@@ -47,7 +47,9 @@ fn channels_that_were_never_in_one_block_have_no_ratio() {
     // A run that was stopped after its first two epochs, in each of which one channel was unknown to the other.
     recorded.lines.retain(|line| !matches!(line, Line::Round(round) if round.entry == 1));
     let mut late = Recorded::sound(0);
-    late.lines.retain(|line| matches!(line, Line::Round(round) if (round.group, round.entry, round.epoch) == (0, 1, 3)));
+    late.lines.retain(
+        |line| matches!(line, Line::Round(round) if (round.group, round.entry, round.epoch) == (0, 1, 3)),
+    );
     recorded.lines.retain(|line| !matches!(line, Line::Round(round) if round.epoch > 0));
     recorded.lines.pop();
     recorded.lines.extend(late.lines);

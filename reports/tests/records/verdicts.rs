@@ -48,7 +48,12 @@ fn model() -> ModelReport {
         subject: ModelSubject::Channel,
         sut: "mutex-deque".to_owned(),
         has_timeouts: false,
-        bounds: ExplorationBounds::Loom { preemptions: Some(2), branches: 9, seconds: None, shard: Shard::WHOLE },
+        bounds: ExplorationBounds::Loom {
+            preemptions: Some(2),
+            branches: 9,
+            seconds: None,
+            shard: Shard::WHOLE,
+        },
         executions: 40,
         seconds: 0.5,
         timed_waits: None,
@@ -89,13 +94,32 @@ fn verified(text: &str) -> (Vec<String>, usize) {
 type Row = (&'static str, fn(&mut VerdictRecord), &'static str);
 
 const TABLE: &[Row] = &[
-    ("passed nothing", |one| one.verdict = Verdict::Ran(MethodOutcome::Passed { cases: 0, bounds: String::new() }), "it passed without a case"),
-    ("passed and crashed", |one| one.crash = Some(CrashReport::default()), "it did not fail, and its process crashed"),
-    ("passed and repeated", |one| one.replay = Some("again".to_owned()), "it did not fail, and a command repeats the failure"),
-    ("passed with a failed model", |one| one.models = explored(ModelVerdict::Failed(Box::default())), "it did not fail, and the model m failed"),
+    (
+        "passed nothing",
+        |one| one.verdict = Verdict::Ran(MethodOutcome::Passed { cases: 0, bounds: String::new() }),
+        "it passed without a case",
+    ),
+    (
+        "passed and crashed",
+        |one| one.crash = Some(CrashReport::default()),
+        "it did not fail, and its process crashed",
+    ),
+    (
+        "passed and repeated",
+        |one| one.replay = Some("again".to_owned()),
+        "it did not fail, and a command repeats the failure",
+    ),
+    (
+        "passed with a failed model",
+        |one| one.models = explored(ModelVerdict::Failed(Box::default())),
+        "it did not fail, and the model m failed",
+    ),
     (
         "passed with a cut model",
-        |one| one.models = explored(ModelVerdict::Cut { limit: ExplorationLimit::Time, coverage: Coverage::Partial }),
+        |one| {
+            one.models =
+                explored(ModelVerdict::Cut { limit: ExplorationLimit::Time, coverage: Coverage::Partial })
+        },
         "it did not fail, and the model m was cut short",
     ),
     (
@@ -113,14 +137,22 @@ const TABLE: &[Row] = &[
     ("no moment", |one| one.at = "tomorrow".to_owned(), "\"tomorrow\" is no moment"),
     (
         "cut by nothing",
-        |one| one.verdict = Verdict::Ran(MethodOutcome::Cut { cases: 1, cuts: [].into(), models: 2, bounds: String::new() }),
+        |one| {
+            one.verdict = Verdict::Ran(MethodOutcome::Cut {
+                cases: 1,
+                cuts: [].into(),
+                models: 2,
+                bounds: String::new(),
+            })
+        },
         "cut short in 0 of 2 models",
     ),
     (
         "cut in more models than there are",
         |one| {
             let cuts = [(ExplorationLimit::Time, 3)].into();
-            one.verdict = Verdict::Ran(MethodOutcome::Cut { cases: 1, cuts, models: 2, bounds: String::new() });
+            one.verdict =
+                Verdict::Ran(MethodOutcome::Cut { cases: 1, cuts, models: 2, bounds: String::new() });
         },
         "cut short in 3 of 2 models",
     ),
@@ -156,10 +188,16 @@ fn a_verdict_that_contradicts_itself_is_named_and_left_out() {
 fn the_same_verdict_twice_counts_once_and_two_that_differ_are_named() {
     let sound = text(&Record::Verified(Box::new(verdict())));
     let (problems, left) = verified(&[&*sound, &*sound].concat());
-    assert!(problems[0].ends_with("the same record as in line 1, counted once") && left == 1, "{problems:#?}");
+    assert!(
+        problems[0].ends_with("the same record as in line 1, counted once") && left == 1,
+        "{problems:#?}"
+    );
     let other = VerdictRecord { seconds: 3.0, ..verdict() };
     let (problems, left) = verified(&[sound, text(&Record::Verified(Box::new(other)))].concat());
-    assert!(problems[0].contains("it says something else than line 1 about the same moment"), "{problems:#?}");
+    assert!(
+        problems[0].contains("it says something else than line 1 about the same moment"),
+        "{problems:#?}"
+    );
     assert_eq!(left, 1);
 }
 
@@ -173,14 +211,21 @@ fn models_and_overheads_that_contradict_themselves_are_named_and_left_out() {
     let rows = [
         (Record::Model(Box::new(ModelReport { executions: 0, ..model() })), "it passed without a case"),
         (Record::Model(Box::new(ModelReport { seconds: -0.1, ..model() })), "seconds is -0.1"),
-        (Record::Model(Box::new(ModelReport { verdict: cut, ..model() })), "cut short after every schedule was explored"),
+        (
+            Record::Model(Box::new(ModelReport { verdict: cut, ..model() })),
+            "cut short after every schedule was explored",
+        ),
         (failed(0), "execution 0 failed, and 40 began"),
         (failed(41), "execution 41 failed, and 40 began"),
         (Record::Overhead(Overhead { ratio: 2.0, ..overhead() }), "the ratio 2 with the interval 0.9 to 1.1"),
-        (Record::Overhead(Overhead { interval: [-1.0, 1.1], ..overhead() }), "the ratio 1 with the interval -1 to 1.1"),
+        (
+            Record::Overhead(Overhead { interval: [-1.0, 1.1], ..overhead() }),
+            "the ratio 1 with the interval -1 to 1.1",
+        ),
         (Record::Overhead(Overhead { pairs: 0, ..overhead() }), "measured without a round or a message"),
     ];
-    let sound = [Record::Model(Box::new(model())), Record::Overhead(overhead())].map(|record| text(&record)).concat();
+    let sound =
+        [Record::Model(Box::new(model())), Record::Overhead(overhead())].map(|record| text(&record)).concat();
     assert_eq!(Records::from_bytes(Path::new("r"), sound.as_bytes()).problems, []);
     for (record, problem) in rows {
         let read = Records::from_bytes(Path::new("records.jsonl"), text(&record).as_bytes());

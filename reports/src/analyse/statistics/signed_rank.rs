@@ -78,11 +78,7 @@ pub(crate) fn compare(sample: &[f64], level: f64) -> SignedRankTest {
 
 /// The interval between the k-th Walsh averages from both ends, where k is the number of the statistic's
 /// values, from 0 on, whose tail is at most half of 1 - level.
-fn interval(
-    averages: &Pairs<'_, impl Fn(f64, f64) -> f64>,
-    units: usize,
-    level: f64,
-) -> Option<[f64; 2]> {
+fn interval(averages: &Pairs<'_, impl Fn(f64, f64) -> f64>, units: usize, level: f64) -> Option<[f64; 2]> {
     let ranks: Vec<usize> = (1..=units).map(|rank| 2 * rank).collect();
     let null = Null::of(&ranks);
     let tail = (1.0 - level) / 2.0;
