@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use engine::journal::RoundsFile;
 use engine::plan_file;
 use records::plan::{Entry, Group, Launch, PLAN_FILE, Plan, VERSION};
 use records::record::ParamsRecord;
+use records::rounds::ROUNDS_FILE;
 
 use crate::sandbox::{Sandbox, text};
 
@@ -181,10 +183,18 @@ fn compare(sandbox: &Sandbox, runs: &[PathBuf; 2], options: &[&str]) -> Output {
     sandbox.command(&[&["compare", &old, &new], options].concat()).output().expect("it starts")
 }
 
+/// Changes the plan of a run and writes its rounds again, as a run of the other plan would have left them behind.
 fn edit(run: &Path, change: impl Fn(&mut Plan)) {
     let mut plan = plan_file::read(run).expect("a plan");
     change(&mut plan);
     fs::write(run.join(PLAN_FILE), serde_json::to_vec(&plan).expect("JSON")).expect("written");
+    let path = run.join(ROUNDS_FILE);
+    let rounds = fs::read_to_string(&path).expect("rounds");
+    fs::remove_file(&path).expect("removed");
+    let (mut file, _) = RoundsFile::open(run).expect("a new file");
+    for line in rounds.lines() {
+        file.append(&serde_json::from_str(line).expect("a line")).expect("written");
+    }
 }
 
 #[test]
