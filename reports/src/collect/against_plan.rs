@@ -39,6 +39,9 @@ enum Closed {
 
 type Place = (usize, usize, u32, Option<u32>);
 
+/// The recorded blocks of each entry in an epoch.
+type BlocksOfEntries = BTreeMap<usize, BTreeSet<Option<u32>>>;
+
 /// The lines of a run so far.
 pub(crate) struct AgainstPlan<'a> {
     plan: &'a Plan,
@@ -404,7 +407,7 @@ impl<'a> AgainstPlan<'a> {
     /// An epoch that is over has a round of every open cell of its groups in each block, after one that warms up.
     fn completeness(&mut self) {
         let is_done = self.done.is_some();
-        let mut recorded: BTreeMap<(usize, u32), BTreeMap<usize, BTreeSet<Option<u32>>>> = BTreeMap::new();
+        let mut recorded: BTreeMap<(usize, u32), BlocksOfEntries> = BTreeMap::new();
         for &(group, entry, epoch, block) in self.places.keys() {
             recorded.entry((group, epoch)).or_default().entry(entry).or_default().insert(block);
         }

@@ -355,7 +355,7 @@ fn lines_that_are_changed_lost_moved_or_added_show_without_any_contradiction() {
     said(&plan, &changed, "rounds.jsonl:5: the line was changed: it names the checksum ");
     let capacity =
         serde_json::to_string(&recorded.lines[0]).expect("plain data").replace("\"entry\":2", "\"entry\":1");
-    let added = [&lines[0], &*format!("{capacity}\n"), &lines[1..].concat()].concat();
+    let added = [lines[0], &*format!("{capacity}\n"), &lines[1..].concat()].concat();
     said(&plan, &added, "rounds.jsonl:2: the line was added by hand: it has no checksum, as others have");
     // The names of two entries changed places.
     let other =
