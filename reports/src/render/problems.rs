@@ -158,7 +158,7 @@ fn of_run(contradiction: &Contradiction) -> String {
             place(*first)
         ),
         Contradiction::EpochsMissing { missing, first } => format!(
-            "{} of the group missing, the first is epoch {}",
+            "{} missing from the group, the first is epoch {}",
             match missing {
                 1 => "1 epoch is".to_owned(),
                 _ => format!("{} epochs are", numbers::separated(u64::from(*missing))),

@@ -184,7 +184,7 @@ const TABLE: &[Row] = &[
         change: |run| {
             run.lines.retain(|line| !matches!(line, Line::Round(round) if round.epoch == EPOCHS - 1));
         },
-        problem: "1 epoch is of the group missing, the first is epoch 4",
+        problem: "1 epoch is missing from the group, the first is epoch 4",
         void: &[(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)],
     },
     Row {
@@ -193,7 +193,7 @@ const TABLE: &[Row] = &[
             run.lines
                 .retain(|line| !matches!(line, Line::Round(round) if round.group == 0 && round.epoch == 1));
         },
-        problem: "1 epoch is of the group missing, the first is epoch 2",
+        problem: "1 epoch is missing from the group, the first is epoch 2",
         void: &[(0, 0), (0, 1), (0, 2)],
     },
     Row {
