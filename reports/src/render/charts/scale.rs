@@ -23,9 +23,10 @@ impl Scale {
         if largest <= 0.0 {
             return Scale { low: 0.0, high: 1.0, logarithmic: false };
         }
-        let logarithmic = largest > least * WIDE;
-        // The margins stay within the numbers whose logarithms and ratios are finite.
+        // The axis stays within the numbers whose logarithms are finite and whose products are exact.
         let within = |time: f64| time.clamp(f64::MIN_POSITIVE, f64::MAX);
+        let (least, largest) = (within(least), within(largest));
+        let logarithmic = largest > least * WIDE;
         Scale {
             low: if logarithmic { within(least / 1.2) } else { 0.0 },
             high: within(if logarithmic { largest * 1.2 } else { largest * 1.06 }),
@@ -60,8 +61,14 @@ impl Scale {
             // Dense within a decade or two, sparse over many.
             let candidates: [&[f64]; 4] = [&[1.0, 2.0, 3.0, 5.0, 7.0], &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
             let ticks = candidates.map(|digits| self.decade_ticks(digits));
-            let fitting = ticks.iter().position(|ticks| ticks.len() <= MAX_TICKS);
-            ticks[fitting.unwrap_or(ticks.len() - 1)].clone()
+            match ticks.iter().find(|ticks| ticks.len() <= MAX_TICKS) {
+                Some(ticks) => ticks.clone(),
+                // More decades than ticks: every so many of them.
+                None => {
+                    let decades = &ticks[ticks.len() - 1];
+                    decades.iter().copied().step_by(decades.len().div_ceil(MAX_TICKS)).collect()
+                }
+            }
         } else {
             // A step that is too small for a number of its own would never reach the end.
             let step = round_step(self.high / (MAX_TICKS as f64 - 2.0));
@@ -70,16 +77,11 @@ impl Scale {
         }
     }
 
-    /// Ticks at these digits of each decade, or of every so many decades where there are more decades than ticks.
+    /// Ticks at these digits of each decade.
     fn decade_ticks(self, digits: &[f64]) -> Vec<f64> {
         // Both are finite, so that the decades are at most those of the numbers.
-        let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
-        let step = match digits {
-            [_] => (last - first) as usize / MAX_TICKS + 1,
-            _ => 1,
-        };
-        (first..=last)
-            .step_by(step)
+        let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+        decades
             .flat_map(|decade| digits.iter().map(move |digit| digit * 10f64.powi(decade)))
             .filter(|tick| (self.low..=self.high).contains(tick))
             .collect()
@@ -129,7 +131,7 @@ mod tests {
         let scale = Scale::of(times);
         let ticks = scale.ticks();
         assert!(began.elapsed() < std::time::Duration::from_secs(1), "{times:?}");
-        assert!(ticks.len() <= 5 * MAX_TICKS, "{times:?}: {ticks:?}");
+        assert!(ticks.len() <= MAX_TICKS + 1, "{times:?}: {ticks:?}");
         assert!(ticks.is_sorted() && ticks.iter().all(|tick| tick.is_finite()), "{times:?}: {ticks:?}");
         for time in times.into_iter().chain(ticks) {
             let place = scale.place(time);
