@@ -179,7 +179,7 @@ impl From<&PlanError> for Exit {
                 Exit::Unable
             }
             PlanError::NoRun { .. } | PlanError::Format { .. } | PlanError::Exists { .. } => Exit::Usage,
-            PlanError::Damaged { .. } => Exit::Failure,
+            PlanError::Damaged { .. } | PlanError::Nonsense { .. } => Exit::Failure,
             PlanError::NotWritten(_) => Exit::Unable,
         }
     }
@@ -195,7 +195,9 @@ impl From<&JournalError> for Exit {
     fn from(error: &JournalError) -> Self {
         match error {
             JournalError::File { .. } => Exit::Unable,
-            JournalError::Damaged { .. } => Exit::Failure,
+            JournalError::Damaged { .. } | JournalError::Unlinked { .. } | JournalError::OtherPlan { .. } => {
+                Exit::Failure
+            }
         }
     }
 }

@@ -265,6 +265,9 @@ fn open_question(changes: &Changes, change: &Change, precision: Option<f64>) -> 
             let is_measured = [&change.old, &change.new].map(|side| matches!(side, Side::Measured(_)));
             return is_measured.contains(&true).then(|| "only one of them supports it".to_owned());
         }
+        ChangeKind::NotPaired => return Some("they share no block".to_owned()),
+        // Contradictory records are problems, which are failures.
+        ChangeKind::Contradictory => return None,
         // A failure is judged as such, and one of the old side alone is what the new one mends.
         ChangeKind::FailedInNew | ChangeKind::FailedInOld | ChangeKind::FailedInBoth => return None,
     };

@@ -16,6 +16,7 @@ pub(crate) mod method;
 pub(crate) mod overview;
 pub mod page;
 pub(crate) mod parts;
+pub mod problems;
 pub mod state;
 pub mod terminal;
 pub mod verification;

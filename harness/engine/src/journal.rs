@@ -14,9 +14,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use records::files::now;
+use records::checksum::{self, Checksum, Seal, plan_checksum};
+use records::files::{MAX_FILE_LEN, now, read_at_most};
+use records::lines::{self, Checksums, Damage};
 use records::plan::PLAN_FILE;
-use records::protocol::Measured;
+use records::protocol::{self, Measured};
 use workloads::latency::{Histogram, Percentiles, from_pairs};
 use workloads::workload::Metric;
 
@@ -47,6 +49,8 @@ pub fn latency(round: &Measured) -> Option<Histogram<u64>> {
 /// The recorded part of a run, as a resumed run needs it.
 #[derive(Clone, Debug, Default)]
 pub struct RunRecords {
+    /// The number of lines.
+    pub lines: usize,
     /// Rounds that are recorded: group, entry, epoch, block.
     pub rounds: BTreeSet<(usize, usize, u32, Option<u32>)>,
     /// Cells that are no longer measured: unsupported or failed.
@@ -66,6 +70,7 @@ pub struct RunRecords {
 impl RunRecords {
     /// Takes a line into account.
     pub fn add(&mut self, line: &Line) {
+        self.lines += 1;
         match line {
             Line::Sized { group, messages } => {
                 self.sizes.insert(*group, *messages);
@@ -106,14 +111,28 @@ pub enum JournalError {
         error: io::Error,
     },
     /// A whole line is damaged.
-    #[error("{}:{line}: not a line of a run: {error}", path.display())]
+    #[error("{}:{line}: {damage}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// Why.
-        error: serde_json::Error,
+        /// What is wrong.
+        damage: Damage,
+    },
+    /// A line does not follow the one before it.
+    #[error("{}:{line}: the line does not follow the one before it: lines were lost, moved or written twice", path.display())]
+    Unlinked {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The first line names another plan.
+    #[error("{}: {PLAN_FILE} was changed after the run began: start another run", path.display())]
+    OtherPlan {
+        /// The file.
+        path: PathBuf,
     },
 }
 
@@ -159,6 +178,9 @@ pub enum Begun {
 pub struct RoundsFile {
     path: PathBuf,
     file: File,
+    /// The checksum of the last line, or of the plan before the first; `None` in a run of an older version, whose lines
+    /// have none.
+    last: Option<Checksum>,
 }
 
 impl RoundsFile {
@@ -176,21 +198,27 @@ impl RoundsFile {
         };
         let file =
             OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(cannot("open"))?;
-        let text = fs::read(&path).map_err(cannot("read"))?;
+        let text = read_at_most(&path, MAX_FILE_LEN).map_err(cannot("read"))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         if whole < text.len() {
             file.set_len(whole as u64).map_err(cannot("repair"))?;
         }
+        let mut last = Some(plan_checksum(&fs::read(folder.join(PLAN_FILE)).unwrap_or_default()));
         let mut records = RunRecords::default();
-        for (index, line) in text[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let line: Line = serde_json::from_slice(line).map_err(|error| JournalError::Damaged {
-                path: path.clone(),
-                line: index + 1,
-                error,
-            })?;
-            records.add(&line);
+        for line in lines::read(&text[..whole], Checksums::AllOrNone) {
+            let number = line.number;
+            let damaged = |damage| JournalError::Damaged { path: path.clone(), line: number, damage };
+            records.add(&line.value.map_err(damaged)?);
+            last = match line.seal {
+                Seal::Absent => None,
+                Seal::Present { after, named, .. } if after == last => Some(named),
+                Seal::Present { .. } if records.lines == 1 => {
+                    return Err(JournalError::OtherPlan { path });
+                }
+                Seal::Present { .. } => return Err(JournalError::Unlinked { path, line: number }),
+            };
         }
-        Ok((RoundsFile { path, file }, records))
+        Ok((RoundsFile { path, file, last }, records))
     }
 
     /// Records that a process begins to measure, and with which plan.
@@ -236,11 +264,18 @@ impl RoundsFile {
     }
 
     fn try_append(&mut self, line: &Line) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec(line)?;
-        bytes.push(b'\n');
+        let (bytes, checksum) = match self.last {
+            Some(last) => {
+                checksum::line(line, Some(last)).map(|(bytes, checksum)| (bytes, Some(checksum)))?
+            }
+            None => (protocol::line(line), None),
+        };
         let before = self.file.metadata().map(|data| data.len());
         let error = match self.file.write(&bytes) {
-            Ok(count) if count == bytes.len() => return Ok(()),
+            Ok(count) if count == bytes.len() => {
+                self.last = checksum;
+                return Ok(());
+            }
             Ok(_) => io::Error::new(io::ErrorKind::StorageFull, "only part of a line could be written"),
             Err(error) => error,
         };
@@ -346,7 +381,51 @@ mod tests {
         text.extend_from_slice(b"not a line\n");
         std::fs::write(&path, text).expect("written");
         let error = RoundsFile::open(folder.path()).expect_err("damaged");
-        assert!(error.to_string().contains("rounds.jsonl:2: not a line of a run: "), "{error}");
+        assert!(error.to_string().contains("rounds.jsonl:2: not a record ("), "{error}");
+    }
+
+    #[test]
+    fn a_changed_lost_or_repeated_line_or_another_plan_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plan = folder.path().join(PLAN_FILE);
+        std::fs::write(&plan, "a plan").expect("written");
+        let (mut rounds, _) = RoundsFile::open(folder.path()).expect("a new one");
+        for number in 0..3 {
+            rounds.append(&round(0, number)).expect("written");
+        }
+        let path = folder.path().join(ROUNDS_FILE);
+        let text = std::fs::read_to_string(&path).expect("there");
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let refused = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            RoundsFile::open(folder.path()).expect_err(text).to_string()
+        };
+        let changed = refused(&text.replacen("\"wall_ns\":1000", "\"wall_ns\":1001", 1));
+        assert!(
+            changed.contains("rounds.jsonl:1: the line was changed: it names the checksum "),
+            "{changed}"
+        );
+        let lost = refused(&[lines[0], lines[2]].concat());
+        assert!(lost.contains("rounds.jsonl:2: the line does not follow the one before it"), "{lost}");
+        let twice = refused(&[lines[0], lines[0]].concat());
+        assert!(twice.contains("rounds.jsonl:2: the line does not follow"), "{twice}");
+        std::fs::write(&path, &text).expect("written");
+        RoundsFile::open(folder.path()).expect("as it was");
+        std::fs::write(&plan, "another plan").expect("written");
+        let other = RoundsFile::open(folder.path()).expect_err("another plan").to_string();
+        assert!(other.ends_with("plan.json was changed after the run began: start another run"), "{other}");
+    }
+
+    #[test]
+    fn a_run_of_an_older_version_goes_on_without_checksums() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(ROUNDS_FILE);
+        std::fs::write(&path, protocol::line(&round(0, 0))).expect("written");
+        let (mut rounds, _) = RoundsFile::open(folder.path()).expect("an older one");
+        rounds.append(&round(0, 1)).expect("written");
+        let text = std::fs::read_to_string(&path).expect("there");
+        assert_eq!(text.lines().count(), 2);
+        assert!(!text.contains("crc32"), "{text}");
     }
 
     proptest! {

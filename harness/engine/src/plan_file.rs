@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use records::checksum::plan_checksum;
+use records::files::read_at_most;
 use records::format::{self, UnknownFormat};
-use records::plan::{PLAN_FILE, Plan, VERSION, checksum_text};
+use records::plan::{Nonsense, PLAN_FILE, Plan, VERSION};
 use serde::Deserialize;
 
 use super::replace::{NotReplaced, replace};
@@ -21,21 +23,45 @@ struct Version {
 ///
 /// [`PlanError`].
 pub fn read(folder: &Path) -> Result<Plan, PlanError> {
-    let path = folder.join(PLAN_FILE);
-    let text = fs::read(&path).map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })?;
-    let damaged = |error| PlanError::Damaged { path: path.clone(), error };
-    let Version { version } = serde_json::from_slice(&text).map_err(damaged)?;
-    format::check(version, VERSION).map_err(|error| PlanError::Format { path: path.clone(), error })?;
-    serde_json::from_slice(&text).map_err(damaged)
+    let text = bytes(folder)?;
+    parsed(&text, &folder.join(PLAN_FILE))
+}
+
+/// The longest plan, in bytes.
+const MAX_LEN: u64 = 64 << 20;
+
+/// The bytes of the plan of the run in `folder`.
+///
+/// # Errors
+///
+/// When there is none, or it is too long.
+pub fn bytes(folder: &Path) -> Result<Vec<u8>, PlanError> {
+    read_at_most(&folder.join(PLAN_FILE), MAX_LEN)
+        .map_err(|error| PlanError::NoRun { folder: folder.to_owned(), error })
+}
+
+/// The plan in these bytes, which are those of the file `path`.
+///
+/// # Errors
+///
+/// [`PlanError`].
+pub fn parsed(text: &[u8], path: &Path) -> Result<Plan, PlanError> {
+    let damaged = |error| PlanError::Damaged { path: path.to_owned(), error };
+    let Version { version } = serde_json::from_slice(text).map_err(damaged)?;
+    format::check(version, VERSION).map_err(|error| PlanError::Format { path: path.to_owned(), error })?;
+    let plan: Plan = serde_json::from_slice(text).map_err(damaged)?;
+    plan.check().map_err(|error| PlanError::Nonsense { path: path.to_owned(), error })?;
+    Ok(plan)
 }
 
 /// Writes the plan into `folder`, whole or not at all.
 ///
 /// # Errors
 ///
-/// When the folder holds a run already, or cannot be written.
+/// When the plan makes no sense, or the folder holds a run already or cannot be written.
 pub fn write(plan: &Plan, folder: &Path) -> Result<(), PlanError> {
     let path = folder.join(PLAN_FILE);
+    plan.check().map_err(|error| PlanError::Nonsense { path: path.clone(), error })?;
     if path.exists() {
         return Err(PlanError::Exists { folder: folder.to_owned() });
     }
@@ -51,7 +77,7 @@ pub fn write(plan: &Plan, folder: &Path) -> Result<(), PlanError> {
 ///
 /// When it cannot be read.
 pub fn checksum(folder: &Path) -> io::Result<String> {
-    fs::read(folder.join(PLAN_FILE)).map(|text| checksum_text(crc32fast::hash(&text)))
+    fs::read(folder.join(PLAN_FILE)).map(|text| plan_checksum(&text).to_string())
 }
 
 /// Why a plan cannot be read or written.
@@ -80,6 +106,14 @@ pub enum PlanError {
         path: PathBuf,
         /// Why.
         error: UnknownFormat,
+    },
+    /// No run of chanlab has such a plan.
+    #[error("{} makes no sense: {error}", path.display())]
+    Nonsense {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: Nonsense,
     },
     /// The folder has a plan already.
     #[error("{} holds a run already: finish it with --resume, or name another folder", folder.display())]

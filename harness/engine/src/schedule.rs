@@ -167,8 +167,13 @@ impl Engine<'_> {
         for epoch in 0..self.plan.most_epochs {
             self.rounds.sync()?;
             if epoch >= self.plan.fewest_epochs {
-                open.retain(|&group| !(self.settled)(self.plan, &self.recorded, group));
-                if open.is_empty() || self.elapsed() >= self.plan.budget() {
+                // A resumed run ends the epoch in which it was stopped: half of one is no comparison.
+                let is_spent = self.elapsed() >= self.plan.budget();
+                open.retain(|&group| {
+                    self.has_begun(group, epoch)
+                        || !is_spent && !(self.settled)(self.plan, &self.recorded, group)
+                });
+                if open.is_empty() {
                     break;
                 }
             }
@@ -185,6 +190,14 @@ impl Engine<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a round of the group in the epoch is recorded.
+    fn has_begun(&self, group: usize, epoch: u32) -> bool {
+        let first = |entry| self.recorded.rounds.range((group, entry, epoch, None)..).next();
+        (0..self.plan.entries.len()).any(|entry| {
+            first(entry).is_some_and(|round| (round.0, round.1, round.2) == (group, entry, epoch))
+        })
     }
 
     /// The blocks of a group in the epoch, the first of which warms up.

@@ -1,13 +1,14 @@
 //! The files of records: where they are, and how lines are appended and read.
 
 use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::checksum;
 use crate::model_report::ModelEvent;
 use crate::record::Record;
 use crate::text;
@@ -20,7 +21,31 @@ use crate::text;
 pub fn append_line(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut line = text::json(value)?;
     line.push(b'\n');
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(&line)
+    append(path, &line)
+}
+
+fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(line)
+}
+
+/// The longest file that is read, in bytes.
+pub const MAX_FILE_LEN: u64 = 1 << 30;
+
+/// Reads a whole file of at most `longest` bytes.
+///
+/// # Errors
+///
+/// When the file cannot be read, or is longer ([`io::ErrorKind::FileTooLarge`]).
+pub fn read_at_most(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // Not by the length that the file system names: a device has none, and a file may grow.
+    File::open(path)?.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > longest {
+        true => {
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {longest} bytes")))
+        }
+        false => Ok(bytes),
+    }
 }
 
 /// Appends lines to a record.
@@ -35,7 +60,7 @@ impl Recorder {
         Recorder { path: path.into() }
     }
 
-    /// Appends a line ([`append_line`]).
+    /// Appends a line with its checksum, with one write as [`append_line`].
     ///
     /// # Errors
     ///
@@ -44,7 +69,7 @@ impl Recorder {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        append_line(&self.path, record)
+        append(&self.path, &checksum::line(record, None)?.0)
     }
 
     /// The file.

@@ -323,8 +323,8 @@ pub struct TimedWaits {
 impl std::iter::Sum for TimedWaits {
     fn sum<I: Iterator<Item = TimedWaits>>(waits: I) -> Self {
         waits.fold(TimedWaits::default(), |sum, one| TimedWaits {
-            woken: sum.woken + one.woken,
-            expired: sum.expired + one.expired,
+            woken: sum.woken.saturating_add(one.woken),
+            expired: sum.expired.saturating_add(one.expired),
         })
     }
 }
@@ -354,7 +354,7 @@ pub struct ExploredModels {
 impl ExploredModels {
     /// The executions of all models.
     pub fn executions(&self) -> u64 {
-        self.reports.iter().map(|report| report.executions).sum()
+        self.reports.iter().fold(0, |all: u64, report| all.saturating_add(report.executions))
     }
 
     /// The names of the failed models, those whose process crashed included.

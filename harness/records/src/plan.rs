@@ -1,6 +1,6 @@
 //! What a run will measure: decided before anything runs, and kept in the folder of the rounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -17,8 +17,27 @@ pub const PLAN_FILE: &str = "plan.json";
 ///
 /// Version 2 calls the end of a runner's standard error `stderr_tail`, and its reasons of an unsupported cell have no prefix.
 /// Version 3 names the programs that run the rounds, and its rounds begin with a line of the kind `began`. It has
-/// strays, the cause of a cell's failure, extended deadlines, and runs that a shortage ended.
+/// strays, the cause of a cell's failure, extended deadlines, and runs that a shortage ended. Each line has a checksum,
+/// which an older build would leave out of the lines that it adds.
 pub const VERSION: u32 = 3;
+
+/// The first version whose rounds have checksums.
+pub const CHECKED_VERSION: u32 = 3;
+
+/// The most entries of a plan: each is compared with each other.
+pub const MAX_ENTRIES: usize = 256;
+
+/// The most cells of a plan: each has a place on the page, also one without a round.
+pub const MAX_CELLS: usize = 1 << 14;
+
+/// The longest name, param or command in a plan, in bytes: each is repeated for every cell.
+pub const MAX_TEXT_LEN: usize = 4_096;
+
+/// The most values of a group's params.
+pub const MAX_PARAMS: usize = 64;
+
+/// The time after the deadline of a round within which its runner has to reply, in nanoseconds.
+pub const GRACE_NS: u64 = 10_000_000_000;
 
 /// A run before it begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,7 +173,100 @@ impl Group {
     }
 }
 
+/// Why a plan cannot be one that chanlab wrote.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Nonsense {
+    /// It has more of something than chanlab plans.
+    #[error("it has {found} {what}, and a plan has at most {most}")]
+    TooMany {
+        /// The things.
+        what: &'static str,
+        /// Their number.
+        found: usize,
+        /// The largest number.
+        most: usize,
+    },
+    /// It lacks something.
+    #[error("it has no {0}")]
+    Lacks(&'static str),
+    /// A text is longer than [`MAX_TEXT_LEN`].
+    #[error("{what} has {found} bytes, and the longest has {MAX_TEXT_LEN}")]
+    TooLong {
+        /// The text.
+        what: &'static str,
+        /// Its length.
+        found: usize,
+    },
+    /// Two entries or two groups have the same name.
+    #[error("it has two {what} of the same name, {name:?}")]
+    Twice {
+        /// The things.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The compared versions are not two of its entries.
+    #[error("it compares the entries {0} and {1}, which are not two of its entries")]
+    Versions(usize, usize),
+    /// The precision is no share.
+    #[error("its precision {0} is no number from 0")]
+    Precision(String),
+}
+
 impl Plan {
+    /// Whether a run of chanlab can have this plan. A page takes room for each cell of the plan, so that its size is
+    /// bounded here.
+    ///
+    /// # Errors
+    ///
+    /// [`Nonsense`].
+    pub fn check(&self) -> Result<(), Nonsense> {
+        let most = |what, found, most| match found <= most {
+            true => Ok(()),
+            false => Err(Nonsense::TooMany { what, found, most }),
+        };
+        most("entries", self.entries.len(), MAX_ENTRIES)?;
+        most("cells", self.entries.len().saturating_mul(self.groups.len()), MAX_CELLS)?;
+        if self.entries.is_empty() {
+            return Err(Nonsense::Lacks("entries"));
+        }
+        if self.blocks == 0 || self.most_epochs == 0 {
+            return Err(Nonsense::Lacks(if self.blocks == 0 { "blocks" } else { "epochs" }));
+        }
+        let text = |what, found| match found <= MAX_TEXT_LEN {
+            true => Ok(()),
+            false => Err(Nonsense::TooLong { what, found }),
+        };
+        for entry in &self.entries {
+            text("the name of an entry", entry.name.len())?;
+            text("the channel of an entry", entry.channel.len())?;
+            if let Launch::Command(words) = &entry.launch {
+                text("the command of a runner", words.iter().map(|word| word.len() + 1).sum())?;
+            }
+        }
+        for group in &self.groups {
+            let params = &group.params;
+            text("the name of a group", group.workload.len().saturating_add(params.id.len()))?;
+            most("params in a group", params.values.len().max(params.threads.len()), MAX_PARAMS)?;
+            let pairs = params.values.iter().map(|(name, value)| name.len() + value.len() + 2);
+            text(
+                "the params of a group",
+                pairs.sum::<usize>() + params.threads.iter().map(String::len).sum::<usize>(),
+            )?;
+        }
+        unique("entries", self.entries.iter().map(|entry| entry.name.clone()))?;
+        unique("groups", self.groups.iter().map(Group::name))?;
+        if let Some([old, new]) = self.versions
+            && (old == new || old.max(new) >= self.entries.len())
+        {
+            return Err(Nonsense::Versions(old, new));
+        }
+        match self.precision.is_finite() && self.precision >= 0.0 {
+            true => Ok(()),
+            false => Err(Nonsense::Precision(self.precision.to_string())),
+        }
+    }
+
     /// The number of a cell in requests to a runner.
     pub fn cell(&self, group: usize, entry: usize) -> u64 {
         (group * self.entries.len() + entry) as u64
@@ -164,4 +276,14 @@ impl Plan {
     pub fn budget(&self) -> Duration {
         Duration::from_secs(self.budget_seconds)
     }
+}
+
+fn unique(what: &'static str, names: impl Iterator<Item = String>) -> Result<(), Nonsense> {
+    let mut known = BTreeSet::new();
+    for name in names {
+        if let Some(name) = known.replace(name) {
+            return Err(Nonsense::Twice { what, name });
+        }
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use records::checksum::{Checksum, Seal};
 use records::model_report::ModelEvent;
 use records::plan::Plan;
 use records::record::Record;
@@ -72,6 +73,7 @@ fn every_example_is_a_value_of_its_type() {
     let expected = [
         "chanlab-models.jsonl",
         "chanlab.jsonl",
+        "checksum",
         "crossfire-lost-wake-up.toml",
         "defects/results.json",
         "model-events",
@@ -87,7 +89,10 @@ fn every_example_is_a_value_of_its_type() {
     for (name, block) in &blocks {
         let name = name.as_str();
         // The types of these are in other crates; their tests are below.
-        if matches!(name, "results.json" | "defects/results.json" | "crossfire-lost-wake-up.toml") {
+        if matches!(
+            name,
+            "checksum" | "results.json" | "defects/results.json" | "crossfire-lost-wake-up.toml"
+        ) {
             continue;
         }
         for example in &values(block) {
@@ -118,6 +123,26 @@ fn every_kind_of_line_has_an_example() {
     assert_eq!(kinds("model-events", "event"), expected(&["ended", "not-in-shard", "started"]));
     assert_eq!(kinds("worker-events", "kind"), expected(&["begins", "ended", "hello"]));
     assert_eq!(kinds("chanlab.jsonl", "kind"), expected(&["benchmark", "overhead"]));
+}
+
+#[test]
+fn the_example_of_a_checksum_is_read_as_one() {
+    let example = values(&blocks()["checksum"]).remove(0);
+    let mut members = example.as_object().expect("an object").clone();
+    let after = members.remove("after").expect("it is linked");
+    let crc32 = members.remove("crc32").expect("it has a checksum");
+    // The members in the order of the document, on one line, as chanlab writes them.
+    let sized: Line = serde_json::from_value(members.into()).expect("a line");
+    let mut text = serde_json::to_string(&sized).expect("plain data");
+    text.pop();
+    text += &format!(r#","after":{after}"#);
+    assert_eq!(crc32, Checksum::of(text.as_bytes()).to_string(), "the checksum of {text}");
+    let Seal::Present { named, computed, after: Some(_) } =
+        Seal::of(format!(r#"{text},"crc32":{crc32}}}"#).as_bytes())
+    else {
+        panic!("{text}")
+    };
+    assert_eq!(named, computed);
 }
 
 #[test]

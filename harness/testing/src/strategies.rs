@@ -25,6 +25,11 @@ pub fn text() -> impl Strategy<Value = String> + Clone {
     vec(any::<char>(), 0..8).prop_map(String::from_iter)
 }
 
+/// A moment, which is usually one.
+fn moment() -> impl Strategy<Value = String> + Clone {
+    prop_oneof![9 => (0..60_u32).prop_map(|second| format!("2026-01-02T03:04:{second:02}Z")), 1 => text()]
+}
+
 /// A number that JSON can represent.
 fn number() -> impl Strategy<Value = f64> + Clone {
     POSITIVE | NEGATIVE | NORMAL | SUBNORMAL | ZERO
@@ -60,7 +65,9 @@ fn status() -> impl Strategy<Value = BenchmarkStatus> {
 }
 
 fn benchmark() -> impl Strategy<Value = BenchmarkRecord> {
-    let texts = [text(), text(), text(), text(), text(), text(), text()];
+    let texts = [text(), text(), text(), text(), text(), text()];
+    let texts = (moment(), texts)
+        .prop_map(|(at, [one, two, three, four, five, six])| [at, one, two, three, four, five, six]);
     (texts, status(), option::of(text()), machine()).prop_map(
         |([at, command, profile, workload, params, channel, replay], status, effective_capacity, machine)| {
             BenchmarkRecord {
@@ -82,8 +89,8 @@ fn benchmark() -> impl Strategy<Value = BenchmarkRecord> {
 
 fn overhead() -> impl Strategy<Value = Overhead> {
     let numbers = [number(), number(), number()];
-    ([text(), text(), text()], any::<[usize; 2]>(), numbers, machine()).prop_map(
-        |([at, channel, against], [processes, pairs], [ratio, low, high], machine)| Overhead {
+    ((moment(), text(), text()), any::<[usize; 2]>(), numbers, machine()).prop_map(
+        |((at, channel, against), [processes, pairs], [ratio, low, high], machine)| Overhead {
             format: Format,
             at,
             channel,
@@ -146,11 +153,11 @@ fn model_report() -> impl Strategy<Value = ModelReport> {
             ExplorationBounds::Shuttle { schedules, depth, seed, shard, replay }
         });
     let subject = prop_oneof![Just(ModelSubject::Channel), text().prop_map(ModelSubject::Workload)];
-    let texts = (option::of(text()), [text(), text(), text()], subject, any::<bool>());
+    let texts = (option::of(text()), (moment(), text(), text()), subject, any::<bool>());
     let timed = option::of(any::<[u64; 2]>());
     (texts, prop_oneof![loom, shuttle], count(), number(), timed, model_verdict()).prop_map(
         |(
-            (request, [at, model, sut], subject, has_timeouts),
+            (request, (at, model, sut), subject, has_timeouts),
             bounds,
             executions,
             seconds,
@@ -232,7 +239,7 @@ pub fn verified() -> impl Strategy<Value = VerdictRecord> {
     let subject = prop_oneof![select(vec!["flume", "worker_pool"]).prop_map(str::to_owned), text()];
     let shard = (any::<u32>(), prop_oneof![1..4_u32, any::<u32>()])
         .prop_map(|(index, of)| Shard { index: index % of.max(1) + 1, of: of.max(1) });
-    let about = (subject, [text(), text(), text()], select(&Method::ALL[..]), option::of(text()));
+    let about = (subject, (moment(), text(), text()), select(&Method::ALL[..]), option::of(text()));
     let cases = (0..3_u64, shard, option::weighted(0.2, count()), [number(), number()]);
     (about, cases, verdict(), option::of(crash()), option::of(explored_models()), machine()).prop_map(
         |(
@@ -243,7 +250,7 @@ pub fn verified() -> impl Strategy<Value = VerdictRecord> {
             models,
             machine,
         )| {
-            let [at, command, version] = texts;
+            let (at, command, version) = texts;
             let [budget_seconds, seconds] = seconds;
             VerdictRecord {
                 format: Format,

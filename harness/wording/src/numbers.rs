@@ -43,7 +43,9 @@ pub fn figure(number: f64) -> String {
 /// A round number at an axis: `0`, `0.5`, `20`, `1,000`.
 pub fn tick(number: f64) -> String {
     let rounded = number.round();
-    if (number - rounded).abs() < 1e-9 {
+    if !PLAIN.contains(&number) && number != 0.0 {
+        measured(number)
+    } else if (number - rounded).abs() < 1e-9 {
         separated(rounded as u64)
     } else {
         format!("{number:.6}").trim_end_matches('0').to_owned()

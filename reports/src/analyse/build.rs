@@ -14,7 +14,7 @@ use super::page::{
 };
 use super::verification::{Scope, VerificationMatrix};
 use super::{checks, criterion, noise, runs};
-use crate::collect::Problem;
+use crate::collect::problem::Problem;
 use crate::collect::runs::RunData;
 use crate::collect::sources::Collected;
 
@@ -55,6 +55,7 @@ pub fn page(collected: Collected, registry: &Registry) -> Page {
         .chain(criterion.iter().flat_map(damage))
         .chain(verified.problems)
     {
+        // The collectors keep a few of each kind, so that this ends soon.
         if !problems.contains(&problem) {
             problems.push(problem);
         }

@@ -31,6 +31,8 @@ pub enum CellResult {
     Unsupported(String),
     /// A round failed, so that the cell has no time; the reason.
     Failed(String),
+    /// Its records contradict the plan or each other, so that no number of it counts.
+    Contradictory,
     /// It has no rounds.
     NotRun,
 }

@@ -21,6 +21,8 @@ pub enum Side {
     Failed(String),
     /// The channel or the machine does not support it; the reason.
     Unsupported(String),
+    /// Its records contradict the plan or each other.
+    Contradictory,
     /// It has no rounds.
     NotRun,
 }
@@ -32,6 +34,7 @@ impl Side {
             CellResult::Measured(measurement) => Side::Measured(measurement.median),
             CellResult::Failed(how) => Side::Failed(how),
             CellResult::Unsupported(why) => Side::Unsupported(why),
+            CellResult::Contradictory => Side::Contradictory,
             CellResult::NotRun => Side::NotRun,
         }
     }
@@ -109,6 +112,10 @@ pub enum ChangeKind {
     Unsupported,
     /// At least one side has no rounds.
     NotRun,
+    /// The records of at least one side contradict themselves.
+    Contradictory,
+    /// Both were measured, but never in one block.
+    NotPaired,
     /// Both were measured, but at different effective capacities.
     OtherWork,
 }
@@ -143,16 +150,17 @@ pub struct Change {
 impl Change {
     /// Its kind.
     pub fn kind(&self) -> ChangeKind {
-        use Side::{Failed, Measured, NotRun, Unsupported};
+        use Side::{Contradictory, Failed, Measured, NotRun, Unsupported};
         match (&self.old, &self.new, &self.shift) {
             (Failed(_), Failed(_), _) => ChangeKind::FailedInBoth,
             (_, Failed(_), _) => ChangeKind::FailedInNew,
             (Failed(_), _, _) => ChangeKind::FailedInOld,
+            (Contradictory, _, _) | (_, Contradictory, _) => ChangeKind::Contradictory,
             (Unsupported(_), _, _) | (_, Unsupported(_), _) => ChangeKind::Unsupported,
             (NotRun, _, _) | (_, NotRun, _) => ChangeKind::NotRun,
             (Measured(_), Measured(_), _) if !self.same_work => ChangeKind::OtherWork,
-            // The run was stopped before any epoch had both.
-            (.., None) => ChangeKind::NotRun,
+            // The run was stopped before any block had both.
+            (.., None) => ChangeKind::NotPaired,
             (.., Some(shift)) if shift.p_value > ALPHA => ChangeKind::NoDifference,
             (.., Some(shift)) if shift.ratio > 1.0 => ChangeKind::Slower,
             _ => ChangeKind::Faster,
@@ -366,7 +374,7 @@ mod tests {
             (kind(1, 1), kind(2, 2), kind(0, 2)),
             (ChangeKind::FailedInBoth, ChangeKind::Unsupported, ChangeKind::Unsupported)
         );
-        assert_eq!([kind(0, 3), kind(0, 0)], [ChangeKind::NotRun; 2]);
+        assert_eq!([kind(0, 3), kind(0, 0)], [ChangeKind::NotRun, ChangeKind::NotPaired]);
         let other = Change { same_work: false, ..change(None) };
         assert_eq!(other.kind(), ChangeKind::OtherWork);
     }

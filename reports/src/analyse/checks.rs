@@ -1,6 +1,9 @@
 //! The results of the checks, by channel and by workload. A check that did not run on a channel's own code is
 //! no pass.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use baseline::MutexDeque;
 use contract::channel::{Channel, Info};
 use records::model_report::{Coverage, ModelReport, ModelVerdict};
@@ -15,25 +18,28 @@ pub const BASELINE: &str = MutexDeque::INFO.name;
 
 /// The newest record of each model, in the order in which the models first appear.
 pub fn newest_models(models: &[ModelReport]) -> Vec<ModelReport> {
-    let key = |model: &ModelReport| (model.model.clone(), model.subject_name().to_owned(), model.explorer());
-    newest(models, |one, other| key(one) == key(other))
+    newest(models, |model| (model.model.as_str(), model.subject_name(), model.explorer()))
 }
 
 /// The newest overhead of each channel and comparison.
 pub fn newest_overheads(overheads: &[Overhead]) -> Vec<Overhead> {
-    newest(overheads, |one, other| (&one.channel, &one.against) == (&other.channel, &other.against))
+    newest(overheads, |overhead| (overhead.channel.as_str(), overhead.against.as_str()))
 }
 
 /// The last of the records on each subject, in the order in which the subjects first appear.
-pub(super) fn newest<T: Clone>(records: &[T], same_subject: impl Fn(&T, &T) -> bool) -> Vec<T> {
-    let mut newest: Vec<T> = Vec::new();
+pub(super) fn newest<'a, T: Clone, S: Ord>(records: &'a [T], subject: impl Fn(&'a T) -> S) -> Vec<T> {
+    let mut places: BTreeMap<S, usize> = BTreeMap::new();
+    let mut newest: Vec<&T> = Vec::new();
     for record in records {
-        match newest.iter_mut().find(|known| same_subject(known, record)) {
-            Some(known) => known.clone_from(record),
-            None => newest.push(record.clone()),
+        match places.entry(subject(record)) {
+            Entry::Occupied(place) => newest[*place.get()] = record,
+            Entry::Vacant(place) => {
+                place.insert(newest.len());
+                newest.push(record);
+            }
         }
     }
-    newest
+    newest.into_iter().cloned().collect()
 }
 
 /// The self-checks of a channel's rounds, over all cells of the page.

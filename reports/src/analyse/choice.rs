@@ -38,7 +38,7 @@ pub struct RankedChannel {
     pub version: String,
     /// The median of the metric.
     pub value: f64,
-    /// The comparison with the best; `None` for the best itself.
+    /// The comparison with the best; `None` for the best itself, and when the two were never in one block.
     pub pair: Option<Pair>,
     /// Whether it is the best, or the test cannot distinguish it from the best.
     pub tied: bool,
@@ -60,6 +60,10 @@ pub enum Unranked {
     Unsupported(String),
     /// A round failed; the reason.
     Failed(String),
+    /// Its records contradict the plan or each other.
+    Contradictory,
+    /// It was in no block with the best.
+    NotPaired,
     /// It has no rounds.
     NotRun,
     /// It has another capacity than requested.
@@ -68,15 +72,16 @@ pub enum Unranked {
     WithoutMetric,
 }
 
-/// Ranks the channels of a run's only group; `None` when no channel has a value.
+/// Ranks the channels of a run's only group; `None` when no channel has a value that is compared with another.
 pub fn choose(run: &RunData, by: Metric) -> Option<Choice> {
     let group = 0;
     let values = times_by_entry(run, group, by);
     let pairs = pairs(run, group, &values);
-    let best = *pairs.order.first()?;
+    let best = *pairs.order.first().filter(|best| pairs.is_compared(**best))?;
     let tied = pairs.tied();
+    let is_ranked = |entry: &usize| *entry == best || pairs.between(*entry, best).is_some();
     let cell = |entry: usize| cell(run, (group, entry), &times(run, (group, entry), Metric::Throughput));
-    let ranked = pairs.order.iter().map(|&entry| {
+    let ranked = pairs.order.iter().copied().filter(is_ranked).map(|entry| {
         let values = values[entry].values().flat_map(|blocks| blocks.values().copied()).collect();
         RankedChannel {
             name: run.plan.entries[entry].name.clone(),
@@ -89,8 +94,14 @@ pub fn choose(run: &RunData, by: Metric) -> Option<Choice> {
     });
     let ranked: Vec<RankedChannel> = ranked.collect();
     let unranked = (0..run.plan.entries.len())
-        .filter(|entry| !pairs.order.contains(entry))
-        .map(|entry| (run.plan.entries[entry].name.clone(), unranked(cell(entry))));
+        .filter(|entry| !(pairs.order.contains(entry) && is_ranked(entry)))
+        .map(|entry| {
+            let why = match pairs.order.contains(&entry) {
+                true => Unranked::NotPaired,
+                false => unranked(cell(entry)),
+            };
+            (run.plan.entries[entry].name.clone(), why)
+        });
     Some(Choice { name: run.plan.groups[group].name(), by, unranked: unranked.collect(), ranked })
 }
 
@@ -98,6 +109,7 @@ fn unranked(cell: MeasuredCell) -> Unranked {
     match (cell.result, cell.effective_capacity) {
         (CellResult::Unsupported(reason), _) => Unranked::Unsupported(reason),
         (CellResult::Failed(reason), _) => Unranked::Failed(reason),
+        (CellResult::Contradictory, _) => Unranked::Contradictory,
         (CellResult::NotRun, _) => Unranked::NotRun,
         (CellResult::Measured(_), Some(capacity)) => Unranked::OtherCapacity(capacity),
         (CellResult::Measured(_), None) => Unranked::WithoutMetric,

@@ -1,6 +1,9 @@
 //! The results of `cargo bench`: the newest record of each benchmark, with the time that criterion has for
 //! it.
 
+use std::collections::HashMap;
+
+use records::machine::Machine;
 use records::record::{BenchmarkRecord, BenchmarkStatus};
 
 use super::checks::newest;
@@ -9,16 +12,16 @@ use crate::collect::criterion::CriterionData;
 
 /// Joins the records with criterion's files; `None` when no benchmark was recorded.
 pub(crate) fn section(data: &CriterionData) -> Option<Criterion> {
-    let records = newest(&data.records.benchmarks, |one, other| {
-        (&one.workload, &one.params, &one.channel) == (&other.workload, &other.params, &other.channel)
-    });
+    let records = newest(&data.records.benchmarks, |one| (&one.workload, &one.params, &one.channel));
+    let mut places: HashMap<Machine, usize> = HashMap::new();
     let mut machines: Vec<CriterionMachine> = Vec::new();
     for record in records {
         let benchmark = benchmark(data, &record);
-        match machines.iter_mut().find(|known| known.machine == record.machine) {
-            Some(known) => known.benchmarks.push(benchmark),
-            None => machines.push(CriterionMachine { machine: record.machine, benchmarks: vec![benchmark] }),
-        }
+        let place = *places.entry(record.machine).or_insert_with_key(|machine| {
+            machines.push(CriterionMachine { machine: machine.clone(), benchmarks: Vec::new() });
+            machines.len() - 1
+        });
+        machines[place].benchmarks.push(benchmark);
     }
     (!machines.is_empty()).then(|| Criterion { folder: data.folder.clone(), machines })
 }

@@ -15,7 +15,7 @@ use super::cells::{CellResult, MeasuredCell};
 use super::ranking::Ranked;
 use super::scaling::Series;
 use super::verification::VerificationMatrix;
-use crate::collect::Problem;
+use crate::collect::problem::Problem;
 use crate::collect::runs::RunState;
 
 /// Everything the page shows.
@@ -42,7 +42,7 @@ pub struct Page {
     pub verification: VerificationMatrix,
     /// Facts that limit what the page can say.
     pub warnings: Vec<Warning>,
-    /// Files and lines that could not be read.
+    /// What is damaged or contradicts itself in the files of the page.
     pub problems: Vec<Problem>,
     /// Channels that the run could not include: name and reason.
     pub not_available: Vec<(String, String)>,
@@ -125,6 +125,10 @@ pub struct RankSummary {
     pub unsupported: usize,
     /// Params where a round failed.
     pub failed: usize,
+    /// Params whose records contradict themselves.
+    pub contradictory: usize,
+    /// Params where it was in no block with the fastest.
+    pub not_paired: usize,
     /// Params without a round.
     pub not_run: usize,
 }
@@ -355,6 +359,8 @@ pub struct Totals {
     pub unsupported: u64,
     /// Cells with a failed round.
     pub failed: u64,
+    /// Cells whose records contradict themselves.
+    pub contradictory: u64,
     /// Cells without a round.
     pub not_run: u64,
     /// Rounds that verified themselves.
@@ -371,6 +377,7 @@ impl Totals {
                 CellResult::Measured(_) => &mut totals.measured,
                 CellResult::Unsupported(_) => &mut totals.unsupported,
                 CellResult::Failed(_) => &mut totals.failed,
+                CellResult::Contradictory => &mut totals.contradictory,
                 CellResult::NotRun => &mut totals.not_run,
             } += 1;
         }

@@ -70,6 +70,8 @@ impl Pair {
 pub struct Pairs {
     /// Each two entries once.
     pairs: Vec<Pair>,
+    /// The place of each pair among them, by its two entries in either order.
+    places: BTreeMap<[usize; 2], usize>,
     /// The entries, the fastest first.
     pub order: Vec<usize>,
 }
@@ -98,7 +100,12 @@ impl Pairs {
         for (pair, p_value) in pairs.iter_mut().zip(adjusted) {
             pair.p_value = p_value;
         }
-        let mut pairs = Pairs { pairs, order: entries.iter().map(|(entry, _)| *entry).collect() };
+        let places = pairs
+            .iter()
+            .enumerate()
+            .flat_map(|(place, pair)| [([pair.one, pair.other], place), ([pair.other, pair.one], place)]);
+        let (places, order) = (places.collect(), entries.iter().map(|(entry, _)| *entry).collect());
+        let mut pairs = Pairs { pairs, places, order };
         pairs.order = pairs.ordered(entries);
         pairs
     }
@@ -130,13 +137,14 @@ impl Pairs {
 
     /// The pair of two entries, the time of `one` over the time of `other`.
     pub fn between(&self, one: usize, other: usize) -> Option<Pair> {
-        self.pairs.iter().find_map(|pair| {
-            if (pair.one, pair.other) == (one, other) {
-                Some(pair.clone())
-            } else {
-                ((pair.other, pair.one) == (one, other)).then(|| pair.turned())
-            }
-        })
+        let pair = &self.pairs[*self.places.get(&[one, other])?];
+        Some(if pair.one == one { pair.clone() } else { pair.turned() })
+    }
+
+    /// Whether an entry was in one block with another, or is the only one: what was beside nothing is not compared.
+    pub fn is_compared(&self, entry: usize) -> bool {
+        let beside = self.order.iter().any(|other| self.places.contains_key(&[entry, *other]));
+        beside || self.order == [entry]
     }
 
     /// Every pair, each once.
@@ -144,13 +152,14 @@ impl Pairs {
         &self.pairs
     }
 
-    /// The fastest, and those that are tied with it.
+    /// The fastest, if any other was beside it, and those that are tied with it.
     pub fn tied(&self) -> Vec<usize> {
         let Some(&fastest) = self.order.first() else {
             return Vec::new();
         };
-        let is_tied = |entry: &usize| {
-            *entry == fastest || !self.between(*entry, fastest).is_some_and(|pair| pair.differs())
+        let is_tied = |entry: &usize| match *entry == fastest {
+            true => self.is_compared(fastest),
+            false => self.between(*entry, fastest).is_some_and(|pair| !pair.differs()),
         };
         self.order.iter().copied().filter(is_tied).collect()
     }
@@ -164,6 +173,13 @@ impl Pairs {
             .iter()
             .all(|entry| self.between(*entry, fastest).is_some_and(|pair| pair.half_width() <= precision))
     }
+}
+
+/// Whether two entries have a block in common.
+pub(crate) fn share_blocks(one: &Times, other: &Times) -> bool {
+    one.iter().any(|(epoch, blocks)| {
+        other.get(epoch).is_some_and(|others| blocks.keys().any(|block| others.contains_key(block)))
+    })
 }
 
 /// For each epoch that both have: the median over its common blocks of log(time of the one / time of the
@@ -273,7 +289,7 @@ mod tests {
             let mut order = pairs.order.clone();
             order.sort_unstable();
             prop_assert_eq!(order, (0..times.len()).collect::<Vec<_>>());
-            prop_assert!(pairs.tied().contains(&pairs.order[0]));
+            prop_assert_eq!(pairs.tied().contains(&pairs.order[0]), pairs.is_compared(pairs.order[0]));
             for pair in pairs.all() {
                 let turned = pairs.between(pair.other, pair.one).expect("the same pair");
                 prop_assert!((turned.ratio * pair.ratio - 1.0).abs() < 1e-9);

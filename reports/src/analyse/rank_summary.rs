@@ -16,6 +16,7 @@ pub(crate) fn summarize(channel: &str, params: &[ParamsPage]) -> RankSummary {
             CellResult::Measured(_) => {}
             CellResult::Unsupported(_) => summary.unsupported += 1,
             CellResult::Failed(_) => summary.failed += 1,
+            CellResult::Contradictory => summary.contradictory += 1,
             CellResult::NotRun => summary.not_run += 1,
         }
         if let Some(ranked) = page.ranking.iter().find(|ranked| ranked.cell == index) {
@@ -23,10 +24,14 @@ pub(crate) fn summarize(channel: &str, params: &[ParamsPage]) -> RankSummary {
                 summary.altered += 1;
                 continue;
             }
+            let Some(ratio) = ranked.ratio else {
+                summary.not_paired += 1;
+                continue;
+            };
             summary.measured += 1;
             summary.fastest += usize::from(ranked.tied);
-            let [smallest, largest] = summary.ratios.unwrap_or([ranked.ratio; 2]);
-            summary.ratios = Some([smallest.min(ranked.ratio), largest.max(ranked.ratio)]);
+            let [smallest, largest] = summary.ratios.unwrap_or([ratio; 2]);
+            summary.ratios = Some([smallest.min(ratio), largest.max(ratio)]);
         }
     }
     summary

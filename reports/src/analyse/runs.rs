@@ -15,7 +15,7 @@ use super::cells::{CellResult, MeasuredCell, Measurement};
 use super::checks;
 use super::costs::{Costs, median};
 use super::page::{ParamsPage, WorkloadPage};
-use super::paired_test::Pairs;
+use super::paired_test::{Pairs, share_blocks};
 use super::rank_summary::summarize;
 use super::ranking::rank;
 use super::scaling;
@@ -110,8 +110,9 @@ fn workload(run: &RunData, name: &str, registry: &Registry, models: &[ModelRepor
             let times = times_by_entry(run, group, by);
             let cells: Vec<MeasuredCell> =
                 times.iter().enumerate().map(|(entry, times)| cell(run, (group, entry), times)).collect();
+            let share_blocks = |one: usize, other: usize| share_blocks(&times[one], &times[other]);
             ParamsPage {
-                ranking: rank(&cells, &pairs(run, group, &times)),
+                ranking: rank(&cells, &pairs(run, group, &times), &share_blocks),
                 unit: by.unit(),
                 prominent: is_prominent(info, &of.params, index),
                 cells,
@@ -147,6 +148,8 @@ pub fn cell(run: &RunData, position: RoundPosition, times: &Times) -> MeasuredCe
     let (mut costs, mut found) = (None, Vec::new());
     let result = if let Some(failure) = run.failed.get(&position) {
         CellResult::Failed(failure.to_string())
+    } else if run.contradictory.contains(&position) {
+        CellResult::Contradictory
     } else if let Some(reason) = run.unsupported.get(&position) {
         CellResult::Unsupported(reason.clone())
     } else if let Some(middle) = median(samples.clone()) {

@@ -13,4 +13,5 @@ mod quantiles;
 pub(crate) mod rank_sum;
 #[cfg(test)]
 mod reference;
+mod selection;
 pub(crate) mod signed_rank;

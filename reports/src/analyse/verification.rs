@@ -4,7 +4,7 @@
 //! shards belong to one verification: their cases are summed, absent shards are named as missing, and only a
 //! complete set of passed shards is a pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use records::record::{Verdict, VerdictRecord};
 use records::verify::{Method, MethodOutcome};
@@ -134,11 +134,21 @@ impl VerificationMatrix {
         let records: Vec<&VerdictRecord> = records.iter().filter(|record| record.only.is_none()).collect();
         let mut names: Vec<&str> = subjects.to_vec();
         let is_workload = |name: &str| registry.workload(name).is_ok();
+        let mut known: BTreeSet<&str> = names.iter().copied().collect();
         for workloads in [false, true] {
             for record in records.iter().filter(|record| is_workload(&record.subject) == workloads) {
-                if !names.contains(&record.subject.as_str()) {
+                if known.insert(&record.subject) {
                     names.push(&record.subject);
                 }
+            }
+        }
+        let mut of_subject: BTreeMap<(&str, Method), Vec<&VerdictRecord>> = BTreeMap::new();
+        // A shard may contain no model of a subject; it is present when it has a record of any model.
+        let mut of_models: BTreeMap<Method, Present> = BTreeMap::new();
+        for record in &records {
+            of_subject.entry((&record.subject, record.method)).or_default().push(record);
+            if by_models(record.method) {
+                add_present(of_models.entry(record.method).or_default(), record);
             }
         }
         let mut verification = VerificationMatrix::default();
@@ -150,21 +160,15 @@ impl VerificationMatrix {
                 cells: Vec::new(),
             };
             for method in Method::ALL {
-                let own: Vec<&VerdictRecord> = records
-                    .iter()
-                    .copied()
-                    .filter(|record| record.subject == name && record.method == method)
-                    .collect();
+                let own = of_subject.remove(&(name, method)).unwrap_or_default();
                 if let Some(newest) = newest(&own) {
                     row.version = Some(newest.version.clone());
                 }
-                // A shard may contain no model of a subject; it is present when it has a record of any model.
-                let of_parts: Vec<&VerdictRecord> = match by_models(method) {
-                    true => records.iter().copied().filter(|record| record.method == method).collect(),
-                    false => own.clone(),
-                };
+                let mut of_own = Present::new();
+                own.iter().for_each(|record| add_present(&mut of_own, record));
+                let of_parts = of_models.get(&method).unwrap_or(&of_own);
                 let applies = row.is_channel || by_models(method);
-                row.cells.push(cell(&own, &of_parts, applies, scope, &mut verification));
+                row.cells.push(cell(&own, of_parts, applies, scope, &mut verification));
             }
             verification.rows.push(row);
         }
@@ -182,18 +186,17 @@ impl VerificationMatrix {
     pub fn details(&self, method: Method) -> Vec<(CellStatus, &str, Vec<&str>)> {
         let place = Method::ALL.iter().position(|known| *known == method);
         let mut details: Vec<(CellStatus, &str, Vec<&str>)> = Vec::new();
+        let mut places: BTreeMap<(CellStatus, &str), usize> = BTreeMap::new();
         for row in &self.rows {
             let Some(cell) = place.and_then(|place| row.cells.get(place)) else { continue };
             if cell.detail.is_empty() {
                 continue;
             }
-            match details
-                .iter_mut()
-                .find(|(status, detail, _)| *status == cell.status && *detail == cell.detail)
-            {
-                Some((_, _, subjects)) => subjects.push(&row.subject),
-                None => details.push((cell.status, &cell.detail, vec![&row.subject])),
-            }
+            let place = *places.entry((cell.status, &cell.detail)).or_insert_with(|| {
+                details.push((cell.status, &cell.detail, Vec::new()));
+                details.len() - 1
+            });
+            details[place].2.push(&row.subject);
         }
         details
     }
@@ -205,6 +208,13 @@ impl VerificationMatrix {
     }
 }
 
+/// The shards that are present, by the seed and the number of shards of their verification.
+type Present = BTreeMap<(u64, u32), BTreeSet<u32>>;
+
+fn add_present(present: &mut Present, record: &VerdictRecord) {
+    present.entry((record.seed, record.shard.of)).or_default().insert(record.shard.index);
+}
+
 /// The record that ended last.
 fn newest<'a>(records: &[&'a VerdictRecord]) -> Option<&'a VerdictRecord> {
     records.iter().copied().max_by(|one, other| one.at.cmp(&other.at))
@@ -214,7 +224,7 @@ fn newest<'a>(records: &[&'a VerdictRecord]) -> Option<&'a VerdictRecord> {
 /// to `verification`.
 fn cell(
     own: &[&VerdictRecord],
-    of_parts: &[&VerdictRecord],
+    of_parts: &Present,
     applies: bool,
     scope: Scope,
     verification: &mut VerificationMatrix,
@@ -236,13 +246,15 @@ fn cell(
     let parts: BTreeMap<u32, &VerdictRecord> =
         group.into_iter().map(|record| (record.shard.index, record)).collect();
     let of = newest.shard.of;
-    let there: BTreeSet<u32> = of_parts.iter().filter(in_group).map(|record| record.shard.index).collect();
+    let there = of_parts.get(&(newest.seed, newest.shard.of)).cloned().unwrap_or_default();
     let missing = missing(of, &there);
     let parts: Vec<&VerdictRecord> = parts.into_values().collect();
 
     let failed = |record: &&VerdictRecord| matches!(record.verdict, Verdict::Ran(MethodOutcome::Failed(_)));
     let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
-    let counts = |record: &&VerdictRecord| parts.iter().any(|part| std::ptr::eq(*part, *record));
+    let counting: HashSet<*const VerdictRecord> =
+        parts.iter().map(|part| std::ptr::from_ref(*part)).collect();
+    let counts = |record: &&VerdictRecord| counting.contains(&std::ptr::from_ref(*record));
     let earlier: Vec<&VerdictRecord> = own
         .iter()
         .copied()
@@ -281,12 +293,17 @@ fn cell(
             }
         }
     }
+    let cases = cases(&parts);
+    if status == CellStatus::Passed && cases == Some(0) {
+        status = CellStatus::Unknown;
+        detail = format!("no case was run; {detail}");
+    }
     if !shards.is_empty() && !detail.is_empty() {
         detail = format!("{shards}; {detail}");
     }
     MatrixCell {
         status,
-        cases: cases(&parts),
+        cases,
         shards,
         detail,
         failed_earlier: failed_earlier && status != CellStatus::Failed,

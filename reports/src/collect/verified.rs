@@ -1,14 +1,15 @@
 //! The records of verifications: one file for each `chanlab verify`, from this machine or from others.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use records::files::{MAX_FILE_LEN, read_at_most};
+use records::lines::Checksums;
 use records::record::{Record, VERIFIED_FILE, VerdictRecord};
 use walkdir::WalkDir;
 
-use super::Problem;
+use super::problem::{Problem, Trouble};
+use super::records::sound;
 use crate::exit::{Exit, ExitWith};
 
 /// The records of verifications.
@@ -16,7 +17,7 @@ use crate::exit::{Exit, ExitWith};
 pub struct VerifiedRecords {
     /// The records, in the order of the files.
     pub records: Vec<VerdictRecord>,
-    /// Files and lines that could not be read.
+    /// What is damaged or contradicts itself.
     pub problems: Vec<Problem>,
 }
 
@@ -47,45 +48,27 @@ impl VerifiedRecords {
         let mut all = VerifiedRecords::default();
         for file in files(folder) {
             if let Err(error) = all.add(&file) {
-                all.problems.push(Problem { file, line: None, what: format!("it cannot be read ({error})") });
+                all.problems.push(Problem::of_file(file, Trouble::File(error.to_string())));
             }
         }
         all
     }
 
     fn add(&mut self, file: &Path) -> std::io::Result<()> {
-        let (mut unread, mut first) = (0, None);
-        let mut lines = BufReader::new(File::open(file)?);
-        let (mut text, mut number) = (Vec::new(), 0);
-        loop {
-            text.clear();
-            number += 1;
-            if lines.read_until(b'\n', &mut text)? == 0 {
-                break;
-            }
-            if text.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            match serde_json::from_slice(&text) {
-                Ok(Record::Verified(verified)) => self.records.push(*verified),
-                Ok(_) => {
-                    unread += 1;
-                    first.get_or_insert((number, "it is a record of something else".to_owned()));
-                }
-                Err(error) => {
-                    unread += 1;
-                    first.get_or_insert((number, error.to_string()));
-                }
-            }
-        }
-        if let Some((line, why)) = first {
-            let mut what = format!("not a record of a verification, left out ({why})");
-            if unread > 1 {
-                what.push_str(&format!("; later lines left out: {}", unread - 1));
-            }
-            self.problems.push(Problem { file: file.to_owned(), line: Some(line), what });
-        }
+        self.add_bytes(file, &read_at_most(file, MAX_FILE_LEN)?);
         Ok(())
+    }
+
+    /// Adds the records in the bytes of a file. One build writes the whole file.
+    pub fn add_bytes(&mut self, file: &Path, bytes: &[u8]) {
+        let problems = sound(file, bytes, Checksums::AllOrNone, &mut |record| match record {
+            Record::Verified(verified) => {
+                self.records.push(*verified);
+                true
+            }
+            _ => false,
+        });
+        self.problems.extend(problems);
     }
 }
 
@@ -109,6 +92,7 @@ mod tests {
     use records::verify::{Method, MethodOutcome, Shard};
 
     use super::*;
+    use crate::render::problems::line;
 
     fn record(subject: &str) -> Record {
         Record::Verified(Box::new(VerdictRecord {
@@ -145,9 +129,13 @@ mod tests {
         let read = VerifiedRecords::read(&[folder.path().to_owned()]).expect("readable");
         let subjects: Vec<_> = read.records.iter().map(|record| record.subject.as_str()).collect();
         assert_eq!(subjects, ["flume", "kanal"]);
-        assert_eq!((read.records[0].seed, read.problems.len()), (u64::MAX, 1));
-        assert!(read.problems[0].to_string().contains("shard-2-verified.jsonl:1: not a record"));
-        assert!(read.problems[0].to_string().ends_with("; later lines left out: 1"));
+        assert_eq!((read.records[0].seed, read.problems.len()), (u64::MAX, 2));
+        let said: Vec<String> = read.problems.iter().map(line).collect();
+        assert!(said[0].contains("shard-2-verified.jsonl:1: not a record ("), "{said:#?}");
+        assert!(
+            said[1].ends_with("shard-2-verified.jsonl:4: the file ends within the line; left out"),
+            "{said:#?}"
+        );
     }
 
     #[test]

@@ -24,6 +24,7 @@ use reports::collect::runs::RunData;
 use reports::exit::{Exit, ExitWith, stopped};
 use reports::gate;
 use reports::render::changes::{ChangeReport, side_by_side};
+use reports::render::problems::line;
 use wording::say;
 use workloads::profile::Profile;
 use workloads::registry::Registry;
@@ -104,7 +105,7 @@ fn compare(folder: &Path, arguments: &Arguments) -> Result<()> {
     let run = RunData::read(folder)?;
     let changes = Changes::of_versions(&run).context("the run's plan names no versions")?;
     for problem in &run.problems {
-        say!("warning: {problem}");
+        say!("warning: {}", line(problem));
     }
     let report = ChangeReport {
         title: format!("{} against {}", changes.new, changes.old),

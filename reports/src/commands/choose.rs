@@ -13,6 +13,7 @@ use reports::collect::runs::RunData;
 use reports::exit::stopped;
 use reports::gate;
 use reports::render::{self, state};
+use wording::say;
 use wording::terminal::stdout;
 use workloads::profile::Profile;
 use workloads::workload::Metric;
@@ -84,6 +85,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let settled = |plan: &_, recorded: &_, group| settled_by(plan, recorded, group, by);
     let why = carry_out(&plan, &folder, &settled)?;
     let run = RunData::read(folder.path())?;
+    for problem in &run.problems {
+        say!("warning: {}", render::problems::line(problem));
+    }
     let choice = choose(&run, by);
     if let Some(choice) = &choice {
         let mut terminal = stdout();

@@ -10,6 +10,7 @@ use reports::analyse::provenance::unlike;
 use reports::collect::runs::RunData;
 use reports::gate;
 use reports::render::changes::{ChangeReport, apart};
+use reports::render::problems::line;
 use reports::render::state::unfinished;
 use wording::say;
 
@@ -66,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     for run in [&old, &new] {
         for problem in &run.problems {
-            say!("warning: {problem}");
+            say!("warning: {}", line(problem));
         }
     }
     let mut remarks: Vec<String> = [("old", &old), ("new", &new)]

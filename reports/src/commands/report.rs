@@ -61,7 +61,7 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<Page> {
     replace(output, render::page::page(&page, &now()).as_bytes()).map_err(ExitWith::from)?;
 
     for problem in &page.problems {
-        say!("warning: {problem}");
+        say!("warning: {}", render::problems::line(problem));
     }
     for warning in &page.warnings {
         say!("warning: {}", render::warnings::words(warning));

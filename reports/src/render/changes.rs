@@ -82,6 +82,8 @@ pub(super) fn kind(kind: ChangeKind) -> &'static str {
         ChangeKind::Unsupported => "unsupported",
         ChangeKind::NotRun => "not run",
         ChangeKind::OtherWork => "not compared: other capacities",
+        ChangeKind::Contradictory => "not compared: contradictory records",
+        ChangeKind::NotPaired => "not compared: never in one block",
     }
 }
 
@@ -91,6 +93,7 @@ pub(super) fn time(side: &Side) -> String {
         Side::Measured(ns_per_op) => numbers::measured(*ns_per_op),
         Side::Failed(_) => "failed".to_owned(),
         Side::Unsupported(_) => "unsupported".to_owned(),
+        Side::Contradictory => "contradictory records".to_owned(),
         Side::NotRun => "not run".to_owned(),
     }
 }
@@ -139,6 +142,8 @@ pub(super) fn summary(changes: &Changes) -> String {
         (ChangeKind::FailedInOld, "failed only in the old one"),
         (ChangeKind::FailedInBoth, "failed in both"),
         (ChangeKind::OtherWork, "with other capacities"),
+        (ChangeKind::Contradictory, "with contradictory records"),
+        (ChangeKind::NotPaired, "never in one block"),
         (ChangeKind::Unsupported, "unsupported"),
         (ChangeKind::NotRun, "not run"),
     ];

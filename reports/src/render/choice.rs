@@ -53,6 +53,8 @@ fn unranked(reason: &Unranked) -> String {
     match reason {
         Unranked::Unsupported(reason) => format!("unsupported: {reason}"),
         Unranked::Failed(reason) => format!("FAILED: {reason}"),
+        Unranked::Contradictory => "contradictory records".to_owned(),
+        Unranked::NotPaired => "not ranked: it was in no block with the best".to_owned(),
         Unranked::NotRun => "not run".to_owned(),
         Unranked::OtherCapacity(capacity) => format!("not ranked: its capacity is {capacity}"),
         Unranked::WithoutMetric => "not ranked: its runner does not report this metric".to_owned(),

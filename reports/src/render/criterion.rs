@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::colours::Colours;
 use super::parts::{breakable, swatch};
+use super::problems;
 use crate::analyse::page::{BenchmarkResult, Criterion, CriterionBenchmark, CriterionMachine};
 use wording::numbers;
 
@@ -77,7 +78,7 @@ fn row(benchmark: &CriterionBenchmark, colours: &Colours) -> Markup {
                     div { "again: " code { (benchmark.replay) } }
                 },
                 BenchmarkResult::Damaged(problem) => td colspan="3" {
-                    span.bad { "damaged: " code { (problem.place()) } " " (problem.what) }
+                    span.bad { "damaged: " code { (problem.place()) } " " (problems::words(problem)) }
                     div { "Measure it again." }
                 },
             }

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::colours::Colours;
-use super::parts::{breakable, has_failed, lack, params_anchor, swatch};
+use super::parts::{CONTRADICTORY, NOT_PAIRED, breakable, has_failed, lack, params_anchor, swatch};
 use crate::analyse::cells::MeasuredCell;
 use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage};
 use crate::analyse::ranking::Ranked;
@@ -104,6 +104,8 @@ fn summary_cell(summary: &RankSummary, most: usize) -> Markup {
             }
             @for (count, word, bad) in [
                 (summary.failed, "failed", true),
+                (summary.contradictory, CONTRADICTORY, true),
+                (summary.not_paired, "in no block with the fastest", false),
                 (summary.altered, "at other capacities", false),
                 (summary.unsupported, "unsupported", false),
                 (summary.not_run, "not run", false),
@@ -140,7 +142,8 @@ fn ratios(page: &Page, colours: &Colours) -> Markup {
 }
 
 fn ratio_row(page: &Page, workload: &WorkloadPage, index: usize, params: &ParamsPage) -> Markup {
-    let fastest = params.ranking.first().and_then(|ranked| params.cells[ranked.cell].measurement());
+    let compared = params.ranking.first().filter(|ranked| ranked.ratio.is_some());
+    let fastest = compared.and_then(|ranked| params.cells[ranked.cell].measurement());
     html! {
         tr {
             th scope="row" {
@@ -164,17 +167,20 @@ fn ratio_row(page: &Page, workload: &WorkloadPage, index: usize, params: &Params
 fn ratio_cell(cell: &MeasuredCell, ranked: Option<&Ranked>) -> Markup {
     html! {
         @match ranked {
-            Some(ranked) if ranked.altered => td.number.quiet { (numbers::ratio(ranked.ratio)) " †" },
-            Some(ranked) => td.number.shade.(shade(ranked)) { (numbers::ratio(ranked.ratio)) },
+            Some(Ranked { ratio: None, .. }) => td.lacking { (NOT_PAIRED) },
+            Some(Ranked { ratio: Some(ratio), altered: true, .. }) => td.number.quiet { (numbers::ratio(*ratio)) " †" },
+            Some(Ranked { ratio: Some(ratio), tied, .. }) => {
+                td.number.shade.(shade(*ratio, *tied)) { (numbers::ratio(*ratio)) }
+            },
             None => td.lacking.bad[has_failed(cell)] { (lack(cell).unwrap_or_default()) },
         }
     }
 }
 
-fn shade(ranked: &Ranked) -> &'static str {
-    if ranked.tied {
+fn shade(ratio: f64, tied: bool) -> &'static str {
+    if tied {
         return "tied";
     }
-    let found = SHADES.iter().find(|(most, _)| ranked.ratio <= *most);
+    let found = SHADES.iter().find(|(most, _)| ratio <= *most);
     found.map_or("s5", |(_, shade)| shade)
 }

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::colours::Colours;
 use super::{
-    channels, checks, criterion, machine, method, overview, state, verification, warnings, workload,
+    channels, checks, criterion, machine, method, overview, problems, state, verification, warnings, workload,
 };
 use crate::analyse::page::Page;
 use records::text;
@@ -36,6 +36,7 @@ pub fn page(page: &Page, generated: &str) -> String {
                 }
                 (links(page))
                 main {
+                    (problem_list(page))
                     (warning_list(page))
                     @if page.run.is_some() { (overview::section(page, &colours)) }
                     (channels::section(page, &colours))
@@ -50,7 +51,6 @@ pub fn page(page: &Page, generated: &str) -> String {
                         (machine::section(run))
                         (method::section())
                     }
-                    (unreadable(page))
                 }
             }
         }
@@ -77,6 +77,9 @@ fn lead(page: &Page, generated: &str) -> Markup {
                 (numbers::count(totals.measured, "measured cell")) "; "
                 (numbers::separated(totals.unsupported)) " unsupported, "
                 span.bad[totals.failed > 0] { (numbers::separated(totals.failed)) " failed" } ", "
+                @if totals.contradictory > 0 {
+                    span.bad { (numbers::separated(totals.contradictory)) " with contradictory records" } ", "
+                }
                 (numbers::separated(totals.not_run)) " not run. A cell is one channel on one workload with its params. Run of "
                 (numbers::date(&run.began)) ", " @match run.profile.as_str() { "selected" => "selected cells", profile => { "profile " (profile) } } "."
             },
@@ -93,6 +96,7 @@ fn lead(page: &Page, generated: &str) -> Markup {
 fn links(page: &Page) -> Markup {
     html! {
         nav aria-label="Sections" {
+            @if !page.problems.is_empty() { a href="#problems" { "Problems" } }
             @if page.run.is_some() { a href="#overview" { "Overview" } }
             a href="#channels" { "Channels" }
             a href="#verification" { "Verification" }
@@ -106,26 +110,17 @@ fn links(page: &Page) -> Markup {
                 a href="#machine" { "Machine" }
                 a href="#method" { "Method" }
             }
-            @if !page.problems.is_empty() {
-                a href="#unreadable" { "Unreadable data" }
-            }
         }
     }
 }
 
 fn warning_list(page: &Page) -> Markup {
     html! {
-        @if !page.warnings.is_empty() || !page.problems.is_empty() {
+        @if !page.warnings.is_empty() {
             section.warnings aria-label="Warnings" {
                 ul {
                     @for warning in &page.warnings {
                         li { (warnings::words(warning)) }
-                    }
-                    @if !page.problems.is_empty() {
-                        li {
-                            a href="#unreadable" { "Unreadable data" } " in "
-                            (numbers::count(page.problems.len() as u64, "place")) "; everything else is shown."
-                        }
                     }
                 }
             }
@@ -133,14 +128,16 @@ fn warning_list(page: &Page) -> Markup {
     }
 }
 
-fn unreadable(page: &Page) -> Markup {
+/// The problems come first: without them a reader would take what is left for the whole.
+fn problem_list(page: &Page) -> Markup {
     html! {
         @if !page.problems.is_empty() {
-            section #unreadable {
-                h2 { "Unreadable data" }
+            section.warnings #problems {
+                h2 { "Problems in the records" }
+                p { "What is damaged or contradicts itself has no number on this page; everything else is shown." }
                 ul {
                     @for problem in &page.problems {
-                        li { code { (problem.place()) } ": " (problem.what) }
+                        li { code { (problem.place()) } ": " (problems::words(problem)) }
                     }
                 }
             }

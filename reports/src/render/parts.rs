@@ -22,17 +22,24 @@ pub(crate) fn breakable(name: &str) -> Markup {
     }
 }
 
+/// What stands in the place of a number that contradictory records would give.
+pub(crate) const CONTRADICTORY: &str = "contradictory records";
+
+/// What stands in the place of a ratio to a channel that was never beside it.
+pub(crate) const NOT_PAIRED: &str = "in no block with it";
+
 /// Why a cell has no time, in a word; `None` when it has one.
 pub(crate) fn lack(cell: &MeasuredCell) -> Option<&'static str> {
     match cell.result {
         CellResult::Measured(_) => None,
         CellResult::Unsupported(_) => Some("unsupported"),
         CellResult::Failed(_) => Some("failed"),
+        CellResult::Contradictory => Some(CONTRADICTORY),
         CellResult::NotRun => Some("not run"),
     }
 }
 
-/// Whether a round of a cell failed.
+/// Whether a round of a cell failed, or its records contradict themselves.
 pub(crate) fn has_failed(cell: &MeasuredCell) -> bool {
-    matches!(cell.result, CellResult::Failed(_))
+    matches!(cell.result, CellResult::Failed(_) | CellResult::Contradictory)
 }

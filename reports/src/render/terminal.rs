@@ -1,6 +1,6 @@
 //! A run in the terminal: for each of its params, the channels by their ratio to the fastest.
 
-use super::parts::{has_failed, lack};
+use super::parts::{CONTRADICTORY, NOT_PAIRED, has_failed, lack};
 use super::state;
 use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage, cells};
 use records::text;
@@ -49,12 +49,14 @@ fn ranking(params: &ParamsPage) -> String {
         let entry = match cell.measurement() {
             Some(measurement) if place == 0 => {
                 let channel = text::name(&cell.channel);
-                format!("{channel} {} {}", numbers::measured(measurement.median), params.unit)
+                let alone = if ranked.ratio.is_none() { " (in no block with another)" } else { "" };
+                format!("{channel} {} {}{alone}", numbers::measured(measurement.median), params.unit)
             }
             _ => {
                 let tie = if ranked.tied { "~" } else { "" };
                 let altered = if ranked.altered { " †" } else { "" };
-                format!("{tie}{} {}{altered}", text::name(&cell.channel), numbers::ratio(ranked.ratio))
+                let ratio = ranked.ratio.map_or_else(|| NOT_PAIRED.to_owned(), numbers::ratio);
+                format!("{tie}{} {ratio}{altered}", text::name(&cell.channel))
             }
         };
         if line.chars().count() + entry.chars().count() + 3 > WIDTH {
@@ -94,9 +96,12 @@ fn summary_line(workload: &WorkloadPage, width: usize) -> String {
         format!("({})", workload.params.len()),
         if fastest.is_empty() { "no time" } else { &fastest }
     );
-    for (word, lacking) in
-        [("failed", names(|summary| summary.failed)), ("not run", names(|summary| summary.not_run))]
-    {
+    for (word, lacking) in [
+        ("failed", names(|summary| summary.failed)),
+        (CONTRADICTORY, names(|summary| summary.contradictory)),
+        ("in no block with the fastest", names(|summary| summary.not_paired)),
+        ("not run", names(|summary| summary.not_run)),
+    ] {
         if !lacking.is_empty() {
             text.push_str(&format!("; {word}: {lacking}"));
         }

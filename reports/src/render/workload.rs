@@ -4,7 +4,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::colours::Colours;
-use super::parts::{has_failed, lack, params_anchor, swatch};
+use super::parts::{CONTRADICTORY, NOT_PAIRED, has_failed, lack, params_anchor, swatch};
 use super::{charts, checks, words};
 use crate::analyse::cells::{CellResult, MeasuredCell, Measurement};
 use crate::analyse::costs::Costs;
@@ -95,7 +95,7 @@ fn altered_capacities(workload: &WorkloadPage, series: &Series) -> Vec<String> {
 fn gaps(workload: &WorkloadPage, series: &Series) -> Vec<String> {
     let mut words = Vec::new();
     for channel in &workload.channels {
-        for word in ["unsupported", "failed", "not run"] {
+        for word in ["unsupported", "failed", CONTRADICTORY, "not run"] {
             let points: Vec<_> = series
                 .points
                 .iter()
@@ -173,7 +173,8 @@ fn digest(params: &ParamsPage, colours: &Colours) -> Markup {
                 (swatch(&cell.channel, colours)) (cell.channel) " "
                 @match cell.measurement() {
                     Some(measurement) if place == 0 => { (numbers::measured(measurement.median)) " " (params.unit) },
-                    _ => (numbers::ratio(ranked.ratio)),
+                    Some(_) => (ranked.ratio.map_or_else(|| NOT_PAIRED.to_owned(), numbers::ratio)),
+                    None => {},
                 }
             }
         }
@@ -227,14 +228,18 @@ fn measured_row(
             th scope="row" { (swatch(&cell.channel, colours)) (cell.channel) }
             td.number { b { (numbers::measured(measurement.median)) } }
             td.number.quiet { (low) "–" (high) }
-            @if place == 0 {
+            @if let (None, false) = (ranked.ratio, ranked.altered) {
+                td.number.quiet colspan="2" { @if place == 0 { "in no block with another" } @else { (NOT_PAIRED) } }
+            } @else if place == 0 {
                 td.number colspan="2" { "fastest" }
-            } @else {
-                td.number { (numbers::ratio(ranked.ratio)) }
+            } @else if let Some(ratio) = ranked.ratio {
+                td.number { (numbers::ratio(ratio)) }
                 td.number.quiet {
                     @if ranked.ratio_interval[1].is_finite() { (numbers::ratios(ranked.ratio_interval)) }
                     @else { "too few epochs" }
                 }
+            } @else {
+                td.number.quiet colspan="2" { (NOT_PAIRED) }
             }
             (costs(cell.costs.as_ref()))
             td.number { (numbers::separated(cell.rounds)) }
@@ -301,6 +306,7 @@ fn lacking_row(cell: &MeasuredCell, colours: &Colours) -> Markup {
                         span.bad { "failed: " (reason) }
                         div { "again: " code { (cell.replay) } }
                     },
+                    CellResult::Contradictory => span.bad { (CONTRADICTORY) ": no number of it counts (see the problems above)" },
                     CellResult::NotRun => "not run",
                 }
             }

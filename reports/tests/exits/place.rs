@@ -192,7 +192,15 @@ fn rounds(sides: &[Side; 2], epochs: u32) -> String {
                     wall_ns,
                     ..Measured::default()
                 };
-                let round = RoundLine { group: 0, entry, epoch, block, at_ms: number * 10, measured, extended_ns: None };
+                let round = RoundLine {
+                    group: 0,
+                    entry,
+                    epoch,
+                    block,
+                    at_ms: number * 10,
+                    measured,
+                    extended_ns: None,
+                };
                 let mut line = serde_json::to_value(round).expect("plain data");
                 line["kind"] = json!("round");
                 lines.push(line);

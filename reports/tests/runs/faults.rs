@@ -274,5 +274,5 @@ fn a_damaged_run_is_refused_with_the_line() {
     let folder = sandbox.run_folder().display().to_string();
     let output = sandbox.command(&["run", "--resume", &folder]).output().expect("it starts");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("rounds.jsonl:1: not a line of a run"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("rounds.jsonl:1: not a record ("), "{}", text(&output.stderr));
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use engine::journal::RoundsFile;
 use engine::plan_file;
 use records::plan::{PLAN_FILE, Plan};
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
@@ -119,17 +120,23 @@ impl Sandbox {
     }
 }
 
-/// Changes the plan of a run and the checksum in its rounds, as if the run had begun with that plan.
+/// Changes the plan of a run and writes its rounds again, as a run of the other plan would have left them behind.
 pub(crate) fn edit(run: &Path, change: impl FnOnce(&mut Plan)) {
-    let before = plan_file::checksum(run).expect("a plan");
     let mut plan = plan_file::read(run).expect("a plan");
     change(&mut plan);
     fs::write(run.join(PLAN_FILE), serde_json::to_vec(&plan).expect("JSON")).expect("written");
-    let rounds = run.join(ROUNDS_FILE);
-    let text = fs::read_to_string(&rounds).expect("rounds");
-    let [before, after] =
-        [before, plan_file::checksum(run).expect("a plan")].map(|sum| format!(r#""plan":"{sum}""#));
-    fs::write(&rounds, text.replace(&before, &after)).expect("written");
+    let checksum = plan_file::checksum(run).expect("a plan");
+    let path = run.join(ROUNDS_FILE);
+    let rounds = fs::read_to_string(&path).expect("rounds");
+    fs::remove_file(&path).expect("removed");
+    let (mut file, _) = RoundsFile::open(run).expect("a new file");
+    for line in rounds.lines() {
+        let mut line: Line = serde_json::from_str(line).expect("a line");
+        if let Line::Began { plan, .. } = &mut line {
+            plan.clone_from(&checksum);
+        }
+        file.append(&line).expect("written");
+    }
 }
 
 /// The processes with the sandbox in their environment, which every process of a command of it inherits.

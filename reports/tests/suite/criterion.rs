@@ -4,7 +4,7 @@ use std::fs;
 
 use records::record::{BENCH_FILE, BenchmarkStatus};
 
-use crate::fixture::{Fixture, MESSAGES, measured, table_rows, text, words};
+use crate::fixture::{Fixture, MESSAGES, measured, table_rows, words};
 
 const WORKLOAD: &str = "producer_consumer";
 const KERNEL: &str = "6.1";
@@ -76,15 +76,13 @@ fn damage_is_named_and_the_rest_is_shown() {
     let file = fixture.criterion(cell("crossbeam"), 100.0).join("estimates.json");
     fs::write(&file, "{\"mean\":").expect("written");
     fixture.append_line("{\"kind\":\"benchmark\",\"at\"");
-    let output = fixture.report();
-    let stderr = text(&output.stderr);
-    let page = fixture.page();
+    let (page, stderr) = fixture.page_with_problems();
     let place = file.display().to_string();
     let crossbeam = row(&page, "crossbeam");
     assert!(crossbeam.contains(&format!("damaged: {place}")), "{crossbeam}");
     assert!(crossbeam.contains("Measure it again"), "{crossbeam}");
     assert!(row(&page, "mutex-deque").contains("900"), "{}", row(&page, "mutex-deque"));
-    let unreadable = words(page.split("id=\"unreadable\"").nth(1).expect("the section"));
+    let unreadable = words(page.split("id=\"problems\"").nth(1).expect("the section"));
     let line = format!("{}:3", fixture.input().join(BENCH_FILE).display());
     for place in [&place, &line] {
         assert!(unreadable.contains(place), "{place} is not in: {unreadable}");
@@ -102,7 +100,7 @@ fn files_that_are_missing_or_of_another_round_size_are_damage() {
     let folder = fixture.criterion(cell("kanal"), 50.0);
     fs::remove_file(folder.join("sample.json")).expect("it exists");
     fixture.benchmark(KERNEL, cell("kanal"), measured());
-    let page = fixture.page();
+    let (page, _) = fixture.page_with_problems();
     let said = "describes rounds of 2000 messages, but the record says 7";
     assert!(row(&page, "std").contains(said), "{}", row(&page, "std"));
     let expected = fixture.input().join("producer_consumer_capacity=64/flume/new/benchmark.json");

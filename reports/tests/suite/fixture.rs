@@ -1,12 +1,14 @@
 //! A target directory with a run, the records of models, and the files of `cargo bench`, and the command
 //! built into it.
 
+use std::cell::RefCell;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use contract::shard::Shard;
+use engine::journal::RoundsFile;
 use engine::plan_file;
 use records::crash::ProcessFailure;
 use records::files::Recorder;
@@ -78,7 +80,7 @@ impl Fixture {
             workload: workload.to_owned(),
             params: ParamsRecord::new(info, &registry.params(info.name, text).expect("params")),
             least_messages: 1,
-            deadline_ns: 1,
+            deadline_ns: 30_000_000_000,
         };
         let entry = |name: &&str| Entry {
             name: (*name).to_owned(),
@@ -109,8 +111,12 @@ impl Fixture {
         };
         let folder = self.target().join("chanlab").join("runs").join(name);
         plan_file::write(&plan, &folder).expect("written");
-        fs::write(folder.join(ROUNDS_FILE), "").expect("written");
-        Run { folder, plan }
+        let (rounds, _) = RoundsFile::open(&folder).expect("a new run");
+        let run = Run { folder, plan, written: RefCell::new((rounds, 0, 0)) };
+        for group in 0..run.plan.groups.len() {
+            run.append(&Line::Sized { group, messages: MESSAGES });
+        }
+        run
     }
 
     /// The end of a benchmark on the machine with this kernel.
@@ -220,6 +226,16 @@ impl Fixture {
         self.folder.path().join("report.html")
     }
 
+    /// The page and the warnings, after a report that must find problems.
+    pub(crate) fn page_with_problems(&self) -> (String, String) {
+        let output = self.report();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let last = stderr.lines().last().unwrap_or_default();
+        assert!(last.contains("of the records: see the warnings above"), "{stderr}");
+        (fs::read_to_string(self.page_file()).expect("the page"), stderr)
+    }
+
     /// The page, which a report draws whatever it shows: the exit code says whether that is sound, failed or
     /// undecided, since the runs of these tests have no end.
     pub(crate) fn page(&self) -> String {
@@ -271,6 +287,8 @@ fn append_model(file: &Path, explorer: &str, model: &str, subject: &str) {
 pub(crate) struct Run {
     folder: PathBuf,
     plan: Plan,
+    /// The file, the number of the next round, and the moment in milliseconds.
+    written: RefCell<(RoundsFile, u64, u64)>,
 }
 
 impl Run {
@@ -289,7 +307,7 @@ impl Run {
     }
 
     fn append(&self, line: &Line) {
-        append_line(&self.rounds_file(), &serde_json::to_string(line).expect("plain data"));
+        self.written.borrow_mut().0.append(line).expect("written");
     }
 
     pub(crate) fn append_line(&self, line: &str) {
@@ -302,20 +320,31 @@ impl Run {
         for epoch in 0..EPOCHS {
             // All channels drift alike, by up to 2 %.
             let drift = 1.0 + 0.01 * (f64::from(epoch % 5) - 2.0);
-            self.append(&Line::Round(RoundLine {
-                group,
-                entry,
-                epoch,
-                block: Some(0),
-                at_ms: 0,
-                extended_ns: None,
-                measured: Measured {
-                    messages: MESSAGES,
-                    wall_ns: (ns * drift * MESSAGES as f64).round() as u64,
-                    ..Measured::default()
-                },
-            }));
+            let wall_ns = (ns * drift * MESSAGES as f64).round() as u64;
+            for block in [None, Some(0)] {
+                self.round((group, entry), epoch, block, wall_ns);
+            }
         }
+    }
+
+    fn round(&self, (group, entry): (usize, usize), epoch: u32, block: Option<u32>, wall_ns: u64) {
+        let (round, at_ms) = {
+            let (_, round, at_ms) = &mut *self.written.borrow_mut();
+            *at_ms += wall_ns / 1_000_000 + 1;
+            *round += 1;
+            (*round - 1, *at_ms)
+        };
+        let cell = self.plan.cell(group, entry);
+        let measured = Measured { cell, round, messages: MESSAGES, wall_ns, ..Measured::default() };
+        self.append(&Line::Round(RoundLine {
+            group,
+            entry,
+            epoch,
+            block,
+            at_ms,
+            measured,
+            extended_ns: None,
+        }));
     }
 
     pub(crate) fn unsupported(&self, cell: [&str; 2], reason: &str) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixture::{Fixture, Run, measured, table_rows, text, words};
+use crate::fixture::{Fixture, Run, measured, table_rows, words};
 
 const WORKLOAD: &str = "producer_consumer";
 const PARAMS: &str = "capacity=0";
@@ -40,7 +40,7 @@ fn a_ranking_has_the_fastest_first_and_every_other_cell_in_words() {
     order.retain(|name| ["crossbeam", "mutex-deque", "crossfire", "std", "flume", "kanal"].contains(name));
     assert_eq!(order, ["crossbeam", "mutex-deque", "crossfire", "std", "flume", "kanal"]);
     assert!(row(&rows, "crossbeam").starts_with("crossbeam 100 99"), "{rows:?}");
-    assert!(row(&rows, "crossbeam").contains("fastest – – 15"), "{rows:?}");
+    assert!(row(&rows, "crossbeam").contains("fastest – – 30"), "{rows:?}");
     let crossfire = row(&rows, "crossfire");
     assert!(crossfire.contains("1.02×"), "{crossfire}");
     assert!(!crossfire.contains("tied with the fastest"), "{crossfire}");
@@ -78,12 +78,10 @@ fn damage_is_named_and_the_rest_is_shown() {
     let (fixture, run) = every_kind();
     let lines = fs::read_to_string(run.rounds_file()).expect("rounds").lines().count();
     run.append_line("{\"kind\":\"round\",\"group\"");
-    let output = fixture.report();
-    let stderr = text(&output.stderr);
-    let page = fixture.page();
+    let (page, stderr) = fixture.page_with_problems();
     let rows = rows(&page);
     assert!(row(&rows, "crossbeam").contains("fastest"), "{rows:?}");
-    let unreadable = words(page.split("id=\"unreadable\"").nth(1).expect("the section"));
+    let unreadable = words(page.split("id=\"problems\"").nth(1).expect("the section"));
     let place = format!("{}:{}", run.rounds_file().display(), lines + 1);
     assert!(unreadable.contains(&place), "{place} is not in: {unreadable}");
     assert!(stderr.contains(&format!("warning: {place}")), "{place} is not in: {stderr}");
@@ -147,7 +145,7 @@ fn no_check_passes_on_code_that_it_did_not_run_on() {
             "✓ loom: 1 model passed: all schedules of at most 2 preemptions, 2000 branches at most"
         )
     );
-    assert!(row("crossbeam").contains("✓ 15 rounds verified, none failed"));
+    assert!(row("crossbeam").contains("✓ 30 rounds verified, none failed"));
     let explores = |channel| {
         format!("not run (chanlab verify --method shuttle --channel {channel} explores its source)")
     };
@@ -182,7 +180,7 @@ fn series_are_drawn_along_capacities_and_threads() {
 fn the_page_is_self_contained() {
     let (fixture, _) = every_kind();
     fixture.benchmark("6.1", [WORKLOAD, PARAMS, "flume"], measured());
-    let page = fixture.page();
+    let (page, _) = fixture.page_with_problems();
     for forbidden in ["<script", "<link", "<img", "@import", "url("] {
         assert!(!page.contains(forbidden), "{forbidden}");
     }

@@ -42,8 +42,17 @@ impl Bench {
         self.command(&all).output().expect("the command starts")
     }
 
-    /// The page of the records in the folder, whether or not it shows failures.
+    /// The page of the records in the folder, which are sound.
     pub(crate) fn page(&self) -> String {
+        self.reported(0)
+    }
+
+    /// The page of records with problems.
+    pub(crate) fn page_with_problems(&self) -> String {
+        self.reported(1)
+    }
+
+    fn reported(&self, exit: i32) -> String {
         let page = self.path().join("report.html");
         let models = self.path().join("no-models.jsonl");
         fs::write(&models, "").expect("written");
@@ -51,7 +60,7 @@ impl Bench {
         let arguments =
             ["report", "--no-run", "--verified", &verified, "--output", &output, "--models", &models];
         let reported = self.command(&arguments).output().expect("the command starts");
-        assert!(matches!(reported.status.code(), Some(0 | 1)), "{}", text(&reported.stderr));
+        assert_eq!(reported.status.code(), Some(exit), "{}", text(&reported.stderr));
         let page = fs::read_to_string(page).expect("the page");
         // Nothing was measured, so no link leads to an omitted section.
         for link in page.split("href=\"#").skip(1) {

@@ -47,8 +47,8 @@ fn damaged_records_are_named_and_the_others_are_shown() {
     let by = planted::program(&bench);
     part(&bench, &by, "1/1");
     fs::write(bench.path().join(format!("torn-{VERIFIED_FILE}")), "{\"kind\":\"verif").expect("written");
-    let page = bench.page();
-    assert!(page.contains("Unreadable data"));
+    let page = bench.page_with_problems();
+    assert!(page.contains("Problems in the records"));
     assert!(page.contains(&format!("torn-{VERIFIED_FILE}:1")), "by file and line");
     assert!(page.contains("✓ passed"));
 }

@@ -6,7 +6,7 @@
 //! channels any unit could have come from either sample. So a drift between the two samples counts as a
 //! difference like any other.
 
-use super::quantiles::median;
+use super::selection::{Pairs, first_beyond};
 
 /// The maximum number of units, of both samples together, for which the statistic's distribution is
 /// enumerated. Beyond it, the normal approximation changes a p-value by at most 0.003 for samples of similar
@@ -54,15 +54,19 @@ pub(crate) fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
     assert!(one.iter().chain(other).all(|unit| unit.is_finite()), "what is compared is finite");
     assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1: {level}");
 
-    let mut differences: Vec<f64> =
-        one.iter().flat_map(|one| other.iter().map(move |other| one - other)).collect();
-    differences.sort_by(f64::total_cmp);
+    // All differences are sums with the negative of the other, which ascend with both.
+    let mut ascending = one.to_vec();
+    ascending.sort_by(f64::total_cmp);
+    let mut negative: Vec<f64> = other.iter().map(|other| -other).collect();
+    negative.sort_by(f64::total_cmp);
+    let differences =
+        Pairs { one: &ascending, other: &negative, of: |one, other| one + other, is_one_sample: false };
     let (ranks, sum) = doubled_ranks(one, other);
     let untied = Null::of(&(1..=ranks.len()).map(|rank| 2 * rank).collect::<Vec<_>>(), one.len());
     let least = one.len() * (one.len() + 1);
     RankSumTest {
         units: [one.len(), other.len()],
-        estimate: median(&differences),
+        estimate: differences.median(),
         interval: interval(&differences, &untied, least, level),
         p_value: Null::of(&ranks, one.len()).two_sided(sum),
         least_p_value: untied.two_sided(least),
@@ -71,12 +75,16 @@ pub(crate) fn compare(one: &[f64], other: &[f64], level: f64) -> RankSumTest {
 
 /// The interval between the k-th differences from both ends, where k is the number of the statistic's values,
 /// from `least` on, whose tail is at most half of 1 - level. Without ties, sums go up in steps of 1, doubled.
-fn interval(differences: &[f64], null: &Null, least: usize, level: f64) -> Option<[f64; 2]> {
+fn interval(
+    differences: &Pairs<'_, impl Fn(f64, f64) -> f64>,
+    null: &Null,
+    least: usize,
+    level: f64,
+) -> Option<[f64; 2]> {
     let tail = (1.0 - level) / 2.0;
-    let outside =
-        (0..differences.len()).take_while(|beyond| null.at_most(least + 2 * beyond) <= tail).count();
+    let outside = first_beyond(differences.len(), |beyond| null.at_most(least + 2 * beyond) <= tail);
     let low = outside.checked_sub(1)?;
-    Some([differences[low], differences[differences.len() - outside]])
+    Some([differences.at(low), differences.at(differences.len() - outside)])
 }
 
 /// Twice the rank of each unit among both samples, whole even where ties share a rank; and the sum of those

@@ -8,7 +8,8 @@
 //!
 //! Everything up to 60 epochs is exact, so no small p-value there rests on an approximation.
 
-use super::quantiles::{median, midpoint};
+use super::quantiles::midpoint;
+use super::selection::{Pairs, first_beyond};
 
 /// The maximum number of ranks for which the statistic's distribution is enumerated. Beyond it, the normal
 /// approximation changes a probability by at most 0.0015.
@@ -57,7 +58,10 @@ pub(crate) fn compare(sample: &[f64], level: f64) -> SignedRankTest {
     assert!(sample.iter().all(|unit| unit.is_finite()), "what is compared is finite: {sample:?}");
     assert!(level > 0.0 && level < 1.0, "a level is between 0 and 1: {level}");
 
-    let averages = walsh_averages(sample);
+    let mut sorted = sample.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    // The means of all pairs of units, including each unit with itself: Walsh averages.
+    let averages = Pairs { one: &sorted, other: &sorted, of: midpoint, is_one_sample: true };
     let signed = doubled_ranks(sample);
     let ranks: Vec<usize> = signed.iter().map(|(_, rank)| *rank).collect();
     let total: usize = ranks.iter().sum();
@@ -65,33 +69,23 @@ pub(crate) fn compare(sample: &[f64], level: f64) -> SignedRankTest {
     let null = Null::of(&ranks);
     SignedRankTest {
         units: sample.len(),
-        estimate: median(&averages),
+        estimate: averages.median(),
         interval: interval(&averages, sample.len(), level),
         p_value: null.two_sided(positive.min(total - positive)),
         least_p_value: null.two_sided(0),
     }
 }
 
-/// The means of all pairs of units, including each unit with itself, in ascending order.
-fn walsh_averages(sample: &[f64]) -> Vec<f64> {
-    let mut averages = Vec::with_capacity(sample.len() * (sample.len() + 1) / 2);
-    for (index, one) in sample.iter().enumerate() {
-        averages.extend(sample[index..].iter().map(|other| midpoint(*one, *other)));
-    }
-    averages.sort_by(f64::total_cmp);
-    averages
-}
-
 /// The interval between the k-th Walsh averages from both ends, where k is the number of the statistic's
 /// values, from 0 on, whose tail is at most half of 1 - level.
-fn interval(averages: &[f64], units: usize, level: f64) -> Option<[f64; 2]> {
+fn interval(averages: &Pairs<'_, impl Fn(f64, f64) -> f64>, units: usize, level: f64) -> Option<[f64; 2]> {
     let ranks: Vec<usize> = (1..=units).map(|rank| 2 * rank).collect();
     let null = Null::of(&ranks);
     let tail = (1.0 - level) / 2.0;
-    let outside = (0..averages.len()).take_while(|sum| null.at_most(2 * sum) <= tail).count();
+    let outside = first_beyond(averages.len(), |sum| null.at_most(2 * sum) <= tail);
     // The lower end is the average at `outside`, counted from 1.
     let low = outside.checked_sub(1)?;
-    Some([averages[low], averages[averages.len() - outside]])
+    Some([averages.at(low), averages.at(averages.len() - outside)])
 }
 
 /// For each unit that is not 0, whether it is positive, and twice the rank of its size: whole even where ties

@@ -23,10 +23,13 @@ impl Scale {
         if largest <= 0.0 {
             return Scale { low: 0.0, high: 1.0, logarithmic: false };
         }
+        // The axis stays within the numbers whose logarithms are finite and whose products are exact.
+        let within = |time: f64| time.clamp(f64::MIN_POSITIVE, f64::MAX);
+        let (least, largest) = (within(least), within(largest));
         let logarithmic = largest > least * WIDE;
         Scale {
-            low: if logarithmic { least / 1.2 } else { 0.0 },
-            high: if logarithmic { largest * 1.2 } else { largest * 1.06 },
+            low: if logarithmic { within(least / 1.2) } else { 0.0 },
+            high: within(if logarithmic { largest * 1.2 } else { largest * 1.06 }),
             logarithmic,
         }
     }
@@ -44,7 +47,9 @@ impl Scale {
     /// The position of a time: 0 at the low end of the axis, 1 at the high end.
     pub(crate) fn place(self, time: f64) -> f64 {
         if self.logarithmic {
-            (time / self.low).ln() / (self.high / self.low).ln()
+            // Not by ratios, which overflow.
+            let time = time.max(f64::MIN_POSITIVE);
+            (time.ln() - self.low.ln()) / (self.high.ln() - self.low.ln())
         } else {
             (time - self.low) / (self.high - self.low)
         }
@@ -56,15 +61,25 @@ impl Scale {
             // Dense within a decade or two, sparse over many.
             let candidates: [&[f64]; 4] = [&[1.0, 2.0, 3.0, 5.0, 7.0], &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
             let ticks = candidates.map(|digits| self.decade_ticks(digits));
-            let fitting = ticks.iter().position(|ticks| ticks.len() <= MAX_TICKS);
-            ticks[fitting.unwrap_or(ticks.len() - 1)].clone()
+            match ticks.iter().find(|ticks| ticks.len() <= MAX_TICKS) {
+                Some(ticks) => ticks.clone(),
+                // More decades than ticks: every so many of them.
+                None => {
+                    let decades = &ticks[ticks.len() - 1];
+                    decades.iter().copied().step_by(decades.len().div_ceil(MAX_TICKS)).collect()
+                }
+            }
         } else {
+            // A step that is too small for a number of its own would never reach the end.
             let step = round_step(self.high / (MAX_TICKS as f64 - 2.0));
-            (0..).map(|index| f64::from(index) * step).take_while(|tick| *tick <= self.high).collect()
+            let ticks = (0..=MAX_TICKS as u32).map(|index| f64::from(index) * step);
+            ticks.take_while(|tick| *tick <= self.high).collect()
         }
     }
 
+    /// Ticks at these digits of each decade.
     fn decade_ticks(self, digits: &[f64]) -> Vec<f64> {
+        // Both are finite, so that the decades are at most those of the numbers.
         let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         decades
             .flat_map(|decade| digits.iter().map(move |digit| digit * 10f64.powi(decade)))
@@ -75,13 +90,16 @@ impl Scale {
 
 /// The smallest of 1, 2 and 5 times a power of ten that is at least `least`.
 fn round_step(least: f64) -> f64 {
-    let decade = 10f64.powf(least.log10().floor());
+    let decade = 10f64.powf(least.max(f64::MIN_POSITIVE).log10().floor());
     let digit = [1.0, 2.0, 5.0].into_iter().find(|digit| digit * decade >= least);
     digit.unwrap_or(10.0) * decade
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::num::f64::{POSITIVE, SUBNORMAL};
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -104,6 +122,36 @@ mod tests {
         let decade = Scale::of([290.0, 1_900.0]);
         assert_eq!(decade.ticks(), [300.0, 500.0, 700.0, 1_000.0, 2_000.0]);
         assert_eq!(Scale::of([1.0, 1e7]).ticks().len(), 8);
+        assert!(Scale::of([1.0, 1e30]).ticks().len() <= MAX_TICKS + 1);
+    }
+
+    /// Whatever numbers an axis covers, it has a few ticks within it, soon.
+    fn is_bounded(times: [f64; 2]) {
+        let began = std::time::Instant::now();
+        let scale = Scale::of(times);
+        let ticks = scale.ticks();
+        assert!(began.elapsed() < std::time::Duration::from_secs(1), "{times:?}");
+        assert!(ticks.len() <= MAX_TICKS + 1, "{times:?}: {ticks:?}");
+        assert!(ticks.is_sorted() && ticks.iter().all(|tick| tick.is_finite()), "{times:?}: {ticks:?}");
+        for time in times.into_iter().chain(ticks) {
+            let place = scale.place(time);
+            assert!((-0.01..=1.01).contains(&place), "{times:?}: {time} is at {place}");
+        }
+    }
+
+    #[test]
+    fn the_extremes_of_all_numbers_have_an_axis() {
+        let extremes = [5e-324, f64::MIN_POSITIVE, 1e-300, 1.0, 1e307, 1e308, 1.7e308, f64::MAX];
+        for one in extremes {
+            extremes.iter().for_each(|other| is_bounded([one, *other]));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_axis_is_bounded(one in POSITIVE | SUBNORMAL, other in POSITIVE | SUBNORMAL) {
+            is_bounded([one.abs(), other.abs()]);
+        }
     }
 
     #[test]
