@@ -48,6 +48,7 @@ pub mod needs;
 pub mod payload;
 mod runner;
 mod running;
+mod watchdog;
 
 pub use self::runner::{joined, run};
 pub use self::running::Model;

@@ -53,27 +53,7 @@ mod facade;
 #[cfg(any(loom, shuttle))]
 pub mod run;
 
-#[cfg(shuttle)]
-pub use ::shuttle::thread_local;
 pub use ::std::*;
 
 #[cfg(any(loom, shuttle))]
-pub use crate::facade::{cell, hint, sync, thread, time};
-
-#[doc(hidden)]
-#[cfg(loom)]
-pub use ::loom as __loom;
-
-/// As std's. It expands to loom's macro, which does not accept `const { … }`.
-#[cfg(loom)]
-#[macro_export]
-macro_rules! thread_local {
-    () => {};
-    ($(#[$attribute:meta])* $visible:vis static $name:ident: $type:ty = $first:expr; $($others:tt)*) => {
-        $crate::__loom::thread_local!($(#[$attribute])* $visible static $name: $type = $first);
-        $crate::thread_local!($($others)*);
-    };
-    ($(#[$attribute:meta])* $visible:vis static $name:ident: $type:ty = $first:expr) => {
-        $crate::__loom::thread_local!($(#[$attribute])* $visible static $name: $type = $first);
-    };
-}
+pub use crate::facade::{cell, collections, hash, hint, sync, thread, time};

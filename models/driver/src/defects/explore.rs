@@ -221,6 +221,9 @@ fn deviations(row: &ExpectedExploration, answer: &Verdict, models: &ExploredMode
     if let Verdict::Ran(MethodOutcome::Unsupported { reason }) = answer {
         wrong.push(format!("no model could be explored: {reason}"));
     }
+    if let Verdict::Ran(MethodOutcome::Unknown { reason, .. }) = answer {
+        wrong.push(reason.clone());
+    }
     let explored = models.reports.iter().map(|report| &report.model).chain(&models.crashed);
     let explored = explored.collect::<std::collections::BTreeSet<_>>().len() as u64;
     if let Some(planned) = models.planned.filter(|planned| *planned > explored) {

@@ -21,7 +21,7 @@ use crate::versions::manifest;
 use crate::versions::workspace::{LOCK, MANIFEST, copy, copy_package, project, read, write, write_lock};
 
 /// The adapter's file in the crate `sut`.
-const ADAPTER: &str = "adapter.rs";
+pub(crate) const ADAPTER: &str = "adapter.rs";
 
 /// The packages of the harness that the models need: none of the heavy ones.
 const HARNESS: [&str; 5] = ["baseline", "contract", "records", "wording", "workloads"];
@@ -167,8 +167,41 @@ pub use chanlab_shim::run::execution;
 
 /// The last steps of the current execution.
 pub fn schedule() -> Vec<contract::sync::Step> {{
-    let steps = chanlab_shim::run::schedule().into_iter();
+    named(chanlab_shim::run::schedule())
+}}
+
+fn named(steps: Vec<chanlab_shim::run::Step>) -> Vec<contract::sync::Step> {{
+    let steps = steps.into_iter();
     steps.map(|(thread, what, place)| contract::sync::Step {{ thread, what, place }}).collect()
+}}
+
+/// Sees from another thread what a thread explores.
+#[derive(Clone, Debug)]
+pub struct Observer {{
+    explorer: contract::sync::Observer,
+    shim: chanlab_shim::run::Observer,
+}}
+
+impl Observer {{
+    /// An observer of the calling thread.
+    pub fn here() -> Self {{
+        Observer {{ explorer: contract::sync::Observer::here(), shim: chanlab_shim::run::Observer::here() }}
+    }}
+
+    /// A number that changes with each step.
+    pub fn progress(&self) -> u64 {{
+        self.explorer.progress() + self.shim.progress()
+    }}
+
+    /// The last steps of the current execution.
+    pub fn schedule(&self) -> Vec<contract::sync::Step> {{
+        named(self.shim.schedule())
+    }}
+
+    /// The explorer's choices in the current execution, where it has them.
+    pub fn choices(&self) -> Option<String> {{
+        self.explorer.choices()
+    }}
 }}
 
 /// Whether a panic with this payload reports that the execution needs more primitives than the explorer has.
