@@ -46,7 +46,9 @@ pub(crate) fn watch(running: Running) -> Watch {
     HOOK.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |panic| match WATCHED.take() {
-            Some(running) => ended(running, panic),
+            Some(running) if running.claims_end() => ended(running, panic),
+            // The watchdog reports, and ends the process.
+            Some(_) => {}
             None => previous(panic),
         }));
     });

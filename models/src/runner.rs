@@ -70,7 +70,14 @@ impl Model {
         let _alone = EXPLORES.then(|| EXPLORING.lock().unwrap_or_else(PoisonError::into_inner));
         let lacking = self.needs.lacking();
         let scenario = Arc::clone(&self.scenario);
-        let running = Running { model: self, plan, began: Instant::now(), executions: Arc::default(), sink };
+        let running = Running {
+            model: self,
+            plan,
+            began: Instant::now(),
+            executions: Arc::default(),
+            sink,
+            has_ended: Arc::default(),
+        };
         if let Some(verdict) = lacking {
             if EXPLORES {
                 running.finish(&running.report(verdict.clone()));

@@ -16,7 +16,7 @@ use std::{io, process};
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use records::model_report::{Hang, ModelFailure, ModelVerdict};
+use records::model_report::{Hang, ModelFailure, ModelReport, ModelVerdict};
 use sut::Observer;
 
 use crate::failure::{FAILED_EXIT_CODE, frames, replay, step};
@@ -74,8 +74,9 @@ pub(crate) fn watch(running: Running, deadline: Duration) -> io::Result<Watchdog
             let progress = observer.progress() + running.executions();
             let passed = looked.elapsed().min(2 * INTERVAL);
             looked = Instant::now();
-            if let Some(hang) = silence.look(progress, state.as_ref().and_then(State::now), passed) {
-                end(running, hang, &observer, explorer);
+            let hang = silence.look(progress, state.as_ref().and_then(State::now), passed);
+            if let Some(hang) = hang.filter(|_| running.claims_end()) {
+                end(&running, hang, &observer, explorer);
             }
         }
     };
@@ -84,7 +85,7 @@ pub(crate) fn watch(running: Running, deadline: Duration) -> io::Result<Watchdog
 }
 
 /// Reports the hang, and ends the process: nothing can end the exploring thread.
-fn end(running: Running, hang: Hang, observer: &Observer, explorer: Pthread) -> ! {
+fn end(running: &Running, hang: Hang, observer: &Observer, explorer: Pthread) -> ! {
     let failure = ModelFailure {
         execution: running.executions(),
         message: "the model takes no step".to_owned(),
@@ -95,7 +96,8 @@ fn end(running: Running, hang: Hang, observer: &Observer, explorer: Pthread) -> 
         ..ModelFailure::default()
     };
     let report = running.report(ModelVerdict::Failed(Box::new(failure)));
-    running.finish(&report);
+    // The exploring thread alone knows its count.
+    running.finish(&ModelReport { timed_waits: None, ..report });
     process::exit(FAILED_EXIT_CODE);
 }
 

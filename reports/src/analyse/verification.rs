@@ -340,13 +340,9 @@ fn said(record: &VerdictRecord) -> (CellStatus, String) {
                 _ => String::new(),
             };
             let seconds = record.seconds;
-            let detail = match record.verdict {
-                Verdict::Ran(MethodOutcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
-                    format!(
-                        "within {seconds:.0} s no model had ended; building comes first, and is done when you verify again"
-                    )
-                }
-                _ => format!("within {seconds:.0} s{of}"),
+            let detail = match by_models(record.method) {
+                true => format!("within {seconds:.0} s {}", models_in_time(record)),
+                false => format!("within {seconds:.0} s{of}"),
             };
             (CellStatus::OutOfTime, detail)
         }
@@ -356,6 +352,26 @@ fn said(record: &VerdictRecord) -> (CellStatus, String) {
         Verdict::NotInstrumentable { reason } => (CellStatus::NotInstrumentable, reason.clone()),
         Verdict::NotAvailable { reason } => (CellStatus::NotAvailable, reason.clone()),
     }
+}
+
+/// How many models had ended when the time was over, and how much of it the build took, where that is known.
+fn models_in_time(record: &VerdictRecord) -> String {
+    let models = record.models.as_ref();
+    let ended = models.map_or(0, |models| models.reports.len() as u64);
+    let mut text = match (ended, models.and_then(|models| models.planned)) {
+        (0, _) => "no model had ended".to_owned(),
+        (ended, Some(planned)) => format!("{ended} of {} had ended", numbers::count(planned, "model")),
+        (ended, None) => format!("{} had ended", numbers::count(ended, "model")),
+    };
+    match models.and_then(|models| models.build_seconds) {
+        Some(built) if built > record.seconds / 2.0 => {
+            text += &format!("; the build took {built:.0} s of them, and is done when you verify again");
+        }
+        Some(built) => text += &format!("; it was built after {built:.0} s: give more time with --budget"),
+        None if ended == 0 => text += ", the build of the models included",
+        None => {}
+    }
+    text
 }
 
 /// The sum of the cases of all shards; `None` when no status has any.

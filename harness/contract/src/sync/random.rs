@@ -53,9 +53,11 @@ struct Recording<S>(S);
 
 impl<S: Scheduler> Scheduler for Recording<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
+        // The last call starts none, and the choices of the execution before are still wanted.
+        let execution = self.0.new_execution()?;
         forget_choices();
         OPTIONS.with_borrow_mut(Vec::clear);
-        self.0.new_execution()
+        Some(execution)
     }
 
     fn next_task(
@@ -131,9 +133,12 @@ struct Repeating {
 
 impl Scheduler for Repeating {
     fn new_execution(&mut self) -> Option<Schedule> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return None;
+        }
         REPEATED.set(0);
         // The model draws no random numbers, so their seed does not matter.
-        (!std::mem::replace(&mut self.has_begun, true)).then(|| Schedule::new(0))
+        Some(Schedule::new(0))
     }
 
     fn next_task(&mut self, runnable: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {

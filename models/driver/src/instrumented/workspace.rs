@@ -15,6 +15,7 @@ use instrument::{Folders, Instrumented, instrument};
 use records::verify::Method;
 
 use super::Crate;
+use super::adapters::struct_name;
 use super::fetch::{Fetched, Package};
 use super::std_source::PACKAGE;
 use crate::versions::manifest;
@@ -77,10 +78,10 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     copy(&models.join("shim"), &own.join("shim"), &[])?;
     let sut = own.join("sut");
     let adapter = of.adapter.file();
-    let text = fs::read(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
-    write(&sut.join("src").join(ADAPTER), &text)?;
+    let text = fs::read_to_string(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
+    write(&sut.join("src").join(ADAPTER), text.as_bytes())?;
     write(&sut.join(MANIFEST), sut_manifest(&fetched.own().name).as_bytes())?;
-    write(&sut.join("src/lib.rs"), sut_source(of, &fetched.own().name, method).as_bytes())?;
+    write(&sut.join("src/lib.rs"), sut_source(of, &fetched.own().name, method, struct_name(&text)).as_bytes())?;
 
     let applied = instrumented.iter().map(|instrumented| instrumented.applied.len()).sum();
     let report = instrumented.iter().map(|Instrumented { package, version, applied, .. }| {
@@ -102,7 +103,7 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     let fresh = folder.join(FRESH);
     let own = fetched.own();
     let folders = Folders { shim: "../models/shim", dependencies: &format!("../{DEPENDENCIES}") };
-    let crate_itself = instrument(&own.folder, &fresh, folders, &own.built_with())?;
+    let crate_itself = instrument(&own.folder, &fresh, folders, &own.built_with(), &own.inherited)?;
     copy(&fresh, &folder.join(COPY), &[])?;
 
     let folders = Folders { shim: "../../models/shim", dependencies: ".." };
@@ -125,7 +126,8 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
                 }
                 None => {}
             }
-            let instrumented = instrument(&package.folder, &fresh, folders, &package.built_with())
+            let used = package.built_with();
+            let instrumented = instrument(&package.folder, &fresh, folders, &used, &package.inherited)
                 .with_context(|| format!("{} is built with {name}", own.name))?;
             copy(&fresh, &folder.join(DEPENDENCIES).join(&name), &[])?;
             wanted.push((package, instrumented.dependencies.clone()));
@@ -154,16 +156,19 @@ chanlab-shim = {{ path = "../shim" }}
 }
 
 /// The source of the system under test: the adapter, and how its models are run.
-fn sut_source(of: &Crate, package: &str, method: Method) -> String {
+fn sut_source(of: &Crate, package: &str, method: Method, adapter: &str) -> String {
     // To the adapter of std, `std` is the package with the instrumented channels.
     let std = (package == PACKAGE).then(|| format!("extern crate {} as std;\n", PACKAGE.replace('-', "_")));
+    let named = match adapter {
+        "Adapter" => "pub use adapter::Adapter;\n".to_owned(),
+        former => format!("extern crate contract as harness;\n\npub use adapter::{former} as Adapter;\n"),
+    };
     format!(
         r#"//! The system under test: an instrumented channel.
 
 {}mod adapter;
 
-pub use adapter::Adapter;
-pub use chanlab_shim::run::execution;
+{named}pub use chanlab_shim::run::execution;
 
 /// The last steps of the current execution.
 pub fn schedule() -> Vec<contract::sync::Step> {{
