@@ -88,7 +88,7 @@ pub(crate) fn watch(running: Running, deadline: Duration) -> io::Result<Watchdog
 fn end(running: &Running, hang: Hang, observer: &Observer, explorer: Pthread) -> ! {
     let failure = ModelFailure {
         execution: running.executions(),
-        message: "the model takes no step".to_owned(),
+        message: format!("no modelled step for {} s", hang.seconds),
         hung: Some(hang),
         steps: observer.schedule().into_iter().map(step).collect(),
         backtrace: stack(explorer).as_ref().map_or_else(Vec::new, frames),

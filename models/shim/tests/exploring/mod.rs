@@ -8,16 +8,16 @@ use chanlab_shim::run::execution;
 
 /// The number of schedules of a model.
 #[cfg(shuttle)]
-pub const SCHEDULES: usize = 500;
+pub(crate) const SCHEDULES: usize = 500;
 
 /// Runs [`SCHEDULES`] schedules of a model.
 #[cfg(shuttle)]
-pub fn explore(model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
     explore_by(shuttle::scheduler::RandomScheduler::new_from_seed(7, SCHEDULES), model);
 }
 
 #[cfg(shuttle)]
-pub fn explore_by(
+pub(crate) fn explore_by(
     scheduler: impl shuttle::scheduler::Scheduler + 'static,
     model: impl Fn() + Send + Sync + 'static,
 ) {
@@ -33,7 +33,7 @@ pub fn explore_by(
 
 /// Runs every schedule of a model with few preemptions.
 #[cfg(loom)]
-pub fn explore(model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(model: impl Fn() + Send + Sync + 'static) {
     let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
@@ -41,14 +41,14 @@ pub fn explore(model: impl Fn() + Send + Sync + 'static) {
 }
 
 /// The panic message of a model that has to fail.
-pub fn failure(model: impl Fn() + Send + Sync + 'static) -> String {
+pub(crate) fn failure(model: impl Fn() + Send + Sync + 'static) -> String {
     let panic = catch_unwind(AssertUnwindSafe(|| explore(model))).expect_err("the model fails");
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).expect("a panic with a text")
 }
 
 /// The distinct outcomes of a model.
-pub fn outcomes<T: Ord + Clone + Send + 'static>(model: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
+pub(crate) fn outcomes<T: Ord + Clone + Send + 'static>(model: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
     let seen = Plain::new(PlainMutex::new(Vec::new()));
     let all = Plain::clone(&seen);
     explore(move || all.lock().expect("no thread panics while it holds the lock").push(model()));
