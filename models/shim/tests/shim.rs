@@ -256,6 +256,34 @@ fn a_static_starts_each_execution_afresh() {
     );
 }
 
+/// What a lock or a cell in a static holds is a part of it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn what_a_static_holds_starts_each_execution_afresh() {
+    struct Shared(UnsafeCell<Vec<u8>>);
+    // SAFETY: the model has one thread.
+    unsafe impl Sync for Shared {}
+    static LIST: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static FLAG: chanlab_shim::sync::RwLock<Option<u8>> = chanlab_shim::sync::RwLock::new(Some(3));
+    static CELL: Shared = Shared(UnsafeCell::new(Vec::new()));
+    explore(|| {
+        LIST.lock().expect("no poison").push("a text".to_owned());
+        assert_eq!(LIST.lock().expect("no poison").len(), 1);
+        assert_eq!(FLAG.write().expect("no poison").take(), Some(3));
+        // SAFETY: the model has one thread, and the reference ends here.
+        let length = unsafe {
+            let list = &mut *CELL.0.get();
+            list.push(7);
+            list.len()
+        };
+        assert_eq!(length, 1);
+        // Loom has a second execution only if there is something to choose.
+        let other = thread::spawn(|| drop(LIST.lock()));
+        drop(LIST.lock());
+        other.join().expect("the thread does not panic");
+    });
+}
+
 #[test]
 fn zeroed_memory_holds_an_atomic() {
     explore(|| {

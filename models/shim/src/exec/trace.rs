@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The source location, in the instrumented crate, of the call of a primitive.
-pub type CallSite = &'static Location<'static>;
+pub(crate) type CallSite = &'static Location<'static>;
 
 /// The number of last steps that the trace keeps.
 const MAX_STEPS: usize = 400;
@@ -27,7 +27,7 @@ struct Turns {
 }
 
 /// A thread, what it did, and where.
-pub type Step = (usize, &'static str, CallSite);
+pub type Step = (usize, &'static str, &'static Location<'static>);
 
 /// The steps of a thread that explores, which an observer on another thread sees. Only the former writes.
 #[derive(Debug, Default)]

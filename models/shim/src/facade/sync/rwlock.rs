@@ -10,10 +10,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use crate::exec::explorer::{self, Object};
-use crate::exec::lifecycle::Lifecycle;
+use crate::exec::lifecycle::{Lifecycle, Use};
 use crate::exec::tasks::{self, Waiter};
 use crate::exec::trace::CallSite;
-use crate::exec::{quarantine, steps, waits};
+use crate::exec::{initial, quarantine, steps, waits};
 
 /// As std's.
 pub struct RwLock<T: ?Sized> {
@@ -178,7 +178,10 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn used(&self, site: CallSite) {
-        if self.lifecycle.used(site) {
+        let used = self.lifecycle.usage(site);
+        // SAFETY: the value lives as long as the lock. At the first use in an execution no guard of it exists.
+        unsafe { initial::renew(self.value.get(), used) };
+        if used == Use::FirstInExecution {
             // In a `static`: the guards of an earlier execution are gone.
             self.object.renew();
             self.held.set(FREE);
