@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use contract::shard::{NoShard, Shard};
 use contract::sync::{Bounds, EXPLORER, ExplorationPlan, Explored, Explorer, Reached};
-use records::model_report::{
-    Coverage, DEADLINE_VARIABLE, ExplorationBounds, ExplorationLimit, ModelVerdict,
-};
+use records::model_report::{Coverage, DEADLINE_VARIABLE, ExplorationBounds, ExplorationLimit, ModelVerdict};
 
 /// The environment variable that replaces loom's preemption bound in every model that has one: a number, or
 /// `all` for every schedule. A model without a bound is small enough for every schedule.
@@ -143,7 +141,8 @@ pub(crate) fn plan(own: Bounds) -> ExplorationPlan {
 ///
 /// When the environment has no valid one.
 pub(crate) fn deadline() -> Duration {
-    let seconds = seconds(DEADLINE, DEFAULT_DEADLINE, variable(DEADLINE)).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let seconds =
+        seconds(DEADLINE, DEFAULT_DEADLINE, variable(DEADLINE)).unwrap_or_else(|wrong| panic!("{wrong}"));
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 

@@ -224,7 +224,9 @@ mod tests {
     #[test]
     fn a_step_starts_the_time_again() {
         let mut silence = Silence::new(3 * SECOND);
-        assert!((1..1_000).all(|progress| silence.look(progress, asleep(progress * 90), 2 * SECOND).is_none()));
+        assert!(
+            (1..1_000).all(|progress| silence.look(progress, asleep(progress * 90), 2 * SECOND).is_none())
+        );
         assert_eq!(silence.look(999, asleep(999 * 90), 2 * SECOND), None);
         assert!(silence.look(999, asleep(999 * 90), SECOND).is_some());
     }

@@ -204,6 +204,9 @@ fn a_count_of_its_own_executions() {
         let (output, report) = alone(name, &reports, "again", Some("0.9"));
         let ModelVerdict::Diverged(divergence) = &report.verdict else { panic!("{report:#?}") };
         assert!(!output.status.success() && divergence.is_replay, "{divergence:#?}");
-        assert!(divergence.what.starts_with("at choice 2, thread 9 ran, and now it cannot"), "{divergence:#?}");
+        assert!(
+            divergence.what.starts_with("at choice 2, thread 9 ran, and now it cannot"),
+            "{divergence:#?}"
+        );
     }
 }

@@ -50,7 +50,10 @@ pub(super) fn outcome(
         return MethodOutcome::Unsupported { reason: reasons(models).join("; ") };
     }
     if explored.is_empty() {
-        return MethodOutcome::Unknown { cases: 0, reason: "no model was explored: none is in this shard".to_owned() };
+        return MethodOutcome::Unknown {
+            cases: 0,
+            reason: "no model was explored: none is in this shard".to_owned(),
+        };
     }
     let (cases, bounds, cuts) = (models.executions(), bounds(models, &explored), models.cuts());
     match cuts.is_empty() {
@@ -228,7 +231,9 @@ pub(crate) mod tests {
 
     use contract::shard::Shard;
     use records::format::Format;
-    use records::model_report::{Coverage, Divergence, ExplorationLimit, Frame, Hang, ModelStep, ModelSubject, Replay};
+    use records::model_report::{
+        Coverage, Divergence, ExplorationLimit, Frame, Hang, ModelStep, ModelSubject, Replay,
+    };
 
     use super::*;
 
@@ -419,16 +424,35 @@ pub(crate) mod tests {
     fn code_that_is_not_deterministic_is_neither_a_failure_nor_a_pass() {
         let step = |place: &str| ModelStep { thread: 2, step: "locks".to_owned(), place: place.to_owned() };
         let diverged = |is_replay| {
-            let (what, after) = ("at choice 7, thread 3 ran, and now it cannot".to_owned(), Some(step("/t/source/src/a.rs:1:2")));
+            let (what, after) = (
+                "at choice 7, thread 3 ran, and now it cannot".to_owned(),
+                Some(step("/t/source/src/a.rs:1:2")),
+            );
             ModelVerdict::Diverged(Box::new(Divergence { is_replay, what, after }))
         };
-        let said = |is_replay| match outcome(&of(vec![report("m", PASSED), report("d::go", diverged(is_replay))]), true, &no_crash) {
+        let said = |is_replay| match outcome(
+            &of(vec![report("m", PASSED), report("d::go", diverged(is_replay))]),
+            true,
+            &no_crash,
+        ) {
             MethodOutcome::Unknown { cases: 2_000, reason } => reason,
             other => panic!("{other:?}"),
         };
         let where_ = "at choice 7, thread 3 ran, and now it cannot (after thread 2 locks at a.rs:1)";
-        assert!(said(true).starts_with(&format!("model d::go: the schedule no longer fits: {where_}; the code has changed")), "{}", said(true));
-        assert!(said(false).starts_with(&format!("model d::go: the code is not deterministic, so no failure could be replayed: {where_}")), "{}", said(false));
+        assert!(
+            said(true).starts_with(&format!(
+                "model d::go: the schedule no longer fits: {where_}; the code has changed"
+            )),
+            "{}",
+            said(true)
+        );
+        assert!(
+            said(false).starts_with(&format!(
+                "model d::go: the code is not deterministic, so no failure could be replayed: {where_}"
+            )),
+            "{}",
+            said(false)
+        );
     }
 
     #[test]
@@ -437,8 +461,16 @@ pub(crate) mod tests {
         let failure = ModelFailure {
             execution: 3,
             hung: Some(Hang { seconds: 20, spins: false }),
-            steps: vec![ModelStep { thread: 1, step: "locks".to_owned(), place: "/t/source/src/lib.rs:150:9".to_owned() }],
-            backtrace: vec![frame("/rust/park.rs:1:1"), frame("./models/sut/src/adapter.rs:85:40"), frame("./source/src/lib.rs:9:2")],
+            steps: vec![ModelStep {
+                thread: 1,
+                step: "locks".to_owned(),
+                place: "/t/source/src/lib.rs:150:9".to_owned(),
+            }],
+            backtrace: vec![
+                frame("/rust/park.rs:1:1"),
+                frame("./models/sut/src/adapter.rs:85:40"),
+                frame("./source/src/lib.rs:9:2"),
+            ],
             ..ModelFailure::default()
         };
         let hung = report("d::go", ModelVerdict::Failed(Box::new(failure)));
@@ -448,7 +480,11 @@ pub(crate) mod tests {
              no modelled step for 20 s; the last step: thread 1 locks at lib.rs:150\n\
              it blocks on the thread of the system, which the explorer cannot wake: an adapter has to use chanlab_shim::thread"
         ), "{}", finding.happened);
-        assert!(finding.happened.contains("\nin the adapter at adapter.rs:85, called at lib.rs:9\n"), "{}", finding.happened);
+        assert!(
+            finding.happened.contains("\nin the adapter at adapter.rs:85, called at lib.rs:9\n"),
+            "{}",
+            finding.happened
+        );
     }
 
     #[test]

@@ -16,7 +16,8 @@ use contract::channel::Channel;
 use records::files::read_events;
 use records::files::{Recorder, now, target_dir};
 use records::model_report::{
-    DEADLINE_VARIABLE, ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE, REQUEST_VARIABLE,
+    DEADLINE_VARIABLE, ExploredModels, ModelEvent, ModelReport, ModelSubject, REPORTS_VARIABLE,
+    REQUEST_VARIABLE,
 };
 use records::record::{MODELS_FILE, Record, Verdict};
 use records::verify::{Finding, Method, MethodOutcome, Shard, Task};

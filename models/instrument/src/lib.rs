@@ -1,5 +1,8 @@
 //! Rewrites a copy of a channel crate's published source, so that a model checker observes its primitives.
 //!
+//! The copy is a member of a generated workspace. What its manifest inherits from its own workspace, such as
+//! `version.workspace = true`, gets the value that cargo has resolved ([`Inherited`]).
+//!
 //! No source is edited by hand. A few mechanical [rules](Rule) change a copy; they hold across versions and
 //! crates, and each application of one is reported ([`Applied`]). Code that a model checker could not observe
 //! (inline assembly, foreign functions, the C library) is an error that names the file and the line.
@@ -135,7 +138,8 @@ pub fn instrument(
 ) -> Result<Instrumented> {
     let path = from.join("Cargo.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let manifest = manifest::Manifest::parse(&text, inherited).with_context(|| format!("{}", path.display()))?;
+    let manifest =
+        manifest::Manifest::parse(&text, inherited).with_context(|| format!("{}", path.display()))?;
     let name = format!("{} {}", manifest.package, manifest.version);
     let manifest::Changed { text, mut applied, dependencies } = manifest
         .instrumented(folders, used)

@@ -9,8 +9,8 @@ mod inherited;
 use anyhow::{Context, Result, bail};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use crate::cfg::decided_text;
 pub use self::inherited::{Inherited, InheritedDependency, Kind};
+use crate::cfg::decided_text;
 use crate::rule::{Applied, Rule};
 
 /// Dependencies with primitives of their own, which have a wrapper in `models/shim/wrappers`.

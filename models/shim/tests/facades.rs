@@ -286,7 +286,11 @@ fn a_hash_map_has_the_same_order_in_every_execution() {
         let other = HashSet::from([1, 2]);
         assert_eq!(set.intersection(&other).count(), 2);
         assert_eq!(&set - &set, HashSet::new());
-        (map.into_keys().collect::<Vec<_>>(), set.into_iter().collect::<Vec<_>>(), RandomState::new().hash_one(7))
+        (
+            map.into_keys().collect::<Vec<_>>(),
+            set.into_iter().collect::<Vec<_>>(),
+            RandomState::new().hash_one(7),
+        )
     });
     assert_eq!(orders.len(), 1);
 }

@@ -158,7 +158,9 @@ fn model_warning(report: &ModelReport) -> Option<Warning> {
     let explorer = report.explorer().to_owned();
     match report.verdict {
         // Chanlab's own models are deterministic: a divergence is a failure of theirs.
-        ModelVerdict::Failed(_) | ModelVerdict::Diverged(_) => Some(Warning::FailedModel { model, subject, explorer }),
+        ModelVerdict::Failed(_) | ModelVerdict::Diverged(_) => {
+            Some(Warning::FailedModel { model, subject, explorer })
+        }
         ModelVerdict::Cut { limit, .. } => Some(Warning::CutModel { model, subject, explorer, limit }),
         ModelVerdict::Passed { .. } | ModelVerdict::Unsupported { .. } => None,
     }

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::panic::Location;
 use std::sync::atomic::AtomicU64 as UnmodelledU64;
-use std::sync::{Arc as UnmodelledArc, Mutex as UnmodelledMutex, MutexGuard, PoisonError};
+use std::sync::{Arc as UnmodelledArc, Mutex as UnmodelledMutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 #[cfg(loom)]
@@ -20,16 +20,46 @@ use ::shuttle::sync as modelled;
 pub use ::loom::sync::Arc;
 #[cfg(loom)]
 pub use ::loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-#[cfg(loom)]
-pub use ::loom::thread;
 #[cfg(shuttle)]
 pub use ::shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-#[cfg(shuttle)]
-pub use ::shuttle::thread;
 #[cfg(shuttle)]
 pub use std::sync::Arc;
 
 use super::Step;
+
+/// Called by each thread of a model at its end.
+static AT_THREAD_END: OnceLock<fn()> = OnceLock::new();
+
+/// Makes each thread of a model call `then` at its end, before those who join it go on: the std shim drops the
+/// thread-locals of an instrumented crate there. The first call decides.
+pub fn at_thread_end(then: fn()) {
+    AT_THREAD_END.get_or_init(|| then);
+}
+
+/// The explorer's threads.
+pub mod thread {
+    #[cfg(loom)]
+    pub use ::loom::thread::*;
+    #[cfg(shuttle)]
+    pub use ::shuttle::thread::*;
+
+    #[cfg(loom)]
+    use ::loom::thread as explorer;
+    #[cfg(shuttle)]
+    use ::shuttle::thread as explorer;
+
+    /// Spawns a thread of the model.
+    #[track_caller]
+    pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        explorer::spawn(move || {
+            let result = body();
+            if let Some(end) = super::AT_THREAD_END.get() {
+                end();
+            }
+            result
+        })
+    }
+}
 
 /// A lock that the thread of a deadline can share. The sharing is not part of the modelled code, so its `Arc`
 /// is std's and costs no executions.

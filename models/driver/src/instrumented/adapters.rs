@@ -98,7 +98,9 @@ mod tests {
     #[test]
     fn an_adapter_of_the_former_shape_is_recognised() {
         assert_eq!(struct_name("pub struct Subject;"), "Subject");
-        for text in ["pub struct Adapter;", "pub use mine::Adapter;", "pub struct Adapter; pub struct Subject;"] {
+        for text in
+            ["pub struct Adapter;", "pub use mine::Adapter;", "pub struct Adapter; pub struct Subject;"]
+        {
             assert_eq!(struct_name(text), "Adapter");
         }
     }

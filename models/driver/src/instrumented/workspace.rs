@@ -81,7 +81,10 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     let text = fs::read_to_string(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
     write(&sut.join("src").join(ADAPTER), text.as_bytes())?;
     write(&sut.join(MANIFEST), sut_manifest(&fetched.own().name).as_bytes())?;
-    write(&sut.join("src/lib.rs"), sut_source(of, &fetched.own().name, method, struct_name(&text)).as_bytes())?;
+    write(
+        &sut.join("src/lib.rs"),
+        sut_source(of, &fetched.own().name, method, struct_name(&text)).as_bytes(),
+    )?;
 
     let applied = instrumented.iter().map(|instrumented| instrumented.applied.len()).sum();
     let report = instrumented.iter().map(|Instrumented { package, version, applied, .. }| {
@@ -168,7 +171,12 @@ fn sut_source(of: &Crate, package: &str, method: Method, adapter: &str) -> Strin
 
 {}mod adapter;
 
-{named}pub use chanlab_shim::run::execution;
+{named}
+/// Runs one execution of a model.
+pub fn execution(model: &chanlab_shim::sync::Arc<dyn Fn() + Send + Sync>) {{
+    contract::sync::at_thread_end(chanlab_shim::run::end_thread);
+    chanlab_shim::run::execution(model);
+}}
 
 /// The last steps of the current execution.
 pub fn schedule() -> Vec<contract::sync::Step> {{

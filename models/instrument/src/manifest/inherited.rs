@@ -88,13 +88,18 @@ impl Inherited {
     /// Replaces the inherited dependencies in `tables`, which holds those for `target`.
     fn resolve_dependencies(&self, tables: &mut dyn TableLike, target: Option<&str>) -> Result<()> {
         for (kind, table) in Kind::TABLES {
-            let Some(dependencies) = tables.get_mut(table).and_then(Item::as_table_like_mut) else { continue };
+            let Some(dependencies) = tables.get_mut(table).and_then(Item::as_table_like_mut) else {
+                continue;
+            };
             for key in inheriting(dependencies) {
                 let is_it = |known: &&InheritedDependency| {
-                    known.key == key && known.kind == kind && known.target.as_deref().map(words) == target.map(words)
+                    known.key == key
+                        && known.kind == kind
+                        && known.target.as_deref().map(words) == target.map(words)
                 };
                 let known = self.dependencies.iter().find(is_it);
-                let known = known.with_context(|| format!("cargo does not resolve the inherited dependency {key}"))?;
+                let known = known
+                    .with_context(|| format!("cargo does not resolve the inherited dependency {key}"))?;
                 dependencies.insert(&key, Item::Value(Value::InlineTable(known.table())));
             }
         }
@@ -156,17 +161,28 @@ plain.workspace = true
 
     fn dependency(key: &str, package: &str, version: &str) -> InheritedDependency {
         let (key, package, version) = (key.to_owned(), package.to_owned(), version.to_owned());
-        InheritedDependency { key, package, version, has_default_features: true, ..InheritedDependency::default() }
+        InheritedDependency {
+            key,
+            package,
+            version,
+            has_default_features: true,
+            ..InheritedDependency::default()
+        }
     }
 
     fn inherited() -> Inherited {
-        let package = [("version", "0.3.1"), ("edition", "2021")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let package = [("version", "0.3.1"), ("edition", "2021")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
         let features = vec!["some".to_owned(), "more".to_owned()];
         Inherited {
             package: package.into(),
             dependencies: vec![
                 InheritedDependency { is_optional: true, ..dependency("plain", "plain", "^1") },
-                InheritedDependency { features, has_default_features: false, ..dependency("renamed", "other", "^2") },
+                InheritedDependency {
+                    features,
+                    has_default_features: false,
+                    ..dependency("renamed", "other", "^2")
+                },
                 InheritedDependency { kind: Kind::Build, ..dependency("plain", "plain", "^3") },
                 InheritedDependency {
                     target: Some("cfg(all(unix, not(loom)))".to_owned()),
@@ -184,7 +200,10 @@ plain.workspace = true
         let text = manifest.to_string();
         assert!(!text.contains("workspace"), "{text}");
         let package = |key: &str| manifest["package"].get(key).and_then(Item::as_str);
-        assert_eq!([package("version"), package("edition"), package("rust-version")], [Some("0.3.1"), Some("2021"), Some("1.70")]);
+        assert_eq!(
+            [package("version"), package("edition"), package("rust-version")],
+            [Some("0.3.1"), Some("2021"), Some("1.70")]
+        );
         assert_eq!(package("readme"), None);
         let dependencies = &manifest["dependencies"];
         assert_eq!(dependencies["own"].as_str(), Some("1"));

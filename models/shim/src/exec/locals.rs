@@ -60,8 +60,9 @@ pub(crate) fn insert<T>(key: usize, value: T) {
     with(|own| own.push(Local { key, value, drop: drop_box::<T> }));
 }
 
-/// Drops the thread-locals of the running thread, the newest first. A destructor may make further ones.
-pub(crate) fn end() {
+/// Drops the thread-locals of the running thread, the newest first. A destructor may make further ones. A thread that
+/// the shim did not spawn calls this at its end.
+pub fn end() {
     let newest = |own: &mut Vec<Local>| {
         let local = own.iter_mut().rev().find(|local| local.value.is_some())?;
         Some((local.value.take()?, local.drop))

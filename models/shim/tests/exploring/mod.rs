@@ -48,7 +48,9 @@ pub(crate) fn failure(model: impl Fn() + Send + Sync + 'static) -> String {
 }
 
 /// The distinct outcomes of a model.
-pub(crate) fn outcomes<T: Ord + Clone + Send + 'static>(model: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
+pub(crate) fn outcomes<T: Ord + Clone + Send + 'static>(
+    model: impl Fn() -> T + Send + Sync + 'static,
+) -> Vec<T> {
     let seen = Plain::new(PlainMutex::new(Vec::new()));
     let all = Plain::clone(&seen);
     explore(move || all.lock().expect("no thread panics while it holds the lock").push(model()));

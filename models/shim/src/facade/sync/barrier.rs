@@ -32,11 +32,7 @@ impl BarrierWaitResult {
 impl Barrier {
     /// As std's.
     pub const fn new(threads: usize) -> Self {
-        Barrier {
-            state: Mutex::new(State { waiting: 0, generation: 0 }),
-            passed: Condvar::new(),
-            threads,
-        }
+        Barrier { state: Mutex::new(State { waiting: 0, generation: 0 }), passed: Condvar::new(), threads }
     }
 
     /// As std's.
