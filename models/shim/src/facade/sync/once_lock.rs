@@ -47,6 +47,10 @@ impl<T> OnceLock<T> {
     /// # Errors
     ///
     /// The value, when there is one already.
+    ///
+    /// # Panics
+    ///
+    /// Never: a value is made at most once.
     #[track_caller]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);

@@ -98,6 +98,10 @@ impl Builder {
 }
 
 /// As std's.
+///
+/// # Panics
+///
+/// When the explorer has no thread left.
 #[track_caller]
 pub fn spawn<F, T>(body: F) -> JoinHandle<T>
 where
@@ -179,6 +183,10 @@ where
 
 impl<'scope> Scope<'scope, '_> {
     /// As std's.
+    ///
+    /// # Panics
+    ///
+    /// When the explorer has no thread left.
     #[track_caller]
     pub fn spawn<F, T>(&'scope self, body: F) -> ScopedJoinHandle<'scope, T>
     where
