@@ -127,6 +127,14 @@ fn by_models(method: Method) -> bool {
     unit(method) == "schedule"
 }
 
+/// Whether no model of the subject is in the shard of this record.
+fn is_empty_shard(record: &VerdictRecord) -> bool {
+    record.shard.of > 1
+        && by_models(record.method)
+        && matches!(record.verdict, Verdict::Ran(MethodOutcome::Unknown { cases: 0, .. }))
+        && record.models.as_ref().is_some_and(|models| models.reports.is_empty())
+}
+
 impl VerificationMatrix {
     /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the records.
     pub fn new(records: &[VerdictRecord], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
@@ -238,7 +246,11 @@ fn cell(
     let of = newest.shard.of;
     let there: BTreeSet<u32> = of_parts.iter().filter(in_group).map(|record| record.shard.index).collect();
     let missing = missing(of, &there);
-    let parts: Vec<&VerdictRecord> = parts.into_values().collect();
+    let all: Vec<&VerdictRecord> = parts.into_values().collect();
+    // A shard without a model decides nothing beside others.
+    let explored: Vec<&VerdictRecord> =
+        all.iter().copied().filter(|record| !is_empty_shard(record)).collect();
+    let parts = if explored.is_empty() { all } else { explored };
 
     let failed = |record: &&VerdictRecord| matches!(record.verdict, Verdict::Ran(MethodOutcome::Failed(_)));
     let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
@@ -431,6 +443,25 @@ mod tests {
         let place = Method::ALL.iter().position(|method| *method == Method::Properties).expect("there");
         let earlier = verification.failures.iter().map(|failed| failed.is_earlier).collect();
         (verification.rows[0].cells[place].clone(), earlier)
+    }
+
+    #[test]
+    fn a_shard_without_a_model_is_no_pass_alone_and_decides_nothing_beside_others() {
+        let none = MethodOutcome::Unknown { cases: 0, reason: "no model was explored".to_owned() };
+        let by_loom = |shard, at, outcome| VerdictRecord {
+            method: Method::Loom,
+            models: Some(records::model_report::ExploredModels::default()),
+            ..record("flume", shard, at, outcome)
+        };
+        let status = |records: &[VerdictRecord]| {
+            let all = VerificationMatrix::new(records, &["flume"], &adapters::registry(), Scope::AllShards);
+            let place = Method::ALL.iter().position(|method| *method == Method::Loom).expect("there");
+            all.rows[0].cells[place].status
+        };
+        let (empty, full) = (by_loom("1/2", 1, none), by_loom("2/2", 2, passed(10)));
+        assert_eq!(status(std::slice::from_ref(&empty)), CellStatus::Unknown);
+        assert_eq!(status(std::slice::from_ref(&full)), CellStatus::ShardsMissing);
+        assert_eq!(status(&[empty, full]), CellStatus::Passed);
     }
 
     #[test]
