@@ -33,7 +33,7 @@ pub(crate) struct Watch(());
 impl Drop for Watch {
     fn drop(&mut self) {
         // Still watched while it unwinds: a panic that did not call the hook, as that of a job does not.
-        if let Some(running) = WATCHED.take().filter(|_| thread::panicking()) {
+        if let Some(running) = WATCHED.take().filter(|running| thread::panicking() && running.claims_end()) {
             let verdict = failed(&running, "a thread panicked without a message".to_owned(), None);
             report(running, verdict);
         }
