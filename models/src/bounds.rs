@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use contract::shard::{NoShard, Shard};
 use contract::sync::{Bounds, EXPLORER, ExplorationPlan, Explored, Explorer, Reached};
-use records::model_report::{Coverage, ExplorationBounds, ExplorationLimit, ModelVerdict};
+use records::model_report::{Coverage, DEADLINE_VARIABLE, ExplorationBounds, ExplorationLimit, ModelVerdict};
 
 /// The environment variable that replaces loom's preemption bound in every model that has one: a number, or
 /// `all` for every schedule. A model without a bound is small enough for every schedule.
@@ -40,6 +40,12 @@ pub const REPLAY: &str = "CHANLAB_SHUTTLE_SCHEDULE";
 /// The environment variable with the shard, I/N. Shuttle shards the schedules of each model; loom, which
 /// explores a model whole or not at all, shards the models.
 pub const SHARD: &str = "CHANLAB_SHARD";
+
+/// The environment variable with the seconds after which a model without a step has hung.
+pub const DEADLINE: &str = DEADLINE_VARIABLE;
+
+/// The deadline unless the environment has another: far more than any code takes between two steps.
+const DEFAULT_DEADLINE: f64 = 40.0;
 
 /// The settings that the replay of a failure repeats.
 const SETTINGS: [&str; 5] = [PREEMPTIONS, BRANCHES, TIME, DEPTH, SEED];
@@ -129,6 +135,23 @@ pub(crate) fn plan(own: Bounds) -> ExplorationPlan {
     replaced(own, variable).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
+/// The time after which a model without a step has hung.
+///
+/// # Panics
+///
+/// When the environment has no valid one.
+pub(crate) fn deadline() -> Duration {
+    let seconds =
+        seconds(DEADLINE, DEFAULT_DEADLINE, variable(DEADLINE)).unwrap_or_else(|wrong| panic!("{wrong}"));
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+/// Seconds that a setting may replace.
+fn seconds(name: &str, own: f64, given: Option<String>) -> Result<f64, SettingError> {
+    let fits = |&seconds: &f64| seconds > 0.0 && seconds.is_finite();
+    number(name, own, given, "a number of seconds above 0", fits)
+}
+
 /// The settings in the environment.
 pub(crate) fn settings() -> BTreeMap<String, String> {
     SETTINGS.into_iter().filter_map(|name| Some((name.to_owned(), variable(name)?))).collect()
@@ -196,9 +219,7 @@ fn replaced(own: Bounds, variable: impl Fn(&str) -> Option<String>) -> Result<Ex
         number(SCHEDULES, own.schedules, variable(SCHEDULES), at_least_1, |&schedules| schedules > 0)?;
     let depth = number(DEPTH, own.depth, variable(DEPTH), "a depth, 1 or more", |&depth| depth > 0)?;
     let seed = number(SEED, DEFAULT_SEED, variable(SEED), "a number of 64 bits", |_| true)?;
-    let seconds = number(TIME, 0.0, variable(TIME), "a number of seconds above 0", |&seconds: &f64| {
-        seconds > 0.0 && seconds.is_finite()
-    })?;
+    let seconds = seconds(TIME, 0.0, variable(TIME))?;
     let time = (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
     let shard = match variable(SHARD) {
         None => Shard::WHOLE,

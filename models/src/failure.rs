@@ -9,8 +9,10 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 use std::{process, thread};
 
-use contract::sync::{EXPLORER, Explorer, choices, reached};
-use records::model_report::{CUT_EXIT_CODE, ExplorationLimit, ModelFailure, ModelStep, ModelVerdict, Replay};
+use contract::sync::{Diverged, EXPLORER, Explorer, Step, choices, reached};
+use records::model_report::{
+    CUT_EXIT_CODE, Divergence, ExplorationLimit, Frame, ModelFailure, ModelStep, ModelVerdict, Replay,
+};
 use sut::{REPLAY, is_out_of_primitives, schedule};
 
 use crate::running::{Running, say};
@@ -22,7 +24,7 @@ thread_local! {
 }
 
 /// The exit code of a failed test process, as the test harness has it.
-const FAILED_EXIT_CODE: i32 = 101;
+pub(crate) const FAILED_EXIT_CODE: i32 = 101;
 
 /// While this lives, a panic on this thread is reported as the end of the model.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ pub(crate) struct Watch(());
 impl Drop for Watch {
     fn drop(&mut self) {
         // Still watched while it unwinds: a panic that did not call the hook, as that of a job does not.
-        if let Some(running) = WATCHED.take().filter(|_| thread::panicking()) {
+        if let Some(running) = WATCHED.take().filter(|running| thread::panicking() && running.claims_end()) {
             let verdict = failed(&running, "a thread panicked without a message".to_owned(), None);
             report(running, verdict);
         }
@@ -44,7 +46,9 @@ pub(crate) fn watch(running: Running) -> Watch {
     HOOK.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |panic| match WATCHED.take() {
-            Some(running) => ended(running, panic),
+            Some(running) if running.claims_end() => ended(running, panic),
+            // The watchdog reports, and ends the process.
+            Some(_) => {}
             None => previous(panic),
         }));
     });
@@ -53,6 +57,16 @@ pub(crate) fn watch(running: Running) -> Watch {
 }
 
 fn ended(running: Running, panic: &PanicHookInfo<'_>) {
+    if let Some(what) = diverged(panic) {
+        let after = schedule().pop().map(step);
+        let divergence = Divergence { is_replay: running.plan.replay.is_some(), what, after };
+        report(running, ModelVerdict::Diverged(Box::new(divergence)));
+        // Chanlab's own models are deterministic, so there it fails the test.
+        if REPLAY.is_some() {
+            process::exit(CUT_EXIT_CODE);
+        }
+        return;
+    }
     if let Some(limit) = REPLAY.and_then(|_| limit(panic)) {
         let coverage = bounds::coverage(reached());
         report(running, ModelVerdict::Cut { limit, coverage });
@@ -70,6 +84,12 @@ fn ended(running: Running, panic: &PanicHookInfo<'_>) {
     }
 }
 
+/// How an execution differs from the one whose choices it makes, if that is why a thread panicked.
+fn diverged(panic: &PanicHookInfo<'_>) -> Option<String> {
+    let noticed = panic.payload().downcast_ref::<Diverged>().map(ToString::to_string);
+    noticed.or_else(|| foreign::loom_diverged(panic.payload_as_str()?).map(str::to_owned))
+}
+
 /// The limit that an execution exceeded. Published crates were not written to be small enough for loom;
 /// chanlab's own models are, so there the caller takes it for a failure.
 fn limit(panic: &PanicHookInfo<'_>) -> Option<ExplorationLimit> {
@@ -84,28 +104,32 @@ fn limit(panic: &PanicHookInfo<'_>) -> Option<ExplorationLimit> {
 
 fn failed(running: &Running, message: String, place: Option<String>) -> ModelVerdict {
     let backtrace = Backtrace::capture();
-    let steps = schedule().into_iter().map(|step| ModelStep {
-        thread: step.thread as u64,
-        step: step.what.to_owned(),
-        place: step.place.to_string(),
-    });
-    let steps = steps.collect();
+    let steps = schedule().into_iter().map(step).collect();
     let failure = ModelFailure {
         execution: running.executions(),
         blocked: foreign::deadlock(&message),
         message,
         place,
+        hung: None,
         steps,
         backtrace: Vec::new(),
-        replay: replay(&running.model.name),
+        replay: replay(&running.model.name, choices()),
     };
     // The stack of a modelled thread is too small to print a backtrace.
-    let printed = thread::spawn(move || match backtrace.status() {
+    let backtrace = thread::spawn(move || frames(&backtrace)).join().unwrap_or_default();
+    ModelVerdict::Failed(Box::new(ModelFailure { backtrace, ..failure }))
+}
+
+pub(crate) fn frames(backtrace: &Backtrace) -> Vec<Frame> {
+    match backtrace.status() {
         BacktraceStatus::Captured => foreign::frames(&backtrace.to_string()),
         _ => Vec::new(),
-    });
-    let backtrace = printed.join().unwrap_or_default();
-    ModelVerdict::Failed(Box::new(ModelFailure { backtrace, ..failure }))
+    }
+}
+
+/// A step as a report has it.
+pub(crate) fn step(step: Step) -> ModelStep {
+    ModelStep { thread: step.thread as u64, step: step.what.to_owned(), place: step.place.to_string() }
 }
 
 fn report(running: Running, verdict: ModelVerdict) {
@@ -116,8 +140,8 @@ fn report(running: Running, verdict: ModelVerdict) {
     }
 }
 
-fn replay(model: &str) -> Replay {
-    let choices = choices();
+/// How to run an execution of `model` again, of which these are the explorer's choices.
+pub(crate) fn replay(model: &str, choices: Option<String>) -> Replay {
     let mut environment = match &choices {
         Some(choices) => [(bounds::REPLAY.to_owned(), choices.clone())].into(),
         None => bounds::settings(),

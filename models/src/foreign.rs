@@ -16,6 +16,12 @@ pub(crate) fn loom_limit(message: &str) -> Option<ExplorationLimit> {
     known.into_iter().find(|(begins, _)| message.starts_with(begins)).map(|(_, limit)| limit)
 }
 
+/// How two executions differ, when a panic with this message reports that loom met other choices than before.
+pub(crate) fn loom_diverged(message: &str) -> Option<&'static str> {
+    let has_begun = message.starts_with("Reached unexpected exploration state");
+    has_begun.then_some("loom met another choice than in the execution before")
+}
+
 /// The threads that wait in the deadlock that a panic with this message reports; `None` of another panic.
 /// Shuttle lists each as `name (task name(N))`; loom lists none. The first thread waits for the model and is
 /// left out.

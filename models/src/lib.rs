@@ -35,6 +35,16 @@
 //! as [`records::model_report`] describes. `scripts/mutants` plants mutants in the code and checks that the
 //! models find them.
 //!
+//! # When a model hangs or diverges
+//!
+//! Code that waits for something that the explorer does not control stops the explorer too. A watchdog ends a model
+//! that takes no step for [`bounds::DEADLINE`]: it *hung*, which is a failure, and the report has the stack.
+//!
+//! A replay works only when the same choices lead to the same execution. Shuttle's exploration repeats one execution
+//! of each hundred and compares it with the first, loom notices it by itself, and a replay compares each choice with
+//! what can run. Where they differ the model *diverged*: the code decides by something that the explorer does not
+//! control. That is neither a failure nor a pass.
+//!
 //! [loom]: https://docs.rs/loom
 //! [shuttle]: https://docs.rs/shuttle
 //! [`serve`]: workloads::worker_pool::coordination::serve
@@ -48,6 +58,7 @@ pub mod needs;
 pub mod payload;
 mod runner;
 mod running;
+mod watchdog;
 
 pub use self::runner::{joined, run};
 pub use self::running::Model;

@@ -7,13 +7,13 @@ use std::thread;
 use std::time::Instant;
 
 use contract::sync::thread::JoinHandle;
-use contract::sync::{EXPLORES, explore, reached};
+use contract::sync::{EXPLORES, explore, reached, repeats};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use records::model_report::{CUT_EXIT_CODE, ModelVerdict};
 use wording::models as words;
 
 use crate::running::{Model, Running, Sink, say};
-use crate::{bounds, failure};
+use crate::{bounds, failure, watchdog};
 
 /// Held by the model that is being explored. The explorers map and unmap a stack for each thread of each
 /// execution, and the system serialises that for a process: on two processors, two models at once take four
@@ -70,7 +70,14 @@ impl Model {
         let _alone = EXPLORES.then(|| EXPLORING.lock().unwrap_or_else(PoisonError::into_inner));
         let lacking = self.needs.lacking();
         let scenario = Arc::clone(&self.scenario);
-        let running = Running { model: self, plan, began: Instant::now(), executions: Arc::default(), sink };
+        let running = Running {
+            model: self,
+            plan,
+            began: Instant::now(),
+            executions: Arc::default(),
+            sink,
+            has_ended: Arc::default(),
+        };
         if let Some(verdict) = lacking {
             if EXPLORES {
                 running.finish(&running.report(verdict.clone()));
@@ -80,7 +87,7 @@ impl Model {
         let executions = Arc::clone(&running.executions);
         let counted = move || {
             // Relaxed: a count that no modelled thread reads.
-            executions.fetch_add(1, Ordering::Relaxed);
+            executions.fetch_add(u64::from(!repeats()), Ordering::Relaxed);
             sut::execution(&scenario);
         };
         if !EXPLORES {
@@ -89,9 +96,11 @@ impl Model {
             return None;
         }
         running.sink.started(&running.model);
+        let watchdog = watchdog::watch(running.clone(), bounds::deadline());
+        let watchdog = watchdog.unwrap_or_else(|error| panic!("cannot start the watchdog: {error}"));
         let watch = failure::watch(running.clone());
         let explored = explore(&running.plan, counted);
-        drop(watch);
+        drop((watch, watchdog));
         let verdict = bounds::verdict(explored, reached());
         running.finish(&running.report(verdict.clone()));
         Some(verdict)

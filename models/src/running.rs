@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use contract::channel::{Capability, Capacity, Channel};
@@ -77,9 +77,17 @@ pub(crate) struct Running {
     /// Executions begun.
     pub(crate) executions: Arc<AtomicU64>,
     pub(crate) sink: Sink,
+    /// Whether the end of the exploration is being reported.
+    pub(crate) has_ended: Arc<AtomicBool>,
 }
 
 impl Running {
+    /// Claims the report on the end for the caller: the watchdog may come while a failure is reported.
+    pub(crate) fn claims_end(&self) -> bool {
+        // Relaxed: only the order of the claims matters.
+        !self.has_ended.swap(true, Ordering::Relaxed)
+    }
+
     pub(crate) fn executions(&self) -> u64 {
         // Relaxed: the thread that counts is the one that explores.
         self.executions.load(Ordering::Relaxed)

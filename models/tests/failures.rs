@@ -14,13 +14,17 @@ use contract::sync::{
 use models::needs::Needs;
 use models::{Model, bounds, joined};
 use records::files::read_events;
-use records::model_report::{ModelEvent, ModelFailure, ModelReport, REPORTS_VARIABLE, REQUEST_VARIABLE};
+use records::model_report::{
+    ModelEvent, ModelFailure, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
+};
 
 /// Runs this program with one test, in a process of its own that appends its reports to the file.
 fn alone(name: &str, reports: &Path, request: &str, schedule: Option<&str>) -> (Output, ModelReport) {
     let mut command = Command::new(env::current_exe().expect("this program has a path"));
     command.args([name, "--exact", "--nocapture"]);
     command.env(REPORTS_VARIABLE, reports).env(REQUEST_VARIABLE, request);
+    // Far more than any step takes.
+    command.env(bounds::DEADLINE, "1");
     for setting in [bounds::PREEMPTIONS, bounds::BRANCHES, bounds::SCHEDULES, bounds::SEED, bounds::SHARD] {
         command.env_remove(setting);
     }
@@ -45,6 +49,13 @@ fn failure(output: &Output, report: ModelReport, message: &str) -> ModelFailure 
     failure.clone()
 }
 
+/// The file for the reports on a model, which does not exist yet.
+fn reports_of(name: &str) -> PathBuf {
+    let reports = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("failures-{name}.jsonl"));
+    let _ = fs::remove_file(&reports);
+    reports
+}
+
 /// Checks that the model fails with a message that contains `message`.
 fn fails(name: &'static str, message: &str, body: impl Fn() + Sync + Send + 'static) {
     if !EXPLORES {
@@ -55,8 +66,7 @@ fn fails(name: &'static str, message: &str, body: impl Fn() + Sync + Send + 'sta
         Model::of_workload(name, "planted", Needs::NOTHING, bounds::DEFAULT, body).explore();
         return;
     }
-    let reports: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("failures-{name}.jsonl"));
-    let _ = fs::remove_file(&reports);
+    let reports = reports_of(name);
     let (output, report) = alone(name, &reports, "first", None);
     let first = failure(&output, report, message);
     if EXPLORER == Explorer::Loom {
@@ -113,4 +123,90 @@ fn a_panic_without_a_word() {
     fails("a_panic_without_a_word", "a thread panicked", || {
         joined(thread::spawn(|| std::panic::resume_unwind(Box::new("quiet"))));
     });
+}
+
+/// The explorer cannot schedule what blocks the thread of the system: nothing but the watchdog ends it.
+#[test]
+fn a_wait_on_the_system() {
+    fails("a_wait_on_the_system", "no modelled step", || {
+        let count = Arc::new(AtomicUsize::new(0));
+        let waiting = {
+            let count = Arc::clone(&count);
+            thread::spawn(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+                // The mistake: std's, and not the explorer's. It may end without a cause.
+                loop {
+                    std::thread::park();
+                }
+            })
+        };
+        count.fetch_add(1, Ordering::SeqCst);
+        joined(waiting);
+    });
+}
+
+/// Nor can it end a loop that takes no step.
+#[test]
+fn a_loop_without_a_step() {
+    fails("a_loop_without_a_step", "no modelled step", || {
+        let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let looping = {
+            let flag = std::sync::Arc::clone(&flag);
+            thread::spawn(move || {
+                // The mistake: an atomic that the explorer does not know.
+                while !flag.load(std::sync::atomic::Ordering::SeqCst) {
+                    std::hint::spin_loop();
+                }
+            })
+        };
+        let other = thread::spawn(move || {
+            thread::yield_now();
+            flag.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        joined(looping);
+        joined(other);
+    });
+}
+
+/// Code that decides by what the explorer does not control is not deterministic: no failure of it could be
+/// replayed.
+#[test]
+fn a_count_of_its_own_executions() {
+    static EXECUTIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let name = "a_count_of_its_own_executions";
+    let body = || {
+        let count = Arc::new(AtomicUsize::new(0));
+        let other = {
+            let count = Arc::clone(&count);
+            thread::spawn(move || count.fetch_add(1, Ordering::SeqCst))
+        };
+        // The mistake: it outlives the execution.
+        if EXECUTIONS.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 == 1 {
+            let third = Arc::clone(&count);
+            joined(thread::spawn(move || third.fetch_add(1, Ordering::SeqCst)));
+        }
+        count.store(count.load(Ordering::Acquire) + 1, Ordering::Release);
+        joined(other);
+    };
+    if !EXPLORES {
+        println!("{name}: not tried, since nothing is explored in this build");
+        return;
+    }
+    if env::var_os(REPORTS_VARIABLE).is_some() {
+        Model::of_workload(name, "planted", Needs::NOTHING, bounds::DEFAULT, body).explore();
+        return;
+    }
+    let reports = reports_of(name);
+    let (output, report) = alone(name, &reports, "first", None);
+    let ModelVerdict::Diverged(divergence) = &report.verdict else { panic!("{report:#?}") };
+    assert!(!output.status.success() && !divergence.is_replay, "{divergence:#?}");
+    if EXPLORER == Explorer::Shuttle {
+        let (output, report) = alone(name, &reports, "again", Some("0.9"));
+        let ModelVerdict::Diverged(divergence) = &report.verdict else { panic!("{report:#?}") };
+        assert!(!output.status.success() && divergence.is_replay, "{divergence:#?}");
+        assert!(
+            divergence.what.starts_with("at choice 2, thread 9 ran, and now it cannot"),
+            "{divergence:#?}"
+        );
+    }
 }

@@ -15,8 +15,9 @@
 //!   a notification are explored like all others.
 //! - [`explore`] runs a model: every schedule within bounds under loom, random ones under shuttle, and a
 //!   short stress on real threads otherwise. [`schedule`] and [`choices`] describe the execution that failed,
-//!   and [`reached`] how far the exploration has come.
+//!   and [`reached`] how far the exploration has come. An [`Observer`] sees them from another thread.
 
+use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -33,11 +34,11 @@ mod real;
 compile_error!("a build explores with loom or with shuttle: give one of --cfg loom and --cfg shuttle");
 
 #[cfg(loom)]
-pub use self::exhaustive::{EXPLORER, choices, explore, reached};
+pub use self::exhaustive::{EXPLORER, choices, explore, reached, repeats};
 #[cfg(any(loom, shuttle))]
 pub use self::modelled::*;
 #[cfg(shuttle)]
-pub use self::random::{EXPLORER, choices, explore, reached};
+pub use self::random::{EXPLORER, choices, explore, reached, repeats};
 #[cfg(not(any(loom, shuttle)))]
 pub use self::real::*;
 use crate::shard::Shard;
@@ -114,6 +115,23 @@ pub struct Explored {
     pub executions: u64,
     /// Whether these were all executions that the model has.
     pub exhausted: bool,
+}
+
+/// The same choices of the explorer have led to another execution: the code decides by something that the
+/// explorer does not control, or it is not the code that the choices are from. An execution that notices it
+/// panics with this as its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diverged {
+    /// The number of the first choice that does not fit, from 1.
+    pub choice: u64,
+    /// How the two executions differ there, in words.
+    pub what: String,
+}
+
+impl fmt::Display for Diverged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at choice {}, {}", self.choice, self.what)
+    }
 }
 
 /// A step of a modelled thread: a lock, a wait or a notification.

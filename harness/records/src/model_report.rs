@@ -21,8 +21,11 @@ pub const REPORTS_VARIABLE: &str = "CHANLAB_MODEL_REPORTS";
 /// The environment variable with the identifier that every event repeats.
 pub const REQUEST_VARIABLE: &str = "CHANLAB_REQUEST";
 
-/// The exit code of a model process whose exploration was cut short. A failed model exits with 101, as a test does.
+/// The exit code of a model process whose exploration was cut short or met a divergence. A failed model exits with 101, as a test does.
 pub const CUT_EXIT_CODE: i32 = 3;
+
+/// The environment variable with the seconds after which a model without a step has hung.
+pub const DEADLINE_VARIABLE: &str = "CHANLAB_MODEL_DEADLINE";
 
 /// The version of the lines.
 pub const FORMAT: u32 = 1;
@@ -152,11 +155,12 @@ impl ModelReport {
         }
     }
 
-    /// How much was explored; `None` of a failure, which ended the exploration, and of a model that is unsupported.
+    /// How much was explored; `None` of a failure or a divergence, which ended the exploration, and of a model that is
+    /// unsupported.
     pub fn coverage(&self) -> Option<Coverage> {
         match self.verdict {
             ModelVerdict::Passed { coverage } | ModelVerdict::Cut { coverage, .. } => Some(coverage),
-            ModelVerdict::Failed(_) | ModelVerdict::Unsupported { .. } => None,
+            ModelVerdict::Failed(_) | ModelVerdict::Unsupported { .. } | ModelVerdict::Diverged(_) => None,
         }
     }
 }
@@ -216,6 +220,20 @@ pub enum ModelVerdict {
         /// The reason.
         reason: String,
     },
+    /// The explorer's choices in one execution do not fit another: neither a failure nor a pass.
+    Diverged(Box<Divergence>),
+}
+
+/// An execution that became another one than its explorer had planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    /// Whether the choices are those of a recorded failure, whose code may have been another.
+    pub is_replay: bool,
+    /// Where and how the executions differ, in words.
+    pub what: String,
+    /// The last step before, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<ModelStep>,
 }
 
 /// How much of a model was explored.
@@ -269,6 +287,9 @@ pub struct ModelFailure {
     /// Of a deadlock, the threads that wait; empty where the explorer does not name them. `None` of other failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Vec<u64>>,
+    /// How the model hung; `None` of other failures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hung: Option<Hang>,
     /// The last steps of the execution, in order.
     pub steps: Vec<ModelStep>,
     /// The frames of the panic, from the innermost; empty unless backtraces are enabled.
@@ -277,8 +298,17 @@ pub struct ModelFailure {
     pub replay: Replay,
 }
 
+/// A hang: for long, a thread took no step that the explorer could have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hang {
+    /// The seconds without a step that the process could have run.
+    pub seconds: u64,
+    /// Whether the thread used the processor for most of that time.
+    pub spins: bool,
+}
+
 /// A step of a modelled thread.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelStep {
     /// The number of the thread.
     pub thread: u64,

@@ -3,8 +3,8 @@
 use records::format::Format;
 use records::machine::Machine;
 use records::model_report::{
-    Coverage, ExplorationBounds, ExplorationLimit, ExploredModels, Frame, ModelFailure, ModelReport,
-    ModelStep, ModelSubject, ModelVerdict, Replay, TimedWaits,
+    Coverage, Divergence, ExplorationBounds, ExplorationLimit, ExploredModels, Frame, Hang, ModelFailure,
+    ModelReport, ModelStep, ModelSubject, ModelVerdict, Replay, TimedWaits,
 };
 use records::protocol::{Measured, NamedFigure};
 use records::record::{BenchmarkRecord, BenchmarkStatus, Overhead, Record, Verdict, VerdictRecord};
@@ -126,7 +126,8 @@ fn model_verdict() -> impl Strategy<Value = ModelVerdict> {
     let panic = (any::<u64>(), text(), option::of(text()), blocked);
     let failure = (panic, vec(step, 0..3), vec(frame, 0..3), replay).prop_map(
         |((execution, message, place, blocked), steps, backtrace, replay)| {
-            let failure = ModelFailure { execution, message, place, blocked, steps, backtrace, replay };
+            let hung = (execution % 3 == 1).then_some(Hang { seconds: execution, spins: execution % 2 == 0 });
+            let failure = ModelFailure { execution, message, place, blocked, hung, steps, backtrace, replay };
             ModelVerdict::Failed(Box::new(failure))
         },
     );
@@ -135,6 +136,9 @@ fn model_verdict() -> impl Strategy<Value = ModelVerdict> {
         failure,
         (limit(), coverage()).prop_map(|(limit, coverage)| ModelVerdict::Cut { limit, coverage }),
         (text(), text()).prop_map(|(what, reason)| ModelVerdict::Unsupported { what, reason }),
+        (any::<bool>(), text()).prop_map(|(is_replay, what)| {
+            ModelVerdict::Diverged(Box::new(Divergence { is_replay, what, after: None }))
+        }),
     ]
 }
 

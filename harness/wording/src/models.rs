@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use contract::shard::Shard;
 use records::model_report::{
-    Coverage, ExplorationBounds, ExplorationLimit, ModelFailure, ModelReport, ModelVerdict, Replay,
-    TimedWaits,
+    Coverage, Divergence, ExplorationBounds, ExplorationLimit, Hang, ModelFailure, ModelReport, ModelVerdict,
+    Replay, TimedWaits,
 };
 
 /// The bounds of an exploration that explored all that they allow.
@@ -80,6 +80,7 @@ pub fn verdict(verdict: &ModelVerdict) -> &'static str {
         ModelVerdict::Failed(_) => "failed",
         ModelVerdict::Cut { .. } => "cut short",
         ModelVerdict::Unsupported { .. } => "unsupported",
+        ModelVerdict::Diverged(_) => "cannot tell",
     }
 }
 
@@ -95,6 +96,26 @@ pub fn detail(report: &ModelReport) -> String {
         }
         ModelVerdict::Failed(_) => bounds(&report.bounds),
         ModelVerdict::Unsupported { what, reason } => unsupported(what, reason),
+        ModelVerdict::Diverged(divergence) => diverged(divergence, &str::to_owned),
+    }
+}
+
+/// How the executions of a model differ that should have been the same, with each place as `place` gives it.
+pub fn diverged(divergence: &Divergence, place: &dyn Fn(&str) -> String) -> String {
+    let Divergence { is_replay, what, after } = divergence;
+    let after = after.as_ref().map_or_else(String::new, |step| {
+        format!(" (after thread {} {} at {})", step.thread, step.step, place(&step.place))
+    });
+    let causes = "addresses, real time, random numbers, the order of a hash map that is not std's";
+    match is_replay {
+        true => format!(
+            "the schedule no longer fits: {what}{after}; the code has changed since it failed, or it is not \
+             deterministic: it decides by something that the explorer does not control, such as {causes}"
+        ),
+        false => format!(
+            "the code is not deterministic, so no failure could be replayed: {what}{after} when an execution was \
+             repeated; it decides by something that the explorer does not control, such as {causes}"
+        ),
     }
 }
 
@@ -140,8 +161,9 @@ pub fn timed_waits(waits: TimedWaits) -> Option<String> {
 
 /// The line that a model process prints of a model that did not fail.
 pub fn line(report: &ModelReport) -> String {
-    if let ModelVerdict::Unsupported { .. } = report.verdict {
-        return format!("{:<17} {:<75} unsupported: {}", report.subject_name(), report.model, detail(report));
+    if let ModelVerdict::Unsupported { .. } | ModelVerdict::Diverged(_) = report.verdict {
+        let verdict = verdict(&report.verdict);
+        return format!("{:<17} {:<75} {verdict}: {}", report.subject_name(), report.model, detail(report));
     }
     let mut line = format!(
         "{:<17} {:<75} {:>9} executions {:>6.1} s  {}",
@@ -160,9 +182,10 @@ pub fn line(report: &ModelReport) -> String {
 /// The first line on a failure: which model, and in which execution.
 pub fn failed_in(report: &ModelReport, failure: &ModelFailure) -> String {
     format!(
-        "model {} of {} failed in execution {} ({})",
+        "model {} of {} {} in execution {} ({})",
         report.model,
         report.subject_name(),
+        if failure.hung.is_some() { "hung" } else { "failed" },
         failure.execution,
         bounds(&report.bounds)
     )
@@ -183,6 +206,19 @@ pub fn what_happened(failure: &ModelFailure, place: &dyn Fn(&str) -> String) -> 
         return format!(
             "deadlock: every thread that is left waits, and none wakes another\n{}",
             last_steps.join("\n")
+        );
+    }
+    if let Some(Hang { seconds, spins }) = failure.hung {
+        let last = failure.steps.last().map_or_else(String::new, |step| {
+            format!("; the last step: thread {} {} at {}", step.thread, step.step, place(&step.place))
+        });
+        let how = match spins {
+            true => "uses the processor and takes no step, so the explorer cannot end its loop",
+            false => "blocks on the thread of the system, which the explorer cannot wake",
+        };
+        return format!(
+            "no modelled step for {seconds} s{last}\nit {how}: an adapter has to use chanlab_shim::thread, \
+             chanlab_shim::sync and chanlab_shim::time in place of std's, and a crate what the std shim models"
         );
     }
     match &failure.place {

@@ -1,6 +1,7 @@
 //! The outcome of a method that explores models, from their typed reports.
 //!
-//! A failure decides first, then models that were not reached in time, then explorations that were cut short.
+//! A failure decides first, then code that is not deterministic, then models that were not reached in time, then
+//! explorations that were cut short.
 //! The outcome is a pass only when every model was explored within its bounds.
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use records::model_report::{
 use records::verify::{Finding, MethodOutcome, ThreadSteps};
 use wording::models as words;
 
-use super::instrumented::workspace::{COPY, DEPENDENCIES};
+use super::instrumented::workspace::{ADAPTER, COPY, DEPENDENCIES};
 use wording::numbers;
 
 /// The number of last steps of a failure that a finding has. The record has all.
@@ -30,6 +31,16 @@ pub(super) fn outcome(
         let failed = failed.filter(|(report, _)| report.model == *first);
         return MethodOutcome::Failed(Box::new(finding(first, others, failed, crash)));
     }
+    let diverged = |report: &ModelReport| match &report.verdict {
+        ModelVerdict::Diverged(divergence) => {
+            let what = words::diverged(divergence, &|place| short(place).to_owned());
+            Some(format!("model {}: {what}", report.model))
+        }
+        _ => None,
+    };
+    if let Some(reason) = models.reports.iter().find_map(diverged) {
+        return MethodOutcome::Unknown { cases: models.executions(), reason };
+    }
     if is_over {
         return MethodOutcome::OutOfTime { cases: models.executions(), all: None };
     }
@@ -37,6 +48,12 @@ pub(super) fn outcome(
         models.reports.iter().filter(|report| report.coverage().is_some()).collect();
     if explored.is_empty() && !models.reports.is_empty() {
         return MethodOutcome::Unsupported { reason: reasons(models).join("; ") };
+    }
+    if explored.is_empty() {
+        return MethodOutcome::Unknown {
+            cases: 0,
+            reason: "no model was explored: none is in this shard".to_owned(),
+        };
     }
     let (cases, bounds, cuts) = (models.executions(), bounds(models, &explored), models.cuts());
     match cuts.is_empty() {
@@ -47,9 +64,6 @@ pub(super) fn outcome(
 
 /// The number of models, the extent of their exploration, and what was left out.
 fn bounds(models: &ExploredModels, explored: &[&ModelReport]) -> String {
-    if explored.is_empty() {
-        return "no model in this shard".to_owned();
-    }
     let mut text = numbers::count(explored.len() as u64, "model");
     if let Some(changes) = models.changes {
         text += &format!(" of its instrumented source ({})", numbers::count(changes, "change"));
@@ -70,7 +84,8 @@ fn bounds(models: &ExploredModels, explored: &[&ModelReport]) -> String {
             text += ", so the kind that is 0 was not explored";
         }
     }
-    let unsupported = models.reports.len() - explored.len();
+    let is_unsupported = |report: &&ModelReport| matches!(report.verdict, ModelVerdict::Unsupported { .. });
+    let unsupported = models.reports.iter().filter(is_unsupported).count();
     if unsupported > 0 {
         let unsupported = numbers::count(unsupported as u64, "model");
         text += &format!("; {unsupported} unsupported: {}", reasons(models).join("; "));
@@ -146,10 +161,13 @@ fn finding(
 fn happened(report: &ModelReport, failure: &ModelFailure) -> String {
     let place = |place: &str| short(place).to_owned();
     let mut lines = vec![words::failed_in(report, failure), words::what_happened(failure, &place)];
+    // Of a hang, the adapter's places matter as well: what it waits on may be its own.
+    let is_own = |place: &&str| is_instrumented(place) || failure.hung.is_some() && is_adapter(place);
     let places = failure.backtrace.iter().filter_map(|frame| frame.place.as_deref());
-    let own: Vec<&str> = places.filter(|place| is_instrumented(place)).map(short).collect();
-    if !own.is_empty() {
-        lines.push(format!("in the crate at {}", own.join(", called at ")));
+    let own: Vec<&str> = places.filter(is_own).map(short).collect();
+    if let Some(first) = own.first() {
+        let whose = if first.starts_with(ADAPTER) { "adapter" } else { "crate" };
+        lines.push(format!("in the {whose} at {}", own.join(", called at ")));
     }
     let (what, command) = words::replay(&failure.replay);
     lines.push(format!("{what}: {command}"));
@@ -173,6 +191,18 @@ fn is_instrumented(place: &str) -> bool {
     in_the_crate(place).is_some() || in_a_dependency(place).is_some()
 }
 
+/// Whether a place is in the adapter.
+fn is_adapter(place: &str) -> bool {
+    in_the_adapter(place).is_some()
+}
+
+/// A place in the adapter, from its name on.
+fn in_the_adapter(place: &str) -> Option<&str> {
+    let folder = "models/sut/src/";
+    let (_, own) = place.split_once(folder)?;
+    own.starts_with(ADAPTER).then_some(own)
+}
+
 /// A place in the instrumented copy of the crate, from `src` on.
 fn in_the_crate(place: &str) -> Option<&str> {
     place.split_once(&format!("{COPY}/src/")).map(|(_, own)| own)
@@ -187,7 +217,8 @@ fn in_a_dependency(place: &str) -> Option<&str> {
 /// The shortest unambiguous form of a place: of the crate from `src` on, of a dependency from its name on, and without the
 /// column.
 pub(crate) fn short(place: &str) -> &str {
-    let place = in_the_crate(place).or_else(|| in_a_dependency(place)).unwrap_or(place);
+    let own = in_the_crate(place).or_else(|| in_a_dependency(place)).or_else(|| in_the_adapter(place));
+    let place = own.unwrap_or(place);
     match place.rsplit_once(':') {
         Some((place, _)) if place.contains(':') => place,
         _ => place,
@@ -200,7 +231,9 @@ pub(crate) mod tests {
 
     use contract::shard::Shard;
     use records::format::Format;
-    use records::model_report::{Coverage, ExplorationLimit, Frame, ModelStep, ModelSubject, Replay};
+    use records::model_report::{
+        Coverage, Divergence, ExplorationLimit, Frame, Hang, ModelStep, ModelSubject, Replay,
+    };
 
     use super::*;
 
@@ -255,6 +288,7 @@ pub(crate) mod tests {
             message: "an atomic is dropped twice".to_owned(),
             place: Some("models/shim/src/life.rs:54:13".to_owned()),
             blocked: None,
+            hung: None,
             steps: vec![
                 step(2, "loads", "/t/source/src/flavors/list.rs:12:34"),
                 step(1, "parks", "source/src/context.rs:7:8"),
@@ -378,8 +412,79 @@ pub(crate) mod tests {
             outcome(&of(vec![unsupported(), unsupported()]), false, &no_crash),
             MethodOutcome::Unsupported { reason }
         );
-        let none = MethodOutcome::Passed { cases: 0, bounds: "no model in this shard".to_owned() };
-        assert_eq!(outcome(&of(vec![]), false, &no_crash), none);
+    }
+
+    #[test]
+    fn no_model_at_all_is_no_pass() {
+        let reason = "no model was explored: none is in this shard".to_owned();
+        assert_eq!(outcome(&of(vec![]), false, &no_crash), MethodOutcome::Unknown { cases: 0, reason });
+    }
+
+    #[test]
+    fn code_that_is_not_deterministic_is_neither_a_failure_nor_a_pass() {
+        let step = |place: &str| ModelStep { thread: 2, step: "locks".to_owned(), place: place.to_owned() };
+        let diverged = |is_replay| {
+            let (what, after) = (
+                "at choice 7, thread 3 ran, and now it cannot".to_owned(),
+                Some(step("/t/source/src/a.rs:1:2")),
+            );
+            ModelVerdict::Diverged(Box::new(Divergence { is_replay, what, after }))
+        };
+        let said = |is_replay| match outcome(
+            &of(vec![report("m", PASSED), report("d::go", diverged(is_replay))]),
+            true,
+            &no_crash,
+        ) {
+            MethodOutcome::Unknown { cases: 2_000, reason } => reason,
+            other => panic!("{other:?}"),
+        };
+        let where_ = "at choice 7, thread 3 ran, and now it cannot (after thread 2 locks at a.rs:1)";
+        assert!(
+            said(true).starts_with(&format!(
+                "model d::go: the schedule no longer fits: {where_}; the code has changed"
+            )),
+            "{}",
+            said(true)
+        );
+        assert!(
+            said(false).starts_with(&format!(
+                "model d::go: the code is not deterministic, so no failure could be replayed: {where_}"
+            )),
+            "{}",
+            said(false)
+        );
+    }
+
+    #[test]
+    fn a_hang_names_what_blocks_and_what_to_use_instead() {
+        let frame = |place: &str| Frame { function: "f".to_owned(), place: Some(place.to_owned()) };
+        let failure = ModelFailure {
+            execution: 3,
+            hung: Some(Hang { seconds: 20, spins: false }),
+            steps: vec![ModelStep {
+                thread: 1,
+                step: "locks".to_owned(),
+                place: "/t/source/src/lib.rs:150:9".to_owned(),
+            }],
+            backtrace: vec![
+                frame("/rust/park.rs:1:1"),
+                frame("./models/sut/src/adapter.rs:85:40"),
+                frame("./source/src/lib.rs:9:2"),
+            ],
+            ..ModelFailure::default()
+        };
+        let hung = report("d::go", ModelVerdict::Failed(Box::new(failure)));
+        let MethodOutcome::Failed(finding) = outcome(&of(vec![hung]), false, &no_crash) else { panic!() };
+        assert!(finding.happened.starts_with(
+            "model d::go of crossbeam hung in execution 3 (10 random and PCT schedules (depth 3), seed 7)\n\
+             no modelled step for 20 s; the last step: thread 1 locks at lib.rs:150\n\
+             it blocks on the thread of the system, which the explorer cannot wake: an adapter has to use chanlab_shim::thread"
+        ), "{}", finding.happened);
+        assert!(
+            finding.happened.contains("\nin the adapter at adapter.rs:85, called at lib.rs:9\n"),
+            "{}",
+            finding.happened
+        );
     }
 
     #[test]

@@ -23,14 +23,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use records::files::{read_events, target_dir};
 use records::model_report::{
-    ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE, REQUEST_VARIABLE,
+    DEADLINE_VARIABLE, ExploredModels, ModelEvent, ModelReport, ModelVerdict, REPORTS_VARIABLE,
+    REQUEST_VARIABLE,
 };
 use records::record::Verdict;
 use records::verify::{Method, Task};
 
 pub use self::adapters::Adapter;
 use super::evidence::outcome;
-use super::models::{NotExplored, SECONDS, SEED, SHARD, reports_file, request_id, tail};
+use super::models::{NotExplored, SECONDS, SEED, SHARD, hang_seconds, reports_file, request_id, tail};
 use crate::versions::source::CrateSource;
 use engine::cargo::{Cargo, CargoError};
 use engine::sandbox::Sandbox;
@@ -89,6 +90,8 @@ pub struct Exploration<'a> {
     pub task: &'a Task,
     /// The one model to explore; `None` explores all.
     pub model: Option<&'a str>,
+    /// The time after which a model without a step has hung.
+    pub deadline: Duration,
     /// The file for all output; the reports go to the file next to it.
     pub log: &'a Path,
     /// Environment variables of the build.
@@ -211,7 +214,7 @@ impl ModelExit {
     fn crash(&self) -> Option<String> {
         let status = self.status?;
         let is_accounted_for = match (self.report().map(|report| &report.verdict), &self.last) {
-            (Some(ModelVerdict::Failed(_) | ModelVerdict::Cut { .. }), _) => true,
+            (Some(ModelVerdict::Failed(_) | ModelVerdict::Cut { .. } | ModelVerdict::Diverged(_)), _) => true,
             (Some(_), _) | (None, Some(ModelEvent::NotInShard { .. })) => status.success(),
             (None, _) => false,
         };
@@ -325,6 +328,7 @@ fn run(
         .args([name, "--exact", "--nocapture"])
         .env(REPORTS_VARIABLE, &reports)
         .env(REQUEST_VARIABLE, &request)
+        .env(DEADLINE_VARIABLE, hang_seconds(exploration.deadline, limit))
         .env(SEED, exploration.task.seed.to_string())
         .env(SHARD, exploration.task.shard.to_string())
         // For the places in the crate where a failure happened.
@@ -366,6 +370,7 @@ mod tests {
         assert_eq!(crash(Some(PASSED), 0), None);
         assert_eq!(crash(Some(cut), CUT_EXIT_CODE), None);
         assert_eq!(crash(Some(ModelVerdict::Failed(Box::default())), 101), None);
+        assert_eq!(crash(Some(ModelVerdict::Diverged(Box::default())), CUT_EXIT_CODE), None);
         let words = |what: &str| Some(format!("its process ended with {what}\nlast"));
         assert_eq!(crash(None, 134), words("exit code 134, before its model reported"));
         assert_eq!(crash(None, 0), words("exit code 0, before its model reported"));

@@ -1,5 +1,8 @@
 //! Rewrites a copy of a channel crate's published source, so that a model checker observes its primitives.
 //!
+//! The copy is a member of a generated workspace. What its manifest inherits from its own workspace, such as
+//! `version.workspace = true`, gets the value that cargo has resolved ([`Inherited`]).
+//!
 //! No source is edited by hand. A few mechanical [rules](Rule) change a copy; they hold across versions and
 //! crates, and each application of one is reported ([`Applied`]). Code that a model checker could not observe
 //! (inline assembly, foreign functions, the C library) is an error that names the file and the line.
@@ -26,10 +29,10 @@
 //! `Cargo.toml` changes ([`manifest`]). A dependency that is on no list is an error.
 //!
 //! ```
-//! # use instrument::{Folders, manifest::Manifest};
+//! # use instrument::{Folders, Inherited, manifest::Manifest};
 //! # let (used, folders) = (["spin".to_owned()].into(), Folders { shim: "../shim", dependencies: "../dependencies" });
 //! let text = "package = { name = 'a', version = '1.0.0' }\n[dependencies]\nspin = { version = '0.9' }";
-//! let new = Manifest::parse(text)?.instrumented(folders, &used)?.text;
+//! let new = Manifest::parse(text, &Inherited::default())?.instrumented(folders, &used)?.text;
 //! assert!(new.contains(r#"package = "chanlab-spin", path = "../shim/wrappers/spin""#));
 //! # anyhow::Ok(())
 //! ```
@@ -40,10 +43,10 @@
 //! copy, which the caller has to make ([`Instrumented::dependencies`]).
 //!
 //! ```
-//! # use instrument::{Folders, manifest::Manifest};
+//! # use instrument::{Folders, Inherited, manifest::Manifest};
 //! # let (used, folders) = (["parking".to_owned()].into(), Folders { shim: "../shim", dependencies: "../dependencies" });
 //! let text = "package = { name = 'a', version = '1.0.0' }\n[dependencies]\nparking = { version = '2' }";
-//! let new = Manifest::parse(text)?.instrumented(folders, &used)?.text;
+//! let new = Manifest::parse(text, &Inherited::default())?.instrumented(folders, &used)?.text;
 //! assert!(new.contains(r#"path = "../dependencies/parking""#));
 //! # anyhow::Ok(())
 //! ```
@@ -99,7 +102,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
 
-pub use manifest::Folders;
+pub use manifest::{Folders, Inherited};
 pub use rule::{Applied, Rule};
 
 /// Folders of a package that are not part of the library.
@@ -119,7 +122,8 @@ pub struct Instrumented {
 }
 
 /// Copies the package in the folder `from` to the folder `to`, which it replaces, and instruments the copy.
-/// `used` are the packages that the crate is built with: its other dependencies are ignored.
+/// `used` are the packages that the crate is built with: its other dependencies are ignored. Its manifest inherits what
+/// `inherited` has.
 ///
 /// # Errors
 ///
@@ -130,10 +134,12 @@ pub fn instrument(
     to: &Path,
     folders: Folders<'_>,
     used: &BTreeSet<String>,
+    inherited: &Inherited,
 ) -> Result<Instrumented> {
     let path = from.join("Cargo.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let manifest = manifest::Manifest::parse(&text).with_context(|| format!("{}", path.display()))?;
+    let manifest =
+        manifest::Manifest::parse(&text, inherited).with_context(|| format!("{}", path.display()))?;
     let name = format!("{} {}", manifest.package, manifest.version);
     let manifest::Changed { text, mut applied, dependencies } = manifest
         .instrumented(folders, used)

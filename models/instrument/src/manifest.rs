@@ -4,9 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+mod inherited;
+
 use anyhow::{Context, Result, bail};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+pub use self::inherited::{Inherited, InheritedDependency, Kind};
 use crate::cfg::decided_text;
 use crate::rule::{Applied, Rule};
 
@@ -61,13 +64,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads a manifest.
+    /// Reads a manifest, which may inherit from its workspace.
     ///
     /// # Errors
     ///
-    /// When the text is not a package's manifest.
-    pub fn parse(text: &str) -> Result<Self> {
-        let text: DocumentMut = text.parse().context("not TOML")?;
+    /// When the text is not a package's manifest, or inherits what `inherited` does not have.
+    pub fn parse(text: &str, inherited: &Inherited) -> Result<Self> {
+        let mut text: DocumentMut = text.parse().context("not TOML")?;
+        inherited.resolve(&mut text)?;
         let package = |key: &str| {
             let value = text.get("package").and_then(|package| package.get(key)).and_then(Item::as_str);
             value.map(str::to_owned).with_context(|| format!("package.{key} is missing or not a string"))
@@ -254,7 +258,7 @@ warnings = "deny"
 
     #[test]
     fn dependencies_are_redirected_and_keep_their_names() {
-        let manifest = Manifest::parse(PUBLISHED).expect("a manifest");
+        let manifest = Manifest::parse(PUBLISHED, &Inherited::default()).expect("a manifest");
         assert_eq!((manifest.package.as_str(), manifest.version.as_str()), ("a-channel", "1.2.3"));
         assert_eq!(manifest.root, PathBuf::from("src/root.rs"));
         let Changed { text, applied, dependencies } =
@@ -290,7 +294,7 @@ warnings = "deny"
 
     #[test]
     fn an_unlisted_dependency_is_an_error_if_it_is_built() {
-        let manifest = Manifest::parse(PUBLISHED).expect("a manifest");
+        let manifest = Manifest::parse(PUBLISHED, &Inherited::default()).expect("a manifest");
         let error = manifest.instrumented(FOLDERS, &used(&["unlisted"])).expect_err("unlisted");
         assert!(
             error
@@ -302,7 +306,7 @@ warnings = "deny"
 
     #[test]
     fn other_text_is_not_a_manifest() {
-        Manifest::parse("[workspace]").expect_err("no package");
-        Manifest::parse("[").expect_err("no TOML");
+        Manifest::parse("[workspace]", &Inherited::default()).expect_err("no package");
+        Manifest::parse("[", &Inherited::default()).expect_err("no TOML");
     }
 }

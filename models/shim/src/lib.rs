@@ -2,8 +2,8 @@
 //! shuttle schedules everything by which threads communicate.
 //!
 //! `models/instrument` ends the root of a crate with `extern crate chanlab_shim as std;` (and the same for
-//! `core` and `alloc`). A glob re-exports the real `std`; the modules `sync`, `thread`, `cell`, `time` and
-//! `hint` shadow its own and list each name that they offer. A name that is missing is a compile error in the
+//! `core` and `alloc`). A glob re-exports the real `std`; the modules `sync`, `thread`, `cell`, `time`, `hint`,
+//! `hash` and `collections` shadow its own and list each name that they offer. A name that is missing is a compile error in the
 //! crate's own line, not a silent hole in the model. Only the workspaces that chanlab generates for
 //! instrumented channels depend on this crate.
 //!
@@ -25,8 +25,15 @@
 //! - **Lifecycles.** Using or dropping an atomic, a lock or a cell after its end fails the model
 //!   (`exec/lifecycle.rs`), and so does, under shuttle, leaking one. The memory that an execution frees stays
 //!   in quarantine until the execution ends (`exec/quarantine.rs`), so these checks do not depend on luck.
-//! - **Each execution starts afresh**: an atomic in a `static` has its initial value again, and so has the
-//!   clock.
+//! - **What is made once**: while a maker runs, which may take steps, a second thread that needs the value waits
+//!   for a lock of the model (`facade/sync/once.rs`).
+//! - **Each execution starts afresh.** An atomic in a `static` has its initial value again, and so has the clock.
+//!   On Linux so has what a lock or a cell in a `static` holds (`exec/initial.rs`). The value of a `OnceLock` or a
+//!   `LazyLock` in a `static` is made anew in each execution and dropped at its end (`exec/statics.rs`).
+//! - **Thread-locals** are dropped by their thread before those who join it go on, and their destructors may take
+//!   steps (`exec/locals.rs`).
+//! - **Each execution is the same for the same choices**: hash maps and sets, and `RandomState`, have no random
+//!   keys (`facade/hash.rs`), and the wrappers of random numbers draw what the choices decide.
 //!
 //! # What is not
 //!
@@ -36,9 +43,15 @@
 //! - **Plain memory**: a write through a pointer is visible to all threads at once. The models detect a
 //!   missing happens-before edge for messages alone, whose payload is a cell that loom checks.
 //! - A `compare_exchange_weak` never fails spuriously, and no wait ends spuriously.
-//! - `Arc`, `OnceLock`, `Cell` and `RefCell` are the real ones: each operation is one step. Loom sees neither
-//!   the ordering that an `Arc` provides nor both orders of two drops of one. A lazily initialised `static`
-//!   is initialised once, and not once per execution.
+//! - `Arc`, `Cell`, `RefCell` and what else is not shadowed are the real ones: each operation is one step, or
+//!   none. Loom sees neither the ordering that an `Arc` provides nor both orders of two drops of one.
+//! - **Code that blocks or spins for real**, in a dependency or an adapter that uses std itself, stops the
+//!   explorer. The watchdog of `models` ends such a model, and says where it hangs.
+//! - **Statics**: the destructor of a `OnceLock`'s value runs, which no real program does. Memory that a lock in a
+//!   `static` owns at the end of an execution is taken for leaked if it holds a primitive. Other plain data in a
+//!   `static` keeps its value from one execution to the next.
+//! - **Addresses** differ from one execution to the next. A crate that decides by them is found to be not
+//!   deterministic, and so is one whose dependency has random numbers of its own.
 //! - A spin loop yields once per read of shared state, however often it spins; one that spins without a
 //!   hint yields after some hundred steps (`exec/trace.rs`), as a system's scheduler preempts it sooner or
 //!   later. `available_parallelism` is two.
@@ -53,27 +66,7 @@ mod facade;
 #[cfg(any(loom, shuttle))]
 pub mod run;
 
-#[cfg(shuttle)]
-pub use ::shuttle::thread_local;
 pub use ::std::*;
 
 #[cfg(any(loom, shuttle))]
-pub use crate::facade::{cell, hint, sync, thread, time};
-
-#[doc(hidden)]
-#[cfg(loom)]
-pub use ::loom as __loom;
-
-/// As std's. It expands to loom's macro, which does not accept `const { … }`.
-#[cfg(loom)]
-#[macro_export]
-macro_rules! thread_local {
-    () => {};
-    ($(#[$attribute:meta])* $visible:vis static $name:ident: $type:ty = $first:expr; $($others:tt)*) => {
-        $crate::__loom::thread_local!($(#[$attribute])* $visible static $name: $type = $first);
-        $crate::thread_local!($($others)*);
-    };
-    ($(#[$attribute:meta])* $visible:vis static $name:ident: $type:ty = $first:expr) => {
-        $crate::__loom::thread_local!($(#[$attribute])* $visible static $name: $type = $first);
-    };
-}
+pub use crate::facade::{cell, collections, hash, hint, sync, thread, time};

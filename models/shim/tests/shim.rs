@@ -4,15 +4,16 @@
 
 #![cfg(any(loom, shuttle))]
 
+mod exploring;
+
 use std::any::TypeId;
+#[cfg(loom)]
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc as Plain;
-use std::sync::Mutex as PlainMutex;
 
 use chanlab_shim::cell::UnsafeCell;
 #[cfg(loom)]
 use chanlab_shim::run::Limit;
-use chanlab_shim::run::{execution, timed_waits};
+use chanlab_shim::run::timed_waits;
 #[cfg(shuttle)]
 use chanlab_shim::sync::atomic::AtomicPtr;
 use chanlab_shim::sync::atomic::{AtomicUsize, Ordering};
@@ -21,55 +22,8 @@ use chanlab_shim::thread;
 use chanlab_shim::time::{Duration, Instant, SystemTime};
 
 #[cfg(shuttle)]
-const SCHEDULES: usize = 500;
-
-/// Runs [`SCHEDULES`] schedules of a model.
-#[cfg(shuttle)]
-fn explore(model: impl Fn() + Send + Sync + 'static) {
-    explore_by(shuttle::scheduler::RandomScheduler::new_from_seed(7, SCHEDULES), model);
-}
-
-#[cfg(shuttle)]
-fn explore_by(
-    scheduler: impl shuttle::scheduler::Scheduler + 'static,
-    model: impl Fn() + Send + Sync + 'static,
-) {
-    use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
-
-    let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
-    let mut config = Config::new();
-    config.failure_persistence = FailurePersistence::None;
-    config.silence_warnings = true;
-    config.max_steps = MaxSteps::FailAfter(10_000);
-    Runner::new(scheduler, config).run(move || execution(&model));
-}
-
-/// Runs every schedule of a model with few preemptions.
-#[cfg(loom)]
-fn explore(model: impl Fn() + Send + Sync + 'static) {
-    let model: Plain<dyn Fn() + Send + Sync> = Plain::new(model);
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(move || execution(&model));
-}
-
-/// The panic message of a model that has to fail.
-fn failure(model: impl Fn() + Send + Sync + 'static) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(|| explore(model))).expect_err("the model fails");
-    let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).expect("a panic with a text")
-}
-
-/// The distinct outcomes of a model.
-fn outcomes<T: Ord + Clone + Send + 'static>(model: impl Fn() -> T + Send + Sync + 'static) -> Vec<T> {
-    let seen = Plain::new(PlainMutex::new(Vec::new()));
-    let all = Plain::clone(&seen);
-    explore(move || all.lock().expect("no thread panics while it holds the lock").push(model()));
-    let mut seen = seen.lock().expect("no thread panics while it holds the lock").clone();
-    seen.sort();
-    seen.dedup();
-    seen
-}
+use self::exploring::{SCHEDULES, explore_by};
+use self::exploring::{explore, failure, outcomes};
 
 /// A name that is missing in the shim silently falls back to std's: this pins which names are whose.
 #[test]
@@ -79,12 +33,18 @@ fn each_name_is_the_shims_or_stds_as_intended() {
     }
     assert!(!same::<chanlab_shim::sync::Mutex<u8>, std::sync::Mutex<u8>>());
     assert!(!same::<chanlab_shim::sync::Condvar, std::sync::Condvar>());
+    assert!(!same::<chanlab_shim::sync::RwLock<u8>, std::sync::RwLock<u8>>());
+    assert!(!same::<chanlab_shim::sync::Barrier, std::sync::Barrier>());
+    assert!(!same::<chanlab_shim::sync::Once, std::sync::Once>());
+    assert!(!same::<chanlab_shim::sync::OnceLock<u8>, std::sync::OnceLock<u8>>());
+    assert!(!same::<chanlab_shim::sync::LazyLock<u8>, std::sync::LazyLock<u8>>());
     #[cfg(shuttle)]
-    {
-        assert!(!same::<chanlab_shim::sync::RwLock<u8>, std::sync::RwLock<u8>>());
-        assert!(!same::<chanlab_shim::sync::Once, std::sync::Once>());
-        assert!(!same::<chanlab_shim::sync::mpsc::Sender<u8>, std::sync::mpsc::Sender<u8>>());
-    }
+    assert!(!same::<chanlab_shim::sync::mpsc::Sender<u8>, std::sync::mpsc::Sender<u8>>());
+    assert!(!same::<chanlab_shim::thread::LocalKey<u8>, std::thread::LocalKey<u8>>());
+    assert!(!same::<chanlab_shim::collections::HashMap<u8, u8>, std::collections::HashMap<u8, u8>>());
+    assert!(!same::<chanlab_shim::collections::hash_map::RandomState, std::hash::RandomState>());
+    assert!(!same::<chanlab_shim::collections::HashSet<u8>, std::collections::HashSet<u8>>());
+    assert!(!same::<chanlab_shim::hash::RandomState, std::hash::RandomState>());
     assert!(!same::<chanlab_shim::sync::atomic::AtomicBool, std::sync::atomic::AtomicBool>());
     assert!(!same::<chanlab_shim::sync::atomic::AtomicPtr<u8>, std::sync::atomic::AtomicPtr<u8>>());
     assert!(!same::<chanlab_shim::cell::UnsafeCell<u8>, std::cell::UnsafeCell<u8>>());
@@ -294,6 +254,34 @@ fn a_static_starts_each_execution_afresh() {
         }),
         [3]
     );
+}
+
+/// What a lock or a cell in a static holds is a part of it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn what_a_static_holds_starts_each_execution_afresh() {
+    struct Shared(UnsafeCell<Vec<u8>>);
+    // SAFETY: the model has one thread.
+    unsafe impl Sync for Shared {}
+    static LIST: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    static FLAG: chanlab_shim::sync::RwLock<Option<u8>> = chanlab_shim::sync::RwLock::new(Some(3));
+    static CELL: Shared = Shared(UnsafeCell::new(Vec::new()));
+    explore(|| {
+        LIST.lock().expect("no poison").push("a text".to_owned());
+        assert_eq!(LIST.lock().expect("no poison").len(), 1);
+        assert_eq!(FLAG.write().expect("no poison").take(), Some(3));
+        // SAFETY: the model has one thread, and the reference ends here.
+        let length = unsafe {
+            let list = &mut *CELL.0.get();
+            list.push(7);
+            list.len()
+        };
+        assert_eq!(length, 1);
+        // Loom has a second execution only if there is something to choose.
+        let other = thread::spawn(|| drop(LIST.lock()));
+        drop(LIST.lock());
+        other.join().expect("the thread does not panic");
+    });
 }
 
 #[test]

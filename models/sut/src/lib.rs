@@ -8,8 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use baseline::MutexDeque as Adapter;
-/// The steps of the current execution.
-pub use contract::sync::schedule;
+pub use contract::sync::{Observer, schedule};
 
 /// The command line that runs a model again, but for the environment before it and the model's name after it.
 /// `None` of chanlab's own code, whose models `scripts/` runs, and for which an execution beyond loom's

@@ -160,7 +160,10 @@ fn model_warning(report: &ModelReport) -> Option<Warning> {
     let (model, subject) = (report.model.clone(), report.subject_name().to_owned());
     let explorer = report.explorer().to_owned();
     match report.verdict {
-        ModelVerdict::Failed(_) => Some(Warning::FailedModel { model, subject, explorer }),
+        // Chanlab's own models are deterministic: a divergence is a failure of theirs.
+        ModelVerdict::Failed(_) | ModelVerdict::Diverged(_) => {
+            Some(Warning::FailedModel { model, subject, explorer })
+        }
         ModelVerdict::Cut { limit, .. } => Some(Warning::CutModel { model, subject, explorer, limit }),
         ModelVerdict::Passed { .. } | ModelVerdict::Unsupported { .. } => None,
     }

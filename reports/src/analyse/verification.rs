@@ -127,6 +127,14 @@ fn by_models(method: Method) -> bool {
     unit(method) == "schedule"
 }
 
+/// Whether no model of the subject is in the shard of this record.
+fn is_empty_shard(record: &VerdictRecord) -> bool {
+    record.shard.of > 1
+        && by_models(record.method)
+        && matches!(record.verdict, Verdict::Ran(MethodOutcome::Unknown { cases: 0, .. }))
+        && record.models.as_ref().is_some_and(|models| models.reports.is_empty())
+}
+
 impl VerificationMatrix {
     /// Combines `records`. The rows are those of `subjects`, even without a record, then those of the records.
     pub fn new(records: &[VerdictRecord], subjects: &[&str], registry: &Registry, scope: Scope) -> Self {
@@ -248,7 +256,11 @@ fn cell(
     let of = newest.shard.of;
     let there = of_parts.get(&(newest.seed, newest.shard.of)).cloned().unwrap_or_default();
     let missing = missing(of, &there);
-    let parts: Vec<&VerdictRecord> = parts.into_values().collect();
+    let all: Vec<&VerdictRecord> = parts.into_values().collect();
+    // A shard without a model decides nothing beside others.
+    let explored: Vec<&VerdictRecord> =
+        all.iter().copied().filter(|record| !is_empty_shard(record)).collect();
+    let parts = if explored.is_empty() { all } else { explored };
 
     let failed = |record: &&VerdictRecord| matches!(record.verdict, Verdict::Ran(MethodOutcome::Failed(_)));
     let failures = parts.iter().copied().filter(failed).map(|record| (record, false));
@@ -357,13 +369,9 @@ fn said(record: &VerdictRecord) -> (CellStatus, String) {
                 _ => String::new(),
             };
             let seconds = record.seconds;
-            let detail = match record.verdict {
-                Verdict::Ran(MethodOutcome::OutOfTime { cases: 0, .. }) if by_models(record.method) => {
-                    format!(
-                        "within {seconds:.0} s no model had ended; building comes first, and is done when you verify again"
-                    )
-                }
-                _ => format!("within {seconds:.0} s{of}"),
+            let detail = match by_models(record.method) {
+                true => format!("within {seconds:.0} s {}", models_in_time(record)),
+                false => format!("within {seconds:.0} s{of}"),
             };
             (CellStatus::OutOfTime, detail)
         }
@@ -375,6 +383,26 @@ fn said(record: &VerdictRecord) -> (CellStatus, String) {
             (CellStatus::NotAvailable, reason.clone())
         }
     }
+}
+
+/// How many models had ended when the time was over, and how much of it the build took, where that is known.
+fn models_in_time(record: &VerdictRecord) -> String {
+    let models = record.models.as_ref();
+    let ended = models.map_or(0, |models| models.reports.len() as u64);
+    let mut text = match (ended, models.and_then(|models| models.planned)) {
+        (0, _) => "no model had ended".to_owned(),
+        (ended, Some(planned)) => format!("{ended} of {} had ended", numbers::count(planned, "model")),
+        (ended, None) => format!("{} had ended", numbers::count(ended, "model")),
+    };
+    match models.and_then(|models| models.build_seconds) {
+        Some(built) if built > record.seconds / 2.0 => {
+            text += &format!("; the build took {built:.0} s of them, and is done when you verify again");
+        }
+        Some(built) => text += &format!("; it was built after {built:.0} s: give more time with --budget"),
+        None if ended == 0 => text += ", the build of the models included",
+        None => {}
+    }
+    text
 }
 
 /// The sum of the cases of all shards; `None` when no status has any.
@@ -434,6 +462,25 @@ mod tests {
         let place = Method::ALL.iter().position(|method| *method == Method::Properties).expect("there");
         let earlier = verification.failures.iter().map(|failed| failed.is_earlier).collect();
         (verification.rows[0].cells[place].clone(), earlier)
+    }
+
+    #[test]
+    fn a_shard_without_a_model_is_no_pass_alone_and_decides_nothing_beside_others() {
+        let none = MethodOutcome::Unknown { cases: 0, reason: "no model was explored".to_owned() };
+        let by_loom = |shard, at, outcome| VerdictRecord {
+            method: Method::Loom,
+            models: Some(records::model_report::ExploredModels::default()),
+            ..record("flume", shard, at, outcome)
+        };
+        let status = |records: &[VerdictRecord]| {
+            let all = VerificationMatrix::new(records, &["flume"], &adapters::registry(), Scope::AllShards);
+            let place = Method::ALL.iter().position(|method| *method == Method::Loom).expect("there");
+            all.rows[0].cells[place].status
+        };
+        let (empty, full) = (by_loom("1/2", 1, none), by_loom("2/2", 2, passed(10)));
+        assert_eq!(status(std::slice::from_ref(&empty)), CellStatus::Unknown);
+        assert_eq!(status(std::slice::from_ref(&full)), CellStatus::ShardsMissing);
+        assert_eq!(status(&[empty, full]), CellStatus::Passed);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ::engine::progress::Progress;
 use ::engine::replace;
 use anyhow::Result;
 use clap::{Args, value_parser};
-use model_driver::instrumented::adapters::{check_shape, default_version};
+use model_driver::instrumented::adapters::default_version;
 use model_driver::instrumented::std_source::STD;
 use model_driver::instrumented::{Adapter, Crate};
 use model_driver::models::has_models;
@@ -266,9 +266,8 @@ fn local(path: &Path, adapter: &Path) -> Result<Crate> {
         .ok_or_else(|| BadArguments(format!("{}: no Cargo.toml of a crate in it", path.display())))?;
     let adapter = fs::canonicalize(adapter)
         .map_err(|error| BadArguments(format!("{}: there is no such file ({error})", adapter.display())))?;
-    let text = fs::read_to_string(&adapter)
+    fs::read_to_string(&adapter)
         .map_err(|error| BadArguments(format!("{}: cannot be read ({error})", adapter.display())))?;
-    check_shape(&adapter, &text).map_err(|error| BadArguments(error.to_string()))?;
     let source = CrateSource::parse(&package, &format!("path:{}", path.display()))?;
     Ok(Crate { channel: package.clone(), package, source, is_named: false, adapter: Adapter::Given(adapter) })
 }

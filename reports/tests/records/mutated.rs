@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use records::checksum::{Checksum, plan_checksum};
-use records::rounds::EndReason;
 use reports::render;
 use serde_json::Value;
 

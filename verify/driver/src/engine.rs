@@ -197,6 +197,7 @@ impl Verification {
                     method,
                     task: &self.task(share),
                     model: self.model.as_deref(),
+                    deadline: self.deadline,
                     log: &self.folder.join(format!("{}-{method}.log", name.replace(['@', '/', ':'], "-"))),
                     environment: &[],
                     sandboxed: self.sandboxed,
@@ -253,7 +254,7 @@ impl Verification {
             Work::Models(method) => {
                 let task = self.task(share);
                 let log = self.folder.join(format!("{method}.log"));
-                let explored = models::explore(method, &task, &log, stop, &mut || {
+                let explored = models::explore(method, &task, self.deadline, &log, stop, &mut || {
                     show(&format!("models by {method}"));
                 });
                 let baseline = self.channels.iter().position(|(name, _)| name == BASELINE).unwrap_or(0);

@@ -66,6 +66,12 @@ pub fn reached() -> Reached {
     REACHED.get()
 }
 
+/// Whether the current execution repeats an earlier one: never. Loom itself notices when it meets other choices
+/// than before.
+pub fn repeats() -> bool {
+    false
+}
+
 /// The choices of the current execution: none, since loom repeats its choices by itself.
 pub fn choices() -> Option<String> {
     None

@@ -3,9 +3,12 @@
 //! Both run all threads of a model on the thread that explores it, so the trace is a thread-local of that
 //! thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+#[cfg(loom)]
+use std::cell::RefCell;
 use std::panic::Location;
-use std::sync::{Arc as UnmodelledArc, PoisonError};
+use std::sync::atomic::AtomicU64 as UnmodelledU64;
+use std::sync::{Arc as UnmodelledArc, Mutex as UnmodelledMutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 #[cfg(loom)]
@@ -17,16 +20,46 @@ use ::shuttle::sync as modelled;
 pub use ::loom::sync::Arc;
 #[cfg(loom)]
 pub use ::loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-#[cfg(loom)]
-pub use ::loom::thread;
 #[cfg(shuttle)]
 pub use ::shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-#[cfg(shuttle)]
-pub use ::shuttle::thread;
 #[cfg(shuttle)]
 pub use std::sync::Arc;
 
 use super::Step;
+
+/// Called by each thread of a model at its end.
+static AT_THREAD_END: OnceLock<fn()> = OnceLock::new();
+
+/// Makes each thread of a model call `then` at its end, before those who join it go on: the std shim drops the
+/// thread-locals of an instrumented crate there. The first call decides.
+pub fn at_thread_end(then: fn()) {
+    AT_THREAD_END.get_or_init(|| then);
+}
+
+/// The explorer's threads.
+pub mod thread {
+    #[cfg(loom)]
+    pub use ::loom::thread::*;
+    #[cfg(shuttle)]
+    pub use ::shuttle::thread::*;
+
+    #[cfg(loom)]
+    use ::loom::thread as explorer;
+    #[cfg(shuttle)]
+    use ::shuttle::thread as explorer;
+
+    /// Spawns a thread of the model.
+    #[track_caller]
+    pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        explorer::spawn(move || {
+            let result = body();
+            if let Some(end) = super::AT_THREAD_END.get() {
+                end();
+            }
+            result
+        })
+    }
+}
 
 /// A lock that the thread of a deadline can share. The sharing is not part of the modelled code, so its `Arc`
 /// is std's and costs no executions.
@@ -150,9 +183,20 @@ impl Deadline {
     }
 }
 
-thread_local! {
+/// What a thread explores, and what an observer on another thread sees of it. Only the exploring thread writes.
+#[derive(Debug, Default)]
+struct Trace {
+    /// The number of steps and of choices, in all executions.
+    progress: UnmodelledU64,
     /// The steps of the current execution.
-    static SCHEDULE: RefCell<Vec<Step>> = const { RefCell::new(Vec::new()) };
+    schedule: UnmodelledMutex<Vec<Step>>,
+    /// The thread that the explorer chose at each step of the current execution.
+    #[cfg(shuttle)]
+    choices: UnmodelledMutex<Vec<usize>>,
+}
+
+thread_local! {
+    static TRACE: UnmodelledArc<Trace> = UnmodelledArc::default();
     /// The threads of the current execution, in the order of their first steps: loom's have no public number.
     #[cfg(loom)]
     static THREADS: RefCell<Vec<thread::ThreadId>> = const { RefCell::new(Vec::new()) };
@@ -161,7 +205,71 @@ thread_local! {
 #[track_caller]
 fn step(what: &'static str) {
     let step = Step { thread: number(), what, place: Location::caller() };
-    SCHEDULE.with_borrow_mut(|schedule| schedule.push(step));
+    TRACE.with(|trace| {
+        trace.progressed();
+        locked(&trace.schedule).push(step);
+    });
+}
+
+impl Trace {
+    fn progressed(&self) {
+        // Relaxed, and not one addition: no other thread writes, and an observer waits for any change.
+        self.progress.store(self.progress.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+fn locked<T>(list: &UnmodelledMutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes the explorer's choice of the thread that runs next.
+#[cfg(shuttle)]
+pub(super) fn chosen(thread: usize) {
+    TRACE.with(|trace| {
+        trace.progressed();
+        locked(&trace.choices).push(thread);
+    });
+}
+
+/// Forgets the choices of the previous execution.
+#[cfg(shuttle)]
+pub(super) fn forget_choices() {
+    TRACE.with(|trace| locked(&trace.choices).clear());
+}
+
+/// The explorer's choices in the current execution.
+#[cfg(shuttle)]
+pub(super) fn chosen_so_far() -> Vec<usize> {
+    TRACE.with(|trace| locked(&trace.choices).clone())
+}
+
+/// Sees from another thread what a thread explores.
+#[derive(Clone, Debug)]
+pub struct Observer(UnmodelledArc<Trace>);
+
+impl Observer {
+    /// An observer of the calling thread.
+    pub fn here() -> Self {
+        Observer(TRACE.with(UnmodelledArc::clone))
+    }
+
+    /// A number that changes with each step.
+    pub fn progress(&self) -> u64 {
+        self.0.progress.load(Ordering::Relaxed)
+    }
+
+    /// As [`schedule`].
+    pub fn schedule(&self) -> Vec<Step> {
+        locked(&self.0.schedule).clone()
+    }
+
+    /// As [`super::choices`].
+    pub fn choices(&self) -> Option<String> {
+        #[cfg(shuttle)]
+        return Some(super::random::text(&locked(&self.0.choices)));
+        #[cfg(loom)]
+        None
+    }
 }
 
 /// The number of the running thread.
@@ -182,9 +290,9 @@ fn number() -> usize {
     ::shuttle::current::me().into()
 }
 
-/// Forgets the steps of the previous execution.
+/// Forgets the steps of the previous execution. Its choices are forgotten before the first choice of the next.
 pub(super) fn begin() {
-    SCHEDULE.with_borrow_mut(Vec::clear);
+    TRACE.with(|trace| locked(&trace.schedule).clear());
     #[cfg(loom)]
     THREADS.with_borrow_mut(Vec::clear);
 }
@@ -192,5 +300,5 @@ pub(super) fn begin() {
 /// The steps of the current execution, in order: locks, waits and notifications. Atomics are re-exported bare
 /// and leave no step.
 pub fn schedule() -> Vec<Step> {
-    SCHEDULE.with_borrow(Vec::clone)
+    TRACE.with(|trace| locked(&trace.schedule).clone())
 }

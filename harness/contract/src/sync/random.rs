@@ -5,15 +5,20 @@
 //! given depth with a known probability. Every other block of PCT delays yields ([`DelaysYields`]). The
 //! plan's seed and the block's number alone decide a block, so the blocks can be split among machines. Every
 //! choice is recorded, and a failure is replayed by its choices, whichever scheduler made them.
+//!
+//! A replay can only work when the same choices lead to the same execution. The last execution of each block is
+//! therefore repeated, and compared at every choice with the first ([`Diverged`]).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::panic_any;
 use std::sync::Arc;
 
-use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Schedule, Scheduler, Task, TaskId};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
-use super::modelled::begin;
-use super::{ExplorationPlan, Explored, Explorer, Reached};
+use super::modelled::{begin, chosen, chosen_so_far, forget_choices};
+use super::{Diverged, ExplorationPlan, Explored, Explorer, Reached};
 use crate::shard::seed_of;
 
 /// The explorer of this build.
@@ -34,8 +39,12 @@ const YIELDS_AFTER: usize = 100;
 const STACK: usize = 1 << 18;
 
 thread_local! {
-    /// The thread that ran at each step of the current execution.
-    static CHOICES: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// A hash of the threads that could run, at each choice of the current execution.
+    static OPTIONS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    /// The number of choices that [`Repeating`] has made.
+    static REPEATED: Cell<usize> = const { Cell::new(0) };
+    /// Whether an execution of the exploration is being repeated.
+    static REPEATS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Records the choices of another scheduler.
@@ -44,8 +53,11 @@ struct Recording<S>(S);
 
 impl<S: Scheduler> Scheduler for Recording<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
-        CHOICES.with_borrow_mut(Vec::clear);
-        self.0.new_execution()
+        // The last call starts none, and the choices of the execution before are still wanted.
+        let execution = self.0.new_execution()?;
+        forget_choices();
+        OPTIONS.with_borrow_mut(Vec::clear);
+        Some(execution)
     }
 
     fn next_task(
@@ -54,11 +66,12 @@ impl<S: Scheduler> Scheduler for Recording<S> {
         current: Option<TaskId>,
         is_yielding: bool,
     ) -> Option<TaskId> {
-        let chosen = self.0.next_task(runnable, current, is_yielding);
-        if let Some(task) = chosen {
-            CHOICES.with_borrow_mut(|choices| choices.push(task.into()));
+        let next = self.0.next_task(runnable, current, is_yielding);
+        if let Some(task) = next {
+            chosen(task.into());
+            OPTIONS.with_borrow_mut(|options| options.push(hash(runnable)));
         }
-        chosen
+        next
     }
 
     fn next_u64(&mut self) -> u64 {
@@ -103,11 +116,86 @@ impl<S: Scheduler> Scheduler for DelaysYields<S> {
     }
 }
 
+fn hash(runnable: &[&Task]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    runnable.iter().for_each(|task| usize::from(task.id()).hash(&mut hasher));
+    hasher.finish()
+}
+
+/// Makes the choices of an earlier execution, as long as they fit.
+#[derive(Debug)]
+struct Repeating {
+    choices: Vec<usize>,
+    /// The options of the earlier execution, where they are known.
+    options: Option<Vec<u64>>,
+    has_begun: bool,
+}
+
+impl Scheduler for Repeating {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return None;
+        }
+        REPEATED.set(0);
+        // The model draws no random numbers, so their seed does not matter.
+        Some(Schedule::new(0))
+    }
+
+    fn next_task(&mut self, runnable: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
+        let place = REPEATED.replace(REPEATED.get() + 1);
+        let names = || {
+            let names = runnable.iter().map(|task| usize::from(task.id()).to_string());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let diverged = |what| panic_any(Diverged { choice: place as u64 + 1, what });
+        let Some(&wanted) = self.choices.get(place) else {
+            diverged(format!("after the last one of the schedule, the model goes on with thread {}", names()))
+        };
+        let Some(task) = runnable.iter().find(|task| usize::from(task.id()) == wanted) else {
+            diverged(format!("thread {wanted} ran, and now it cannot: thread {} can", names()))
+        };
+        if self.options.as_ref().is_some_and(|options| options[place] != hash(runnable)) {
+            diverged(format!("other threads could run than thread {} now", names()))
+        }
+        Some(task.id())
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+}
+
+/// Repeats an execution.
+///
+/// # Panics
+///
+/// With [`Diverged`] when it becomes another one, and when the model fails.
+fn repeat<M: Fn() + Sync + Send + 'static>(
+    choices: Vec<usize>,
+    options: Option<Vec<u64>>,
+    model: &Arc<M>,
+) -> u64 {
+    let all = choices.len();
+    let executions = run(Repeating { choices, options, has_begun: false }, model);
+    let made = REPEATED.get();
+    if made < all {
+        let what = "the model has ended, and went on before".to_owned();
+        panic_any(Diverged { choice: made as u64 + 1, what });
+    }
+    executions
+}
+
+/// Whether the current execution repeats an earlier one, which was explored and passed.
+pub fn repeats() -> bool {
+    REPEATS.get()
+}
+
 /// Runs the plan's schedules of `model`, or the one to replay.
 ///
 /// # Panics
 ///
-/// When the model fails, or when the schedule to replay is not a list of choices.
+/// When the model fails, when the schedule to replay is not a list of choices, and with [`Diverged`] when the
+/// same choices lead to another execution.
 pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static) -> Explored {
     let model = Arc::new(move || {
         begin();
@@ -117,10 +205,7 @@ pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static)
         let choices = read(choices).unwrap_or_else(|| {
             panic!("`{choices}` is no schedule: expected the choices that a failure printed")
         });
-        // The model draws no random numbers, so their seed does not matter.
-        let schedule = Schedule::new_from_task_ids(0, choices);
-        let executions = run(ReplayScheduler::new_from_schedule(schedule), &model);
-        return Explored { executions, exhausted: false };
+        return Explored { executions: repeat(choices, None, &model), exhausted: false };
     }
     let mut executions = 0;
     for block in (0..plan.bounds.schedules.div_ceil(BLOCK)).filter(|&block| plan.shard.has(block)) {
@@ -132,6 +217,9 @@ pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static)
             3 => run(DelaysYields { scheduler: pct(), in_a_row: 0 }, &model),
             _ => run(RandomScheduler::new_from_seed(seed, schedules), &model),
         };
+        REPEATS.set(true);
+        repeat(chosen_so_far(), Some(OPTIONS.take()), &model);
+        REPEATS.set(false);
     }
     Explored { executions, exhausted: false }
 }
@@ -156,13 +244,16 @@ pub fn reached() -> Reached {
 /// The choices of the current execution, for its replay: the number of the thread that ran at each step,
 /// `NxM` for M steps of thread N.
 pub fn choices() -> Option<String> {
-    CHOICES.with_borrow(|choices| {
-        let runs = choices.chunk_by(|one, other| one == other).map(|run| match run {
-            [task] => task.to_string(),
-            _ => format!("{}x{}", run[0], run.len()),
-        });
-        Some(runs.collect::<Vec<_>>().join("."))
-    })
+    Some(text(&chosen_so_far()))
+}
+
+/// Choices as [`choices`] returns them.
+pub(super) fn text(choices: &[usize]) -> String {
+    let runs = choices.chunk_by(|one, other| one == other).map(|run| match run {
+        [task] => task.to_string(),
+        _ => format!("{}x{}", run[0], run.len()),
+    });
+    runs.collect::<Vec<_>>().join(".")
 }
 
 fn read(text: &str) -> Option<Vec<usize>> {

@@ -79,6 +79,37 @@ pub fn choices() -> Option<String> {
     None
 }
 
+/// Whether the current execution repeats an earlier one: never, since nothing is explored.
+pub fn repeats() -> bool {
+    false
+}
+
+/// Sees from another thread what a thread explores: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Observer(());
+
+impl Observer {
+    /// An observer of the calling thread.
+    pub fn here() -> Self {
+        Observer(())
+    }
+
+    /// A number that changes with each step.
+    pub fn progress(&self) -> u64 {
+        0
+    }
+
+    /// As [`schedule`].
+    pub fn schedule(&self) -> Vec<Step> {
+        Vec::new()
+    }
+
+    /// As [`choices`].
+    pub fn choices(&self) -> Option<String> {
+        None
+    }
+}
+
 /// How much of its plan the exploration on this thread has done.
 pub fn reached() -> Reached {
     Reached::Plan

@@ -33,6 +33,9 @@ pub const SHUTTLE_BUDGET: Duration = Duration::from_secs(1800);
 /// As long as it lasts, loom explores more.
 pub const LOOM_BUDGET: Duration = Duration::from_secs(240);
 
+/// The time after which a model without a step has hung.
+const DEADLINE: Duration = Duration::from_secs(40);
+
 /// The folder in the target directory with copies and logs.
 const FOLDER: &str = "chanlab/defects";
 
@@ -94,6 +97,7 @@ impl Explorer<'_> {
             method: row.method,
             task: &Task { seed: SEED, shard: Shard::WHOLE, only: None, budget },
             model: row.model.as_deref(),
+            deadline: DEADLINE,
             log: &root.join(format!("{}-{}.log", row.name().replace('@', "-"), row.method)),
             environment: &environment,
             sandboxed: false,
@@ -221,6 +225,9 @@ fn deviations(row: &ExpectedExploration, answer: &Verdict, models: &ExploredMode
     let mut wrong = judge::deviations(row, &results::explored(models));
     if let Verdict::Ran(MethodOutcome::Unsupported { reason }) = answer {
         wrong.push(format!("no model could be explored: {reason}"));
+    }
+    if let Verdict::Ran(MethodOutcome::Unknown { reason, .. }) = answer {
+        wrong.push(reason.clone());
     }
     let explored = models.reports.iter().map(|report| &report.model).chain(&models.crashed);
     let explored = explored.collect::<std::collections::BTreeSet<_>>().len() as u64;

@@ -69,6 +69,8 @@ pub enum Came {
     Cut,
     /// The channel lacks what the model needs.
     Unsupported,
+    /// The same choices led to another execution.
+    Diverged,
 }
 
 /// One model of an exploration.
@@ -210,7 +212,8 @@ pub fn deviations(row: &ExpectedExploration, explored: &[ExploredModel]) -> Vec<
             wrong.extend(unexpected.map(|model| format!("{model} fails")));
             if matches!(row.expected, Expected::Exactly(_)) {
                 let silent = explored.iter().filter(|one| {
-                    matches!(one.came, Came::Passed | Came::Cut) && is_of(&one.model, families)
+                    matches!(one.came, Came::Passed | Came::Cut | Came::Diverged)
+                        && is_of(&one.model, families)
                 });
                 wrong.extend(silent.map(|one| format!("{} finds nothing", one.model)));
             }

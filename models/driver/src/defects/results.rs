@@ -297,6 +297,7 @@ pub fn explored(models: &ExploredModels) -> Vec<ExploredModel> {
             ModelVerdict::Failed(_) => Came::Failed,
             ModelVerdict::Cut { .. } => Came::Cut,
             ModelVerdict::Unsupported { .. } => Came::Unsupported,
+            ModelVerdict::Diverged(_) => Came::Diverged,
         },
         // As many of a model that failed as there were until then, which says nothing of all its schedules.
         timed_waits: match report.verdict {

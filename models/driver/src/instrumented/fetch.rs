@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
+use instrument::Inherited;
+use instrument::manifest::{InheritedDependency, Kind};
 use serde::Deserialize;
 use toml_edit::InlineTable;
 
@@ -34,6 +36,8 @@ pub struct Package {
     pub version: String,
     /// Its folder.
     pub folder: PathBuf,
+    /// What its manifest may inherit from its workspace.
+    pub inherited: Inherited,
     /// The positions of its normal dependencies by name; one of several with the same name. Build and dev
     /// dependencies are not among them.
     dependencies: BTreeMap<String, usize>,
@@ -77,6 +81,7 @@ impl Fetched {
                 name: known.name.clone(),
                 version: known.version.clone(),
                 folder: folder.to_owned(),
+                inherited: known.inherited(),
                 dependencies: dependencies.map(|place| (places[place].name.clone(), place)).collect(),
             })
         };
@@ -88,7 +93,13 @@ impl Fetched {
 impl Fetched {
     /// Packages by name, version, folder, and the positions of their dependencies.
     pub(super) fn of(packages: Vec<(String, String, PathBuf, BTreeMap<String, usize>)>) -> Self {
-        let package = |(name, version, folder, dependencies)| Package { name, version, folder, dependencies };
+        let package = |(name, version, folder, dependencies)| Package {
+            name,
+            version,
+            folder,
+            inherited: Inherited::default(),
+            dependencies,
+        };
         Fetched { packages: packages.into_iter().map(package).collect() }
     }
 }
@@ -112,6 +123,56 @@ struct Known {
     name: String,
     version: String,
     manifest_path: PathBuf,
+    #[serde(default)]
+    edition: Option<String>,
+    #[serde(default)]
+    rust_version: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<KnownDependency>,
+}
+
+#[derive(Deserialize)]
+struct KnownDependency {
+    name: String,
+    rename: Option<String>,
+    req: String,
+    kind: Option<String>,
+    target: Option<String>,
+    path: Option<String>,
+    optional: bool,
+    uses_default_features: bool,
+    features: Vec<String>,
+}
+
+impl Known {
+    /// What the manifest may inherit from its workspace.
+    fn inherited(&self) -> Inherited {
+        let values = [
+            ("version", Some(&self.version)),
+            ("edition", self.edition.as_ref()),
+            ("rust-version", self.rust_version.as_ref()),
+        ];
+        let values = values.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.clone())));
+        let dependency = |known: &KnownDependency| InheritedDependency {
+            key: known.rename.as_ref().unwrap_or(&known.name).clone(),
+            package: known.name.clone(),
+            kind: match known.kind.as_deref() {
+                None => Kind::Normal,
+                Some("build") => Kind::Build,
+                Some(_) => Kind::Dev,
+            },
+            target: known.target.clone(),
+            version: known.req.clone(),
+            path: known.path.clone(),
+            is_optional: known.optional,
+            has_default_features: known.uses_default_features,
+            features: known.features.clone(),
+        };
+        Inherited {
+            package: values.collect(),
+            dependencies: self.dependencies.iter().map(dependency).collect(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -129,12 +190,12 @@ struct Node {
 #[derive(Deserialize)]
 struct Edge {
     pkg: String,
-    dep_kinds: Vec<Kind>,
+    dep_kinds: Vec<EdgeKind>,
 }
 
 /// The kind of a dependency: `None` is normal, others are for tests or a build script.
 #[derive(Deserialize)]
-struct Kind {
+struct EdgeKind {
     kind: Option<String>,
 }
 
@@ -147,7 +208,8 @@ pub fn source(root: &Path, package: &str, source: &CrateSource, stop: &AtomicBoo
     if package == STD {
         let (folder, version) = std_source::package(root, source)?;
         let (name, dependencies) = (std_source::PACKAGE.to_owned(), BTreeMap::new());
-        return Ok(Fetched { packages: vec![Package { name, version, folder, dependencies }] });
+        let inherited = Inherited::default();
+        return Ok(Fetched { packages: vec![Package { name, version, folder, inherited, dependencies }] });
     }
     let folder = root.join("fetch").join(format!("{package}-{}", source.slug()));
     let changed = write(&folder.join(MANIFEST), depends(package, source)?.as_bytes())?;
@@ -251,6 +313,33 @@ mod tests {
         let park = fetched.dependency(own, "park").expect("it is there");
         assert_eq!(fetched.dependency(park, "queue").expect("it is there").version, "0.1.0");
         assert_eq!(fetched.dependency(own, "cc"), None);
+    }
+
+    #[test]
+    fn a_manifest_inherits_what_cargo_metadata_has_resolved() {
+        let text = metadata().replace(
+            "\"name\":\"queue\",\"version\":\"1.0.0\"",
+            "\"name\":\"queue\",\"version\":\"1.0.0\",\"edition\":\"2021\",\"rust_version\":null,\"dependencies\":[{\"name\":\"park\",\
+             \"source\":null,\"req\":\"^2\",\"kind\":null,\"rename\":\"p\",\"optional\":true,\"uses_default_features\":false,\
+             \"features\":[\"std\"],\"target\":\"cfg(unix)\",\"registry\":null}]",
+        );
+        let fetched = Fetched::read(text.as_bytes(), "queue").expect("valid metadata");
+        let Inherited { package, dependencies } = &fetched.own().inherited;
+        assert_eq!(package.get("version").map(String::as_str), Some("1.0.0"));
+        assert_eq!(package.get("edition").map(String::as_str), Some("2021"));
+        assert_eq!(package.get("rust-version"), None);
+        let expected = InheritedDependency {
+            key: "p".to_owned(),
+            package: "park".to_owned(),
+            kind: Kind::Normal,
+            target: Some("cfg(unix)".to_owned()),
+            version: "^2".to_owned(),
+            path: None,
+            is_optional: true,
+            has_default_features: false,
+            features: vec!["std".to_owned()],
+        };
+        assert_eq!(dependencies.as_slice(), [expected]);
     }
 
     #[test]

@@ -17,13 +17,14 @@ use records::command;
 use records::verify::Method;
 
 use super::Crate;
+use super::adapters::struct_name;
 use super::fetch::{Fetched, Package};
 use super::std_source::PACKAGE;
 use crate::versions::manifest;
 use crate::versions::workspace::{LOCK, MANIFEST, copy, copy_package, project, read, write, write_lock};
 
 /// The adapter's file in the crate `sut`.
-const ADAPTER: &str = "adapter.rs";
+pub(crate) const ADAPTER: &str = "adapter.rs";
 
 /// The packages of the harness that the models need: none of the heavy ones.
 const HARNESS: [&str; 5] = ["baseline", "contract", "records", "wording", "workloads"];
@@ -79,10 +80,13 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     copy(&models.join("shim"), &own.join("shim"), &[])?;
     let sut = own.join("sut");
     let adapter = of.adapter.file();
-    let text = fs::read(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
-    write(&sut.join("src").join(ADAPTER), &text)?;
+    let text = fs::read_to_string(adapter).with_context(|| format!("cannot read {}", adapter.display()))?;
+    write(&sut.join("src").join(ADAPTER), text.as_bytes())?;
     write(&sut.join(MANIFEST), sut_manifest(&fetched.own().name).as_bytes())?;
-    write(&sut.join("src/lib.rs"), sut_source(of, &fetched.own().name, method).as_bytes())?;
+    write(
+        &sut.join("src/lib.rs"),
+        sut_source(of, &fetched.own().name, method, struct_name(&text)).as_bytes(),
+    )?;
 
     let applied = instrumented.iter().map(|instrumented| instrumented.applied.len()).sum();
     let report = instrumented.iter().map(|Instrumented { package, version, applied, .. }| {
@@ -104,7 +108,7 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     let fresh = folder.join(FRESH);
     let own = fetched.own();
     let folders = Folders { shim: "../models/shim", dependencies: &format!("../{DEPENDENCIES}") };
-    let crate_itself = instrument(&own.folder, &fresh, folders, &own.built_with())?;
+    let crate_itself = instrument(&own.folder, &fresh, folders, &own.built_with(), &own.inherited)?;
     copy(&fresh, &folder.join(COPY), &[])?;
 
     let folders = Folders { shim: "../../models/shim", dependencies: ".." };
@@ -127,7 +131,8 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
                 }
                 None => {}
             }
-            let instrumented = instrument(&package.folder, &fresh, folders, &package.built_with())
+            let used = package.built_with();
+            let instrumented = instrument(&package.folder, &fresh, folders, &used, &package.inherited)
                 .with_context(|| format!("{} is built with {name}", own.name))?;
             copy(&fresh, &folder.join(DEPENDENCIES).join(&name), &[])?;
             wanted.push((package, instrumented.dependencies.clone()));
@@ -156,24 +161,65 @@ chanlab-shim = {{ path = "../shim" }}
 }
 
 /// The source of the system under test: the adapter, and how its models are run.
-fn sut_source(of: &Crate, package: &str, method: Method) -> String {
+fn sut_source(of: &Crate, package: &str, method: Method, adapter: &str) -> String {
     // To the adapter of std, `std` is the package with the instrumented channels.
     let asked = ["chanlab".into(), "verify".into()].into_iter().chain(of.asked());
     let of_method = ["--method", method.name(), "--model"].map(OsString::from);
     let replay = command::line(asked.chain(of_method));
     let std = (package == PACKAGE).then(|| format!("extern crate {} as std;\n", PACKAGE.replace('-', "_")));
+    let named = match adapter {
+        "Adapter" => "pub use adapter::Adapter;\n".to_owned(),
+        former => format!("extern crate contract as harness;\n\npub use adapter::{former} as Adapter;\n"),
+    };
     format!(
         r#"//! The system under test: an instrumented channel.
 
 {}mod adapter;
 
-pub use adapter::Adapter;
-pub use chanlab_shim::run::execution;
+{named}
+/// Runs one execution of a model.
+pub fn execution(model: &chanlab_shim::sync::Arc<dyn Fn() + Send + Sync>) {{
+    contract::sync::at_thread_end(chanlab_shim::run::end_thread);
+    chanlab_shim::run::execution(model);
+}}
 
 /// The last steps of the current execution.
 pub fn schedule() -> Vec<contract::sync::Step> {{
-    let steps = chanlab_shim::run::schedule().into_iter();
+    named(chanlab_shim::run::schedule())
+}}
+
+fn named(steps: Vec<chanlab_shim::run::Step>) -> Vec<contract::sync::Step> {{
+    let steps = steps.into_iter();
     steps.map(|(thread, what, place)| contract::sync::Step {{ thread, what, place }}).collect()
+}}
+
+/// Sees from another thread what a thread explores.
+#[derive(Clone, Debug)]
+pub struct Observer {{
+    explorer: contract::sync::Observer,
+    shim: chanlab_shim::run::Observer,
+}}
+
+impl Observer {{
+    /// An observer of the calling thread.
+    pub fn here() -> Self {{
+        Observer {{ explorer: contract::sync::Observer::here(), shim: chanlab_shim::run::Observer::here() }}
+    }}
+
+    /// A number that changes with each step.
+    pub fn progress(&self) -> u64 {{
+        self.explorer.progress() + self.shim.progress()
+    }}
+
+    /// The last steps of the current execution.
+    pub fn schedule(&self) -> Vec<contract::sync::Step> {{
+        named(self.shim.schedule())
+    }}
+
+    /// The explorer's choices in the current execution, where it has them.
+    pub fn choices(&self) -> Option<String> {{
+        self.explorer.choices()
+    }}
 }}
 
 /// Whether a panic with this payload reports that the execution needs more primitives than the explorer has.

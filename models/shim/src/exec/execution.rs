@@ -5,19 +5,25 @@
 
 use std::sync::Arc;
 
-use super::{clock, deadline_polls, explorer, leaks, lifecycle, parker, quarantine, tasks, trace};
+use super::{
+    clock, deadline_polls, explorer, leaks, lifecycle, locals, parker, quarantine, statics, tasks, trace,
+};
 
 /// Runs one execution of `model`, under shuttle on a thread of its own, and checks what it left in memory.
 ///
-/// The model's first thread calls it, once per execution. Under shuttle, thread-locals are destroyed when
-/// their threads end, so the model runs on a thread that is joined before the check. Loom has too few threads
-/// for that: it finds no leaks.
+/// The model's first thread calls it, once per execution. Under shuttle the model runs on a thread that is
+/// joined before the check. Loom has too few threads for that: it finds no leaks.
 ///
 /// # Panics
 ///
 /// When the model panics, when it freed memory twice, or when it leaked memory that holds a primitive or that
 /// was stored in an atomic pointer.
 pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
+    let model = Arc::clone(model);
+    let body: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        model();
+        locals::end();
+    });
     lifecycle::begin();
     trace::begin();
     leaks::begin();
@@ -26,8 +32,11 @@ pub fn execution(model: &Arc<dyn Fn() + Send + Sync>) {
     parker::begin();
     clock::begin();
     deadline_polls::begin();
+    locals::begin();
+    statics::begin();
     quarantine::begin();
-    explorer::run(model);
+    explorer::run(&body);
+    statics::end();
     deadline_polls::end();
     let leak = explorer::SEES_LEAKS.then(leaks::first).flatten();
     quarantine::end();

@@ -27,6 +27,17 @@ pub(crate) fn begin() {
     FIRST_USES.with_borrow_mut(Vec::clear);
 }
 
+/// Which use of a primitive it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// The first one of all.
+    First,
+    /// The first one in this execution, after some in earlier ones: it has to start afresh.
+    FirstInExecution,
+    /// Any other.
+    Again,
+}
+
 /// The number of the execution in which a primitive was last used; 0 before its first use, so zeroed memory
 /// holds a new primitive.
 #[derive(Debug)]
@@ -37,16 +48,21 @@ impl Lifecycle {
         Lifecycle(Cell::new(0))
     }
 
-    /// Notes a use of the primitive. True if it was last used in an earlier execution, and so has to start
+    /// As [`Lifecycle::usage`]; true if the primitive was last used in an earlier execution, and so has to start
     /// afresh.
+    pub(crate) fn used(&self, site: CallSite) -> bool {
+        self.usage(site) == Use::FirstInExecution
+    }
+
+    /// Notes a use of the primitive.
     ///
     /// # Panics
     ///
     /// When the primitive was dropped or its memory was freed: the model has failed.
-    pub(crate) fn used(&self, site: CallSite) -> bool {
+    pub(crate) fn usage(&self, site: CallSite) -> Use {
         let (last, now) = (self.0.get(), EXECUTION.get());
         if last == now {
-            return false;
+            return Use::Again;
         }
         match last {
             DROPPED => panic!("used after it was dropped: at {site}"),
@@ -56,7 +72,7 @@ impl Lifecycle {
         self.0.set(now);
         let first = (from_ref(self).addr(), site);
         quarantine::unwatched(|| FIRST_USES.with_borrow_mut(|uses| uses.push(first)));
-        last != 0
+        if last == 0 { Use::First } else { Use::FirstInExecution }
     }
 
     /// Notes the drop of the primitive, which `what` names with its article.

@@ -1,7 +1,9 @@
 //! The trace of an execution: its last steps, and how long the running thread has taken steps alone.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The source location, in the instrumented crate, of the call of a primitive.
 pub(crate) type CallSite = &'static Location<'static>;
@@ -25,21 +27,70 @@ struct Turns {
 }
 
 /// A thread, what it did, and where.
-pub(crate) type Step = (usize, &'static str, CallSite);
+pub type Step = (usize, &'static str, &'static Location<'static>);
+
+/// The steps of a thread that explores, which an observer on another thread sees. Only the former writes.
+#[derive(Debug, Default)]
+struct Trace {
+    ring: Mutex<Ring>,
+    /// The number of steps in all executions.
+    progress: AtomicU64,
+}
+
+/// A ring of the last steps of an execution, and the number of all of its steps.
+#[derive(Debug, Default)]
+struct Ring {
+    steps: Vec<Step>,
+    taken: usize,
+}
 
 thread_local! {
     static TURNS: Cell<Turns> = const { Cell::new(Turns { last: 0, turns: 0, alone: 0 }) };
-    /// A ring of the last steps, and the number of all steps.
-    static STEPS: RefCell<(Vec<Step>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+    static TRACE: Arc<Trace> = Arc::default();
+}
+
+impl Trace {
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    fn in_order(&self) -> Vec<Step> {
+        let first = if self.taken > MAX_STEPS { self.taken % MAX_STEPS } else { 0 };
+        self.steps[first..].iter().chain(&self.steps[..first]).copied().collect()
+    }
+}
+
+/// Sees from another thread what a thread explores.
+#[derive(Clone, Debug)]
+pub struct Observer(Arc<Trace>);
+
+impl Observer {
+    /// An observer of the calling thread.
+    pub fn here() -> Self {
+        Observer(TRACE.with(Arc::clone))
+    }
+
+    /// A number that changes with each step.
+    pub fn progress(&self) -> u64 {
+        self.0.progress.load(Ordering::Relaxed)
+    }
+
+    /// As [`schedule`].
+    pub fn schedule(&self) -> Vec<Step> {
+        self.0.ring().in_order()
+    }
 }
 
 /// Starts the trace of a new execution. Called before the quarantine is on: the trace is not the model's
 /// memory.
 pub(crate) fn begin() {
-    STEPS.with_borrow_mut(|(steps, taken)| {
-        steps.clear();
-        steps.reserve(MAX_STEPS);
-        *taken = 0;
+    TRACE.with(|trace| {
+        let mut ring = trace.ring();
+        ring.steps.clear();
+        ring.steps.reserve(MAX_STEPS);
+        ring.taken = 0;
     });
     TURNS.set(Turns::default());
 }
@@ -52,13 +103,17 @@ pub(crate) fn record(me: usize, what: &'static str, site: CallSite) {
         false => Turns { last: me, turns: turns + 1, alone: 1 },
     });
     let step = (me, what, site);
-    STEPS.with_borrow_mut(|(steps, taken)| {
-        if steps.len() < MAX_STEPS {
-            steps.push(step);
+    TRACE.with(|trace| {
+        // Relaxed, and not one addition: no other thread writes, and an observer waits for any change.
+        trace.progress.store(trace.progress.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let mut ring = trace.ring();
+        let place = ring.taken % MAX_STEPS;
+        if ring.steps.len() < MAX_STEPS {
+            ring.steps.push(step);
         } else {
-            steps[*taken % MAX_STEPS] = step;
+            ring.steps[place] = step;
         }
-        *taken += 1;
+        ring.taken += 1;
     });
 }
 
@@ -86,13 +141,10 @@ pub(crate) fn has_to_yield(me: impl FnOnce() -> usize) -> bool {
 ///
 /// When `count` is 0.
 pub fn draw(count: usize) -> usize {
-    STEPS.with_borrow(|(_, taken)| taken % count)
+    TRACE.with(|trace| trace.ring().taken % count)
 }
 
 /// The last steps of this execution in their order: the thread, the step, and its call site in the crate.
 pub fn schedule() -> Vec<Step> {
-    STEPS.with_borrow(|(steps, taken)| {
-        let first = if *taken > MAX_STEPS { *taken % MAX_STEPS } else { 0 };
-        steps[first..].iter().chain(&steps[..first]).copied().collect()
-    })
+    TRACE.with(|trace| trace.ring().in_order())
 }

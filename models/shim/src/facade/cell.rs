@@ -8,7 +8,7 @@ pub use std::cell::{BorrowError, BorrowMutError, Cell, LazyCell, OnceCell, Ref, 
 
 use crate::exec::explorer::Common;
 use crate::exec::lifecycle::Lifecycle;
-use crate::exec::steps;
+use crate::exec::{initial, steps};
 
 /// As std's. Under shuttle other threads may run before each [`UnsafeCell::get`]; what the crate does with
 /// the pointer is not observed, and is one step. Under loom it is no step: the shim cannot tell a read from a
@@ -41,7 +41,9 @@ impl<T: ?Sized> UnsafeCell<T> {
         if cfg!(shuttle) {
             steps::step(Common::Clock, "reaches into a cell", Location::caller());
         }
-        self.lifecycle.used(Location::caller());
+        let used = self.lifecycle.usage(Location::caller());
+        // SAFETY: the value lives as long as the cell. At the first use in an execution no pointer to it is in use.
+        unsafe { initial::renew(self.value.get(), used) };
         self.value.get()
     }
 

@@ -1,5 +1,8 @@
 //! `std::thread`: the explorer's threads, each with a parker whose timeout is a moment of the model's clock.
 
+mod local;
+mod spawning;
+
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::Location;
@@ -7,9 +10,9 @@ use std::time::Duration;
 
 pub use std::thread::{Result, panicking};
 
-pub use crate::exec::explorer::{AccessError, Builder, JoinHandle, LocalKey, ThreadId, spawn};
-#[cfg(shuttle)]
-pub use crate::exec::explorer::{Scope, ScopedJoinHandle, scope};
+pub use self::local::{AccessError, LocalKey};
+pub use self::spawning::{Builder, JoinHandle, Scope, ScopedJoinHandle, scope, spawn};
+pub use crate::exec::explorer::ThreadId;
 use crate::exec::{clock, explorer, parker, quarantine, steps};
 
 /// The number of processors that a crate sees: with two, it spins before it waits.

@@ -24,8 +24,8 @@ use std::sync::atomic::Ordering;
 
 use ::loom::MAX_THREADS;
 use ::loom::sync::atomic::AtomicU64;
-pub use ::loom::thread::{AccessError, Builder, JoinHandle, LocalKey, ThreadId, spawn};
-pub(crate) use ::loom::thread::{Thread, current, park, yield_now};
+pub use ::loom::thread::ThreadId;
+pub(crate) use ::loom::thread::{Builder, JoinHandle, Thread, current, park, spawn, yield_now};
 
 use super::operations::{Common, Native, Value};
 use crate::exec::limit::Limit;

@@ -5,13 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-pub use ::shuttle::sync::{
-    Barrier, BarrierWaitResult, Once, OnceState, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc,
-};
-pub use ::shuttle::thread::{
-    AccessError, Builder, JoinHandle, LocalKey, Scope, ScopedJoinHandle, ThreadId, scope, spawn,
-};
-pub(crate) use ::shuttle::thread::{Thread, current, park, yield_now};
+pub use ::shuttle::sync::mpsc;
+pub use ::shuttle::thread::ThreadId;
+pub(crate) use ::shuttle::thread::{Builder, JoinHandle, Thread, current, park, spawn, yield_now};
 
 use super::operations::{Common, Native, Value};
 use crate::exec::trace;

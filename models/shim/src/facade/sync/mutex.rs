@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use crate::exec::explorer::{self, Object};
-use crate::exec::lifecycle::Lifecycle;
+use crate::exec::lifecycle::{Lifecycle, Use};
 use crate::exec::tasks::{self, Waiter};
 use crate::exec::trace::CallSite;
-use crate::exec::{quarantine, steps, waits};
+use crate::exec::{initial, quarantine, steps, waits};
 
 /// As std's.
 #[repr(C)]
@@ -131,7 +131,10 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn used(&self, site: CallSite) {
-        if self.lifecycle.used(site) {
+        let used = self.lifecycle.usage(site);
+        // SAFETY: the value lives as long as the lock. At the first use in an execution no guard of it exists.
+        unsafe { initial::renew(self.value.get(), used) };
+        if used == Use::FirstInExecution {
             // In a `static`: the guard of an earlier execution is gone.
             self.object.renew();
             self.locked.set(false);
