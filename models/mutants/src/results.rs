@@ -28,7 +28,7 @@ pub(crate) const ORIGINAL: &str = "none";
 
 /// The bounds of every run, for the document.
 const BOUNDS: &str = "Bounds: loom explores all schedules of at most 2 preemptions (every schedule of a small model), shuttle\n\
-     2,000 random and PCT schedules (depth 3) of each model, and the other methods run cases for 4 seconds.\n\
+     2,000 random and PCT schedules (depth 3) of each model, and the other methods run cases for 2 seconds.\n\
      `scripts/mutants` measured the times on an arbitrary machine: compare them only within the table.";
 
 /// The result of a method on a mutant.

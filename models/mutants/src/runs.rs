@@ -22,7 +22,7 @@ use crate::workspace::VARIABLE;
 const MODEL_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// The time in which a method starts cases.
-const BUDGET: Duration = Duration::from_secs(4);
+const BUDGET: Duration = Duration::from_secs(2);
 
 /// A method that has not ended this long after its budget has hung.
 const METHOD_TIMEOUT: Duration = Duration::from_secs(8);
