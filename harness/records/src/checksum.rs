@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Serialize, ser};
 
+use crate::text;
+
 /// What stands between the content of a line and the digits of its checksum.
 const CRC32: &[u8] = b",\"crc32\":\"";
 
@@ -56,7 +58,7 @@ pub fn plan_checksum(plan: &[u8]) -> Checksum {
 ///
 /// When `value` has no JSON form, or one that is no object with members.
 pub fn line(value: &impl Serialize, after: Option<Checksum>) -> serde_json::Result<(Vec<u8>, Checksum)> {
-    let mut bytes = serde_json::to_vec(value)?;
+    let mut bytes = text::json(value)?;
     if !bytes.ends_with(b"}") || bytes == b"{}" {
         return Err(ser::Error::custom("a record is an object with members"));
     }

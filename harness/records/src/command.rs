@@ -5,15 +5,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 
-/// Characters that a terminal or a browser does not show as they are, apart from control characters: marks
-/// without width, separators of lines, and the marks that turn the direction of text.
-const INVISIBLE: [std::ops::RangeInclusive<char>; 5] = [
-    '\u{ad}'..='\u{ad}',
-    '\u{61c}'..='\u{61c}',
-    '\u{200b}'..='\u{200f}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{206f}',
-];
+use crate::text::is_hidden;
 
 /// The command line of this process as it can be typed again, with `chanlab` for the program.
 pub fn typed() -> String {
@@ -35,7 +27,7 @@ pub fn quoted<W: AsRef<OsStr> + ?Sized>(word: &W) -> Cow<'_, str> {
     if let Some(text) = word.as_ref().to_str().filter(|text| is_plain(text)) {
         return Cow::Borrowed(text);
     }
-    match word.as_ref().to_str().filter(|text| text.chars().all(is_visible)).map(shlex::try_quote) {
+    match word.as_ref().to_str().filter(|text| !text.contains(is_hidden)).map(shlex::try_quote) {
         Some(Ok(quoted)) => quoted,
         // A zero byte, the only text that the crate refuses, is a control character and no text here.
         Some(Err(_)) | None => Cow::Owned(escaped(bytes)),
@@ -59,10 +51,6 @@ pub fn joined(words: &[String]) -> String {
 fn is_plain(word: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     !word.is_empty() && word.bytes().all(is_plain)
-}
-
-fn is_visible(character: char) -> bool {
-    !character.is_control() && !INVISIBLE.iter().any(|range| range.contains(&character))
 }
 
 /// The bytes in the form `$'…'`. An escape has always three octal digits, so the byte after it cannot belong
@@ -133,7 +121,7 @@ mod tests {
         .chain([OsString::from_vec(b"\xff".to_vec()), OsString::from_vec(b"a\xc3'\\1".to_vec())])
         .collect();
         let line = line(&words);
-        assert!(line.chars().all(is_visible), "{line:?}");
+        assert!(!line.contains(is_hidden), "{line:?}");
         assert_eq!(read_by_a_shell(&line), words, "{line}");
         for plain in ["plain", "fan_in/variant=select,capacity=64", "flume@0.12.0"] {
             assert_eq!(quoted(plain), plain);

@@ -13,7 +13,9 @@ use verify_driver::engine::ON_REQUEST;
 pub fn undecided(verified: &[VerdictRecord], by_name: bool) -> Vec<&VerdictRecord> {
     let was_requested = by_name || !verified.iter().any(has_passed);
     let is_undecided = |record: &&VerdictRecord| match &record.verdict {
-        Verdict::Ran(MethodOutcome::Passed { cases: 0, .. }) => !is_elsewhere_in_shard(record, verified),
+        Verdict::Ran(MethodOutcome::Passed { cases: 0, .. } | MethodOutcome::Unknown { cases: 0, .. }) => {
+            !is_elsewhere_in_shard(record, verified)
+        }
         Verdict::Ran(MethodOutcome::Passed { .. } | MethodOutcome::Failed(_)) => false,
         Verdict::Ran(
             MethodOutcome::Unknown { .. }
