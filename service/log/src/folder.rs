@@ -172,7 +172,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`LogError::OutOfRange`], or [`LogError::Damaged`] when the message cannot be read.
+    /// [`LogError::OutOfRange`], or [`LogError::Damaged`] when the place of the message cannot be found. Damage of the
+    /// message itself is found when it is read.
     pub fn reader(&self, partition: u32, offset: u64) -> Result<PartitionReader, LogError> {
         self.check(partition)?;
         PartitionReader::at(&self.folder, partition, offset)
