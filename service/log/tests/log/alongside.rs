@@ -8,7 +8,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use service_log::{Log, LogError, Options, Writer};
 
-use crate::{append, message};
+use crate::{append, folder, message};
 
 const MESSAGES: u64 = 60_000;
 
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn readers_see_every_message_in_order_while_it_is_written_over_segments() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     // The segments that begin after the last message that a reader has seen make it look twice.
     let mut writer =
         Writer::create(folder.path(), Options { partitions: 1, segment_bytes: 8 << 10 }).expect("a new log");
@@ -63,7 +63,7 @@ fn readers_see_every_message_in_order_while_it_is_written_over_segments() {
 
 #[test]
 fn a_log_has_one_writer_at_a_time() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let path = folder.path().join("log");
     let writer = Writer::create(&path, Options { partitions: 1, segment_bytes: 1 << 20 }).expect("a new log");
     let error = Writer::open(&path).expect_err("it is in use");

@@ -6,7 +6,7 @@ use service_log::{
     Commit, Group, Log, LogError, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, NewMessage, Options, Writer,
 };
 
-use crate::{append, filled, message, read_from, segments};
+use crate::{append, filled, folder, message, read_from, segments};
 
 const SMALL: Options = Options { partitions: 2, segment_bytes: 4_096 };
 
@@ -16,7 +16,7 @@ fn commit(offset: u64, metadata: &str) -> Commit {
 
 #[test]
 fn messages_are_read_as_they_were_appended_from_every_offset_and_over_segments() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     drop(filled(folder.path(), 2, 500, 4_096));
     assert!(segments(folder.path(), 1).len() > 5, "{:?}", segments(folder.path(), 1));
     let log = Log::open(folder.path()).expect("a log");
@@ -32,7 +32,7 @@ fn messages_are_read_as_they_were_appended_from_every_offset_and_over_segments()
 
 #[test]
 fn a_log_that_is_opened_again_goes_on_where_it_ended() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut writer = Writer::create(folder.path(), SMALL).expect("a new log");
     for round in 0..50 {
         assert_eq!(append(&mut writer, 0).expect("appended"), round);
@@ -46,7 +46,7 @@ fn a_log_that_is_opened_again_goes_on_where_it_ended() {
 
 #[test]
 fn a_reader_at_the_end_sees_what_comes() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut writer = Writer::create(folder.path(), SMALL).expect("a new log");
     let mut reader = Log::open(folder.path()).expect("a log").reader(0, 0).expect("the end");
     for offset in 0..300 {
@@ -61,7 +61,7 @@ fn a_reader_at_the_end_sees_what_comes() {
 /// The first segments may be removed by hand: what is left says where it begins.
 #[test]
 fn a_partition_may_begin_later() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     drop(filled(folder.path(), 1, 300, 4_096));
     fs::remove_file(&segments(folder.path(), 0)[0]).expect("removed");
     let log = Log::open(folder.path()).expect("a log");
@@ -75,7 +75,7 @@ fn a_partition_may_begin_later() {
 /// Every message has the size of one that may mislead the search: its payload is a copy of a segment.
 #[test]
 fn a_payload_that_looks_like_messages_misleads_no_search() {
-    let [folder, other] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let [folder, other] = [(); 2].map(|()| folder());
     drop(filled(other.path(), 1, 500, 1 << 20));
     let copy = fs::read(&segments(other.path(), 0)[0]).expect("a segment");
     let mut writer =
@@ -95,7 +95,7 @@ fn a_payload_that_looks_like_messages_misleads_no_search() {
 
 #[test]
 fn the_limits_of_a_message_are_those_that_are_stated() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let mut writer = Writer::create(folder.path(), SMALL).expect("a new log");
     let payload = vec![7; MAX_MESSAGE_BYTES - 34];
     let largest = NewMessage { payload: &payload, ..NewMessage::default() };
@@ -117,7 +117,7 @@ fn the_limits_of_a_message_are_those_that_are_stated() {
 
 #[test]
 fn commits_hold_for_all_partitions_or_none_and_never_go_back() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     drop(filled(folder.path(), 3, 20, 4_096));
     let mut group = Group::open(folder.path(), "a-1").expect("a group");
     assert_eq!(group.committed(0), None);
@@ -147,7 +147,7 @@ fn commits_hold_for_all_partitions_or_none_and_never_go_back() {
 /// After the loss of messages their offsets would be given to others, which the group would never see.
 #[test]
 fn a_writer_does_not_open_a_log_that_lost_committed_messages() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     drop(filled(folder.path(), 1, 20, 1 << 20));
     Group::open(folder.path(), "g").expect("a group").commit([(0, commit(20, ""))]).expect("committed");
     drop(Writer::open(folder.path()).expect("nothing is lost"));

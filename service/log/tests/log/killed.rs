@@ -12,9 +12,9 @@ use crate::{append, read_from};
 const PARTITIONS: u32 = 3;
 
 /// Small segments, so that kills fall into the beginning of one.
-const OPTIONS: Options = Options { partitions: PARTITIONS, segment_bytes: 16 << 10 };
+const OPTIONS: Options = Options { partitions: PARTITIONS, segment_bytes: 32 << 10 };
 
-const KILLS: u64 = 60;
+const KILLS: u64 = 100;
 
 #[test]
 #[ignore = "the child of the test below"]
@@ -56,7 +56,7 @@ fn what_was_acknowledged_survives_a_kill() {
         };
         // The first kills fall into the making of the log. A child runs ahead of its reports, so the others fall anywhere.
         if kill > 10 {
-            reports.by_ref().take(random.random_range(1..60)).for_each(&mut take);
+            reports.by_ref().take(random.random_range(1..30)).for_each(&mut take);
         }
         spin(random.next_u64() % (1 << 16));
         child.kill().expect("SIGKILL");

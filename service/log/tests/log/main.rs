@@ -11,7 +11,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use service_log::{Header, Log, LogError, Message, NewMessage, Options, Writer};
+
+/// A folder in memory where there is one, for tests that make many segments and do not ask what the disk has: each costs
+/// several waits for the disk.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
+}
 
 /// The message at a place, so that whoever reads it can tell whether it is the one that was written.
 fn message(partition: u32, offset: u64) -> Message {

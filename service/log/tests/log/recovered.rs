@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use service_log::{Commit, Group, Log, LogError, Writer};
 
-use crate::{append, files, filled, read_from, segments};
+use crate::{append, files, filled, folder, read_from, segments};
 
 /// Messages of each partition before something happens to them.
 const MESSAGES: u64 = 60;
@@ -41,11 +41,11 @@ fn ends(bytes: &[u8]) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn a_truncation_loses_the_torn_message_and_what_came_after_it_only(at: prop::sample::Index, segment_bytes in 256_u64..8_000) {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder();
         drop(filled(folder.path(), 2, MESSAGES, segment_bytes));
         let last = segments(folder.path(), 1).pop().expect("a segment");
         let bytes = fs::read(&last).expect("a segment");
@@ -61,7 +61,7 @@ proptest! {
     /// What a power cut may leave of bytes that were not synced.
     #[test]
     fn zeros_at_the_end_are_torn(zeros in 1..100_000_usize, segment_bytes in 256_u64..8_000) {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder();
         drop(filled(folder.path(), 1, MESSAGES, segment_bytes));
         let last = segments(folder.path(), 0).pop().expect("a segment");
         let bytes = [fs::read(&last).expect("a segment"), vec![0; zeros]].concat();
@@ -73,7 +73,7 @@ proptest! {
     /// Whichever file it is in, and also in the last message, which is not taken for a torn one.
     #[test]
     fn a_flipped_byte_is_named_with_its_file_and_place(file: prop::sample::Index, at: prop::sample::Index, flip in 1..=u8::MAX, segment_bytes in 256_u64..8_000) {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder();
         drop(filled(folder.path(), 2, MESSAGES, segment_bytes));
         let commit = Commit { offset: 9, metadata: "m".to_owned() };
         Group::open(folder.path(), "g").expect("a group").commit([(0, commit)]).expect("committed");
@@ -104,7 +104,7 @@ proptest! {
 
 #[test]
 fn a_segment_that_is_cut_is_damage_unless_it_is_the_last() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     drop(filled(folder.path(), 1, MESSAGES, 1_024));
     let path = segments(folder.path(), 0).swap_remove(1);
     let bytes = fs::read(&path).expect("a segment");
@@ -126,7 +126,7 @@ fn a_segment_that_is_cut_is_damage_unless_it_is_the_last() {
 
 #[test]
 fn reading_goes_on_at_the_offset_that_the_error_names() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     drop(filled(folder.path(), 1, 2_000, 1 << 20));
     let path = segments(folder.path(), 0).remove(0);
     let mut bytes = fs::read(&path).expect("a segment");
@@ -163,7 +163,7 @@ fn reading_goes_on_at_the_offset_that_the_error_names() {
 
 #[test]
 fn segments_that_change_their_places_are_damage() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     drop(filled(folder.path(), 2, MESSAGES, 1_024));
     let (of_one, of_other) = (segments(folder.path(), 0).remove(0), segments(folder.path(), 1).remove(0));
     fs::copy(&of_one, &of_other).expect("copied");
@@ -174,9 +174,9 @@ fn segments_that_change_their_places_are_damage() {
 /// The same messages in a segment that was begun again have other checksums.
 #[test]
 fn messages_of_an_earlier_segment_are_none() {
-    let [folder, other] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
-    for folder in [&folder, &other] {
-        drop(filled(folder.path(), 1, MESSAGES, 1 << 20));
+    let [folder, other] = [(); 2].map(|()| folder());
+    for log in [&folder, &other] {
+        drop(filled(log.path(), 1, MESSAGES, 1 << 20));
     }
     let (path, other) = (segments(folder.path(), 0).remove(0), segments(other.path(), 0).remove(0));
     let (own, others) = (fs::read(&path).expect("there"), fs::read(other).expect("there"));
