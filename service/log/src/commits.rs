@@ -6,14 +6,14 @@
 //! partitions: a few hundred with short metadata, and at most 4 KiB for each partition.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::FORMAT;
 use crate::error::LogError;
-use crate::folder::{Folder, Log};
+use crate::folder::{Folder, Lock, Log};
 use crate::reader::PartitionReader;
 use crate::sealed;
 use crate::segment;
@@ -74,7 +74,7 @@ pub struct Group {
     partitions: u32,
     commits: Commits,
     /// Held until the end.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Group {

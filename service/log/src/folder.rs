@@ -3,6 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,25 @@ pub(crate) struct Manifest {
     pub(crate) segment_bytes: u64,
 }
 
+/// The time after which a lock counts as held. A program that the holder was starting when it was killed has the lock
+/// too until it runs.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The interval between two attempts.
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A lock that is held.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough while another thread starts a program, which has the open file too until it
+        // runs. Ignored: a lock that cannot be released is released with the process.
+        let _ = self.0.unlock();
+    }
+}
+
 /// The paths of a log.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -53,19 +74,25 @@ impl Folder {
     }
 
     /// Locks the log for one writer.
-    pub(crate) fn lock(&self) -> Result<File, LogError> {
+    pub(crate) fn lock(&self) -> Result<Lock, LogError> {
         self.lock_file(&self.0.join(LOCK), || "the log".to_owned())
     }
 
     /// Locks a file for as long as the result lives. The system releases it when the process ends, however that
     /// happens.
-    pub(crate) fn lock_file(&self, path: &Path, what: impl FnOnce() -> String) -> Result<File, LogError> {
+    pub(crate) fn lock_file(&self, path: &Path, what: impl FnOnce() -> String) -> Result<Lock, LogError> {
         let file = File::options().write(true).create(true).truncate(false).open(path);
         let file = file.map_err(LogError::io("open", path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(LogError::Held { what: what(), folder: self.0.clone() }),
-            Err(TryLockError::Error(error)) => Err(LogError::io("lock", path)(error)),
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock(file)),
+                Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(RETRY_INTERVAL),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LogError::Held { what: what(), folder: self.0.clone() });
+                }
+                Err(TryLockError::Error(error)) => return Err(LogError::io("lock", path)(error)),
+            }
         }
     }
 

@@ -1,11 +1,11 @@
 //! Appending to a log.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use crate::commits::read_commits;
 use crate::error::LogError;
-use crate::folder::{Folder, MAX_PARTITIONS, Manifest};
+use crate::folder::{Folder, Lock, MAX_PARTITIONS, Manifest};
 use crate::message::{MAX_MESSAGE_BYTES, NewMessage};
 use crate::reader::PartitionReader;
 use crate::sealed::sync_folder;
@@ -38,7 +38,7 @@ pub struct Writer {
     /// Whether a write failed.
     has_failed: bool,
     /// Held until the end.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// The end of a partition.
