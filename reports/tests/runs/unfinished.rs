@@ -83,7 +83,7 @@ fn report(sandbox: &Sandbox, folder: &Path) -> (String, String) {
     let [run, output] = [folder, &page].map(|path| path.display().to_string());
     let output =
         sandbox.command(&["report", "--run", &run, "--output", &output]).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     (text(&output.stdout), fs::read_to_string(page).expect("a page"))
 }
 
