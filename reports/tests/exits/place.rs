@@ -204,7 +204,7 @@ fn rounds(sides: &[Side; 2], epochs: u32, plan: Checksum) -> Vec<u8> {
                     entry,
                     epoch,
                     block,
-                    at_ms: number * 10,
+                    at_ms: (number + 1) * 10,
                     measured,
                     extended_ns: None,
                 };
