@@ -194,6 +194,16 @@ impl Log {
         Ok(Extent { first, next: reader.offset(), bytes, segments: bases.len() })
     }
 
+    /// The offset of the first message of a partition, or that which it will get.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such partition, or its folder cannot be read.
+    pub fn first_offset(&self, partition: u32) -> Result<u64, LogError> {
+        self.check(partition)?;
+        Ok(self.folder.bases(partition)?.first().copied().unwrap_or_default())
+    }
+
     /// A reader of a partition, whose first message is that at `offset`. The offset that the next message will get
     /// is one too.
     ///
