@@ -1,0 +1,42 @@
+//! libFuzzer over one target: `fuzz --TARGET [CORPUS...]`, with libFuzzer's own options. See README.md.
+
+#![no_main]
+
+mod targets;
+
+use std::cell::Cell;
+
+use libfuzzer_sys::fuzz_target;
+use targets::{TARGETS, Target};
+use workloads::meters::allocations::CountingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+thread_local! {
+    static TARGET: Cell<Option<&'static Target>> = const { Cell::new(None) };
+}
+
+/// The target that the command line names; libFuzzer ignores what begins with two hyphens.
+fn named() -> Option<&'static Target> {
+    let mut names = std::env::args().filter_map(|argument| argument.strip_prefix("--").map(str::to_owned));
+    let name = names.next()?;
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+fuzz_target!(
+    init: {
+        match named() {
+            Some(target) => TARGET.set(Some(target)),
+            None => {
+                TARGETS.iter().for_each(|target| println!("{}", target.name));
+                std::process::exit(2);
+            }
+        }
+    },
+    |data: &[u8]| {
+        if let Some(target) = TARGET.get() {
+            target.run(data);
+        }
+    }
+);
