@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use ::records::machine::Machine;
 use workloads::meters::allocations;
+use workloads::registry::Registry;
 
 /// A target.
-pub struct Target {
+pub(crate) struct Target {
     /// Its name, which is also that of its folder in the corpus.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     run: fn(&[u8]),
 }
 
@@ -25,7 +26,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub(crate) const TARGETS: [Target; 14] = [
     target("criterion", records::criterion),
     target("lines", records::lines),
     target("manifest", crates::manifest),
@@ -58,14 +59,18 @@ impl Target {
     /// # Panics
     ///
     /// When it finds a fault, or takes more memory or time than its size allows.
-    pub fn run(&self, input: &[u8]) {
+    pub(crate) fn run(&self, input: &[u8]) {
         assert!(allocations::count(true), "the program has no counting allocator");
         let (before, began) = (allocations::of_this_thread(), Instant::now());
         (self.run)(input);
         let (after, took) = (allocations::of_this_thread(), began.elapsed());
         let bytes = after.unwrap_or_default().bytes - before.unwrap_or_default().bytes;
         let most = BYTES + BYTES_EACH * input.len() as u64;
-        assert!(bytes <= most, "{bytes} bytes allocated for an input of {}, at most {most} allowed", input.len());
+        assert!(
+            bytes <= most,
+            "{bytes} bytes allocated for an input of {}, at most {most} allowed",
+            input.len()
+        );
         assert!(took <= LIMIT, "{took:?} for an input of {} bytes", input.len());
     }
 }
@@ -82,6 +87,15 @@ fn parts<const COUNT: usize>(input: &[u8]) -> [&[u8]; COUNT] {
         rest = end.map(|end| &all[end + SEPARATOR.len()..]);
         &all[..end.unwrap_or(all.len())]
     })
+}
+
+thread_local! {
+    /// What this build knows. It is made once: that takes longer than most inputs.
+    static REGISTRY: &'static Registry = Box::leak(Box::new(adapters::registry()));
+}
+
+fn registry() -> &'static Registry {
+    REGISTRY.with(|registry| *registry)
 }
 
 /// A machine, for records of this build.
@@ -115,7 +129,9 @@ mod tests {
     #[test]
     fn a_page_with_foreign_elements_or_hidden_characters_fails() {
         inert::html("<!DOCTYPE html><p class=\"a\">&lt;script&gt; on top</p></html>");
-        for foreign in ["<script>", "<p onclick=\"x\">", "<a href=\"JavaScript:x\">", "\u{202e}", "<iframe>", "NaN×"] {
+        for foreign in
+            ["<script>", "<p onclick=\"x\">", "<a href=\"JavaScript:x\">", "\u{202e}", "<iframe>", "NaN×"]
+        {
             assert!(fails(|| inert::html(&format!("<p>{foreign}</p></html>"))), "{foreign}");
         }
     }

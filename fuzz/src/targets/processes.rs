@@ -24,7 +24,7 @@ use reports::render;
 use wording::models as words;
 
 use super::records::verified;
-use super::{inert, machine};
+use super::{inert, machine, registry};
 
 /// The messages that are planned for a round.
 const MESSAGES: u64 = 1_000;
@@ -40,16 +40,17 @@ pub(super) fn reply(input: &[u8]) {
     let Ok(reply) = serde_json::from_slice::<Reply>(input) else { return };
     let again = serde_json::from_slice(&protocol::line(&reply)).expect("what is written can be read");
     assert_eq!(reply, again, "a reply that is written again is another");
-    let registry = adapters::registry();
+    let registry = registry();
     let asked = |cell: u64| {
         let workload = WORKLOADS[cell as usize % WORKLOADS.len()];
-        Asked::new(&registry, workload, [], cell, Some(MESSAGES)).expect("a workload of this build")
+        Asked::new(registry, workload, [], cell, Some(MESSAGES)).expect("a workload of this build")
     };
     match reply {
         Reply::Hello(hello) if check_hello(&hello).is_ok() => {
             for channel in &hello.channels {
                 let texts = channel.lacks.iter().flat_map(|lack| [&lack.capability, &lack.reason]);
-                let texts = texts.chain(&channel.notes).chain([&channel.name, &channel.version, &channel.about]);
+                let texts =
+                    texts.chain(&channel.notes).chain([&channel.name, &channel.version, &channel.about]);
                 texts.for_each(|text| inert::line(text));
                 assert!(!channel.name.trim().is_empty(), "a channel without a name");
             }
@@ -71,7 +72,7 @@ pub(super) fn reply(input: &[u8]) {
 
 /// Asserts that a report finds nothing wrong with a round that a run accepted.
 fn recorded(workload: &str, measured: Measured) {
-    let registry = adapters::registry();
+    let registry = registry();
     let params = registry.params(workload, "").expect("its defaults");
     let info = registry.workload(workload).expect("a workload of this build");
     let entry = Entry {
@@ -187,13 +188,21 @@ pub(super) fn models(input: &[u8]) {
             }
         }
     }
-    for (method, status) in [(Method::Loom, None), (Method::Shuttle, Some(0)), (Method::Shuttle, Some(1 << 8))] {
+    for (method, status) in
+        [(Method::Loom, None), (Method::Shuttle, Some(0)), (Method::Shuttle, Some(1 << 8))]
+    {
         let ended = status.map(ExitStatus::from_raw);
-        let explored = ScriptExploration { events: events.clone(), ended, tail: vec!["the last line".to_owned()] };
+        let explored =
+            ScriptExploration { events: events.clone(), ended, tail: vec!["the last line".to_owned()] };
         let all = verdicts(method, &TASK, &explored);
         let failed = |verdict: &Verdict| matches!(verdict, Verdict::Ran(MethodOutcome::Failed(_)));
-        assert!(!has_failed || all.iter().any(|one| failed(&one.verdict)), "a failed model, and no failed verdict");
-        let lines = all.into_iter().map(|one| verdict(&one.subject, method, one.verdict, one.replay, Some(one.models)));
+        assert!(
+            !has_failed || all.iter().any(|one| failed(&one.verdict)),
+            "a failed model, and no failed verdict"
+        );
+        let lines = all
+            .into_iter()
+            .map(|one| verdict(&one.subject, method, one.verdict, one.replay, Some(one.models)));
         let lines: Vec<u8> = lines.flatten().filter(|_| input.len() < MAX_LINE_LEN).collect();
         verified(&lines);
     }
@@ -213,15 +222,17 @@ pub(super) fn words(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     if let Ok(shard) = text.parse::<Shard>() {
         assert_eq!(shard.to_string().parse(), Ok(shard));
-        (0..4).for_each(|case| drop(shard.has(case)));
+        let _ = (0..4).map(|case| shard.has(case)).count();
     }
     if let Ok(method) = text.parse::<Method>() {
         assert_eq!(method.name(), text);
     }
-    let registry = adapters::registry();
+    let registry = registry();
     for workload in registry.workloads() {
         if let Ok(params) = registry.params(workload.name, text) {
-            for written in [params.to_string(), if params.id() == "default" { String::new() } else { params.id() }] {
+            for written in
+                [params.to_string(), if params.id() == "default" { String::new() } else { params.id() }]
+            {
                 let again = registry.params(workload.name, &written).expect("what is written can be read");
                 assert_eq!(params.to_string(), again.to_string());
             }

@@ -17,7 +17,7 @@ use reports::gate;
 use reports::render::verification::terminal::failure;
 use serde_json::Value;
 
-use super::{inert, machine, parts};
+use super::{inert, machine, parts, registry};
 
 /// The messages of a round of the benchmark whose files criterion has left.
 const MESSAGES: u64 = 100;
@@ -33,8 +33,12 @@ pub(super) fn lines(input: &[u8]) {
         assert!(found.is_sorted_by(|one, other| one.number < other.number), "lines out of order");
         for line in &found {
             match (line.seal, &line.value) {
-                (Seal::Present { named, computed, .. }, Ok(_)) => assert_eq!(named, computed, "an altered line is read"),
-                (Seal::Absent, Ok(_)) => assert!(checksums != Checksums::Every, "a line without a checksum is read"),
+                (Seal::Present { named, computed, .. }, Ok(_)) => {
+                    assert_eq!(named, computed, "an altered line is read")
+                }
+                (Seal::Absent, Ok(_)) => {
+                    assert!(checksums != Checksums::Every, "a line without a checksum is read")
+                }
                 (_, Err(_)) => {}
             }
         }
@@ -42,7 +46,8 @@ pub(super) fn lines(input: &[u8]) {
     // Every change of one byte of a sealed line is named, and no other line changes.
     let every = read(input, Checksums::Every);
     let Some(line) = every.iter().find(|line| line.value.is_ok()) else { return };
-    let start: usize = input.split_inclusive(|byte| *byte == b'\n').take(line.number - 1).map(<[u8]>::len).sum();
+    let start: usize =
+        input.split_inclusive(|byte| *byte == b'\n').take(line.number - 1).map(<[u8]>::len).sum();
     let text = input[start..].split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
     for place in [0, text.len() / 2, text.len() - 2, Checksum::of(input).to_string().len() % text.len()] {
         let mut changed = input.to_vec();
@@ -76,7 +81,11 @@ fn written_again(input: &[u8]) -> u64 {
             let again = lines::read::<Record>(&text, Checksums::Every).next().map(|line| line.value);
             let is_same = matches!(&again, Some(Ok(again)) if *again == record);
             let is_longer = matches!(&again, Some(Err(Damage::TooLong(_))));
-            assert!(is_same || is_longer, "written again, line {} is another: {record:?}, {again:?}", read.number);
+            assert!(
+                is_same || is_longer,
+                "written again, line {} is another: {record:?}, {again:?}",
+                read.number
+            );
         }
     }
     count
@@ -89,9 +98,10 @@ pub(super) fn records(input: &[u8]) {
     let kept = records.benchmarks.len() + records.overheads.len() + records.models.len();
     assert_eq!(kept as u64 + damaged(&records.problems), count, "a line is neither kept nor a problem");
     let (nowhere, models) = (Path::new("/nowhere"), records.clone());
-    let criterion = CriterionData { folder: nowhere.to_owned(), records, estimates: Estimates::find(nowhere) };
+    let criterion =
+        CriterionData { folder: nowhere.to_owned(), records, estimates: Estimates::find(nowhere) };
     let collected = Collected { run: None, criterion: Some(criterion), models, verified: Default::default() };
-    inert::page(&build::page(collected, &adapters::registry()));
+    inert::page(&build::page(collected, registry()));
 }
 
 /// The records of verifications.
@@ -111,7 +121,7 @@ pub(super) fn verified(input: &[u8]) {
     let has_failed = verified.records.iter().any(|record| has_failed(&record.verdict));
     assert!(!has_failed || gate.is_err(), "a failure, and exit code 0");
     let collected = Collected { run: None, criterion: None, models: Default::default(), verified };
-    inert::page(&build::page(collected, &adapters::registry()));
+    inert::page(&build::page(collected, registry()));
 }
 
 /// Criterion's files of a benchmark: `benchmark.json`, `estimates.json` and `sample.json`.
@@ -126,7 +136,9 @@ pub(super) fn criterion(input: &[u8]) {
     let root = tempfile::tempdir().expect("a folder");
     let folder = root.path().join("new");
     fs::create_dir(&folder).expect("a folder");
-    for (file, bytes) in [("benchmark.json", benchmark), ("estimates.json", estimates), ("sample.json", sample)] {
+    for (file, bytes) in
+        [("benchmark.json", benchmark), ("estimates.json", estimates), ("sample.json", sample)]
+    {
         fs::write(folder.join(file), bytes).expect("written");
     }
     let mut records = Records::default();
@@ -145,7 +157,11 @@ pub(super) fn criterion(input: &[u8]) {
     });
     let estimates = Estimates::find(root.path());
     let criterion = CriterionData { folder: root.path().to_owned(), records, estimates };
-    let collected =
-        Collected { run: None, criterion: Some(criterion), models: Default::default(), verified: Default::default() };
-    inert::page(&build::page(collected, &adapters::registry()));
+    let collected = Collected {
+        run: None,
+        criterion: Some(criterion),
+        models: Default::default(),
+        verified: Default::default(),
+    };
+    inert::page(&build::page(collected, registry()));
 }

@@ -18,7 +18,7 @@ use reports::render::{self, choice};
 use serde_json::Value;
 use workloads::workload::Metric;
 
-use super::{inert, parts};
+use super::{inert, parts, registry};
 
 /// A plan, and the lines of its rounds as they are.
 pub(super) fn run(input: &[u8]) {
@@ -68,7 +68,11 @@ fn shown(plan: &[u8], rounds: &[u8]) {
             let (text, _) = line(&value, None).expect("a line is an object");
             let again = lines::read::<Line>(&text, Checksums::Every).next().map(|line| line.value);
             // Escapes make a line longer.
-            assert!(again == Some(Ok(value)) || text.len() > MAX_LINE_LEN, "written again, line {} is another", read.number);
+            assert!(
+                again == Some(Ok(value)) || text.len() > MAX_LINE_LEN,
+                "written again, line {} is another",
+                read.number
+            );
         }
     }
     let Ok(run) = RunData::from_bytes("run".as_ref(), plan, rounds) else { return };
@@ -95,6 +99,11 @@ fn shown(plan: &[u8], rounds: &[u8]) {
         let gate = gate::changes(&changes, 5.0, None, run.problems.len());
         assert!(!is_damaged || gate.is_err(), "problems, and exit code 0");
     }
-    let collected = Collected { run: Some(run), criterion: None, models: Default::default(), verified: Default::default() };
-    inert::page(&build::page(collected, &adapters::registry()));
+    let collected = Collected {
+        run: Some(run),
+        criterion: None,
+        models: Default::default(),
+        verified: Default::default(),
+    };
+    inert::page(&build::page(collected, registry()));
 }

@@ -24,7 +24,7 @@ const MAX_FILES: usize = 300;
 const MAX_BYTES: usize = 300_000;
 
 /// The mutations of each target.
-const MUTATIONS: u64 = 100;
+const MUTATIONS: u64 = 300;
 
 /// As many in the nightly run.
 const MANY_MUTATIONS: u64 = 20_000;
@@ -51,7 +51,11 @@ fn run(target: &Target, what: &str, input: &[u8]) {
     if catch_unwind(AssertUnwindSafe(|| target.run(input))).is_err() {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("failed-{}", target.name));
         fs::write(&file, input).expect("written");
-        panic!("the target {} failed, as said above, for {what}: the input is in {}", target.name, file.display());
+        panic!(
+            "the target {} failed, as said above, for {what}: the input is in {}",
+            target.name,
+            file.display()
+        );
     }
 }
 

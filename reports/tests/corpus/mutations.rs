@@ -6,17 +6,52 @@ use serde_json::Value;
 
 /// Numbers at the edges of what they stand for.
 const NUMBERS: [&str; 14] = [
-    "0", "1", "2", "-1", "1.5", "255", "65536", "4294967295", "9007199254740993", "18446744073709551615",
-    "18446744073709551616", "1e308", "5e-324", "1e999",
+    "0",
+    "1",
+    "2",
+    "-1",
+    "1.5",
+    "255",
+    "65536",
+    "4294967295",
+    "9007199254740993",
+    "18446744073709551615",
+    "18446744073709551616",
+    "1e308",
+    "5e-324",
+    "1e999",
 ];
 
 /// Texts that mean something elsewhere.
-const TEXTS: [&str; 9] =
-    ["", "\\u202e\\u001b[2K", "<script>alert(1)</script>", "\\\" onload=\\\"x", "a\\nb", "|`*[a](b)", "../..", "=", "\\ud800"];
+const TEXTS: [&str; 9] = [
+    "",
+    "\\u202e\\u001b[2K",
+    "<script>alert(1)</script>",
+    "\\\" onload=\\\"x",
+    "a\\nb",
+    "|`*[a](b)",
+    "../..",
+    "=",
+    "\\ud800",
+];
 
 /// Pieces of JSON, Rust and TOML.
-const PIECES: [&str; 14] =
-    ["null", "{}", "[]", "\"", "}", "]", ",", "\n", "\n----\n", "#[cfg(loom)]", "impl", "(", "<", "\"workspace\":true"];
+const PIECES: [&str; 14] = [
+    "null",
+    "{}",
+    "[]",
+    "\"",
+    "}",
+    "]",
+    ",",
+    "\n",
+    "\n----\n",
+    "#[cfg(loom)]",
+    "impl",
+    "(",
+    "<",
+    "\"workspace\":true",
+];
 
 /// The length of a text that no record has, but may have.
 const LONG: usize = 70_000;
@@ -67,7 +102,11 @@ impl Mutations {
                 let [start, end] = self.range(input.len());
                 let copy = input[start..end].to_vec();
                 let at = self.below(input.len());
-                if self.below(2) == 0 { drop(input.drain(start..end)) } else { drop(input.splice(at..at, copy)) }
+                if self.below(2) == 0 {
+                    drop(input.drain(start..end))
+                } else {
+                    drop(input.splice(at..at, copy))
+                }
             }
             7 => {
                 let [start, end] = self.range(other.len());
@@ -98,9 +137,14 @@ impl Mutations {
     /// Replaces the bytes around a random place for which `is_part` holds.
     fn replace(&mut self, input: &mut Vec<u8>, is_part: impl Fn(&u8) -> bool, with: &[u8]) {
         let from = self.below(input.len());
-        let Some(first) = input.iter().skip(from).position(&is_part).map(|place| from + place) else { return };
+        let Some(first) = input.iter().skip(from).position(&is_part).map(|place| from + place) else {
+            return;
+        };
         let start = input[..first].iter().rposition(|byte| !is_part(byte)).map_or(0, |before| before + 1);
-        let end = input[first..].iter().position(|byte| !is_part(byte)).map_or(input.len(), |length| first + length);
+        let end = input[first..]
+            .iter()
+            .position(|byte| !is_part(byte))
+            .map_or(input.len(), |length| first + length);
         input.splice(start..end, with.iter().copied());
     }
 
