@@ -2,11 +2,13 @@
 
 #![no_main]
 
+mod mutations;
 mod targets;
 
 use std::cell::Cell;
 
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+use mutations::Mutations;
 use targets::{TARGETS, Target};
 use workloads::meters::allocations::CountingAllocator;
 
@@ -40,3 +42,15 @@ fuzz_target!(
         }
     }
 );
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    // Every fourth mutation knows the structure; the others are libFuzzer's, with its dictionary and what it compares.
+    if !seed.is_multiple_of(4) {
+        return fuzzer_mutate(data, size, max_size);
+    }
+    let mut input = data[..size].to_vec();
+    Mutations::new(seed.into(), 0).mutate(&mut input, &data[..size]);
+    let size = input.len().min(max_size);
+    data[..size].copy_from_slice(&input[..size]);
+    size
+});

@@ -4,6 +4,7 @@
 #[path = "../../../fuzz/src/targets/mod.rs"]
 mod targets;
 
+#[path = "../../../fuzz/src/mutations.rs"]
 mod mutations;
 
 use std::collections::BTreeSet;

@@ -1,4 +1,7 @@
 //! Mutations of inputs, decided by a seed: of bytes, of what stands between quotes, of numbers, and of the members of JSON.
+//! The fuzzer mixes them with its own, which know nothing of structure.
+
+use std::ops::Range;
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -82,16 +85,19 @@ impl Mutations {
         input
     }
 
-    fn mutate(&mut self, input: &mut Vec<u8>, other: &[u8]) {
+    /// Changes `input` once. It may take a piece of `other`.
+    pub(crate) fn mutate(&mut self, input: &mut Vec<u8>, other: &[u8]) {
         match self.below(9) {
             0 | 1 => self.member(input),
             2 => {
-                let text = self.text();
-                self.replace(input, |byte| *byte != b'"', text.as_bytes());
+                let (part, text) = (self.part(input, |byte| *byte != b'"'), self.text());
+                input.splice(part, text.bytes());
             }
             3 | 4 => {
-                let number = self.one(&NUMBERS);
-                self.replace(input, u8::is_ascii_digit, number.as_bytes());
+                let part = self.part(input, u8::is_ascii_digit);
+                let old = str::from_utf8(&input[part.clone()]).ok().and_then(|text| text.parse().ok());
+                let number = self.number(old.unwrap_or(0));
+                input.splice(part, number.bytes());
             }
             5 => {
                 let (place, piece) = (self.below(input.len()), self.one(&PIECES).as_bytes());
@@ -102,10 +108,9 @@ impl Mutations {
                 let [start, end] = self.range(input.len());
                 let copy = input[start..end].to_vec();
                 let at = self.below(input.len());
-                if self.below(2) == 0 {
-                    drop(input.drain(start..end))
-                } else {
-                    drop(input.splice(at..at, copy))
+                match self.below(2) {
+                    0 => drop(input.drain(start..end)),
+                    _ => drop(input.splice(at..at, copy)),
                 }
             }
             7 => {
@@ -134,18 +139,25 @@ impl Mutations {
         }
     }
 
-    /// Replaces the bytes around a random place for which `is_part` holds.
-    fn replace(&mut self, input: &mut Vec<u8>, is_part: impl Fn(&u8) -> bool, with: &[u8]) {
+    /// Another number: an edge, or one that is near `old`, which finds bounds.
+    fn number(&mut self, old: u64) -> String {
+        match self.below(8) {
+            0 => old.wrapping_add(1).to_string(),
+            1 => old.saturating_sub(1).to_string(),
+            2 => old.saturating_mul(2).to_string(),
+            3 => old.saturating_mul(10).to_string(),
+            4 => (old / 2).to_string(),
+            _ => self.one(&NUMBERS).to_owned(),
+        }
+    }
+
+    /// The bytes at or after a random place for which `is_part` holds, with those around them.
+    fn part(&mut self, input: &[u8], is_part: impl Fn(&u8) -> bool) -> Range<usize> {
         let from = self.below(input.len());
-        let Some(first) = input.iter().skip(from).position(&is_part).map(|place| from + place) else {
-            return;
-        };
+        let first = input.iter().skip(from).position(&is_part).map_or(input.len(), |place| from + place);
         let start = input[..first].iter().rposition(|byte| !is_part(byte)).map_or(0, |before| before + 1);
-        let end = input[first..]
-            .iter()
-            .position(|byte| !is_part(byte))
-            .map_or(input.len(), |length| first + length);
-        input.splice(start..end, with.iter().copied());
+        let end = input[first..].iter().position(|byte| !is_part(byte));
+        start..end.map_or(input.len(), |length| first + length)
     }
 
     /// Changes a member of the JSON on one line, which stays JSON and keeps neither checksum nor order.
@@ -182,11 +194,11 @@ impl Mutations {
                 }
             }
             _ => {
-                let number = self.one(&NUMBERS);
+                let number = self.number(value.as_u64().unwrap_or(0));
                 *value = match self.below(4) {
                     0 => Value::Null,
                     1 => self.text().into(),
-                    2 => serde_json::from_str(number).unwrap_or(Value::Null),
+                    2 => serde_json::from_str(&number).unwrap_or(Value::Null),
                     _ => Value::Bool(true),
                 }
             }
