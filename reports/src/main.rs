@@ -40,7 +40,7 @@ const DEFAULT_COMMAND: [&str; 4] = ["chanlab", "run", "--profile", "quick"];
 fn main() -> ExitCode {
     // A runner serves and starts nothing; everything else starts its processes by the supervisor alone.
     if let Err(error) = engine::supervisor::adopt_strays() {
-        eprintln!("warning: what children leave behind may not be found: {error}");
+        say!("warning: what children leave behind may not be found: {error}");
     }
     let given: Vec<OsString> = env::args_os().collect();
     let parsed = match given.len() {

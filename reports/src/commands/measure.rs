@@ -250,7 +250,7 @@ pub(super) fn chosen(
     }
     for entry in &entries {
         if matches!(entry.launch, Launch::Command(_)) && !wanted.contains(&entry.name) {
-            eprintln!("{} is not measured: --channel does not name it", entry.name);
+            say!("{} is not measured: --channel does not name it", entry.name);
         }
     }
     entries.retain(|entry| wanted.contains(&entry.name));
