@@ -32,18 +32,21 @@ const MESSAGES: u64 = 1_000;
 /// The time from a request to its reply.
 const ELAPSED: Duration = Duration::from_millis(100);
 
-/// The workloads of the cell whose replies are checked; the number of the cell chooses one.
-const WORKLOADS: [&str; 3] = ["producer_consumer", "ping_pong", "open_loop"];
+/// The cells whose replies are checked, each a workload and its params; the number of the cell chooses one.
+const CELLS: [[&str; 2]; 4] =
+    [["producer_consumer", ""], ["ping_pong", ""], ["open_loop", ""], ["worker_pool", "quit=half"]];
 
 /// A reply of a runner.
 pub(super) fn reply(input: &[u8]) {
     let Ok(reply) = serde_json::from_slice::<Reply>(input) else { return };
     let again = serde_json::from_slice(&protocol::line(&reply)).expect("what is written can be read");
     assert_eq!(reply, again, "a reply that is written again is another");
-    let registry = registry();
+    let groups = CELLS.map(group);
+    let of = |cell: u64| &groups[cell as usize % groups.len()];
     let asked = |cell: u64| {
-        let workload = WORKLOADS[cell as usize % WORKLOADS.len()];
-        Asked::new(registry, workload, [], cell, Some(MESSAGES)).expect("a workload of this build")
+        let group = of(cell);
+        Asked::new(registry(), &group.workload, &group.params.values, cell, Some(MESSAGES))
+            .expect("a workload of this build")
     };
     match reply {
         Reply::Hello(hello) if check_hello(&hello).is_ok() => {
@@ -63,30 +66,33 @@ pub(super) fn reply(input: &[u8]) {
         Reply::Round(measured) => {
             let asked = asked(measured.cell);
             if asked.check_round(measured.round, MESSAGES, &measured, ELAPSED).is_ok() {
-                recorded(WORKLOADS[measured.cell as usize % WORKLOADS.len()], measured);
+                recorded(of(measured.cell).clone(), measured);
             }
         }
         _ => {}
     }
 }
 
+/// The group of a workload and its params.
+fn group([workload, params]: [&str; 2]) -> Group {
+    let params = registry().params(workload, params).expect("its params");
+    let info = registry().workload(workload).expect("a workload of this build");
+    Group {
+        workload: workload.to_owned(),
+        params: ParamsRecord::new(info, &params),
+        least_messages: 1,
+        deadline_ns: 30_000_000_000,
+    }
+}
+
 /// Asserts that a report finds nothing wrong with a round that a run accepted.
-fn recorded(workload: &str, measured: Measured) {
-    let registry = registry();
-    let params = registry.params(workload, "").expect("its defaults");
-    let info = registry.workload(workload).expect("a workload of this build");
+fn recorded(group: Group, measured: Measured) {
     let entry = Entry {
         name: "flume".to_owned(),
         channel: "flume".to_owned(),
         version: "1".to_owned(),
         launch: Launch::Own,
         about: None,
-    };
-    let group = Group {
-        workload: workload.to_owned(),
-        params: ParamsRecord::new(info, &params),
-        least_messages: 1,
-        deadline_ns: 30_000_000_000,
     };
     let plan = Plan {
         // The lines of a version before checksums.

@@ -121,10 +121,16 @@ mod tests {
         let many: Vec<ThreadSteps> = (0..2_000).map(|moment| thread("t", &[(moment, "s")])).collect();
         let text = super::text(&many);
         assert!(text.iter().map(String::len).sum::<usize>() < 20_000 && text.len() == MAX_THREADS + 2);
-        assert_eq!(text.last().map(String::as_str), Some("… (the record has all 2,000 steps of 2,000 threads)"));
+        assert_eq!(
+            text.last().map(String::as_str),
+            Some("… (the record has all 2,000 steps of 2,000 threads)")
+        );
 
         let steps: Vec<(u64, &str)> = (0..2_000).map(|moment| (moment, "s")).collect();
         let threads = [thread("t", &steps)];
-        assert!(rows(&threads).into_iter().map(|(moment, _)| moment).eq(1_500..2_000), "the last steps are shown");
+        assert!(
+            rows(&threads).into_iter().map(|(moment, _)| moment).eq(1_500..2_000),
+            "the last steps are shown"
+        );
     }
 }
