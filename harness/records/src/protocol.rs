@@ -18,6 +18,19 @@ pub const MAX_LINE_LEN: usize = 1 << 20;
 /// The largest number, so that every language can hold it.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 
+/// The most processor time that a round can have taken, in nanoseconds, if `elapsed_ns` passed on each of `processors`: a
+/// hundredth more, and two ticks of the kinds that a process reads, in which a system may count.
+pub fn most_cpu_ns(elapsed_ns: u64, processors: u64) -> u64 {
+    const TICKS_NS: u64 = 20_000_000;
+    elapsed_ns.saturating_add(elapsed_ns / 100).saturating_mul(processors).saturating_add(TICKS_NS)
+}
+
+/// The longest latency that a round of `wall_ns` can have, in nanoseconds: a twentieth more, because a time in a latency may
+/// have two significant digits only.
+pub fn longest_latency_ns(wall_ns: u64) -> u64 {
+    wall_ns.saturating_add(wall_ns / 20 + 1)
+}
+
 /// A request to a runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
