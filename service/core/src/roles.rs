@@ -85,23 +85,29 @@ pub fn feed<M: Send + 'static>(
     mut arrives: impl FnMut(&Record<M>) -> bool,
 ) -> FeedEnd {
     let (mut arrived, mut surplus) = (VecDeque::with_capacity(batch), Vec::new());
-    let end = loop {
-        let Ok(first) = records.recv() else { break FeedEnd::Disconnected };
+    let mut is_connected = true;
+    let mut end = FeedEnd::Disconnected;
+    while is_connected {
+        let Ok(first) = records.recv() else { break };
         let mut next = Some(first);
         while let Some(record) = next {
             if arrives(&record) {
                 arrived.push_back(record);
             }
-            next = if arrived.len() < batch { records.try_recv().ok() } else { None };
+            let more = if arrived.len() < batch { records.try_recv() } else { Err(TryRecvError::Empty) };
+            // A disconnect may be reported once only.
+            is_connected = more.as_ref().err() != Some(&TryRecvError::Disconnected);
+            next = more.ok();
         }
         let fed = shared.admit(partition, &mut arrived, &mut surplus);
         surplus.clear();
         match fed {
-            Ok(Fed::Taken) => {}
-            Ok(Fed::Refused) => break FeedEnd::Refused,
-            Err(error) => break FeedEnd::Wrong(error),
+            Ok(Fed::Taken) => continue,
+            Ok(Fed::Refused) => end = FeedEnd::Refused,
+            Err(error) => end = FeedEnd::Wrong(error),
         }
-    };
+        break;
+    }
     shared.close(partition);
     end
 }
