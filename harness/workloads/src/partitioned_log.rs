@@ -84,7 +84,7 @@ impl Workload for PartitionedLog {
             ParamSpec {
                 name: "work",
                 about: "steps of integer work (about 1 ns each) per attempt",
-                kind: Kind::Number { min: 0, max: 1_000_000 },
+                kind: Kind::Number { min: 0, max: 100_000 },
                 default: "0",
             },
             ParamSpec {
@@ -108,7 +108,7 @@ impl Workload for PartitionedLog {
             ParamSpec {
                 name: "slow",
                 about: "how many times as much work a message of the first partition is",
-                kind: Kind::Number { min: 1, max: 1_000 },
+                kind: Kind::Number { min: 1, max: 100 },
                 default: "1",
             },
             ParamSpec {
