@@ -9,6 +9,7 @@ use engine::cargo::CargoError;
 use engine::go::GoError;
 use engine::journal::JournalError;
 use engine::plan_file::PlanError;
+use engine::program::ProgramError;
 use engine::run_folder::LockError;
 use engine::runner::RunnerError;
 use engine::schedule::RunError;
@@ -216,6 +217,15 @@ impl From<RunnerError> for ExitWith {
             _ => Exit::Usage,
         };
         ExitWith::new(exit, error.to_string())
+    }
+}
+
+impl From<ProgramError> for ExitWith {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::Own(_) => ExitWith::new(Exit::Unable, error.to_string()),
+            ProgramError::Runner(error) => error.into(),
+        }
     }
 }
 

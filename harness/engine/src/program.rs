@@ -13,12 +13,23 @@ use records::rounds::CellFailure;
 
 use super::runner::{Runner, RunnerError};
 
+/// A program whose identity cannot be found.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// Chanlab cannot read its own program; without /proc, a process does not know which one that is.
+    #[error("cannot read chanlab's own program: {0}")]
+    Own(io::Error),
+    /// The runner has no hello, or its program cannot be read.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+}
+
 /// The programs of these entries, each started once for its hello.
 ///
 /// # Errors
 ///
 /// The first program that has no hello or cannot be read.
-pub fn programs(entries: &[Entry]) -> Result<Vec<Program>, RunnerError> {
+pub fn programs(entries: &[Entry]) -> Result<Vec<Program>, ProgramError> {
     let mut programs: Vec<Program> = Vec::new();
     for entry in entries {
         if !programs.iter().any(|program| program.launch == entry.launch) {
@@ -28,10 +39,13 @@ pub fn programs(entries: &[Entry]) -> Result<Vec<Program>, RunnerError> {
     Ok(programs)
 }
 
-fn program(launch: &Launch) -> Result<Program, RunnerError> {
-    let files = files(launch).map_err(|error| RunnerError::Failed {
-        cause: CellFailure::Protocol,
-        failure: Box::new(ProcessFailure::new(format!("cannot read {launch}: {error}"))),
+fn program(launch: &Launch) -> Result<Program, ProgramError> {
+    let files = files(launch).map_err(|error| match launch {
+        Launch::Own | Launch::Slowed(_) => ProgramError::Own(error),
+        Launch::Command(_) => ProgramError::Runner(RunnerError::Failed {
+            cause: CellFailure::Protocol,
+            failure: Box::new(ProcessFailure::new(format!("cannot read {launch}: {error}"))),
+        }),
     })?;
     let hello = Runner::start(launch)?.hello.clone();
     let channels: BTreeMap<String, String> =

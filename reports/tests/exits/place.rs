@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use records::checksum::{Checksum, line, plan_checksum};
 use records::plan::VERSION;
 use records::protocol::Measured;
 use records::record::{Record, VerdictRecord};
@@ -81,6 +82,9 @@ while read -r request; do
         *)
             [[ $request =~ \"round\":([0-9]+) ]]; round=${{BASH_REMATCH[1]}}
             {body}
+            # The round takes as long as it says.
+            until=$((${{EPOCHREALTIME//[.,]/}} + messages / 1000 + 1))
+            while ((${{EPOCHREALTIME//[.,]/}} < until)); do :; done
             echo "{{\"kind\":\"round\",\"cell\":$cell,\"round\":$round,\"messages\":$messages,\"wall_ns\":$messages}}" ;;
     esac
 done"#
@@ -111,8 +115,10 @@ done"#
     pub(crate) fn run(&self, name: &str, sides: [Side; 2], epochs: u32) -> String {
         let folder = self.path(name);
         fs::create_dir_all(&folder).expect("made");
-        fs::write(folder.join("plan.json"), plan(epochs).to_string()).expect("written");
-        fs::write(folder.join(ROUNDS_FILE), rounds(&sides, epochs)).expect("written");
+        let plan = plan(epochs).to_string();
+        let rounds = rounds(&sides, epochs, plan_checksum(plan.as_bytes()));
+        fs::write(folder.join("plan.json"), plan).expect("written");
+        fs::write(folder.join(ROUNDS_FILE), rounds).expect("written");
         folder.display().to_string()
     }
 
@@ -177,7 +183,8 @@ fn plan(epochs: u32) -> Value {
     })
 }
 
-fn rounds(sides: &[Side; 2], epochs: u32) -> String {
+/// Each line is sealed and linked to the one before it.
+fn rounds(sides: &[Side; 2], epochs: u32, plan: Checksum) -> Vec<u8> {
     let mut lines = vec![json!({ "kind": "sized", "group": 0, "messages": MESSAGES })];
     let mut number = 0;
     for epoch in 0..epochs {
@@ -197,7 +204,7 @@ fn rounds(sides: &[Side; 2], epochs: u32) -> String {
                     entry,
                     epoch,
                     block,
-                    at_ms: number * 10,
+                    at_ms: (number + 1) * 10,
                     measured,
                     extended_ns: None,
                 };
@@ -224,7 +231,13 @@ fn rounds(sides: &[Side; 2], epochs: u32) -> String {
         }
     }
     lines.push(json!({ "kind": "ended", "at": "2026-01-02T03:05:00Z", "why": "done" }));
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    let (mut bytes, mut after) = (Vec::new(), plan);
+    for value in lines {
+        let (sealed, checksum) = line(&value, Some(after)).expect("an object");
+        bytes.extend(sealed);
+        after = checksum;
+    }
+    bytes
 }
 
 /// Appends to a file.

@@ -199,7 +199,7 @@ fn a_runner_that_cannot_be_shown_is_refused_and_a_taken_name_is_not_dropped_in_s
         "quick",
     ];
     let stderr = text(&sandbox.run(&arguments).stderr);
-    assert!(stderr.contains("kanal of a script is called `kanal (a script)` here"), "{stderr}");
+    assert!(stderr.contains("is called kanal (a script): its name is taken"), "{stderr}");
     assert!(stderr.contains("kanal (a script) is not measured: --channel does not name it"), "{stderr}");
 }
 

@@ -57,8 +57,15 @@ fn assert_shortage(sandbox: &Sandbox, output: &Output, names: &str) {
 #[test]
 fn too_few_file_descriptors_end_the_run_and_a_resumed_one_goes_on() {
     let sandbox = Sandbox::new();
-    let output = limited(&sandbox, "ulimit -n 12");
-    assert_shortage(&sandbox, &output, "out of file descriptors (`ulimit -n` is 12)");
+    let output = limited(&sandbox, "ulimit -n 14");
+    assert_shortage(&sandbox, &output, "out of file descriptors (`ulimit -n` is 14)");
+    // Not even enough to plan a run.
+    let sandbox = Sandbox::new();
+    let output = limited(&sandbox, "ulimit -n 11");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains("(`ulimit -n` is 11)"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
 #[test]
@@ -149,7 +156,7 @@ fn a_folder_that_cannot_be_written_is_one_sentence() {
     let output = sandbox.command(&MEASURES).args(["--output", "/proc/chanlab"]).output().expect("it starts");
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{stderr}");
-    assert!(stderr.starts_with("error: cannot write /proc/chanlab/plan.json: "), "{stderr}");
+    assert!(stderr.starts_with("error: cannot make the folder /proc/chanlab: "), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 

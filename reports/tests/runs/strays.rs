@@ -18,7 +18,7 @@ const GONE: Duration = Duration::from_secs(20);
 fn escape(sandbox: &Sandbox) -> String {
     let ids = sandbox.path().join("ids");
     format!(
-        "(setsid sh -c 'echo $$ >> {0}.new; mv {0}.new {0}; exec sleep 1000' </dev/null >/dev/null 2>&1 &)\nwhile [ ! -e {0} ]; do :; done\n",
+        "(setsid sh -c 'echo $$ > {0}; exec sleep 1000' </dev/null >/dev/null 2>&1 &)\nwhile [ ! -s {0} ]; do :; done\n",
         ids.display()
     )
 }

@@ -17,6 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The exit code of a command that makes no sense.
 const USAGE: i32 = 2;
+const UNDECIDED: i32 = 3;
 
 /// The exit code of a command that could not work.
 const UNABLE: i32 = 4;
@@ -78,12 +79,12 @@ fn assert_refused(output: &Output, folder: &Path, holder: &Child) {
     assert_eq!(text(&output.stdout), "");
 }
 
-fn report(sandbox: &Sandbox, folder: &Path) -> (String, String) {
+fn report(sandbox: &Sandbox, folder: &Path, exit: i32) -> (String, String) {
     let page = sandbox.path().join("page.html");
     let [run, output] = [folder, &page].map(|path| path.display().to_string());
     let output =
         sandbox.command(&["report", "--run", &run, "--output", &output]).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(exit), "{}", text(&output.stderr));
     (text(&output.stdout), fs::read_to_string(page).expect("a page"))
 }
 
@@ -105,7 +106,7 @@ fn nobody_measures_into_the_folder_of_another_process() {
 
     // A page may be drawn, says that the run goes on, and changes nothing.
     let before = fs::read(rounds_file(&sandbox)).expect("rounds");
-    let (stdout, page) = report(&sandbox, &folder);
+    let (stdout, page) = report(&sandbox, &folder, UNDECIDED);
     let words = format!(
         "run is unfinished: process {} is still measuring it, so its numbers will change.",
         first.id()
@@ -120,7 +121,7 @@ fn nobody_measures_into_the_folder_of_another_process() {
     signal(&first, Signal::SIGKILL);
     let output = first.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), None);
-    let (stdout, page) = report(&sandbox, &folder);
+    let (stdout, page) = report(&sandbox, &folder, UNDECIDED);
     let words = format!("as after a kill or a power cut; chanlab run --resume {name} finishes it.");
     assert!(stdout.contains(&words) && page.contains(&words), "{stdout}");
 
@@ -130,7 +131,7 @@ fn nobody_measures_into_the_folder_of_another_process() {
     let output = second.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", text(&output.stderr));
     sandbox.assert_complete(40);
-    let (stdout, page) = report(&sandbox, &folder);
+    let (stdout, page) = report(&sandbox, &folder, 0);
     assert!(!stdout.contains("nfinished") && !stdout.contains("UNFINISHED"), "{stdout}");
     assert_eq!(marks(&page), [0, 0, 0]);
     assert!(!page.contains("unfinished:"));

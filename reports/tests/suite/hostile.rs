@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use records::checksum::{line, plan_checksum};
 use records::plan::{PLAN_FILE, Plan};
 use records::record::{BENCH_FILE, BenchmarkStatus, Record, VERIFIED_FILE, VerdictRecord};
 use records::rounds::Line;
@@ -97,8 +98,19 @@ fn hostile_run(fixture: &Fixture) -> Run {
     // The versions of a comparison.
     json["versions"] = serde_json::json!([0, 1]);
     let hostile_plan = hostile::<Plan>(&json.to_string());
-    fs::write(plan, hostile_plan).expect("written");
-    hostile_file::<Line>(&run.rounds_file());
+    fs::write(&plan, &hostile_plan).expect("written");
+    let rounds = run.rounds_file();
+    hostile_file::<Line>(&rounds);
+    // Whoever wrote these lines could also seal them.
+    let mut after = plan_checksum(hostile_plan.as_bytes());
+    let mut sealed = Vec::new();
+    for text in fs::read_to_string(&rounds).expect("rounds").lines() {
+        let value: Line = serde_json::from_str(text).expect("a line");
+        let (bytes, checksum) = line(&value, Some(after)).expect("an object");
+        sealed.extend(bytes);
+        after = checksum;
+    }
+    fs::write(&rounds, sealed).expect("written");
     run
 }
 

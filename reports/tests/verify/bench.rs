@@ -47,7 +47,7 @@ impl Bench {
         self.reported(0)
     }
 
-    /// The page of records with problems.
+    /// The page of records with problems, or of failures.
     pub(crate) fn page_with_problems(&self) -> String {
         self.reported(1)
     }

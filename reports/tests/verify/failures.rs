@@ -98,7 +98,7 @@ fn the_replay_shows_the_same_case_again() {
     let passed = bench.command(&other).output().expect("the command starts");
     assert_eq!(passed.status.code(), Some(0), "{}", text(&passed.stderr));
     assert!(text(&passed.stdout).contains("mutant-drops-one  passed (1)"), "{}", text(&passed.stdout));
-    let page = bench.page();
+    let page = bench.page_with_problems();
     assert!(page.contains("✗ failed"), "the failure is not hidden by its own replay");
 }
 
@@ -110,7 +110,7 @@ fn a_picture_is_next_to_the_record_and_inert_on_the_page() {
     let picture = bench.path().join("mutant-delivers-twice-properties-case-5.svg");
     assert!(text(&output.stdout).contains(&picture.display().to_string()), "{}", text(&output.stdout));
     assert!(fs::read_to_string(&picture).expect("there").starts_with("<svg"));
-    let page = bench.page();
+    let page = bench.page_with_problems();
     assert!(page.contains("src=\"data:image/svg+xml,%3Csvg "), "the picture is there");
     assert!(!page.contains("<script"), "and is nothing but a picture");
     for step in ["<td>send(10)</td>", "<td>recv() → 10</td>", "<th scope=\"col\">receiver</th>"] {
