@@ -213,6 +213,34 @@ impl Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::NewMessage;
+
+    #[test]
+    fn a_search_finds_the_next_message_wherever_it_begins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let segment = Segment::create(folder.path(), 0, 7).expect("created");
+        let mut position = SEGMENT_HEADER;
+        let mut places = Vec::new();
+        for (offset, size) in [(7, WINDOW + 99), (8, 3), (9, 0)] {
+            let (place, mut bytes) = (Place { seed: segment.seed, position }, Vec::new());
+            NewMessage { payload: &vec![0; size], ..NewMessage::default() }.encode(offset, place, &mut bytes);
+            segment.write_at(&bytes, position).expect("written");
+            places.push((position, offset));
+            position += bytes.len() as u64;
+        }
+        let found =
+            |from, to| segment.find(from, to).expect("read").map(|(position, head)| (position, head.offset));
+        let mut rest = places.iter().copied().peekable();
+        for from in 0..position {
+            while rest.peek().is_some_and(|(place, _)| *place < from) {
+                rest.next();
+            }
+            assert_eq!(found(from, position), rest.peek().copied(), "from {from}");
+        }
+        let [_, (second, _), _] = places[..] else { panic!("{places:?}") };
+        assert_eq!(found(SEGMENT_HEADER + 1, second), None);
+        assert_eq!(found(SEGMENT_HEADER + 1, second + 1), Some((second, 8)));
+    }
 
     #[test]
     fn a_name_is_an_offset_and_other_names_are_none() {

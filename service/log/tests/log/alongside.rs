@@ -1,14 +1,15 @@
 //! Readers and a writer at the same time.
 
+use std::fs::{self, File};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use service_log::{Log, LogError, Options, Writer};
+use service_log::{Log, LogError, NewMessage, Options, Writer};
 
-use crate::{append, folder, message};
+use crate::{append, filled, folder, message, segments};
 
 const MESSAGES: u64 = 60_000;
 
@@ -75,4 +76,28 @@ fn a_log_has_one_writer_at_a_time() {
     );
     drop(writer);
     drop(Writer::open(&path).expect("free again"));
+}
+
+/// The reader has bytes of the torn message in its memory, and the file has others at their place by now.
+#[test]
+fn a_reader_that_has_seen_a_torn_message_sees_the_one_in_its_place() {
+    for kept in 1..60 {
+        let folder = folder();
+        drop(filled(folder.path(), 1, 3, 1 << 20));
+        let segment = segments(folder.path(), 0).remove(0);
+        let mut reader = Log::open(folder.path()).and_then(|log| log.reader(0, 3)).expect("the end");
+        let whole = fs::metadata(&segment).expect("there").len();
+        let mut writer = Writer::open(folder.path()).expect("free");
+        writer.append(0, &NewMessage { payload: &[1; 90], ..NewMessage::default() }).expect("appended");
+        writer.flush().expect("written");
+        drop(writer);
+        File::options().write(true).open(&segment).and_then(|file| file.set_len(whole + kept)).expect("cut");
+        assert_eq!(reader.read().expect("torn"), None);
+        let mut writer = Writer::open(folder.path()).expect("free");
+        let payload = [2; 40];
+        let other = NewMessage { payload: &payload, timestamp: 5, ..NewMessage::default() };
+        assert_eq!(writer.append(0, &other).and_then(|offset| writer.flush().map(|()| offset)).ok(), Some(3));
+        let read = reader.read().expect("it is whole").map(|read| read.payload);
+        assert_eq!(read.as_deref(), Some(&payload[..]), "{kept} bytes");
+    }
 }

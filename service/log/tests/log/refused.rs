@@ -32,6 +32,8 @@ fn appends_until_the_disk_is_full() {
     group.commit([commit(1, 9)]).expect("there is room");
     group.commit([commit(2, 4_000), (1, commit(2, 4_000).1)]).expect_err("there is no room for so much");
     assert_eq!(group.committed(0), Some(&commit(1, 9).1));
+    let groups = Log::open(&folder).and_then(|log| log.groups()).expect("the old commits hold");
+    assert_eq!(groups[0].partitions[&0], commit(1, 9).1);
     let error = loop {
         append(&mut writer, 0).expect("it is in memory");
         match writer.flush() {
