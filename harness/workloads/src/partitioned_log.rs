@@ -3,7 +3,7 @@
 //! A channel for each partition; a thread that feeds from it to the coordinator; the coordinator decides which message
 //! may be worked at; a dispatcher sends it to the workers through one more channel, and stores commits. The coordinator
 //! and the loops of the threads are those of `service_core`, which the program `chanlab consume` runs as well; the log
-//! is in memory ([`log`]), and what the threads leave behind is checked apart from the coordinator ([`evidence`]).
+//! is in memory (`log`), and what the threads leave behind is checked apart from the coordinator (`evidence`).
 
 mod evidence;
 mod log;
