@@ -5,6 +5,7 @@ use std::path::Path;
 
 use instrument::manifest::{Inherited, Manifest};
 use instrument::{Folders, source};
+use proc_macro2::extra::invalidate_current_thread_spans;
 
 /// The dependencies that the crate is built with: one with a wrapper, one that is instrumented, one that is used as it is.
 const USED: [&str; 3] = ["spin", "parking", "cfg-if"];
@@ -30,6 +31,8 @@ pub(super) fn source(input: &[u8]) {
             );
         }
     }
+    // It keeps every text that this thread has read.
+    invalidate_current_thread_spans();
 }
 
 /// A manifest.
