@@ -11,3 +11,4 @@ pub(crate) mod sequence;
 pub mod sources;
 pub mod verdicts;
 pub mod verified;
+mod work;

@@ -2,9 +2,11 @@
 //!
 //! - [`channel`] is the contract: the traits that an adapter implements, capacities, capabilities, errors.
 //! - [`sync`] is the synchronisation of the baseline and of the workloads: real, loom's or shuttle's.
+//! - [`schedule`] is a schedule as text, as a replay reads it.
 //! - [`shard`] splits cases and schedules among machines.
 
 pub mod channel;
+pub mod schedule;
 pub mod shard;
 pub mod sync;
 

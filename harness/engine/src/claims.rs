@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
-use records::protocol::{Hello, MAX_NUMBER, Measured, NamedFigure};
+use records::protocol::{Hello, MAX_NUMBER, Measured, NamedFigure, longest_latency_ns, most_cpu_ns};
 use workloads::latency::from_pairs;
 use workloads::params::Params;
 use workloads::registry::{Registry, UsageError};
@@ -29,12 +29,6 @@ const MAX_ITEMS: usize = 64;
 
 /// More messages than this in a nanosecond are delivered by no machine.
 const MAX_MESSAGES_PER_NS: u64 = 10;
-
-/// The system may count processor time in ticks, of which a process reads two kinds.
-const TICKS: Duration = Duration::from_millis(20);
-
-/// A time in a latency has two significant digits, so that rounding adds at most a twentieth.
-const LATENCY_ROUNDING: u64 = 20;
 
 /// A sum of rounded shares may exceed 1 by this much.
 const ROUNDING: f64 = 1e-9;
@@ -191,7 +185,7 @@ impl<'a> Asked<'a> {
                 within(figure, value, least..=MAX_NUMBER, "numbers have at most 53 bits")?;
             }
         }
-        self.latency(measured, &clock)?;
+        self.latency(measured)?;
         figures(&measured.figures, &clock)?;
         names("a counter", measured.counters.keys())?;
         for (name, &count) in &measured.counters {
@@ -200,7 +194,7 @@ impl<'a> Asked<'a> {
         Ok(())
     }
 
-    fn latency(&self, measured: &Measured, clock: &Clock) -> Result<(), ImpossibleClaim> {
+    fn latency(&self, measured: &Measured) -> Result<(), ImpossibleClaim> {
         let Some(pairs) = &measured.latency else { return Ok(()) };
         from_pairs(pairs).map_err(|error| ImpossibleClaim::Figure {
             figure: "latency".to_owned(),
@@ -214,8 +208,8 @@ impl<'a> Asked<'a> {
         };
         within("the messages of latency", count, possible, "the round had as many")?;
         let longest = pairs.last().map_or(0, |[time, _]| *time);
-        let most = clock.waited_ns.saturating_add(clock.waited_ns / LATENCY_ROUNDING + 1);
-        within("a latency in ns", longest, 0..=most, &clock.reason())
+        let most = longest_latency_ns(measured.wall_ns);
+        within("a latency in ns", longest, 0..=most, &format!("the round took {} ns", measured.wall_ns))
     }
 }
 
@@ -273,9 +267,8 @@ impl Clock {
     fn processor_time(&self, measured: &Measured) -> Result<(), ImpossibleClaim> {
         let used = u128::from(measured.user_ns.unwrap_or(0)) + u128::from(measured.system_ns.unwrap_or(0));
         let processors = processors();
-        let most = u128::from(self.waited_ns + self.waited_ns / 100) * u128::from(processors);
-        let most = most + TICKS.as_nanos();
-        if used <= most {
+        let most = most_cpu_ns(self.waited_ns, processors);
+        if used <= u128::from(most) {
             return Ok(());
         }
         let reason = format!("{} on {processors} processors", self.reason());

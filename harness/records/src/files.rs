@@ -89,6 +89,15 @@ pub fn read_events(path: &Path, request: &str) -> io::Result<Vec<ModelEvent>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         bytes => bytes?,
     };
+    Ok(events(&bytes, request)?)
+}
+
+/// As [`read_events`], from the bytes of the file.
+///
+/// # Errors
+///
+/// When a line is no event.
+pub fn events(bytes: &[u8], request: &str) -> serde_json::Result<Vec<ModelEvent>> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let mut events = Vec::new();
     for line in bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {

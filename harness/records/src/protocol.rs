@@ -9,11 +9,27 @@ use contract::channel::Info;
 /// The version that this build speaks.
 pub const VERSION: u32 = 2;
 
+/// The oldest version of a runner that this build understands. In version 1, a `failed` reply has no cause.
+pub const OLDEST_VERSION: u32 = 1;
+
 /// The longest line, in bytes, without its end.
 pub const MAX_LINE_LEN: usize = 1 << 20;
 
 /// The largest number, so that every language can hold it.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+/// The most processor time that a round can have taken, in nanoseconds, if `elapsed_ns` passed on each of `processors`: a
+/// hundredth more, and two ticks of the kinds that a process reads, in which a system may count.
+pub fn most_cpu_ns(elapsed_ns: u64, processors: u64) -> u64 {
+    const TICKS_NS: u64 = 20_000_000;
+    elapsed_ns.saturating_add(elapsed_ns / 100).saturating_mul(processors).saturating_add(TICKS_NS)
+}
+
+/// The longest latency that a round of `wall_ns` can have, in nanoseconds: a twentieth more, because a time in a latency may
+/// have two significant digits only.
+pub fn longest_latency_ns(wall_ns: u64) -> u64 {
+    wall_ns.saturating_add(wall_ns / 20 + 1)
+}
 
 /// A request to a runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,7 +99,8 @@ pub enum Reply {
         cell: u64,
         /// The round.
         round: u64,
-        /// The kind of the failure.
+        /// The kind of the failure. Without one, which is so in version 1, it is a violation.
+        #[serde(default)]
         cause: FailureCause,
         /// The failure, in words.
         reason: String,
@@ -113,7 +130,7 @@ impl Reply {
 }
 
 /// Why a round failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureCause {
     /// It had not ended by its deadline.
@@ -121,6 +138,7 @@ pub enum FailureCause {
     /// One of its threads panicked.
     Panic,
     /// A check found a violation.
+    #[default]
     Violation,
     /// The machine lacked something that the round needs, such as a thread: not the channel's failure.
     Shortage,

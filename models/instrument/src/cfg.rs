@@ -7,7 +7,7 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::tokens::{attribute, is_punct};
+use crate::tokens::{self, attribute, is_punct};
 
 /// A name, its replacement, and the report. No two replacements are equal, so two keys of a manifest stay
 /// two.
@@ -49,7 +49,7 @@ pub(crate) fn decided(tokens: &[TokenTree]) -> Vec<Decided> {
 /// The new text of a condition, as in a manifest's `[target.'cfg(…)']`, and the reports; `None` if nothing is
 /// known.
 pub(crate) fn decided_text(text: &str) -> Option<(String, Vec<&'static str>)> {
-    let tokens: Vec<TokenTree> = text.parse::<TokenStream>().ok()?.into_iter().collect();
+    let tokens: Vec<TokenTree> = tokens::parsed(text).ok()?.into_iter().collect();
     let found = decided(&tokens);
     let mut new = text.to_owned();
     for decided in found.iter().rev() {

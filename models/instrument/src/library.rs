@@ -5,6 +5,10 @@ use proc_macro2::{Delimiter, TokenTree};
 
 use crate::tokens::{self, is_punct};
 
+/// The most tokens from `impl` to the end of its generics, and to its body: the search must end in a file of nothing but
+/// `impl <` too.
+const MAX_HEAD: usize = 1_000;
+
 /// The number of tokens to remove at the start of `tokens`, and the report.
 pub(crate) fn removal(tokens: &[TokenTree]) -> Option<(usize, &'static str)> {
     attribute(tokens).or_else(|| negative_impl(tokens))
@@ -48,6 +52,7 @@ fn negative_impl(tokens: &[TokenTree]) -> Option<(usize, &'static str)> {
     if word != "impl" {
         return None;
     }
+    let rest = &rest[..rest.len().min(MAX_HEAD)];
     let mut open = 0;
     let generics = rest.iter().position(|token| {
         open += isize::from(is_punct(token, '<')) - isize::from(is_punct(token, '>'));

@@ -1,6 +1,7 @@
 //! The rules for source files. They work on tokens, so comments and string literals stay as they are; so does
 //! all code that no rule names.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use proc_macro2::{Delimiter, LineColumn, TokenStream, TokenTree};
 
 use crate::rule::{Applied, Rule};
 use crate::tokens::is_punct;
-use crate::{cfg, library};
+use crate::{cfg, library, tokens};
 
 /// The shim's crate name in source code.
 const SHIM: &str = "chanlab_shim";
@@ -43,21 +44,24 @@ pub struct Rewritten {
 pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten> {
     // A byte order mark is no token, and positions do not count it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let tokens: TokenStream =
-        text.parse().map_err(|error| anyhow!("{}: not Rust: {error}", file.display()))?;
+    let tokens = tokens::parsed(text).map_err(|error| anyhow!("{}: {error}", file.display()))?;
     let mut file = File {
         path: file.to_owned(),
         edits: Vec::new(),
+        edited: HashSet::new(),
         applied: Vec::new(),
         primitives: 0,
         named: Vec::new(),
     };
     file.rewrite(tokens, if is_root { Level::Root } else { Level::Inner }, true)?;
-    let mut new = text.to_owned();
     file.edits.sort_by_key(|(range, _)| range.start);
-    for (range, with) in file.edits.iter().rev() {
-        new.replace_range(range.clone(), with);
+    let (mut new, mut copied) = (String::with_capacity(text.len()), 0);
+    for (range, with) in &file.edits {
+        new.push_str(&text[copied..range.start]);
+        new.push_str(with);
+        copied = range.end;
     }
+    new.push_str(&text[copied..]);
     if is_root {
         if !new.ends_with('\n') {
             new.push('\n');
@@ -77,7 +81,10 @@ pub fn instrumented(text: &str, file: &Path, is_root: bool) -> Result<Rewritten>
 
 struct File {
     path: PathBuf,
+    /// What is replaced: no two of them overlap.
     edits: Vec<(Range<usize>, String)>,
+    /// The starts of the tokens that are replaced.
+    edited: HashSet<usize>,
     applied: Vec<Applied>,
     primitives: usize,
     /// The [`SHADOWED`] crates that the root declares itself.
@@ -100,21 +107,30 @@ impl File {
     /// anything.
     fn rewrite(&mut self, tokens: TokenStream, level: Level, is_built: bool) -> Result<()> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let mut unbuilt_until = 0;
+        let (mut unbuilt_until, mut removed_until) = (0, 0);
         for index in 0..tokens.len() {
+            if index < removed_until {
+                continue;
+            }
             let here = &tokens[index..];
-            unbuilt_until = unbuilt_until.max(cfg::never_built(here).map_or(0, |length| index + length));
+            // Code that is never built ends where that in it does.
+            if index >= unbuilt_until {
+                unbuilt_until = cfg::never_built(here).map_or(0, |length| index + length);
+            }
             let is_built = is_built && index >= unbuilt_until;
             if is_built {
                 self.refuse(here)?;
             }
-            self.extern_crate(here, level);
-            self.spin_loop(here);
             if let Some((length, what)) = library::removal(here) {
                 let whole = start(&here[0]).start..here[length - 1].span().byte_range().end;
                 self.edits.push((whole, String::new()));
                 self.apply(&here[0], Rule::Library, what.to_owned());
+                // No rule applies to what is no longer there.
+                removed_until = index + length;
+                continue;
             }
+            self.extern_crate(here, level);
+            self.spin_loop(here);
             for decided in cfg::decided(here) {
                 self.edit(&decided.name, decided.with.to_owned(), Rule::Cfg, decided.what.to_owned());
             }
@@ -198,8 +214,12 @@ impl File {
     }
 
     fn edit(&mut self, token: &TokenTree, with: String, rule: Rule, what: String) {
-        self.edits.push((token.span().byte_range(), with));
-        self.apply(token, rule, what);
+        let range = token.span().byte_range();
+        // A condition within a condition is found in both.
+        if self.edited.insert(range.start) {
+            self.edits.push((range, with));
+            self.apply(token, rule, what);
+        }
     }
 
     fn apply(&mut self, at: &TokenTree, rule: Rule, what: String) {
@@ -241,6 +261,8 @@ fn start(token: &TokenTree) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn rewritten(text: &str, is_root: bool) -> Rewritten {
@@ -356,6 +378,33 @@ mod tests {
         );
         let lines: Vec<_> = new.applied.iter().map(|applied| (applied.rule, applied.line)).collect();
         assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7].map(|line| (Rule::Library, line)));
+    }
+
+    #[test]
+    fn nothing_is_changed_twice_or_in_what_is_removed() {
+        for (text, new) in [
+            ("#[cfg_attr(loom, rustc_x)] mod a;", " mod a;"),
+            ("#[cfg(any(cfg(loom)))] mod a;", "#[cfg(any(cfg(any())))] mod a;"),
+            ("impl !Send for A { #[cfg(loom)] fn f() { extern crate std; } } mod a;", " mod a;"),
+        ] {
+            assert_eq!(rewritten(text, false).text, new);
+            assert_eq!(rewritten(text, false).applied.len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_source_takes_more_time_or_stack_than_its_size_allows() {
+        let began = Instant::now();
+        let repeated = ["impl<", "#[cfg(loom)]", "cfg(loom) ", "extern crate std; ", "impl ", "impl ! "];
+        for text in repeated.map(|text| text.repeat(50_000)) {
+            instrumented(&text, Path::new("src/a.rs"), true).expect("tokens");
+        }
+        for (open, close) in [("(", ")"), ("cfg(", ")"), ("#[cfg(not(", "))]"), ("for _ in 0..9 {", "}")] {
+            let text = format!("mod a;\n{}{}", open.repeat(50_000), close.repeat(50_000));
+            let error = instrumented(&text, Path::new("src/a.rs"), true).expect_err("too deep").to_string();
+            assert_eq!(error, "src/a.rs: line 2 is nested more than 200 deep");
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     }
 
     #[test]

@@ -8,23 +8,23 @@ use records::checksum::{Checksum, Seal};
 use records::crash::ProcessFailure;
 use records::lines::Damage;
 use records::plan::{GRACE_NS, Plan};
+use records::protocol::{longest_latency_ns, most_cpu_ns};
 use records::rounds::{EndReason, Line, RoundLine};
 use workloads::latency::from_pairs;
+use workloads::registry::Registry;
 use workloads::workload::MAX_EXTENSION;
 
 use super::contradiction::{Contradiction, RoundPlace};
 use super::problem::{Problems, Trouble};
 use super::runs::{RoundPosition, RunData, RunState};
 use super::sequence::fitting;
+use super::work::{self, usual};
 
 /// The largest number that a record holds exactly in every language.
 const LARGEST: u64 = 1 << 53;
 
 /// Nanoseconds in a millisecond, the unit of `at_ms`.
 const MILLISECOND_NS: u64 = 1_000_000;
-
-/// A histogram keeps a time to 1 part in 128.
-const LATENCY_RESOLUTION: u64 = 64;
 
 /// A round and its line.
 struct Recorded {
@@ -332,7 +332,7 @@ impl<'a> AgainstPlan<'a> {
             }
             // Not the time of the round: its threads still run when the last message is delivered.
             let cpu_ns = measured.user_ns.unwrap_or(0).saturating_add(measured.system_ns.unwrap_or(0));
-            let most_ns = elapsed_ns.saturating_mul(self.plan.machine.cores.max(1) as u64);
+            let most_ns = most_cpu_ns(elapsed_ns, self.plan.machine.cores.max(1) as u64);
             if cpu_ns > most_ns {
                 self.contradict(Some(*line), cell, Contradiction::TooMuchCpu { cpu_ns, most_ns });
             }
@@ -375,20 +375,30 @@ impl<'a> AgainstPlan<'a> {
         }
     }
 
-    /// All rounds of a group do the same work: as many messages as its size, or one less where messages go in pairs.
+    /// All rounds of a group do the same work: as many messages as its size, or one less where messages go in pairs. Where
+    /// the workload leaves the number open, it is in the range of the workload.
     fn messages(&mut self, rounds: &[Recorded]) {
-        let usual = usual(rounds, |round| {
+        let usual = usual(rounds.iter().map(|recorded| &recorded.round), |round| {
             let (size, _) = *self.sizes.get(&round.group)?;
             let messages = round.measured.messages;
             (messages == size || messages.checked_add(1) == Some(size)).then_some(messages)
         });
+        let registry = Registry::baseline();
+        let sizes = self.sizes.iter().filter(|(_, (size, _))| *size <= LARGEST);
+        let open =
+            sizes.map(|(&group, &(size, _))| (group, work::open(&registry, &self.plan.groups[group], size)));
+        let open: BTreeMap<usize, _> = open.collect();
         for Recorded { line, round } in rounds {
             let Some(&(size, _)) = self.sizes.get(&round.group) else { continue };
             let messages = round.measured.messages;
-            let of_group = usual.get(&round.group).copied().unwrap_or(size);
-            if messages != of_group {
-                let what = Contradiction::OtherMessages { messages, of_group };
-                self.contradict(Some(*line), cell_of(round), what);
+            let usual = usual.get(&round.group).copied().unwrap_or(size);
+            let of_group = open.get(&round.group).cloned().flatten().unwrap_or(usual..=usual);
+            if !of_group.contains(&messages) {
+                self.contradict(
+                    Some(*line),
+                    cell_of(round),
+                    Contradiction::OtherMessages { messages, of_group },
+                );
             }
         }
     }
@@ -399,7 +409,7 @@ impl<'a> AgainstPlan<'a> {
             let pairs = round.measured.latency.as_ref()?.iter();
             pairs.map(|[_, count]| *count).try_fold(0, u64::checked_add)
         };
-        let usual = usual(rounds, counted);
+        let usual = usual(rounds.iter().map(|recorded| &recorded.round), counted);
         for Recorded { line, round } in rounds {
             let Some(pairs) = &round.measured.latency else { continue };
             let (cell, measured) = (cell_of(round), &round.measured);
@@ -412,7 +422,7 @@ impl<'a> AgainstPlan<'a> {
                 self.contradict(Some(*line), cell, Contradiction::LatencyCount { counted, expected });
             }
             let (wall_ns, longest) = (measured.wall_ns, pairs.last().map_or(0, |[time, _]| *time));
-            if longest > wall_ns.saturating_add(wall_ns / LATENCY_RESOLUTION) {
+            if longest > longest_latency_ns(wall_ns) {
                 let what = Contradiction::LatencyPastRound { latency_ns: longest, wall_ns };
                 self.contradict(Some(*line), cell, what);
             }
@@ -509,16 +519,4 @@ fn out_of_range(member: &str, value: u64) -> Contradiction {
 /// The name of a cell.
 fn name(plan: &Plan, (group, entry): RoundPosition) -> String {
     format!("{} over {}", plan.groups[group].name(), plan.entries[entry].name)
-}
-
-/// For each group the most frequent value of its rounds; of two that are equally frequent the larger.
-fn usual(rounds: &[Recorded], value: impl Fn(&RoundLine) -> Option<u64>) -> BTreeMap<usize, u64> {
-    let mut counts: BTreeMap<usize, BTreeMap<u64, usize>> = BTreeMap::new();
-    for Recorded { round, .. } in rounds {
-        if let Some(value) = value(round) {
-            *counts.entry(round.group).or_default().entry(value).or_default() += 1;
-        }
-    }
-    let most = |values: BTreeMap<u64, usize>| values.into_iter().max_by_key(|(_, count)| *count);
-    counts.into_iter().filter_map(|(group, values)| Some((group, most(values)?.0))).collect()
 }

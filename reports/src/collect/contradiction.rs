@@ -1,5 +1,7 @@
 //! How the lines of a run can contradict its plan, or each other.
 
+use std::ops::RangeInclusive;
+
 use records::checksum::Checksum;
 
 /// A contradiction. [`crate::render::problems`] words it.
@@ -74,8 +76,8 @@ pub enum Contradiction {
     OtherMessages {
         /// The number of the round.
         messages: u64,
-        /// The number of the group.
-        of_group: u64,
+        /// The numbers that the group has.
+        of_group: RangeInclusive<u64>,
     },
     /// A capacity is recorded twice.
     CapacityTwice {

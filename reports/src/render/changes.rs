@@ -3,7 +3,7 @@
 use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
 use crate::analyse::paired_test::{ALPHA, LEVEL};
 use records::text;
-use wording::numbers;
+use wording::{columns, numbers};
 
 /// Changes, with everything a reader needs to interpret them.
 #[derive(Clone, Debug)]
@@ -50,9 +50,9 @@ fn header(changes: &Changes) -> Vec<String> {
 
 /// Aligned columns: the first and the last to the left, numbers to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows[0].len();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let last = rows[0].len() - 1;
+    let widths: Vec<usize> =
+        (0..=last).map(|column| columns::width(rows.iter().map(|row| &row[column]))).collect();
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
@@ -60,7 +60,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
             let width = widths[column];
             match column {
                 0 => line.push_str(&format!("{cell:width$}")),
-                _ if column + 1 == columns => line.push_str(&format!("  {cell}")),
+                _ if column == last => line.push_str(&format!("  {cell}")),
                 _ => line.push_str(&format!("  {cell:>width$}")),
             }
         }

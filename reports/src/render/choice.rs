@@ -4,7 +4,7 @@ use super::words;
 use crate::analyse::cells::MeasuredCell;
 use crate::analyse::choice::{Choice, RankedChannel, Unranked};
 use records::text;
-use wording::numbers;
+use wording::{columns, numbers};
 use workloads::workload::Metric;
 
 /// How many times as much processor time the best must take before the text warns of it.
@@ -22,8 +22,7 @@ fn metric(by: Metric) -> &'static str {
 /// The ranking and the recommendation.
 pub fn text(choice: &Choice) -> String {
     let mut text = format!("{}\n\n", text::line(&choice.name));
-    let names = choice.ranked.iter().map(|ranked| text::name(&ranked.name).chars().count());
-    let width = names.max().unwrap_or(0);
+    let width = columns::width(choice.ranked.iter().map(|ranked| text::name(&ranked.name)));
     for ranked in &choice.ranked {
         let ratio = match &ranked.pair {
             None => "best".to_owned(),

@@ -97,11 +97,12 @@ fn of_run(contradiction: &Contradiction) -> String {
         Contradiction::SizedTwice { messages: [one, other], first } => {
             format!("the group has a second size, {other} messages; in line {first} it has {one}")
         }
-        Contradiction::OtherMessages { messages, of_group } => format!(
-            "a round of {}, where the group has rounds of {}",
-            numbers::count(*messages, "message"),
-            numbers::separated(*of_group)
-        ),
+        Contradiction::OtherMessages { messages, of_group } => {
+            let (least, most) = (numbers::separated(*of_group.start()), numbers::separated(*of_group.end()));
+            let of_group = if least == most { least } else { format!("{least} to {most}") };
+            let round = numbers::count(*messages, "message");
+            format!("a round of {round}, where the group has rounds of {of_group}")
+        }
         Contradiction::CapacityTwice { first } => format!("a second capacity; the first is in line {first}"),
         Contradiction::RoundNumber { number, before } => match before {
             Some(before) => format!("round {number} after round {before}: the numbers of rounds rise by one"),

@@ -4,7 +4,7 @@ use super::parts::{CONTRADICTORY, NOT_PAIRED, has_failed, lack};
 use super::state;
 use crate::analyse::page::{Page, ParamsPage, RankSummary, WorkloadPage, cells};
 use records::text;
-use wording::numbers;
+use wording::{columns, numbers};
 
 /// The width at which lines are cut.
 const WIDTH: usize = 118;
@@ -19,9 +19,8 @@ pub fn table(page: &Page) -> String {
         text.push_str(&format!("UNFINISHED: this run {}.\n\n", text::line(&words)));
         mark = " (unfinished)";
     }
-    let ids =
-        page.workloads.iter().flat_map(|workload| &workload.params).map(|params| params.record.id.len());
-    let width = ids.max().unwrap_or(0);
+    let params = page.workloads.iter().flat_map(|workload| &workload.params);
+    let width = columns::width(params.map(|params| &params.record.id));
     for workload in &page.workloads {
         text.push_str(&format!("{}{mark}\n", text::name(&workload.name)));
         for params in &workload.params {
@@ -76,7 +75,7 @@ fn ranking(params: &ParamsPage) -> String {
 
 /// A line for each workload: `ping_pong (5)  crossfire 4, kanal 2; failed: flume 1`.
 pub fn summary(page: &Page) -> Vec<String> {
-    let width = page.workloads.iter().map(|workload| workload.name.len()).max().unwrap_or(0);
+    let width = columns::width(page.workloads.iter().map(|workload| &workload.name));
     page.workloads.iter().map(|workload| text::line(&summary_line(workload, width)).into_owned()).collect()
 }
 

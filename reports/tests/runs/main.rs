@@ -10,5 +10,6 @@ mod provenance;
 mod quoting;
 mod sandbox;
 mod shortages;
+mod sound;
 mod strays;
 mod unfinished;

@@ -266,7 +266,7 @@ impl Observer {
     /// As [`super::choices`].
     pub fn choices(&self) -> Option<String> {
         #[cfg(shuttle)]
-        return Some(super::random::text(&locked(&self.0.choices)));
+        return Some(crate::schedule::text(&locked(&self.0.choices)));
         #[cfg(loom)]
         None
     }

@@ -19,6 +19,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use super::modelled::{begin, chosen, chosen_so_far, forget_choices};
 use super::{Diverged, ExplorationPlan, Explored, Explorer, Reached};
+use crate::schedule;
 use crate::shard::seed_of;
 
 /// The explorer of this build.
@@ -202,7 +203,7 @@ pub fn explore(plan: &ExplorationPlan, model: impl Fn() + Sync + Send + 'static)
         model();
     });
     if let Some(choices) = &plan.replay {
-        let choices = read(choices).unwrap_or_else(|| {
+        let choices = schedule::read(choices).unwrap_or_else(|| {
             panic!("`{choices}` is no schedule: expected the choices that a failure printed")
         });
         return Explored { executions: repeat(choices, None, &model), exhausted: false };
@@ -241,26 +242,7 @@ pub fn reached() -> Reached {
     Reached::Plan
 }
 
-/// The choices of the current execution, for its replay: the number of the thread that ran at each step,
-/// `NxM` for M steps of thread N.
+/// The choices of the current execution, for its replay ([`schedule::text`]).
 pub fn choices() -> Option<String> {
-    Some(text(&chosen_so_far()))
-}
-
-/// Choices as [`choices`] returns them.
-pub(super) fn text(choices: &[usize]) -> String {
-    let runs = choices.chunk_by(|one, other| one == other).map(|run| match run {
-        [task] => task.to_string(),
-        _ => format!("{}x{}", run[0], run.len()),
-    });
-    runs.collect::<Vec<_>>().join(".")
-}
-
-fn read(text: &str) -> Option<Vec<usize>> {
-    let mut choices = Vec::new();
-    for run in text.split('.') {
-        let (task, times) = run.split_once('x').unwrap_or((run, "1"));
-        choices.extend(std::iter::repeat_n(task.parse::<usize>().ok()?, times.parse().ok()?));
-    }
-    Some(choices)
+    Some(schedule::text(&chosen_so_far()))
 }

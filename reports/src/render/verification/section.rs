@@ -212,7 +212,7 @@ fn scenario(finding: &Finding) -> Markup {
                     thead {
                         tr {
                             th.number scope="col" { "time" }
-                            @for thread in &finding.threads { th scope="col" { (thread.thread) } }
+                            @for thread in steps::columns(&finding.threads) { th scope="col" { (thread.thread) } }
                         }
                     }
                     tbody {
@@ -225,6 +225,7 @@ fn scenario(finding: &Finding) -> Markup {
                     }
                 }
             }
+            @if let Some(words) = steps::left_out(&finding.threads) { p.quiet { (words) } }
         }
         @if let Some(picture) = &finding.picture {
             // As an image, an SVG from an untrusted record can neither run scripts nor load resources.

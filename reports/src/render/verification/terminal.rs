@@ -8,7 +8,7 @@ use records::verify::Method;
 
 use super::{finding, steps};
 use crate::analyse::verification::{CellStatus, MatrixCell, VerificationMatrix, unit};
-use wording::numbers;
+use wording::{columns, numbers};
 
 /// The number of lines of a backtrace that are printed; the record has all of them.
 const MAX_BACKTRACE_LINES: usize = 24;
@@ -75,9 +75,8 @@ pub fn matrix(verification: &VerificationMatrix) -> String {
         table.push([name].into_iter().chain(cells).collect());
     }
     let mut text = String::new();
-    let widths: Vec<usize> = (0..=known.len())
-        .map(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..=known.len()).map(|column| columns::width(table.iter().map(|row| &row[column]))).collect();
     for row in &table {
         let line: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
