@@ -1,9 +1,10 @@
 //! What groups of consumers have committed. One file for each group, replaced as a whole by each commit.
 //!
-//! The alternative is a second log, to which each commit appends what it changes. It would write less, but it has to be
-//! compacted, has a tail that can be torn, and a commit of several partitions in it is atomic only with more framing.
-//! A file that is replaced has none of that. Its price is a second fsync (that of the folder) and the bytes of all
-//! partitions: a few hundred with short metadata, and at most 4 KiB for each partition.
+//! The alternative is a second log, to which each commit appends what it changes. It would write less, but it
+//! has to be compacted, has a tail that can be torn, and a commit of several partitions in it is atomic only
+//! with more framing. A file that is replaced has none of that. Its price is a second fsync (that of the
+//! folder) and the bytes of all partitions: a few hundred with short metadata, and at most 4 KiB for each
+//! partition.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -82,8 +83,8 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// When there is no log, the name cannot be one, another process has the group, or its file is damaged or cannot be
-    /// written.
+    /// When there is no log, the name cannot be one, another process has the group, or its file is damaged or
+    /// cannot be written.
     pub fn open(log: &std::path::Path, name: &str) -> Result<Self, LogError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.is_empty()
@@ -107,13 +108,14 @@ impl Group {
         self.commits.partitions.get(&partition)
     }
 
-    /// Commits several partitions, all of them or none, and returns when that is on the disk, together with the messages
-    /// before the offsets.
+    /// Commits several partitions, all of them or none, and returns when that is on the disk, together with
+    /// the messages before the offsets.
     ///
     /// # Errors
     ///
-    /// When there is no such partition, the metadata is too long, an offset is smaller than the one that is committed, or
-    /// a write fails. The old commits hold then, or, when the last of the writes fails, the new ones.
+    /// When there is no such partition, the metadata is too long, an offset is smaller than the one that is
+    /// committed, or a write fails. The old commits hold then, or, when the last of the writes fails, the new
+    /// ones.
     pub fn commit(&mut self, commits: impl IntoIterator<Item = (u32, Commit)>) -> Result<(), LogError> {
         let mut new = self.commits.clone();
         for (partition, commit) in commits {
@@ -139,9 +141,9 @@ impl Group {
         Ok(())
     }
 
-    /// Brings the messages before an offset to the disk, which another process may only have written. Otherwise a power cut
-    /// could take messages that are committed, and their offsets would be given to others, which the group would then
-    /// never see.
+    /// Brings the messages before an offset to the disk, which another process may only have written.
+    /// Otherwise a power cut could take messages that are committed, and their offsets would be given to
+    /// others, which the group would then never see.
     fn sync_before(&self, partition: u32, offset: u64) -> Result<(), LogError> {
         // The writer has synced the segments before this one.
         let base = self.folder.bases(partition)?.into_iter().rev().find(|base| *base < offset);
