@@ -74,6 +74,8 @@ pub struct Group {
     folder: Folder,
     partitions: u32,
     commits: Commits,
+    /// For each partition the offset before which every message is known to be on the disk.
+    synced: Vec<u64>,
     /// Held until the end.
     _lock: Lock,
 }
@@ -100,7 +102,8 @@ impl Group {
         let lock = folder.lock_file(&lock, || format!("the group {name}"))?;
         let none = || Commits { format: FORMAT, group: name.to_owned(), partitions: BTreeMap::new() };
         let commits = read(&folder, name)?.unwrap_or_else(none);
-        Ok(Group { folder, partitions, commits, _lock: lock })
+        let synced = vec![0; partitions as usize];
+        Ok(Group { folder, partitions, commits, synced, _lock: lock })
     }
 
     /// The commit of a partition; `None` before the first.
@@ -144,10 +147,22 @@ impl Group {
     /// Brings the messages before an offset to the disk, which another process may only have written.
     /// Otherwise a power cut could take messages that are committed, and their offsets would be given to
     /// others, which the group would then never see.
-    fn sync_before(&self, partition: u32, offset: u64) -> Result<(), LogError> {
-        // The writer has synced the segments before this one.
-        let base = self.folder.bases(partition)?.into_iter().rev().find(|base| *base < offset);
-        base.map_or(Ok(()), |base| segment::sync(&self.folder.partition(partition), base))
+    fn sync_before(&mut self, partition: u32, offset: u64) -> Result<(), LogError> {
+        let Some(synced) = self.synced.get(partition as usize).copied().filter(|synced| *synced < offset)
+        else {
+            return Ok(());
+        };
+        // Before the sync, which brings at least these messages to the disk. Damage behind the offset is for
+        // those who read.
+        let end = PartitionReader::at_end(&self.folder, partition).map_or(offset, |end| end.offset());
+        // The writer has synced the segments before the last one.
+        if let Some(last) = self.folder.bases(partition)?.last() {
+            segment::sync(&self.folder.partition(partition), *last)?;
+        }
+        if let Some(place) = self.synced.get_mut(partition as usize) {
+            *place = synced.max(end);
+        }
+        Ok(())
     }
 }
 
