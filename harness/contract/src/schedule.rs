@@ -40,7 +40,9 @@ mod tests {
 
     #[test]
     fn other_text_is_no_schedule_however_much_it_asks_for() {
-        for wrong in ["", "x", "1x", "x2", "1x0", "-1", "1x2x3", "1.", "a", "1x18446744073709551615", "1x1000000.1"] {
+        for wrong in
+            ["", "x", "1x", "x2", "1x0", "-1", "1x2x3", "1.", "a", "1x18446744073709551615", "1x1000000.1"]
+        {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         assert_eq!(read("1x1000000").map(|choices| choices.len()), Some(MAX_CHOICES));
