@@ -16,6 +16,7 @@ use sut::Adapter;
 use workloads::fan_in::FanIn;
 use workloads::open_loop::OpenLoop;
 use workloads::params::Params;
+use workloads::partitioned_log::PartitionedLog;
 use workloads::ping_pong::PingPong;
 use workloads::pipeline::Pipeline;
 use workloads::producer_consumer::ProducerConsumer;
@@ -77,6 +78,10 @@ rounds! {
     callers: TokenBucket, at_most(1), (2, 12), "rate=1000000000,burst=2,callers={}", (2, 4);
     ping_pong: PingPong, DEFAULT, (4, 20), "capacity=1";
     ping_pong_that_meets: PingPong, DEFAULT, (4, 12), "capacity=0";
+    a_log_of_one_partition: PartitionedLog, at_most(1), (2, 12), "capacity=1,partitions=1,failing=0,workers={}", (1, 3);
+    a_log_that_meets: PartitionedLog, at_most(1), (1, 6), "capacity=0,order=none,workers=1,failing=0,partitions={}", (1, 2);
+    a_log_with_failures: PartitionedLog, at_most(1), (1, 8), "capacity=1,failing=1000,keys=2,workers=1,partitions={}", (1, 2);
+    a_log_that_stops: PartitionedLog, at_most(1), (2, 12), "capacity=1,stop=half,order=partition,failing=0,workers=1,partitions={}", (1, 3);
     an_open_loop: OpenLoop, at_most(2), (3, 12), "rate=100000000,capacity=1,producers=2,consumers={}", (1, 3);
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod choose;
 pub(crate) mod compare;
 pub(crate) mod honesty;
 pub(crate) mod list;
+pub(crate) mod log;
 mod measure;
 pub(crate) mod report;
 pub(crate) mod round;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     /// Execute a command without a network, and with some folders to write into
     #[command(hide = true, name = engine::sandbox::SUBCOMMAND)]
     Sandbox(sandbox::Arguments),
+    /// Fill and read the embedded log: partitions of messages in a folder
+    Log(log::Arguments),
     /// Print the channels and the workloads
     #[command(after_help = exit::help("list"))]
     List,

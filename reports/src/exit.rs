@@ -16,6 +16,7 @@ use engine::schedule::RunError;
 use engine::shortage::Shortage;
 use engine::{NotReplaced, StopSignal, stopped_by};
 use model_driver::versions::source::SourceError;
+use service_log::LogError;
 use workloads::registry::UsageError;
 
 use crate::BadArguments;
@@ -100,6 +101,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         return Some(error.into());
     }
     if let Some(error) = cause.downcast_ref::<JournalError>() {
+        return Some(error.into());
+    }
+    if let Some(error) = cause.downcast_ref::<LogError>() {
         return Some(error.into());
     }
     if let Some(error) = cause.downcast_ref::<CargoError>() {
@@ -209,6 +213,17 @@ impl From<JournalError> for ExitWith {
     }
 }
 
+impl From<&LogError> for Exit {
+    fn from(error: &LogError) -> Self {
+        match error {
+            LogError::Damaged { .. } | LogError::Lost { .. } => Exit::Failure,
+            LogError::Io { .. } | LogError::Failed { .. } => Exit::Unable,
+            // The command line names another log, partition, offset or group than there is.
+            _ => Exit::Usage,
+        }
+    }
+}
+
 impl From<RunnerError> for ExitWith {
     fn from(error: RunnerError) -> Self {
         let exit = match &error {
@@ -266,7 +281,7 @@ const fn ending(command: &'static str, exit: Exit, when: &'static str) -> Ending
 }
 
 /// Every ending: the one source of `docs/EXIT_CODES.md` and of the help. A test carries each of them out.
-pub const ENDINGS: [Ending; 48] = [
+pub const ENDINGS: [Ending; 54] = [
     ending(
         EVERY,
         Exit::Sound,
@@ -338,6 +353,16 @@ pub const ENDINGS: [Ending; 48] = [
         "a verdict is cut short, ran out of time, cannot tell, or has no case; or what was named is unsupported, \
          not instrumentable or not available",
     ),
+    ending("log produce", Exit::Sound, "every message is in the log and on the disk"),
+    ending("log produce", Exit::Failure, "the log is damaged, or has lost messages that were committed"),
+    ending(
+        "log produce",
+        Exit::Usage,
+        "the folder holds something else or a log of other partitions, or another process writes to the log",
+    ),
+    ending("log show", Exit::Sound, "what was requested was shown, and none of it is damaged"),
+    ending("log show", Exit::Failure, "a partition, a message or a group is damaged"),
+    ending("log show", Exit::Usage, "there is no log, or it has no such partition or offset"),
     ending("list", Exit::Sound, "always"),
     ending("chanlab-verify", Exit::Sound, "the cases were run; their outcome is in the last event"),
     ending("chanlab-verify", Exit::Usage, "its argument is no request"),

@@ -103,4 +103,12 @@ fn figures_are_reported_only_where_they_apply() {
     assert_eq!(figures("worker_pool", "quit=half"), [left, "drain after quit (ns)"]);
     assert_eq!(figures("worker_pool", ""), [left]);
     assert_eq!(figures("open_loop", ""), ["longest oversleep of a producer (ns)"]);
+    let of_a_log = [
+        "drain after the stop (ns)",
+        "most messages in flight",
+        "commits",
+        "failed attempts",
+        "dead letters",
+    ];
+    assert_eq!(figures("partitioned_log", ""), of_a_log);
 }

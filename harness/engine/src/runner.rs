@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use records::crash::ProcessFailure;
 use records::plan::Launch;
-use records::protocol::{Hello, MAX_LINE_LEN, Reply, Request, VERSION, line};
+use records::protocol::{Hello, MAX_LINE_LEN, OLDEST_VERSION, Reply, Request, VERSION, line};
 use records::rounds::{CellFailure, Stray};
 
 use super::claims;
@@ -76,17 +76,19 @@ impl Runner {
             .and_then(|command| Supervised::start(command, STREAMS))
             .map_err(|error| RunnerError::Shortage(Shortage::not_started(launch, &error)))?;
         let (cause, what) = match reply(&mut process, HELLO_TIMEOUT) {
-            Ok(Reply::Hello(hello)) if hello.protocol == VERSION => match claims::check_hello(&hello) {
-                Ok(()) => {
-                    process.pause();
-                    return Ok(Runner { process, hello });
+            Ok(Reply::Hello(hello)) if (OLDEST_VERSION..=VERSION).contains(&hello.protocol) => {
+                match claims::check_hello(&hello) {
+                    Ok(()) => {
+                        process.pause();
+                        return Ok(Runner { process, hello });
+                    }
+                    Err(claim) => (CellFailure::ImpossibleClaim, claim.to_string()),
                 }
-                Err(claim) => (CellFailure::ImpossibleClaim, claim.to_string()),
-            },
+            }
             Ok(Reply::Hello(hello)) => (
                 CellFailure::Protocol,
                 format!(
-                    "speaks version {} of the protocol, and this build version {VERSION}",
+                    "speaks version {} of the protocol, and this build the versions {OLDEST_VERSION} to {VERSION}",
                     hello.protocol
                 ),
             ),

@@ -10,7 +10,7 @@
 //! group is killed in every ending, the normal one included: a child's own children never outlive it. They do
 //! not outlive this process either, even after `kill -9`: a small shell, the reaper, outlives this
 //! process just long enough to kill every group that is still registered. A grandchild that moves to another
-//! process group is a stray ([`strays`]): it is found by its environment and its ancestors, killed, and named.
+//! process group is a stray (`strays`): it is found by its environment and its ancestors, killed, and named.
 
 mod backtrace;
 mod deadline;

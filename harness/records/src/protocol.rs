@@ -9,6 +9,9 @@ use contract::channel::Info;
 /// The version that this build speaks.
 pub const VERSION: u32 = 2;
 
+/// The oldest version of a runner that this build understands. In version 1, a `failed` reply has no cause.
+pub const OLDEST_VERSION: u32 = 1;
+
 /// The longest line, in bytes, without its end.
 pub const MAX_LINE_LEN: usize = 1 << 20;
 
@@ -96,7 +99,8 @@ pub enum Reply {
         cell: u64,
         /// The round.
         round: u64,
-        /// The kind of the failure.
+        /// The kind of the failure. Without one, which is so in version 1, it is a violation.
+        #[serde(default)]
         cause: FailureCause,
         /// The failure, in words.
         reason: String,
@@ -126,7 +130,7 @@ impl Reply {
 }
 
 /// Why a round failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureCause {
     /// It had not ended by its deadline.
@@ -134,6 +138,7 @@ pub enum FailureCause {
     /// One of its threads panicked.
     Panic,
     /// A check found a violation.
+    #[default]
     Violation,
     /// The machine lacked something that the round needs, such as a thread: not the channel's failure.
     Shortage,

@@ -1,7 +1,7 @@
 //! Text from elsewhere, made visible.
 //!
 //! Names, versions, reasons, paths and the output of other programs may contain characters that move the
-//! cursor, reorder a line or show nothing. Text for people shows them as escapes, such as `\u{202e}`: [`line`]
+//! cursor, reorder a line or show nothing. Text for people shows them as escapes, such as `\u{202e}`: [`line()`]
 //! within a line, [`visible`] in text of several lines. [`json`] escapes them in records, where they are read
 //! back as they were.
 

@@ -33,6 +33,7 @@ pub mod meters;
 pub mod open_loop;
 mod pacing;
 pub mod params;
+pub mod partitioned_log;
 pub mod ping_pong;
 pub mod pipeline;
 #[cfg_attr(any(loom, shuttle), expect(dead_code, reason = "modelled threads are not placed"))]
@@ -68,4 +69,5 @@ pub fn each(visitor: &mut impl WorkloadVisitor) {
     visitor.visit::<token_bucket::TokenBucket>();
     visitor.visit::<ping_pong::PingPong>();
     visitor.visit::<open_loop::OpenLoop>();
+    visitor.visit::<partitioned_log::PartitionedLog>();
 }

@@ -6,6 +6,7 @@
 
 pub mod allocations;
 mod usage;
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) mod waits;
 
 pub use self::allocations::Allocations;

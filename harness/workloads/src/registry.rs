@@ -381,6 +381,7 @@ mod tests {
             ("token_bucket", "rate=1000,burst=65536"),
             ("token_bucket", "rate=1000"),
             ("open_loop", "rate=1000"),
+            ("partitioned_log", "work=100000,slow=20,failing=1000"),
         ] {
             let cell = cell(workload, text, None);
             let entry = &registry.workloads[registry.workload_index(workload).expect("known")];

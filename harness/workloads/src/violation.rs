@@ -71,6 +71,47 @@ pub enum DeliveryViolation {
         /// Its declared effective capacity.
         declared: u64,
     },
+    /// A message was begun while another one of its partition or key was not done, or after a later one.
+    LaneBroken {
+        /// The message.
+        id: MessageId,
+        /// The sequence number of the other one.
+        before: u64,
+    },
+    /// A commit says that a message is done that was not processed.
+    CommittedEarly(MessageId),
+    /// A commit took back an earlier one.
+    CommitWentBack {
+        /// The partition.
+        partition: usize,
+        /// The position that was committed before.
+        from: u64,
+        /// The position of the commit.
+        to: u64,
+    },
+    /// At the end, not everything that was fetched was committed.
+    Uncommitted {
+        /// The partition.
+        partition: usize,
+        /// Its committed position.
+        position: u64,
+        /// The position of a partition that is drained.
+        expected: u64,
+    },
+    /// Other messages than expected became dead letters.
+    DeadLetters {
+        /// Dead letters.
+        written: u64,
+        /// Messages whose attempts all fail.
+        expected: u64,
+    },
+    /// A drain ended, and messages were left.
+    LeftBehind {
+        /// The partition.
+        partition: usize,
+        /// Messages that were held.
+        count: u64,
+    },
 }
 
 impl fmt::Display for DeliveryViolation {
@@ -105,6 +146,25 @@ impl fmt::Display for DeliveryViolation {
             }
             DeliveryViolation::Capacity { took, declared } => {
                 write!(f, "the channel took {took} messages, and its declared capacity is {declared}")
+            }
+            DeliveryViolation::LaneBroken { id, before } => {
+                write!(f, "{id} was begun before message {before} of its lane was done, or after a later one")
+            }
+            DeliveryViolation::CommittedEarly(id) => write!(f, "{id} was committed before it was processed"),
+            DeliveryViolation::CommitWentBack { partition, from, to } => {
+                write!(f, "the commit of partition {partition} went back from {from} to {to}")
+            }
+            DeliveryViolation::Uncommitted { partition, position, expected } => {
+                write!(
+                    f,
+                    "partition {partition} was committed up to {position} at the end, and not up to {expected}"
+                )
+            }
+            DeliveryViolation::DeadLetters { written, expected } => {
+                write!(f, "{written} messages became dead letters, where {expected} fail for ever")
+            }
+            DeliveryViolation::LeftBehind { partition, count } => {
+                write!(f, "the drain of partition {partition} left {count} message(s)")
             }
         }
     }

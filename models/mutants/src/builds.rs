@@ -76,7 +76,8 @@ impl Workspace {
     /// Builds the models for an explorer and lists them.
     fn models(&self, explorer: Method, mutants: &[Mutant]) -> Result<Vec<Model>> {
         // The explorers, which are optimised, take nearly all of the time.
-        let members = ["baseline", "contract", "records", "wording", "workloads", "sut", "models"];
+        let members =
+            ["baseline", "contract", "records", "wording", "workloads", "service-core", "sut", "models"];
         // The target folders of scripts/loom and scripts/shuttle.
         let cargo = self
             .cargo("test", &self.target.join(explorer.name()))

@@ -33,10 +33,18 @@ pub fn active(mutant: &str) -> bool {
 const SWITCH_DECLARATION: &str = "\nextern crate self as contract;\npub mod mutants;\n";
 
 /// The members of the mutated workspace.
-const MEMBERS: [&str; 4] = ["harness/*", "models", "models/sut", "verify"];
+const MEMBERS: [&str; 5] = ["harness/*", "models", "models/sut", "service/*", "verify"];
 
-/// The packages of the harness that are copied, without their tests. The adapters are not built.
-const HARNESS: [&str; 6] = ["adapters", "baseline", "contract", "records", "wording", "workloads"];
+/// The packages that are copied without their tests. The adapters are not built.
+const PACKAGES: [&str; 7] = [
+    "harness/adapters",
+    "harness/baseline",
+    "harness/contract",
+    "harness/records",
+    "harness/wording",
+    "harness/workloads",
+    "service/core",
+];
 
 /// The other folders of the project that are copied.
 const FOLDERS: [&str; 4] = ["models/src", "models/tests", "models/sut", "verify/src"];
@@ -77,8 +85,7 @@ pub(crate) fn generate(folder: &Path, mutants: &[Mutant]) -> Result<()> {
 /// The files of the mutated workspace.
 fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
     let mut tree = Tree::new();
-    let packages = HARNESS.map(|package| format!("harness/{package}"));
-    let folders = packages.iter().map(|folder| (folder.as_str(), ["tests"].as_slice()));
+    let folders = PACKAGES.iter().map(|folder| (*folder, ["tests"].as_slice()));
     for (folder, left_out) in folders.chain(FOLDERS.map(|folder| (folder, [].as_slice()))) {
         let files = read_tree(&project.join(folder), left_out)?;
         tree.extend(files.into_iter().map(|(path, bytes)| (Path::new(folder).join(path), bytes)));
@@ -119,8 +126,8 @@ fn mutated(project: &Path, mutants: &[Mutant]) -> Result<Tree> {
         manifest["profile"]["release"]["package"] = Item::None;
     })?;
     // Tests and benchmarks of these packages are not copied.
-    for package in HARNESS {
-        manifest(&format!("harness/{package}/Cargo.toml"), |manifest| {
+    for package in PACKAGES {
+        manifest(&format!("{package}/Cargo.toml"), |manifest| {
             manifest.remove("dev-dependencies");
         })?;
     }

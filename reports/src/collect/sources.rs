@@ -75,12 +75,12 @@ impl Sources {
             && !is_optional
             && data.records.benchmarks.is_empty()
             && data.records.overheads.is_empty()
+            // Otherwise the page names them.
+            && data.records.problems.is_empty()
         {
             let file = data.folder.join(BENCH_FILE);
             let message = format!("{} holds no benchmark that can be read: {REMEDY}", file.display());
-            // With a damaged line there was one.
-            let exit = if data.records.problems.is_empty() { Exit::Usage } else { Exit::Failure };
-            return Err(ExitWith::new(exit, message).into());
+            return Err(ExitWith::new(Exit::Usage, message).into());
         }
         Ok(Collected { run, criterion, models: self.models()?, verified })
     }

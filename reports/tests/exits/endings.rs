@@ -17,6 +17,7 @@ use reports::collect::runs::RunData;
 use reports::exit::{EVERY, Exit};
 use reports::gate;
 use serde_json::json;
+use service_log::Writer;
 use workloads::workload::Metric;
 
 use crate::Case;
@@ -212,6 +213,41 @@ pub(crate) const CASES: &[Case] = &[
         }
         not_instrumentable_and_not_available();
     }),
+    ("log produce", Exit::Sound, || drop(log())),
+    ("log produce", Exit::Failure, || {
+        let (place, log) = log();
+        flip(&place.path("log/log.json"), 3);
+        place.ends(Exit::Failure, &["log", "produce", &log]);
+    }),
+    ("log produce", Exit::Usage, || {
+        let (place, log) = log();
+        place.ends(Exit::Usage, &["log", "produce", &log, "--partitions", "3"]);
+        place.ends(Exit::Usage, &["log", "produce", &log, "--header", "nameless"]);
+        place.ends(Exit::Usage, &["log", "produce", &place.text("")]);
+        let _writer = Writer::open(Path::new(&log)).expect("a log");
+        place.ends(Exit::Usage, &["log", "produce", &log]);
+    }),
+    ("log show", Exit::Sound, || {
+        let (place, log) = log();
+        place.ends(Exit::Sound, &["log", "show", &log]);
+        place.ends(Exit::Sound, &["log", "show", &log, "--partition", "1", "--from", "10"]);
+    }),
+    ("log show", Exit::Failure, || {
+        let (place, log) = log();
+        flip(&place.path("log/partitions/1/00000000000000000000.segment"), 40);
+        place.ends(Exit::Failure, &["log", "show", &log, "--partition", "1"]);
+        place.ends(Exit::Sound, &["log", "show", &log, "--partition", "0"]);
+        flip(&place.path("log/partitions/0/00000000000000000000.segment"), 7);
+        let output = place.ends(Exit::Failure, &["log", "show", &log]);
+        assert!(text(&output.stdout).contains("is damaged at byte 0"), "{}", text(&output.stdout));
+    }),
+    ("log show", Exit::Usage, || {
+        let (place, log) = log();
+        place.ends(Exit::Usage, &["log", "show", &place.text("nothing")]);
+        place.ends(Exit::Usage, &["log", "show", &log, "--partition", "2"]);
+        place.ends(Exit::Usage, &["log", "show", &log, "--partition", "1", "--from", "11"]);
+        place.ends(Exit::Usage, &["log", "show", &log, "--from", "1"]);
+    }),
     ("list", Exit::Sound, || {
         Place::new().ends(Exit::Sound, &["list"]);
     }),
@@ -226,6 +262,22 @@ pub(crate) const CASES: &[Case] = &[
         script(Exit::Undecided, &[CUT_TEST, CUT_CODE, "error: 1 target failed:"]);
     }),
 ];
+
+/// A log of two partitions with ten messages each; its path.
+fn log() -> (Place, String) {
+    let place = Place::new();
+    let log = place.text("log");
+    let words = ["log", "produce", &log, "--partitions", "2", "--messages", "20", "--keys", "0"];
+    place.ends(Exit::Sound, &words);
+    (place, log)
+}
+
+/// Changes a byte of a file.
+fn flip(file: &Path, place: usize) {
+    let mut bytes = fs::read(file).expect("there");
+    bytes[place] ^= 1;
+    fs::write(file, bytes).expect("written");
+}
 
 fn run(exit: Exit, body: &str, arguments: &[&str]) {
     let place = Place::new();
@@ -394,6 +446,7 @@ fn a_file_that_cannot_be_written() {
     place.ends(Exit::Unable, &["report", "--run", &run, "--output", &below_a_file]);
     place.ends(Exit::Unable, &["run", "ping_pong/capacity=1", "--no-go", "--output", &below_a_file]);
     place.ends(Exit::Unable, &["compare", &run, &run, "--markdown", &below_a_file]);
+    place.ends(Exit::Unable, &["log", "produce", &below_a_file]);
     let worker = place.worker(PASSED);
     place.ends(Exit::Unable, &["verify", "--by", &worker, "--method", "rounds", "--output", &below_a_file]);
     // A folder in the place of a file: no permission keeps the superuser out.
@@ -424,6 +477,11 @@ fn stopped(signal: Signal, exit: Exit) {
     let worker = place.script("worker.sh", &body);
     let verify = ["verify", "--by", &worker, "--output", &record, "--method", "rounds", "--deadline", "3600"];
     stop(&place, &verify, &begun, signal, exit);
+
+    let log = place.text("log");
+    let produce = ["log", "produce", &log, "--partitions", "1", "--rate", "100"];
+    stop(&place, &produce, &place.path("log/partitions/0/00000000000000000000.segment"), signal, exit);
+    place.ends(Exit::Sound, &["log", "show", &log]);
 }
 
 fn stop(place: &Place, words: &[&str], begun: &Path, signal: Signal, exit: Exit) {

@@ -68,6 +68,8 @@ checked! {
     runner_check: "runner check",
     runner_serve: "runner serve",
     verify: "verify",
+    log_produce: "log produce",
+    log_show: "log show",
     list: "list",
     scripts_of_models: "scripts/loom, scripts/shuttle",
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use records::crash::ProcessFailure;
-use records::rounds::Line;
+use records::rounds::{CellFailure, Line};
 
 use crate::sandbox::{Sandbox, text};
 
@@ -217,9 +217,13 @@ fn a_hang_has_a_backtrace_or_the_reason_why_not() {
 #[test]
 fn a_runner_that_does_not_say_hello_is_refused_in_one_line() {
     let sandbox = Sandbox::new();
-    let other_version = r#"echo '{"kind":"hello","protocol":1,"runner":"r","language":"l","channels":[],"workloads":[]}'; read"#;
+    let other_version = r#"echo '{"kind":"hello","protocol":3,"runner":"r","language":"l","channels":[],"workloads":[]}'; read"#;
     for (name, body, says) in [
-        ("other-version", other_version, "speaks version 1 of the protocol, and this build version 2"),
+        (
+            "other-version",
+            other_version,
+            "speaks version 3 of the protocol, and this build the versions 1 to 2",
+        ),
         ("silent-end", "exit 7", "ended without a reply; exit code 7"),
         ("garbage", "echo hello", "wrote a line that is no reply"),
     ] {
@@ -275,4 +279,27 @@ fn a_damaged_run_is_refused_with_the_line() {
     let output = sandbox.command(&["run", "--resume", &folder]).output().expect("it starts");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("rounds.jsonl:1: not a record ("), "{}", text(&output.stderr));
+}
+
+/// A failure of that version has no cause, and a round is the same.
+#[test]
+fn a_runner_of_protocol_version_1_is_understood() {
+    let sandbox = Sandbox::new();
+    let script = r#"echo '{"kind":"hello","protocol":1,"runner":"old","language":"sh","channels":[{"name":"old","version":"1"}],"workloads":["producer_consumer"]}'
+while read -r request; do
+    case "$request" in
+        *'"kind":"plan"'*) echo '{"kind":"planned","cell":0,"messages":1000}' ;;
+        *'"kind":"quit"'*) exit ;;
+        *) sed 's/"kind":"round"/"kind":"failed"/; s/}$/,"reason":"it lost a message","abandoned":false}/' <<<"$request" ;;
+    esac
+done"#;
+    let runner = sandbox.script("old", script);
+    let group = "producer_consumer/capacity=64";
+    let output = sandbox.run(&[group, "--channel", "old", "--runner", &runner, "--epochs", "1"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let failure = sandbox.lines().into_iter().find_map(|line| match line {
+        Line::Failed { failure, cause, .. } => Some((failure.what, cause)),
+        _ => None,
+    });
+    assert_eq!(failure, Some(("it lost a message".to_owned(), Some(CellFailure::Violation))));
 }

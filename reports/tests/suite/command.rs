@@ -95,7 +95,13 @@ fn nothing_to_report_names_what_is_missing_and_what_to_do() {
     assert!(missing.contains(&format!("there is no file {}", record.display())), "{missing}");
 
     fs::write(&record, "not a record\n").expect("written");
-    let missing = error(&fixture.report(), FAILED);
+    let output = fixture.report();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(FAILED), "{stderr}");
+    assert!(stderr.contains(&format!("warning: {}:1: not a record", record.display())), "{stderr}");
+
+    fs::write(&record, "").expect("written");
+    let missing = error(&fixture.report(), USAGE);
     assert!(missing.contains("holds no benchmark"), "{missing}");
 
     fixture.benchmark("6.1", ["ping_pong", "capacity=1", "flume"], measured());

@@ -5,6 +5,7 @@ mod command;
 mod criterion;
 mod fixture;
 mod hostile;
+mod log;
 mod markdown;
 mod page;
 mod planted;

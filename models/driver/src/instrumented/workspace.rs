@@ -26,11 +26,19 @@ use crate::versions::workspace::{LOCK, MANIFEST, copy, copy_package, project, re
 /// The adapter's file in the crate `sut`.
 pub(crate) const ADAPTER: &str = "adapter.rs";
 
-/// The packages of the harness that the models need: none of the heavy ones.
-const HARNESS: [&str; 5] = ["baseline", "contract", "records", "wording", "workloads"];
+/// The packages that the models need: none of the heavy ones.
+const PACKAGES: [&str; 6] = [
+    "harness/baseline",
+    "harness/contract",
+    "harness/records",
+    "harness/wording",
+    "harness/workloads",
+    "service/core",
+];
 
 /// The members of the workspace.
-const MEMBERS: [&str; 5] = ["harness/*", "models", "models/shim", "models/shim/wrappers/*", "models/sut"];
+const MEMBERS: [&str; 6] =
+    ["harness/*", "models", "models/shim", "models/shim/wrappers/*", "models/sut", "service/*"];
 
 /// The folder of the instrumented copy in the workspace.
 pub(crate) const COPY: &str = "source";
@@ -68,7 +76,7 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
         .with_context(|| format!("cannot make a workspace from {}", project.join(MANIFEST).display()))?;
     let changed = write(&folder.join(MANIFEST), manifest.as_bytes())?;
     write_lock(&folder, &read(&project, LOCK)?, changed)?;
-    for package in HARNESS {
+    for package in PACKAGES {
         copy_package(&project, &folder, package)?;
     }
     let (models, own) = (project.join("models"), folder.join("models"));

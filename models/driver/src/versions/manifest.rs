@@ -6,7 +6,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 use super::source::CrateSource;
 
 /// The members of a version's workspace.
-pub const MEMBERS: [&str; 2] = ["harness/*", "runner"];
+pub const MEMBERS: [&str; 3] = ["harness/*", "runner", "service/*"];
 
 /// The root manifest: the project's, with other members.
 ///
@@ -210,7 +210,10 @@ renamed = { package = "crossfire", version = "3" }
     #[test]
     fn the_workspace_has_other_members_and_the_rest_is_kept() {
         let expected = PROJECT
-            .replace(r#"members = ["harness", "benches"]"#, r#"members = ["harness/*", "runner"]"#)
+            .replace(
+                r#"members = ["harness", "benches"]"#,
+                r#"members = ["harness/*", "runner", "service/*"]"#,
+            )
             .replace("default-members = [\"benches\"]\n", "")
             .replace("\n[profile.release.package.reports]\nopt-level = 1\n", "");
         assert_same(&root(PROJECT, &MEMBERS).expect("a manifest"), &expected);

@@ -14,8 +14,16 @@ use super::source::CrateSource;
 /// The file next to the lock file that keeps its initial text, since cargo changes the lock file.
 const LOCK_MADE_FROM: &str = "Cargo.lock.made-from";
 
-/// The packages of the harness that a runner consists of.
-const RUNNER_PACKAGES: [&str; 6] = ["adapters", "baseline", "contract", "records", "runner", "workloads"];
+/// The packages that a runner consists of.
+const RUNNER_PACKAGES: [&str; 7] = [
+    ADAPTERS,
+    "harness/baseline",
+    "harness/contract",
+    "harness/records",
+    "harness/runner",
+    "harness/workloads",
+    "service/core",
+];
 
 /// The entries of a package that are not copied: those that no generated workspace needs, and the manifest,
 /// which is generated.
@@ -89,7 +97,7 @@ pub fn generate(
     write_lock(folder, &begin, root_changed || adapters_changed)?;
     for package in RUNNER_PACKAGES {
         copy_sources(project, folder, package)?;
-        if !ADAPTERS.ends_with(package) {
+        if package != ADAPTERS {
             copy_manifest(project, folder, package)?;
         }
     }
@@ -98,19 +106,18 @@ pub fn generate(
     Ok(())
 }
 
-/// Copies a package of the harness without its tests.
+/// Copies a package, given by its folder, without its tests.
 pub(crate) fn copy_package(project: &Path, folder: &Path, package: &str) -> Result<()> {
     copy_sources(project, folder, package)?;
     copy_manifest(project, folder, package)
 }
 
 fn copy_sources(project: &Path, folder: &Path, package: &str) -> Result<()> {
-    let place = Path::new("harness").join(package);
-    copy(&project.join(&place), &folder.join(&place), &LEFT_OUT)
+    copy(&project.join(package), &folder.join(package), &LEFT_OUT)
 }
 
 fn copy_manifest(project: &Path, folder: &Path, package: &str) -> Result<()> {
-    let place = format!("harness/{package}/{MANIFEST}");
+    let place = format!("{package}/{MANIFEST}");
     let manifest =
         manifest::without_tests(&read(project, &place)?).with_context(|| cannot_make(project, &place))?;
     write(&folder.join(&place), manifest.as_bytes()).map(drop)

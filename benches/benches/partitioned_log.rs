@@ -1,0 +1,7 @@
+//! Criterion benchmarks of the workload `partitioned_log`, over every channel.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    suite::bench("partitioned_log")
+}
