@@ -126,7 +126,7 @@ pub fn unsupported(what: &str, reason: &str) -> String {
 
 /// How many of `models` models each limit cut short.
 pub fn cuts(cuts: &BTreeMap<ExplorationLimit, u64>, models: u64) -> String {
-    let cut: u64 = cuts.values().sum();
+    let cut = cuts.values().fold(0, |cut: u64, count| cut.saturating_add(*count));
     let by = cuts.iter().map(|(limit, count)| {
         let name = limit_name(*limit);
         if cuts.len() == 1 { format!("by {name}") } else { format!("{count} by {name}") }
@@ -278,6 +278,14 @@ mod tests {
             "all schedules of at most 1 preemption and some of more, 2000 branches at most"
         );
         assert_eq!(explored(&loom(None), Coverage::Partial), "some of every schedule, 2000 branches at most");
+    }
+
+    #[test]
+    fn no_numbers_of_cuts_are_too_large_to_be_told() {
+        let all = [(ExplorationLimit::Branches, u64::MAX), (ExplorationLimit::Time, 5)].into();
+        assert!(
+            cuts(&all, u64::MAX).starts_with("18446744073709551615 of 18446744073709551615 models cut short")
+        );
     }
 
     #[test]

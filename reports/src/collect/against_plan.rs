@@ -9,7 +9,7 @@ use records::crash::ProcessFailure;
 use records::lines::Damage;
 use records::plan::{GRACE_NS, Plan};
 use records::protocol::{longest_latency_ns, most_cpu_ns};
-use records::rounds::{EndReason, Line, RoundLine};
+use records::rounds::{EndReason, Line, RoundLine, reason};
 use workloads::latency::from_pairs;
 use workloads::registry::Registry;
 use workloads::workload::MAX_EXTENSION;
@@ -173,7 +173,10 @@ impl<'a> AgainstPlan<'a> {
                     self.capacities.insert(cell, (effective, number));
                 }
             },
-            Line::Unsupported { reason, .. } => self.closed(number, cell, Closed::Unsupported(reason)),
+            Line::Unsupported { reason: recorded, .. } => {
+                let reason = reason(self.plan.version, recorded);
+                self.closed(number, cell, Closed::Unsupported(reason));
+            }
             Line::Failed { epoch, failure, .. } => {
                 if epoch >= self.plan.most_epochs {
                     let of = self.plan.most_epochs;

@@ -28,7 +28,7 @@ const MAX_BYTES: usize = 300_000;
 const MUTATIONS: u64 = 300;
 
 /// As many in the nightly run.
-const MANY_MUTATIONS: u64 = 20_000;
+const MANY_MUTATIONS: u64 = 5_000;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")

@@ -140,17 +140,43 @@ fn a_page_takes_no_more_than_the_size_of_its_input_allows() {
     run("cells", many, &cells);
 
     // Verdicts on as many subjects, and damage beside them.
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut verdicts = String::new();
+    let mut subjects = String::new();
     let mut subject = 0;
-    while verdicts.len() < 8 << 20 {
-        writeln!(
-            verdicts,
-            r#"{{"kind":"verified","format":2,"at":"2026-01-02T03:04:05Z","command":"c","subject":"s{subject}","version":"v","method":"rounds","seed":7,"shard":{{"index":1,"of":4000000000}},"budget_seconds":1.0,"seconds":1.0,"verdict":{{"ran":{{"outcome":"passed","cases":3,"bounds":"b{subject}"}}}},"machine":{{"cpu":"c","cores":1,"kernel":"k","system":"s","rustc":"r","channels":{{}}}}}}"#
-        )
-        .expect("a string");
+    while subjects.len() < 8 << 20 {
+        verdict(&mut subjects, &format!("s{subject}"), r#"{"outcome":"passed","cases":3,"bounds":"b"}"#);
         subject += 1;
     }
-    fs::write(folder.path().join("verified.jsonl"), &verdicts).expect("written");
-    report("verdicts", folder.path(), &["--no-run", "--verified", "verified.jsonl"], verdicts.len());
+    verdicts("verdicts", &subjects);
+
+    // One of them has a name as long as all the others together: in a table, no other row may be as wide.
+    let mut long = String::new();
+    while long.len() < 2 << 20 {
+        let subject = format!("s{}", long.len());
+        verdict(&mut long, &subject, r#"{"outcome":"passed","cases":3,"bounds":"b"}"#);
+    }
+    verdict(&mut long, &"x".repeat(2 << 20), r#"{"outcome":"passed","cases":3,"bounds":"b"}"#);
+    verdicts("a long name", &long);
+
+    // A failure with as many threads as steps: each has a column in every row.
+    let threads = vec![r#"{"thread":"t","steps":[[0,"s"],[1,"s"]]}"#; 100_000].join(",");
+    let outcome = r#"{"outcome":"failed","case":1,"scenario":"s","expected":"e","happened":"h","threads":["#;
+    let mut many = String::new();
+    verdict(&mut many, "flume", &format!("{outcome}{threads}]}}"));
+    verdicts("threads", &many);
+}
+
+/// One line of a verdict.
+fn verdict(text: &mut String, subject: &str, outcome: &str) {
+    writeln!(
+        text,
+        r#"{{"kind":"verified","format":2,"at":"2026-01-02T03:04:05Z","command":"c","subject":"{subject}","version":"v","method":"rounds","seed":7,"shard":{{"index":1,"of":4000000000}},"budget_seconds":1.0,"seconds":1.0,"verdict":{{"ran":{outcome}}},"machine":{{"cpu":"c","cores":1,"kernel":"k","system":"s","rustc":"r","channels":{{}}}}}}"#
+    )
+    .expect("a string");
+}
+
+/// The page of these verdicts.
+fn verdicts(name: &str, lines: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("verified.jsonl"), lines).expect("written");
+    report(name, folder.path(), &["--no-run", "--verified", "verified.jsonl"], lines.len());
 }
