@@ -24,7 +24,7 @@ fn every_kind() -> (Fixture, Run) {
     run.rounds([PARAMS, "crossbeam"], 100.0);
     run.rounds([PARAMS, "crossfire"], 102.0);
     run.capacity([PARAMS, "crossfire"], "1");
-    run.unsupported([PARAMS, "std"], "unsupported: several consumers (it has one)");
+    run.unsupported([PARAMS, "std"], "several consumers (it has one)");
     // Rounds of a cell that failed later are void.
     run.rounds([PARAMS, "kanal"], 12.25);
     run.failed([PARAMS, "kanal"], "wrong: lost 3 message(s) <of many>");
