@@ -56,18 +56,28 @@ fn reports_of(name: &str) -> PathBuf {
     reports
 }
 
-/// Checks that the model fails with a message that contains `message`.
-fn fails(name: &'static str, message: &str, body: impl Fn() + Sync + Send + 'static) {
+/// Explores a planted model in a process of its own; the file for its reports, its output and its report. `None` in
+/// that process, and where nothing is explored.
+fn explored(
+    name: &'static str,
+    body: impl Fn() + Sync + Send + 'static,
+) -> Option<(PathBuf, Output, ModelReport)> {
     if !EXPLORES {
         println!("{name}: not tried, since nothing is explored in this build");
-        return;
+        return None;
     }
     if env::var_os(REPORTS_VARIABLE).is_some() {
         Model::of_workload(name, "planted", Needs::NOTHING, bounds::DEFAULT, body).explore();
-        return;
+        return None;
     }
     let reports = reports_of(name);
     let (output, report) = alone(name, &reports, "first", None);
+    Some((reports, output, report))
+}
+
+/// Checks that the model fails with a message that contains `message`.
+fn fails(name: &'static str, message: &str, body: impl Fn() + Sync + Send + 'static) {
+    let Some((reports, output, report)) = explored(name, body) else { return };
     let first = failure(&output, report, message);
     if EXPLORER == Explorer::Loom {
         assert_eq!(first.replay.command, format!("scripts/loom {name} -- --exact"));
@@ -188,16 +198,7 @@ fn a_count_of_its_own_executions() {
         count.store(count.load(Ordering::Acquire) + 1, Ordering::Release);
         joined(other);
     };
-    if !EXPLORES {
-        println!("{name}: not tried, since nothing is explored in this build");
-        return;
-    }
-    if env::var_os(REPORTS_VARIABLE).is_some() {
-        Model::of_workload(name, "planted", Needs::NOTHING, bounds::DEFAULT, body).explore();
-        return;
-    }
-    let reports = reports_of(name);
-    let (output, report) = alone(name, &reports, "first", None);
+    let Some((reports, output, report)) = explored(name, body) else { return };
     let ModelVerdict::Diverged(divergence) = &report.verdict else { panic!("{report:#?}") };
     assert!(!output.status.success() && !divergence.is_replay, "{divergence:#?}");
     if EXPLORER == Explorer::Shuttle {

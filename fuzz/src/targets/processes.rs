@@ -1,4 +1,4 @@
-//! What processes say and are told: runners, workers, models.
+//! The protocols of the processes: runners, workers, models.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;

@@ -7,8 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crc32fast::Hasher;
+use records::checksum::Checksum;
 use records::crash::ProcessFailure;
-use records::plan::{Entry, Launch, Program, ProgramFile, checksum_text};
+use records::plan::{Entry, Launch, Program, ProgramFile};
 use records::rounds::CellFailure;
 
 use super::runner::{Runner, RunnerError};
@@ -96,7 +97,7 @@ fn file(path: &Path) -> io::Result<ProgramFile> {
         }
     }
     let path = path.to_string_lossy().into_owned();
-    Ok(ProgramFile { path, bytes, crc32: checksum_text(hasher.finalize()) })
+    Ok(ProgramFile { path, bytes, crc32: Checksum::from(hasher).to_string() })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One runner: its process, the requests to it and its replies.
 //!
 //! A runner may hang, exit, be killed, or write a malformed reply. Each of these becomes a [`RunnerError`] and
-//! never stops the run; a shortage of the machine is told apart from a failure.
+//! never stops the run; a shortage of the machine is distinguished from a failure.
 //!
 //! Between requests the whole process group of a runner is paused, so that no idle runner takes a processor from
 //! the one that is measured.

@@ -87,7 +87,7 @@ pub fn enter(writable: &[PathBuf]) -> io::Result<()> {
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
         .map_err(at("no user namespace"))?;
-    // Not root inside, whoever the caller is: the program then has no capability with which to undo all this.
+    // Not root inside, even if the caller is root: the program then has no capability with which to undo all this.
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("1000 {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("1000 {group} 1"))?;

@@ -57,8 +57,8 @@ pub fn stop_request() -> io::Result<&'static AtomicBool> {
     let mut is_registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*is_registered {
         for signal in StopSignal::ALL {
-            // In this order: the shutdown asks for a flag that an earlier signal has set, and whoever sees
-            // the flag also sees the signal.
+            // In this order: the shutdown asks for a flag that an earlier signal has set, and a thread that
+            // sees the flag also sees the signal.
             let (number, code) = (signal.number(), i32::from(signal.exit_code()));
             flag::register_conditional_shutdown(number, code, Arc::clone(&STOP))?;
             flag::register_usize(number, Arc::clone(&SIGNAL), number as usize)?;

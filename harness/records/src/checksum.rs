@@ -40,6 +40,13 @@ impl Checksum {
     }
 }
 
+impl From<crc32fast::Hasher> for Checksum {
+    /// The checksum of all bytes that were fed to it.
+    fn from(hasher: crc32fast::Hasher) -> Self {
+        Checksum(hasher.finalize())
+    }
+}
+
 impl fmt::Display for Checksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}", self.0)

@@ -106,13 +106,8 @@ pub struct ProgramFile {
     pub path: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The checksum of its content ([`checksum_text`]).
+    /// The checksum of its content ([`Checksum`](super::checksum::Checksum)).
     pub crc32: String,
-}
-
-/// A CRC-32 as records have it: eight hexadecimal digits.
-pub fn checksum_text(crc32: u32) -> String {
-    format!("{crc32:08x}")
 }
 
 /// How a runner is started.

@@ -19,7 +19,7 @@ pub enum Line {
     Began {
         /// When (RFC 3339, UTC).
         at: String,
-        /// The checksum of `plan.json`, whose positions the lines name ([`super::plan::checksum_text`]).
+        /// The checksum of `plan.json`, whose positions the lines name ([`super::checksum::plan_checksum`]).
         plan: String,
     },
     /// The number of messages in the rounds of a group: the same for each entry, so that all do the same work.

@@ -11,6 +11,7 @@
 //! tests enable, and are in no registry.
 
 mod plain;
+pub mod runs;
 pub mod strategies;
 mod wrapped;
 

@@ -97,7 +97,7 @@ fn the_value_of_a_cell_is_any_ones_and_stays() {
     });
 }
 
-/// A crate's table, made by whoever needs it first; its maker takes a step.
+/// A crate's table, made by the first thread that needs it; its maker takes a step.
 #[test]
 fn a_lazy_static_is_made_once_in_each_execution() {
     static MADE: AtomicUsize = AtomicUsize::new(0);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use records::checksum::{Checksum, line, plan_checksum};
+use records::checksum::{Checksum, plan_checksum};
 use records::plan::VERSION;
 use records::protocol::Measured;
 use records::record::{Record, VerdictRecord};
@@ -13,6 +13,7 @@ use records::rounds::{ROUNDS_FILE, RoundLine};
 use reports::exit::Exit;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testing::runs::{TAKES, sealed};
 
 /// Messages of each recorded round.
 const MESSAGES: u64 = 10_000;
@@ -61,7 +62,7 @@ impl Place {
     /// A program that is a shell script; its path.
     pub(crate) fn script(&self, name: &str, body: &str) -> String {
         let path = self.path(name);
-        fs::write(&path, format!("#!/bin/bash\n{body}\n")).expect("written");
+        fs::write(&path, format!("#!/bin/bash\n{TAKES}\n{body}\n")).expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may be run");
         path.display().to_string()
     }
@@ -82,9 +83,7 @@ while read -r request; do
         *)
             [[ $request =~ \"round\":([0-9]+) ]]; round=${{BASH_REMATCH[1]}}
             {body}
-            # The round takes as long as it says.
-            until=$((${{EPOCHREALTIME//[.,]/}} + messages / 1000 + 1))
-            while ((${{EPOCHREALTIME//[.,]/}} < until)); do :; done
+            takes "$messages"
             echo "{{\"kind\":\"round\",\"cell\":$cell,\"round\":$round,\"messages\":$messages,\"wall_ns\":$messages}}" ;;
     esac
 done"#
@@ -231,13 +230,7 @@ fn rounds(sides: &[Side; 2], epochs: u32, plan: Checksum) -> Vec<u8> {
         }
     }
     lines.push(json!({ "kind": "ended", "at": "2026-01-02T03:05:00Z", "why": "done" }));
-    let (mut bytes, mut after) = (Vec::new(), plan);
-    for value in lines {
-        let (sealed, checksum) = line(&value, Some(after)).expect("an object");
-        bytes.extend(sealed);
-        after = checksum;
-    }
-    bytes
+    sealed(plan, lines)
 }
 
 /// Appends to a file.

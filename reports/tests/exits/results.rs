@@ -25,7 +25,7 @@ fn machine() -> Machine {
     }
 }
 
-/// The result of `chanlab honesty` after so many comparisons of equal channels, of which `different` were called
+/// The result of `chanlab honesty` after this number of comparisons of equal channels, of which `different` were called
 /// different, and when `found` of 100 slowdowns of 5 % were found.
 pub(crate) fn honesty(comparisons: usize, different: usize, found: usize) -> Exit {
     let found = Found { percent: Found::PERCENT, steps: 80, trials: 100, found, ratio: 1.05 };

@@ -5,8 +5,9 @@ use records::crash::ProcessFailure;
 use records::rounds::{EndReason, Line};
 use reports::collect::runs::{RoundPosition, RunState};
 use reports::render;
+use testing::runs::sealed;
 
-use crate::recorded::{BLOCKS, EPOCHS, MESSAGES, Recorded, page, problems, read, sealed};
+use crate::recorded::{BLOCKS, EPOCHS, MESSAGES, Recorded, page, problems, read};
 
 /// The round that most rows change.
 const AT: (usize, usize, u32, Option<u32>) = (0, 1, 1, Some(0));

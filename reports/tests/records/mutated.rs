@@ -8,8 +8,9 @@ use rand::{RngExt, SeedableRng};
 use records::checksum::{Checksum, plan_checksum};
 use reports::render;
 use serde_json::Value;
+use testing::runs::sealed;
 
-use crate::recorded::{Recorded, page, problems, read, sealed};
+use crate::recorded::{Recorded, page, problems, read};
 
 /// The longest time for a page of a small run.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -47,7 +48,7 @@ enum Change {
 
 impl Change {
     /// Whether nothing can show the change once all checksums are right again: the file is then one that another run could
-    /// have left behind, to the last byte. Whoever rewrites the whole file could as well have run another program.
+    /// have left behind, to the last byte. The author of a whole file could as well have run another program.
     ///
     /// - Another time, count or figure of a round is one that the machine could have measured, as long as it fits the clock
     ///   of the run; names of figures, reasons and capacities are words of a runner.

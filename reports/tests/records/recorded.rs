@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use records::checksum::{Checksum, line, plan_checksum};
+use records::checksum::plan_checksum;
 use records::machine::Machine;
 use records::plan::{Entry, Group, Launch, Plan, VERSION};
 use records::protocol::{Measured, NamedFigure};
@@ -14,6 +14,7 @@ use reports::collect::records::Records;
 use reports::collect::runs::RunData;
 use reports::collect::sources::Collected;
 use reports::render;
+use testing::runs::sealed;
 
 /// Messages of a round.
 pub(crate) const MESSAGES: u64 = 1_000;
@@ -114,17 +115,6 @@ impl Recorded {
     pub(crate) fn position(&self, fits: fn(&Line) -> bool) -> usize {
         self.lines.iter().position(fits).expect("such a line")
     }
-}
-
-/// The lines of these values, each sealed and linked to the one before it.
-pub(crate) fn sealed(plan: Checksum, values: impl IntoIterator<Item = impl serde::Serialize>) -> Vec<u8> {
-    let (mut bytes, mut after) = (Vec::new(), plan);
-    for value in values {
-        let (line, checksum) = line(&value, Some(after)).expect("an object");
-        bytes.extend(line);
-        after = checksum;
-    }
-    bytes
 }
 
 pub(crate) fn read(plan: &[u8], rounds: &[u8]) -> RunData {

@@ -12,6 +12,7 @@ use engine::plan_file;
 use records::plan::{PLAN_FILE, Plan};
 use records::rounds::{Line, ROUNDS_FILE, RoundLine};
 use tempfile::TempDir;
+use testing::runs::TAKES;
 
 pub(crate) struct Sandbox {
     folder: TempDir,
@@ -61,7 +62,7 @@ impl Sandbox {
     /// A program that is a shell script; its path.
     pub(crate) fn script(&self, name: &str, body: &str) -> String {
         let path = self.path().join(format!("{name}.sh"));
-        fs::write(&path, format!("#!/bin/bash\n{body}\n")).expect("written");
+        fs::write(&path, format!("#!/bin/bash\n{TAKES}\n{body}\n")).expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may be run");
         path.display().to_string()
     }

@@ -75,7 +75,7 @@ fn too_little_memory_ends_the_run_and_a_resumed_one_goes_on() {
     assert_shortage(&sandbox, &output, "`ulimit -v` is 22000");
 }
 
-/// Root has no limit of processes, and nobody may have no access to the program.
+/// Root has no limit of processes, and the user `nobody` may have no access to the program.
 #[test]
 fn too_few_processes_end_the_run() {
     let sandbox = Sandbox::new();

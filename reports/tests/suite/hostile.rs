@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use records::checksum::{line, plan_checksum};
+use records::checksum::plan_checksum;
 use records::plan::{PLAN_FILE, Plan};
 use records::record::{BENCH_FILE, BenchmarkStatus, Record, VERIFIED_FILE, VerdictRecord};
 use records::rounds::Line;
@@ -20,6 +20,7 @@ use reports::render::changes::{ChangeReport, side_by_side};
 use reports::render::verification::terminal::failure;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use testing::runs::sealed;
 use workloads::workload::Metric;
 
 use crate::fixture::{Fixture, Run, measured, text};
@@ -101,16 +102,10 @@ fn hostile_run(fixture: &Fixture) -> Run {
     fs::write(&plan, &hostile_plan).expect("written");
     let rounds = run.rounds_file();
     hostile_file::<Line>(&rounds);
-    // Whoever wrote these lines could also seal them.
-    let mut after = plan_checksum(hostile_plan.as_bytes());
-    let mut sealed = Vec::new();
-    for text in fs::read_to_string(&rounds).expect("rounds").lines() {
-        let value: Line = serde_json::from_str(text).expect("a line");
-        let (bytes, checksum) = line(&value, Some(after)).expect("an object");
-        sealed.extend(bytes);
-        after = checksum;
-    }
-    fs::write(&rounds, sealed).expect("written");
+    // The author of these lines could also seal them.
+    let text = fs::read_to_string(&rounds).expect("rounds");
+    let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).expect("a line"));
+    fs::write(&rounds, sealed(plan_checksum(hostile_plan.as_bytes()), lines)).expect("written");
     run
 }
 

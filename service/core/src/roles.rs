@@ -7,7 +7,7 @@
 //!        one per partition       commits)    of jobs
 //! ```
 //!
-//! Nothing here waits for a worker but [`dispatch`], in the channel of jobs, and workers wait for nobody: they answer
+//! Nothing here waits for a worker but [`dispatch`], in the channel of jobs, and workers wait for no other thread: they answer
 //! under the lock and go on. So a full channel is back-pressure and never a circle.
 
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! The coordinator as threads share it: one lock, taken once for each batch, and conditions to wait for.
 //!
 //! Four kinds of threads use it ([`roles`]): those that feed a partition's records wait for room; the one that
-//! dispatches waits for messages that can be worked at, and stores commits; workers answer and never wait; and whoever
+//! dispatches waits for messages that can be worked at, and stores commits; workers answer and never wait; and the one that
 //! revokes a partition waits until it is complete. A thread is notified only while it waits, since a notification
 //! costs a system call whether or not anybody waits.
 //!

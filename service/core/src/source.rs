@@ -29,7 +29,7 @@ pub trait Source {
     fn commit(&mut self, commit: &Commit) -> Stored;
 
     /// Delivers nothing of this partition until it is resumed. For a source whose lanes share one connection; a lane
-    /// that is not read holds back nobody in other sources, which may ignore it.
+    /// that is not read does not hold back the others in other sources, which may ignore it.
     ///
     /// # Errors
     ///

@@ -101,7 +101,7 @@ impl PartitionReader {
         (self.segment.base, self.position)
     }
 
-    /// The next message; `None` when there is none yet. A later call may have one: nobody is woken up for it.
+    /// The next message; `None` when there is none yet. A later call may have one: no reader is woken for it.
     ///
     /// # Errors
     ///

@@ -240,8 +240,8 @@ impl Supervised {
         self.status.filter(|_| !self.was_killed).and_then(|status| status.signal())
     }
 
-    /// The processes that left the group and outlived the child. They have been killed; whoever takes them has to
-    /// name them.
+    /// The processes that left the group and outlived the child. They have been killed, and the
+    /// caller has to name them.
     pub fn take_strays(&mut self) -> Vec<Stray> {
         mem::take(&mut self.strays)
     }

@@ -19,7 +19,7 @@ const SEED: u64 = 0x5EED_0F10_6000_0000;
 /// Retries before a message becomes a dead letter.
 pub(super) const RETRIES: u32 = 3;
 
-/// One of so many failing messages fails for ever.
+/// One failing message in this number fails for ever.
 const POISONED: u64 = 4;
 
 /// What the messages of a round are like.
@@ -160,7 +160,7 @@ impl Source for MemoryLog {
         Stored::Yes
     }
 
-    // A lane that is not read holds back nobody.
+    // A lane that is not read does not hold back the others.
     fn pause(&mut self, _: usize) -> Result<(), Infallible> {
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Scale {
             let ticks = candidates.map(|digits| self.decade_ticks(digits));
             match ticks.iter().find(|ticks| ticks.len() <= MAX_TICKS) {
                 Some(ticks) => ticks.clone(),
-                // More decades than ticks: every so many of them.
+                // More decades than ticks: every nth of them.
                 None => {
                     let decades = &ticks[ticks.len() - 1];
                     decades.iter().copied().step_by(decades.len().div_ceil(MAX_TICKS)).collect()

@@ -20,7 +20,7 @@ use crate::world::World;
 /// A step of the world.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Up to so many records of a partition arrive.
+    /// At most this number of records of a partition arrive.
     Arrive(Index, u8),
     /// A worker takes a message.
     Take,
@@ -40,7 +40,7 @@ enum Step {
     Revoke(Index, Option<u8>),
     /// A partition is lost.
     Lose(Index),
-    /// A partition that nobody has comes back.
+    /// A partition without an owner comes back.
     Assign(Index),
     /// The process dies, and a new one begins with the stored commits.
     Crash,

@@ -476,7 +476,7 @@ impl World {
 
     // -- What has to be possible in the end.
 
-    /// Nothing goes wrong any more: what is under way ends, what nobody has comes back.
+    /// Nothing goes wrong any more: what is under way ends, partitions without an owner come back.
     pub(crate) fn recover(&mut self) {
         for _ in 0..1_000 {
             self.round(&[]);

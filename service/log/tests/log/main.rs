@@ -22,7 +22,7 @@ fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
-/// The message at a place, so that whoever reads it can tell whether it is the one that was written.
+/// The message at a place, so that a reader can check that it is the one that was written.
 fn message(partition: u32, offset: u64) -> Message {
     let mix = (offset ^ u64::from(partition) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let sized = |most: u64, shift: u32| vec![(mix >> shift) as u8; ((mix >> shift) % most) as usize];
