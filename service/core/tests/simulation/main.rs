@@ -12,7 +12,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use service_core::coordinator::Settings;
+use service_core::coordinator::{Coordinator, Outcome, Record, Settings};
+use service_core::offset_map::OffsetMap;
 use service_core::scheduler::{Limits, Order};
 
 use crate::world::World;
@@ -160,4 +161,27 @@ fn partitions_take_turns() {
     let turns: Vec<usize> =
         std::iter::from_fn(|| world.take()).map(|(partition, _)| partition).take(9).collect();
     assert_eq!(turns, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
+}
+
+/// A commit of an earlier assignment that ends late says nothing about the present one.
+#[test]
+fn a_late_commit_of_an_earlier_assignment_counts_for_nothing() {
+    let limits = Limits { in_flight: 8, at_work: 8, retries: 0, retry_delay: Duration::ZERO };
+    let settings = Settings { order: Order::Key, limits, commit_every: 1, commit_retry: Duration::ZERO };
+    let mut coordinator: Coordinator<()> = Coordinator::new(1, settings);
+    let commit_one = |coordinator: &mut Coordinator<()>| {
+        coordinator.assign(0, 0, &OffsetMap::default()).expect("nobody has it");
+        coordinator.admit(0, Record { offset: 0, key: None, message: () });
+        let job = coordinator.take(Duration::ZERO).expect("it has room");
+        coordinator.answer(job.ticket, Outcome::Done, Duration::ZERO);
+        coordinator.commits(Duration::ZERO).pop().expect("one is due")
+    };
+    let early = commit_one(&mut coordinator);
+    assert!(coordinator.lose(0).is_some());
+    let late = commit_one(&mut coordinator);
+    assert_eq!((early.epoch, late.epoch), (1, 2));
+    coordinator.commit_ended(&early, true, Duration::ZERO);
+    assert_eq!(coordinator.committed(0), Some(0), "the new owner has stored nothing");
+    coordinator.commit_ended(&late, true, Duration::ZERO);
+    assert_eq!(coordinator.committed(0), Some(1));
 }
