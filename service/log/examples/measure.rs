@@ -1,4 +1,5 @@
-//! Measures the log: writes and reads 1,000,000 messages of 64 bytes over 8 partitions, and prints times and peak memory.
+//! Measures the log: writes and reads 1,000,000 messages of 64 bytes over 8 partitions, and prints times and
+//! peak memory.
 //!
 //!     cargo run --release -p service-log --example measure [FOLDER]
 //!

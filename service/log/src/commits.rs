@@ -1,9 +1,10 @@
 //! What groups of consumers have committed. One file for each group, replaced as a whole by each commit.
 //!
-//! The alternative is a second log, to which each commit appends what it changes. It would write less, but it has to be
-//! compacted, has a tail that can be torn, and a commit of several partitions in it is atomic only with more framing.
-//! A file that is replaced has none of that. Its price is a second fsync (that of the folder) and the bytes of all
-//! partitions: a few hundred with short metadata, and at most 4 KiB for each partition.
+//! The alternative is a second log, to which each commit appends what it changes. It would write less, but it
+//! has to be compacted, has a tail that can be torn, and a commit of several partitions in it is atomic only
+//! with more framing. A file that is replaced has none of that. Its price is a second fsync (that of the
+//! folder) and the bytes of all partitions: a few hundred with short metadata, and at most 4 KiB for each
+//! partition.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,6 +74,8 @@ pub struct Group {
     folder: Folder,
     partitions: u32,
     commits: Commits,
+    /// For each partition the offset before which every message is known to be on the disk.
+    synced: Vec<u64>,
     /// Held until the end.
     _lock: Lock,
 }
@@ -82,8 +85,8 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// When there is no log, the name cannot be one, another process has the group, or its file is damaged or cannot be
-    /// written.
+    /// When there is no log, the name cannot be one, another process has the group, or its file is damaged or
+    /// cannot be written.
     pub fn open(log: &std::path::Path, name: &str) -> Result<Self, LogError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.is_empty()
@@ -99,7 +102,8 @@ impl Group {
         let lock = folder.lock_file(&lock, || format!("the group {name}"))?;
         let none = || Commits { format: FORMAT, group: name.to_owned(), partitions: BTreeMap::new() };
         let commits = read(&folder, name)?.unwrap_or_else(none);
-        Ok(Group { folder, partitions, commits, _lock: lock })
+        let synced = vec![0; partitions as usize];
+        Ok(Group { folder, partitions, commits, synced, _lock: lock })
     }
 
     /// The commit of a partition; `None` before the first.
@@ -107,13 +111,14 @@ impl Group {
         self.commits.partitions.get(&partition)
     }
 
-    /// Commits several partitions, all of them or none, and returns when that is on the disk, together with the messages
-    /// before the offsets.
+    /// Commits several partitions, all of them or none, and returns when that is on the disk, together with
+    /// the messages before the offsets.
     ///
     /// # Errors
     ///
-    /// When there is no such partition, the metadata is too long, an offset is smaller than the one that is committed, or
-    /// a write fails. The old commits hold then, or, when the last of the writes fails, the new ones.
+    /// When there is no such partition, the metadata is too long, an offset is smaller than the one that is
+    /// committed, or a write fails. The old commits hold then, or, when the last of the writes fails, the new
+    /// ones.
     pub fn commit(&mut self, commits: impl IntoIterator<Item = (u32, Commit)>) -> Result<(), LogError> {
         let mut new = self.commits.clone();
         for (partition, commit) in commits {
@@ -139,13 +144,25 @@ impl Group {
         Ok(())
     }
 
-    /// Brings the messages before an offset to the disk, which another process may only have written. Otherwise a power cut
-    /// could take messages that are committed, and their offsets would be given to others, which the group would then
-    /// never see.
-    fn sync_before(&self, partition: u32, offset: u64) -> Result<(), LogError> {
-        // The writer has synced the segments before this one.
-        let base = self.folder.bases(partition)?.into_iter().rev().find(|base| *base < offset);
-        base.map_or(Ok(()), |base| segment::sync(&self.folder.partition(partition), base))
+    /// Brings the messages before an offset to the disk, which another process may only have written.
+    /// Otherwise a power cut could take messages that are committed, and their offsets would be given to
+    /// others, which the group would then never see.
+    fn sync_before(&mut self, partition: u32, offset: u64) -> Result<(), LogError> {
+        let Some(synced) = self.synced.get(partition as usize).copied().filter(|synced| *synced < offset)
+        else {
+            return Ok(());
+        };
+        // Before the sync, which brings at least these messages to the disk. Damage behind the offset is for
+        // those who read.
+        let end = PartitionReader::at_end(&self.folder, partition).map_or(offset, |end| end.offset());
+        // The writer has synced the segments before the last one.
+        if let Some(last) = self.folder.bases(partition)?.last() {
+            segment::sync(&self.folder.partition(partition), *last)?;
+        }
+        if let Some(place) = self.synced.get_mut(partition as usize) {
+            *place = synced.max(end);
+        }
+        Ok(())
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Manifest {
     pub(crate) segment_bytes: u64,
 }
 
-/// The time after which a lock counts as held. A program that the holder was starting when it was killed has the lock
-/// too until it runs.
+/// The time after which a lock counts as held. A program that the holder was starting when it was killed has
+/// the lock too until it runs.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The interval between two attempts.
@@ -44,8 +44,8 @@ pub(crate) struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file is not enough while another thread starts a program, which has the open file too until it
-        // runs. Ignored: a lock that cannot be released is released with the process.
+        // Closing the file is not enough while another thread starts a program, which has the open file too
+        // until it runs. Ignored: a lock that cannot be released is released with the process.
         let _ = self.0.unlock();
     }
 }
@@ -78,8 +78,8 @@ impl Folder {
         self.lock_file(&self.0.join(LOCK), || "the log".to_owned())
     }
 
-    /// Locks a file for as long as the result lives. The system releases it when the process ends, however that
-    /// happens.
+    /// Locks a file for as long as the result lives. The system releases it when the process ends, however
+    /// that happens.
     pub(crate) fn lock_file(&self, path: &Path, what: impl FnOnce() -> String) -> Result<Lock, LogError> {
         let file = File::options().write(true).create(true).truncate(false).open(path);
         let file = file.map_err(LogError::io("open", path))?;
@@ -117,8 +117,8 @@ impl Folder {
         }
     }
 
-    /// Checks that a new log may be made here: the folder is not there or empty, or an attempt to make a log in it
-    /// was interrupted.
+    /// Checks that a new log may be made here: the folder is not there or empty, or an attempt to make a log
+    /// in it was interrupted.
     pub(crate) fn is_free(&self) -> Result<(), LogError> {
         let entries = match fs::read_dir(&self.0) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -180,8 +180,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// When there is no such partition, or its files cannot be read; [`LogError::Damaged`] when the last message is
-    /// damaged.
+    /// When there is no such partition, or its files cannot be read; [`LogError::Damaged`] when the last
+    /// message is damaged.
     pub fn extent(&self, partition: u32) -> Result<Extent, LogError> {
         self.check(partition)?;
         let bases = self.folder.bases(partition)?;
@@ -204,13 +204,13 @@ impl Log {
         Ok(self.folder.bases(partition)?.first().copied().unwrap_or_default())
     }
 
-    /// A reader of a partition, whose first message is that at `offset`. The offset that the next message will get
-    /// is one too.
+    /// A reader of a partition, whose first message is that at `offset`. The offset that the next message
+    /// will get is one too.
     ///
     /// # Errors
     ///
-    /// [`LogError::OutOfRange`], or [`LogError::Damaged`] when the place of the message cannot be found. Damage of the
-    /// message itself is found when it is read.
+    /// [`LogError::OutOfRange`], or [`LogError::Damaged`] when the place of the message cannot be found.
+    /// Damage of the message itself is found when it is read.
     pub fn reader(&self, partition: u32, offset: u64) -> Result<PartitionReader, LogError> {
         self.check(partition)?;
         PartitionReader::at(&self.folder, partition, offset)

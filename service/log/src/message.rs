@@ -1,9 +1,11 @@
 //! Messages, and their bytes in a segment.
 //!
-//! A message is a *head* of fixed size and a *body*. The head has a checksum of its own, so its length can be believed:
-//! a message whose head is whole and whose body is cut off was torn, and anything else that is wrong is damage.
+//! A message is a *head* of fixed size and a *body*. The head has a checksum of its own, so its length can be
+//! believed: a message whose head is whole and whose body is cut off was torn, and anything else that is
+//! wrong is damage.
 
-/// The limit of a message's size in its segment, head included. Kafka's default is the same to within 12 bytes.
+/// The limit of a message's size in its segment, head included. Kafka's default is the same to within 12
+/// bytes.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// The bytes of a head.
@@ -59,15 +61,15 @@ impl NewMessage<'_> {
         HEAD + LEAST_BODY + headers.sum::<usize>() + self.key.map_or(0, <[u8]>::len) + self.payload.len()
     }
 
-    /// Whether the fields can state the number and the lengths of the headers. The other lengths are limited by
-    /// that of the message.
+    /// Whether the fields can state the number and the lengths of the headers. The other lengths are limited
+    /// by that of the message.
     pub(crate) fn has_countable_headers(&self) -> bool {
         let short = |header: &Header| header.name.len() <= usize::from(u16::MAX);
         self.headers.len() <= usize::from(u16::MAX) && self.headers.iter().all(short)
     }
 
-    /// Appends the message to `bytes`. It is at most [`MAX_MESSAGE_BYTES`] large, has countable headers and will be
-    /// at `place`.
+    /// Appends the message to `bytes`. It is at most [`MAX_MESSAGE_BYTES`] large, has countable headers and
+    /// will be at `place`.
     pub(crate) fn encode(&self, offset: u64, place: Place, bytes: &mut Vec<u8>) {
         let start = bytes.len();
         bytes.extend_from_slice(&[0; HEAD]);
@@ -92,11 +94,12 @@ impl NewMessage<'_> {
     }
 }
 
-/// Where a message is. Its checksum covers the place, so that a copy of it elsewhere, such as in the payload of
-/// another message, is none.
+/// Where a message is. Its checksum covers the place, so that a copy of it elsewhere, such as in the payload
+/// of another message, is none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    /// The checksum of the segment's own header, which has the partition, the first offset and a random number.
+    /// The checksum of the segment's own header, which has the partition, the first offset and a random
+    /// number.
     pub(crate) seed: u32,
     /// The position in the segment in bytes.
     pub(crate) position: u64,
@@ -241,7 +244,8 @@ mod tests {
             prop_assert_eq!(decoded(&bytes[before.len()..], place), Some(message));
         }
 
-        /// CRC-32 finds every change within 32 bits; the length is the one field that moves the end of what is checked.
+        /// CRC-32 finds every change within 32 bits; the length is the one field that moves the end of what
+        /// is checked.
         #[test]
         fn no_flipped_byte_stays_unseen(message in messages(), at: prop::sample::Index, flip in 1..=u8::MAX) {
             let place = Place { seed: 7, position: 99 };

@@ -142,8 +142,8 @@ impl PartitionReader {
         }
     }
 
-    /// What is at the place of the reader. Bytes of the buffer may be those of a torn tail that a writer has replaced since,
-    /// so only fresh ones are believed to be none.
+    /// What is at the place of the reader. Bytes of the buffer may be those of a torn tail that a writer has
+    /// replaced since, so only fresh ones are believed to be none.
     fn look_twice(&mut self) -> Result<Seen, LogError> {
         if let seen @ Seen::Whole(_) = self.look()? {
             return Ok(seen);
@@ -215,8 +215,8 @@ impl PartitionReader {
         self.start = 0;
     }
 
-    /// Moves to the message at `target` or, where the segment ends before it, to its end. Halves the distance by
-    /// searching for a head in the middle, so it reads a few places and not the messages between.
+    /// Moves to the message at `target` or, where the segment ends before it, to its end. Halves the distance
+    /// by searching for a head in the middle, so it reads a few places and not the messages between.
     fn seek(&mut self, target: u64) -> Result<(), LogError> {
         let length = self.segment.length()?;
         let (mut low, mut high) = (SEGMENT_HEADER, length);

@@ -1,4 +1,5 @@
-//! Small files that are replaced as a whole: JSON in one line, which ends in its checksum as recorded lines do.
+//! Small files that are replaced as a whole: JSON in one line, which ends in its checksum as recorded lines
+//! do.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -32,8 +33,8 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), LogError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(LogError::io("sync", folder))
 }
 
-/// Replaces the file in `folder` as a whole: a kill, a power cut or a full disk leaves the old one, and a reader sees the
-/// old one or the new one. Only one process may do so at a time.
+/// Replaces the file in `folder` as a whole: a kill, a power cut or a full disk leaves the old one, and a
+/// reader sees the old one or the new one. Only one process may do so at a time.
 pub(crate) fn replace(folder: &Path, path: &Path, value: &impl Serialize) -> Result<(), LogError> {
     let new = unfinished(path);
     let sealed = sealed(value).map_err(|error| LogError::io("write", &new)(error.into()))?;

@@ -11,7 +11,8 @@ use crate::error::LogError;
 use crate::message::{Bytes, HEAD, Head, LEAST_BODY, Place};
 use crate::sealed::{sync_folder, unfinished};
 
-/// The bytes before the first message: magic, format, partition, first offset, a random number, and their checksum.
+/// The bytes before the first message: magic, format, partition, first offset, a random number, and their
+/// checksum.
 pub(crate) const SEGMENT_HEADER: u64 = 36;
 
 const MAGIC: &[u8; 8] = b"chanlog\n";
@@ -64,16 +65,17 @@ fn header(partition: u32, base: u64) -> Vec<u8> {
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
     bytes.extend_from_slice(&partition.to_le_bytes());
     bytes.extend_from_slice(&base.to_le_bytes());
-    // It makes the checksums of this segment's messages unknown to those who write payloads: a payload that looks
-    // like a message would mislead a search. std's hash maps have their random keys for the same reason.
+    // It makes the checksums of this segment's messages unknown to those who write payloads: a payload that
+    // looks like a message would mislead a search. std's hash maps have their random keys for the same
+    // reason.
     bytes.extend_from_slice(&RandomState::new().hash_one(base).to_le_bytes());
     bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
     bytes
 }
 
 impl Segment {
-    /// Makes a segment in the folder of its partition. It gets its name when its header is on the disk, so a segment
-    /// never lacks a part of it.
+    /// Makes a segment in the folder of its partition. It gets its name when its header is on the disk, so a
+    /// segment never lacks a part of it.
     pub(crate) fn create(folder: &Path, partition: u32, base: u64) -> Result<Self, LogError> {
         let path = folder.join(name(base));
         let new = unfinished(&path);
@@ -185,8 +187,8 @@ impl Segment {
         Ok(None)
     }
 
-    /// Whether the offset of a head can be that of a message at this position: saves the checksum of nearly all bytes
-    /// that are no head.
+    /// Whether the offset of a head can be that of a message at this position: saves the checksum of nearly
+    /// all bytes that are no head.
     fn may_begin(&self, bytes: &[u8; HEAD], position: u64) -> bool {
         let mut rest = Bytes(bytes);
         let offset = rest.u64().and_then(|_| rest.u64());
@@ -194,7 +196,8 @@ impl Segment {
         offset.and_then(|offset| offset.checked_sub(self.base)).is_some_and(|before| before <= most)
     }
 
-    /// Whether there are only zeros from `position` on: what a power cut leaves of bytes that were not synced.
+    /// Whether there are only zeros from `position` on: what a power cut leaves of bytes that were not
+    /// synced.
     pub(crate) fn is_zero_from(&self, mut position: u64) -> Result<bool, LogError> {
         let mut window = vec![0; WINDOW];
         loop {

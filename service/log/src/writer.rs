@@ -127,8 +127,8 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// When there is no log, another writer has it, its end is damaged ([`LogError::Damaged`]), or a group has committed
-    /// messages that are gone ([`LogError::Lost`]). Nothing is changed then.
+    /// When there is no log, another writer has it, its end is damaged ([`LogError::Damaged`]), or a group
+    /// has committed messages that are gone ([`LogError::Lost`]). Nothing is changed then.
     pub fn open(folder: &Path) -> Result<Self, LogError> {
         let folder = Folder(folder.to_owned());
         let absent = || LogError::Absent { folder: folder.0.clone() };
@@ -157,8 +157,8 @@ impl Writer {
         self.tails.get(partition as usize).map(|tail| tail.next)
     }
 
-    /// Appends a message to a partition and returns its offset. It may stay in the memory of this process until
-    /// [`Writer::flush`].
+    /// Appends a message to a partition and returns its offset. It may stay in the memory of this process
+    /// until [`Writer::flush`].
     ///
     /// # Errors
     ///

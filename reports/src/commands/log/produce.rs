@@ -47,8 +47,8 @@ pub(crate) struct Arguments {
     /// Bytes of each payload: the number of the message in the log, and letters
     #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = value_parser!(u64).range(..=MAX_SIZE))]
     size: u64,
-    /// Keys, which are chosen at random; a key decides the partition. With 0 the messages have none and go to the partitions
-    /// in turn
+    /// Keys, which are chosen at random; a key decides the partition. With 0 the messages have none and go to
+    /// the partitions in turn
     #[arg(long, value_name = "K", default_value_t = 1_000, value_parser = value_parser!(u64).range(..=MANY))]
     keys: u64,
     /// A header of each message; may be repeated
@@ -119,7 +119,8 @@ fn opened(folder: &Path, partitions: Option<u32>) -> Result<Writer> {
     }
 }
 
-/// Appends the messages and returns their number when they are on the disk: all, or those until a stop request.
+/// Appends the messages and returns their number when they are on the disk: all, or those until a stop
+/// request.
 fn appended(
     arguments: &Arguments,
     headers: &[Header],
@@ -168,7 +169,8 @@ fn appended(
     Ok(arguments.messages)
 }
 
-/// Waits for a moment or a stop request. What was appended before is written, so that readers need not wait too.
+/// Waits for a moment or a stop request. What was appended before is written, so that readers need not wait
+/// too.
 fn wait(due: Instant, writer: &mut Writer, stop: &AtomicBool) -> Result<(), LogError> {
     if Instant::now() < due {
         writer.flush()?;

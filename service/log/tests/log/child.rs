@@ -1,4 +1,5 @@
-//! Processes that write into a log and are stopped: this test program, started again with one of its ignored tests.
+//! Processes that write into a log and are stopped: this test program, started again with one of its ignored
+//! tests.
 //!
 //! A child reads the folder of the log from its standard input, and reports each acknowledgement in a line.
 

@@ -54,7 +54,8 @@ fn what_was_acknowledged_survives_a_kill() {
         let mut take = |(what, partition, offset): child::Report| {
             acknowledged[usize::from(what == "committed")][partition as usize] = offset;
         };
-        // The first kills fall into the making of the log. A child runs ahead of its reports, so the others fall anywhere.
+        // The first kills fall into the making of the log. A child runs ahead of its reports, so the others
+        // fall anywhere.
         if kill > 10 {
             reports.by_ref().take(random.random_range(1..30)).for_each(&mut take);
         }

@@ -1,4 +1,5 @@
-//! The log as its users see it: what is appended is read, what was acknowledged survives, what is damaged is named.
+//! The log as its users see it: what is appended is read, what was acknowledged survives, what is damaged is
+//! named.
 
 mod alongside;
 mod appended;
@@ -15,8 +16,8 @@ use tempfile::TempDir;
 
 use service_log::{Header, Log, LogError, Message, NewMessage, Options, Writer};
 
-/// A folder in memory where there is one, for tests that make many segments and do not ask what the disk has: each costs
-/// several waits for the disk.
+/// A folder in memory where there is one, for tests that make many segments and do not ask what the disk has:
+/// each costs several waits for the disk.
 fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
@@ -55,8 +56,8 @@ fn filled(folder: &Path, partitions: u32, messages: u64, segment_bytes: u64) -> 
     writer
 }
 
-/// Reads a partition from `from` to its end. Every message must be the one that belongs there. Returns the offset after
-/// the last.
+/// Reads a partition from `from` to its end. Every message must be the one that belongs there. Returns the
+/// offset after the last.
 fn read_from(log: &Log, partition: u32, from: u64) -> Result<u64, LogError> {
     let mut reader = log.reader(partition, from)?;
     let mut offset = from;

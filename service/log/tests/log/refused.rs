@@ -1,4 +1,5 @@
-//! What the system or the folder does not allow: a full disk, a folder that cannot be written, the files of others.
+//! What the system or the folder does not allow: a full disk, a folder that cannot be written, the files of
+//! others.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -109,7 +110,8 @@ fn a_folder_that_cannot_be_written_can_be_read() {
     };
     permit(0o555);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("set");
-    // Permissions do not hold for root, so the child is somebody else. It may not see the folder of this program.
+    // Permissions do not hold for root, so the child is somebody else. It may not see the folder of this
+    // program.
     let own = folder.path().join("child");
     fs::copy(std::env::current_exe().expect("this program"), &own).expect("copied");
     let mut command = Command::new(&own);
