@@ -26,11 +26,12 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
 }
 
 /// Every target.
-pub(crate) const TARGETS: [Target; 14] = [
+pub(crate) const TARGETS: [Target; 15] = [
     target("criterion", records::criterion),
     target("lines", records::lines),
     target("manifest", crates::manifest),
     target("models", processes::models),
+    target("offset-map", processes::offset_map),
     target("plan", runs::plan),
     target("records", records::records),
     target("reply", processes::reply),

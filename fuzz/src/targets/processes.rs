@@ -21,6 +21,7 @@ use records::verify::cases::WorkerEvent;
 use records::verify::{Method, MethodOutcome, Task};
 use reports::collect::runs::RunData;
 use reports::render;
+use service_core::offset_map::OffsetMap;
 use wording::models as words;
 
 use super::records::verified;
@@ -219,6 +220,16 @@ pub(super) fn schedule(input: &[u8]) {
     if let Some(choices) = schedule::read(text) {
         let again = schedule::text(&choices);
         assert_eq!(schedule::read(&again), Some(choices), "{text} was written as {again}");
+    }
+}
+
+/// The metadata of a commit.
+pub(super) fn offset_map(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    if let Ok(map) = OffsetMap::decode(text) {
+        let again = map.encode().expect("a map that was read fits");
+        assert!(again.len() <= text.len(), "{text} is shorter than {again}");
+        assert_eq!(OffsetMap::decode(&again), Ok(map), "{text} was written as {again}");
     }
 }
 
