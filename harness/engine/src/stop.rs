@@ -60,9 +60,13 @@ pub fn stop_request() -> io::Result<&'static AtomicBool> {
             // In this order: the shutdown asks for a flag that an earlier signal has set, and a thread that
             // sees the flag also sees the signal.
             let (number, code) = (signal.number(), i32::from(signal.exit_code()));
-            flag::register_conditional_shutdown(number, code, Arc::clone(&STOP))?;
             flag::register_usize(number, Arc::clone(&SIGNAL), number as usize)?;
+            flag::register_conditional_shutdown(number, code, Arc::clone(&STOP))?;
             flag::register(number, Arc::clone(&STOP))?;
+        }
+        // A signal that came between the first line and the last one no longer had its default action.
+        if stopped_by().is_some() {
+            STOP.store(true, Ordering::SeqCst);
         }
         *is_registered = true;
     }
