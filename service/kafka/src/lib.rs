@@ -1,0 +1,2 @@
+//! A consumer group of Kafka as a source of partitions.
+#![cfg(feature = "kafka")]
