@@ -26,6 +26,7 @@
 mod context;
 mod error;
 mod lane;
+mod native;
 mod settings;
 mod source;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -16,7 +16,7 @@ use service_core::source::{Event, Source, Stored};
 use service_log::Message;
 
 use crate::context::{CommitEnd, Context, Rebalance, answer};
-use crate::{KafkaError, KafkaLane, Settings, Start};
+use crate::{KafkaError, KafkaLane, Settings, Start, native};
 
 /// How long the brokers may take to answer a question of the start.
 const METADATA: Duration = Duration::from_secs(10);
@@ -212,10 +212,11 @@ impl Kafka {
             }
         };
         let mut beginnings = Vec::with_capacity(partitions.len());
-        for entry in committed.elements() {
+        for (entry, metadata) in committed.elements().iter().zip(native::metadata(&committed)) {
             let partition = entry.partition();
             let began = entry.error().and_then(|()| match entry.offset() {
-                Offset::Offset(offset) => Ok((offset, entry.metadata().to_owned())),
+                // What is no text was written by another program; whoever reads it says that it is no map.
+                Offset::Offset(offset) => Ok((offset, metadata.unwrap_or_else(|| "not UTF-8".to_owned()))),
                 _ => {
                     let ends = self.consumer.fetch_watermarks(&self.topic, partition, QUESTION)?;
                     Ok((if self.start == Start::Earliest { ends.0 } else { ends.1 }, String::new()))
@@ -390,10 +391,10 @@ impl Source for Kafka {
         let mut list = TopicPartitionList::new();
         let mut entry = list.add_partition(&self.topic, partition);
         entry.set_metadata(&commit.metadata);
-        let committed = entry
-            .set_offset(Offset::Offset(position))
-            .and_then(|()| self.consumer.commit(&list, CommitMode::Async));
-        match committed {
+        if let Err(error) = entry.set_offset(Offset::Offset(position)) {
+            return Stored::No(error.to_string());
+        }
+        match native::commit(&self.consumer, &list) {
             Ok(()) => {
                 self.commits.push_back(commit.clone());
                 Stored::Later
