@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
@@ -29,6 +29,8 @@ pub(crate) struct CommitEnd {
     pub(crate) position: Option<i64>,
     pub(crate) metadata: String,
     pub(crate) result: Result<(), String>,
+    /// Whether the group went on without this member, so that its partitions may be with others.
+    pub(crate) is_outdated: bool,
 }
 
 #[derive(Debug, Default)]
@@ -134,6 +136,15 @@ impl ConsumerContext for Context {
                     _ => None,
                 },
                 metadata: partition.metadata().to_owned(),
+                is_outdated: own.as_ref().err().and_then(KafkaError::rdkafka_error_code).is_some_and(
+                    |code| {
+                        use RDKafkaErrorCode as Code;
+                        matches!(
+                            code,
+                            Code::IllegalGeneration | Code::UnknownMemberId | Code::FencedInstanceId
+                        )
+                    },
+                ),
                 result: own.map_err(|error| error.to_string()),
             });
         }

@@ -51,7 +51,7 @@ enum Waits {
     /// `assign`, for which the commits have to be fetched.
     ForAssign { partitions: Vec<i32>, not_before: Instant },
     /// `unassign`, for which these partitions have to be let go.
-    ForUnassign { partitions: Vec<i32>, held: BTreeSet<i32> },
+    ForUnassign { partitions: Vec<i32>, held: BTreeSet<i32>, is_lost: bool },
 }
 
 /// A member of a consumer group, as a source of partitions.
@@ -170,12 +170,13 @@ impl Kafka {
                     let held =
                         partitions.iter().copied().filter(|partition| self.own.contains_key(partition));
                     let held: BTreeSet<i32> = held.collect();
-                    if !self.consumer.assignment_lost() {
+                    let is_lost = self.consumer.assignment_lost();
+                    if !is_lost {
                         for &partition in &held {
                             events.push(Event::Revoked { partition: self.number(partition)? });
                         }
                     }
-                    self.waits = Some(Waits::ForUnassign { partitions, held });
+                    self.waits = Some(Waits::ForUnassign { partitions, held, is_lost });
                 }
             }
         }
@@ -186,14 +187,15 @@ impl Kafka {
                     self.waits = Some(Waits::ForAssign { partitions, not_before });
                 }
             }
-            Some(Waits::ForUnassign { partitions, mut held }) => {
+            Some(Waits::ForUnassign { partitions, mut held, is_lost }) => {
                 // Also what was being drained: the group has waited for too long.
-                if self.consumer.assignment_lost() {
+                let is_lost = is_lost || self.consumer.assignment_lost();
+                if is_lost {
                     for partition in std::mem::take(&mut held) {
                         events.push(Event::Lost { partition: self.number(partition)? });
                     }
                 }
-                self.waits = Some(Waits::ForUnassign { partitions, held });
+                self.waits = Some(Waits::ForUnassign { partitions, held, is_lost });
                 self.unassign_if_let_go()?;
             }
             waits => self.waits = waits,
@@ -273,7 +275,7 @@ impl Kafka {
     /// Goes on with a revocation when every partition of it is let go.
     fn unassign_if_let_go(&mut self) -> Result<(), KafkaError> {
         match self.waits.take() {
-            Some(Waits::ForUnassign { partitions, held }) if held.is_empty() => {
+            Some(Waits::ForUnassign { partitions, held, .. }) if held.is_empty() => {
                 for &partition in &partitions {
                     self.release(partition);
                 }
@@ -298,7 +300,13 @@ impl Kafka {
 
     /// Adds the ends of commits.
     fn committed(&mut self, events: &mut Vec<Event<KafkaLane>>) {
-        for CommitEnd { partition, position, metadata, result } in self.consumer.context().commits() {
+        for end in self.consumer.context().commits() {
+            let CommitEnd { partition, position, metadata, result, is_outdated } = end;
+            // librdkafka says that the assignment is lost only while it asks for nothing. Outside of a rebalance it
+            // asks for the revocation itself.
+            if let Some(Waits::ForUnassign { is_lost, .. }) = &mut self.waits {
+                *is_lost |= is_outdated;
+            }
             let is_it = |commit: &Commit| {
                 i32::try_from(commit.partition) == Ok(partition)
                     && i64::try_from(commit.position).ok() == position

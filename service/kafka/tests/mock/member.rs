@@ -221,6 +221,15 @@ impl Member {
         done.collect()
     }
 
+    /// The partitions that were revoked, in order.
+    pub(crate) fn revoked(&self) -> Vec<usize> {
+        let revoked = self.happened.iter().filter_map(|happened| match happened {
+            Happened::Revoked(partition) => Some(*partition),
+            _ => None,
+        });
+        revoked.collect()
+    }
+
     pub(crate) fn has(&self, happened: &Happened) -> bool {
         self.happened.contains(happened)
     }
@@ -249,9 +258,18 @@ pub(crate) fn both(
     what: &str,
     is_so: impl Fn(&Member, &Member) -> bool,
 ) {
-    until(what, || {
+    let deadline = std::time::Instant::now() + DEADLINE;
+    loop {
         one.step();
         other.step();
-        is_so(one, other)
-    });
+        if is_so(one, other) {
+            return;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "not within {DEADLINE:?}: {what}\n{:?}\n{:?}",
+            one.happened,
+            other.happened
+        );
+    }
 }

@@ -48,8 +48,9 @@ fn with_the_client_alone_an_old_queue_that_is_dropped_silences_the_new_one() {
     wakes(&mut old);
     let mut new = consumer.split_partition_queue(TOPIC, 0).expect("a queue");
     wakes(&mut new);
-    assign(&consumer);
     drop(old);
+    woken.store(0, Ordering::SeqCst);
+    assign(&consumer);
     cluster.produce(0, 0..1);
     until("the message is in the queue", || {
         assert!(consumer.poll(Duration::ZERO).is_none());
