@@ -30,7 +30,9 @@ pub enum Start {
 
 /// Is told, in a line, what went wrong and is tried again.
 #[derive(Clone, Default)]
-pub struct Trouble(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Trouble(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&str) + Send + Sync;
 
 impl Trouble {
     /// Calls `tell`, from any thread.
