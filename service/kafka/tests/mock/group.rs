@@ -6,8 +6,9 @@ use service_core::offset_map::OffsetMap;
 use service_core::source::Source;
 use service_kafka::{Assignor, Kafka};
 
-use crate::cluster::{Cluster, until};
+use crate::cluster::Cluster;
 use crate::member::{Happened, Member, both};
+use crate::wait::until;
 
 /// The place of the first such event.
 fn place(happened: &[Happened], wanted: &Happened) -> usize {
@@ -43,7 +44,8 @@ fn a_revoked_partition_is_drained_committed_and_then_let_go() {
     both(&mut one, &mut other, "each has a partition", |one, other| {
         one.lanes.len() == 1 && other.owns(&[moved])
     });
-    let stored = place(&one.happened, &Happened::Stored { partition: moved, position: 20 });
+    let stored = Happened::Stored { partition: moved, position: 20, metadata: String::new() };
+    let stored = place(&one.happened, &stored);
     assert!(place(&one.happened, &Happened::Done { partition: moved, offset: 10 }) < stored);
     assert!(stored < place(&one.happened, &Happened::LetGo(moved)));
     assert!(other.has(&Happened::Assigned { partition: moved, position: 20 }), "{:?}", other.happened);
@@ -69,9 +71,7 @@ fn a_partition_is_let_go_while_another_one_drains() {
     let job = one.held.swap_remove(place);
     one.finish(job);
     both(&mut one, &mut other, "it is let go alone", |one, _| one.has(&Happened::LetGo(first)));
-    assert!(
-        one.has(&Happened::Stored { partition: first, position: 10 }) && !one.has(&Happened::LetGo(second))
-    );
+    assert!(one.has_stored(first, 10) && !one.has(&Happened::LetGo(second)));
     assert!(other.lanes.is_empty(), "the group waits for the other one");
     one.release();
     both(&mut one, &mut other, "each has two", |one, other| one.lanes.len() == 2 && other.lanes.len() == 2);

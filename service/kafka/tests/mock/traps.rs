@@ -14,8 +14,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use service_core::source::{Lane, Source};
 use service_kafka::{Kafka, KafkaError, Settings};
 
-use crate::cluster::{Cluster, DEADLINE, SESSION, TOPIC, until};
+use crate::cluster::{Cluster, SESSION, TOPIC};
 use crate::member::{Happened, Member, both};
+use crate::wait::{DEADLINE, until};
 
 /// The client alone, with one partition assigned by hand.
 fn bare(cluster: &Cluster) -> Arc<BaseConsumer> {
@@ -157,10 +158,10 @@ fn without_polls_of_the_source_lanes_deliver_and_commits_do_not_end() {
     let commits = one.coordinator.commits(Duration::ZERO);
     assert_eq!(one.source.commit(&commits[0]), service_core::source::Stored::Later);
     until("the broker has the commit", || cluster.committed(0).is_some_and(|committed| committed.0 == 3));
-    assert!(!one.has(&Happened::Stored { partition: 0, position: 3 }));
+    assert!(!one.has_stored(0, 3));
     until("a poll brings its end", || {
         one.poll();
-        one.has(&Happened::Stored { partition: 0, position: 3 })
+        one.has_stored(0, 3)
     });
 }
 

@@ -1,6 +1,6 @@
 //! librdkafka's broker in this process, with its real protocol.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::bindings;
@@ -11,14 +11,13 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaApiKey;
 use service_kafka::Settings;
 
+use crate::wait::DEADLINE;
+
 /// The topic of the tests.
 pub(crate) const TOPIC: &str = "orders";
 
 /// The group of the tests.
 pub(crate) const GROUP: &str = "billing";
-
-/// What any wait may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The session time-out of the members. A rebalance of the mock takes a second less: it waits for members until then.
 pub(crate) const SESSION: Duration = Duration::from_secs(4);
@@ -81,14 +80,9 @@ impl Cluster {
         settings
     }
 
-    /// Appends messages `from..to` to a partition, with their numbers as payload, in turn with one of four keys.
+    /// Appends messages to a partition: see [`produce`].
     pub(crate) fn produce(&self, partition: i32, numbers: std::ops::Range<u64>) {
-        for number in numbers {
-            let (payload, key) = (number.to_string(), format!("key {}", number % 4));
-            let record = BaseRecord::to(TOPIC).partition(partition).payload(&payload).key(&key);
-            self.producer.send(record).expect("room for it");
-        }
-        self.producer.flush(DEADLINE).expect("it is stored");
+        produce(&self.producer, partition, numbers);
     }
 
     /// The stored commit of a partition.
@@ -107,10 +101,12 @@ impl Cluster {
     }
 }
 
-/// Waits until `is_so`.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+/// Appends messages with these numbers as payload to a partition, in turn with one of four keys.
+pub(crate) fn produce(producer: &BaseProducer, partition: i32, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        let (payload, key) = (number.to_string(), format!("key {}", number % 4));
+        let record = BaseRecord::to(TOPIC).partition(partition).payload(&payload).key(&key);
+        producer.send(record).expect("room for it");
     }
+    producer.flush(DEADLINE).expect("it is stored");
 }

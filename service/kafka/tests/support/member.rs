@@ -10,7 +10,7 @@ use service_core::source::{Event, Input, Lane, Source, Stored};
 use service_kafka::{Kafka, KafkaLane, Settings};
 use service_log::Message;
 
-use crate::cluster::{DEADLINE, until};
+use crate::wait::{DEADLINE, until};
 
 /// What happened to a member, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Happened {
     LetGo(usize),
     Lost(usize),
     Done { partition: usize, offset: u64 },
-    Stored { partition: usize, position: u64 },
+    Stored { partition: usize, position: u64, metadata: String },
     NotStored(usize),
 }
 
@@ -105,9 +105,10 @@ impl Member {
                 }
                 Event::CommitEnded { commit, result } => {
                     self.coordinator.commit_ended(&commit, result.is_ok(), self.now());
-                    let (partition, position) = (commit.partition, commit.position);
+                    let (partition, position, metadata) =
+                        (commit.partition, commit.position, commit.metadata);
                     self.happened.push(match result {
-                        Ok(()) => Happened::Stored { partition, position },
+                        Ok(()) => Happened::Stored { partition, position, metadata },
                         Err(_) => Happened::NotStored(partition),
                     });
                 }
@@ -182,6 +183,8 @@ impl Member {
 
     fn commit(&mut self) {
         let now = self.now();
+        // What no worker had is not done.
+        drop(self.coordinator.expire(now));
         for commit in self.coordinator.commits(now) {
             if let Stored::No(_) = self.source.commit(&commit) {
                 self.coordinator.commit_ended(&commit, false, now);
@@ -238,11 +241,30 @@ impl Member {
         self.happened.iter().any(|happened| matches!(happened, Happened::Lost(_)))
     }
 
+    /// Drains everything, for at most `grace`.
+    pub(crate) fn drain(&mut self, grace: Option<Duration>) {
+        let until = grace.map(|grace| self.now() + grace);
+        self.coordinator.stop(until);
+    }
+
+    /// Whether everything is drained and let go.
+    pub(crate) fn is_over(&self) -> bool {
+        self.coordinator.is_finished() && self.lanes.is_empty()
+    }
+
+    /// Whether the commit with this position is stored, with whatever map.
+    pub(crate) fn has_stored(&self, partition: usize, position: u64) -> bool {
+        self.happened.iter().any(|happened| {
+            matches!(happened, Happened::Stored { partition: own, position: stored, .. }
+                if *own == partition && *stored == position)
+        })
+    }
+
     /// Drains, for as long as it takes, and leaves.
     pub(crate) fn stop(mut self) -> Vec<Happened> {
-        self.coordinator.stop(None);
+        self.drain(None);
         let started = Instant::now();
-        while !self.coordinator.is_finished() || !self.lanes.is_empty() {
+        while !self.is_over() {
             self.step();
             assert!(started.elapsed() < DEADLINE, "it does not drain: {:?}", self.happened);
         }
