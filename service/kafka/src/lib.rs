@@ -15,7 +15,7 @@
 //!
 //! librdkafka asks for a rebalance by an event, and waits until `assign` or `unassign` is called. Here the callback only
 //! notes the event (`context`), and [`Source::poll`](service_core::source::Source::poll) calls `assign` once the
-//! commits are fetched, and `unassign` once the partitions are let go (`source`). No callback waits, so the heartbeats and
+//! commits are fetched, and `unassign` once the partitions are let go (`rebalance`). No callback waits, so the heartbeats and
 //! the results of commits go on while partitions drain.
 //!
 //! Each partition has a queue of its own (`lane`), split before `assign`, so that its first message cannot come by
@@ -27,6 +27,7 @@ mod context;
 mod error;
 mod lane;
 mod native;
+mod rebalance;
 mod settings;
 mod source;
 

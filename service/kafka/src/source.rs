@@ -1,9 +1,8 @@
 //! The source: a member of a consumer group.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
@@ -15,59 +14,29 @@ use service_core::coordinator::Commit;
 use service_core::source::{Event, Source, Stored};
 use service_log::Message;
 
-use crate::context::{CommitEnd, Context, Rebalance, answer};
+use crate::context::{CommitEnd, Context};
+use crate::rebalance::{AGAIN, LEAVING, Own, Waits};
 use crate::{KafkaError, KafkaLane, Settings, Start, native};
 
 /// How long the brokers may take to answer a question of the start.
 const METADATA: Duration = Duration::from_secs(10);
 
-/// How long a question may take while the group waits. What has no answer by then is asked again at the next poll.
-const QUESTION: Duration = Duration::from_secs(1);
-
-/// The time after a question that failed, before it is asked again.
-const AGAIN: Duration = Duration::from_millis(100);
-
-/// How long a member may take to leave its group.
-const LEAVING: Duration = Duration::from_secs(15);
-
-/// An assigned partition.
-#[derive(Debug)]
-struct Own {
-    /// Told to the lane when the partition is gone.
-    is_over: Arc<AtomicBool>,
-    is_paused: bool,
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        // Relaxed: as in the lane.
-        self.is_over.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What librdkafka waits for.
-#[derive(Debug)]
-enum Waits {
-    /// `assign`, for which the commits have to be fetched.
-    ForAssign { partitions: Vec<i32>, not_before: Instant },
-    /// `unassign`, for which these partitions have to be let go.
-    ForUnassign { partitions: Vec<i32>, held: BTreeSet<i32>, is_lost: bool },
-}
+const NO_TOPIC: &str = "there is no such topic";
 
 /// A member of a consumer group, as a source of partitions.
 ///
 /// Poll it at least every few seconds, also when nothing is expected: rebalances and the ends of commits come by a
 /// poll, and the group excludes a member that was not polled for `max.poll.interval.ms`.
 pub struct Kafka {
-    consumer: Arc<BaseConsumer<Context>>,
-    topic: String,
-    start: Start,
-    partitions: usize,
-    own: BTreeMap<i32, Own>,
-    waits: Option<Waits>,
+    pub(crate) consumer: Arc<BaseConsumer<Context>>,
+    pub(crate) topic: String,
+    pub(crate) start: Start,
+    pub(crate) partitions: usize,
+    pub(crate) own: BTreeMap<i32, Own>,
+    pub(crate) waits: Option<Waits>,
     /// Commits whose end is not known, the oldest first.
-    commits: VecDeque<Commit>,
-    has_left: bool,
+    pub(crate) commits: VecDeque<Commit>,
+    pub(crate) has_left: bool,
 }
 
 impl fmt::Debug for Kafka {
@@ -97,11 +66,14 @@ impl Kafka {
         let metadata = consumer.fetch_metadata(Some(&settings.topic), METADATA);
         let metadata = metadata.map_err(|error| wrong(error.to_string()))?;
         let partitions = match metadata.topics().iter().find(|topic| topic.name() == settings.topic) {
-            Some(topic) if topic.error().is_some() || topic.partitions().is_empty() => {
-                return Err(wrong("there is no such topic".to_owned()));
-            }
-            Some(topic) => topic.partitions().len(),
-            None => return Err(wrong("there is no such topic".to_owned())),
+            Some(topic) => match topic.error().map(RDKafkaErrorCode::from) {
+                None if !topic.partitions().is_empty() => topic.partitions().len(),
+                None | Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                    return Err(wrong(NO_TOPIC.to_owned()));
+                }
+                Some(code) => return Err(wrong(code.to_string())),
+            },
+            None => return Err(wrong(NO_TOPIC.to_owned())),
         };
         consumer.subscribe(&[&settings.topic]).map_err(|error| wrong(error.to_string()))?;
         Ok(Kafka {
@@ -121,7 +93,7 @@ impl Kafka {
         self.partitions
     }
 
-    fn list(&self, partitions: impl IntoIterator<Item = i32>) -> TopicPartitionList {
+    pub(crate) fn list(&self, partitions: impl IntoIterator<Item = i32>) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
             list.add_partition(&self.topic, partition);
@@ -129,11 +101,11 @@ impl Kafka {
         list
     }
 
-    fn tell(&self, line: &str) {
+    pub(crate) fn tell(&self, line: &str) {
         self.consumer.context().trouble.tell(line);
     }
 
-    fn number(&self, partition: i32) -> Result<usize, KafkaError> {
+    pub(crate) fn number(&self, partition: i32) -> Result<usize, KafkaError> {
         let known = usize::try_from(partition).ok().filter(|&number| number < self.partitions);
         known.ok_or(KafkaError::Grown { known: self.partitions, partition })
     }
@@ -158,153 +130,14 @@ impl Kafka {
         }
     }
 
-    /// Goes on with the rebalance as far as it can now.
-    fn rebalance(&mut self, events: &mut Vec<Event<KafkaLane>>) -> Result<(), KafkaError> {
-        if self.waits.is_none() {
-            match self.consumer.context().rebalance() {
-                None => return Ok(()),
-                Some(Rebalance::Assign(partitions)) => {
-                    self.waits = Some(Waits::ForAssign { partitions, not_before: Instant::now() });
-                }
-                Some(Rebalance::Revoke(partitions)) => {
-                    let held =
-                        partitions.iter().copied().filter(|partition| self.own.contains_key(partition));
-                    let held: BTreeSet<i32> = held.collect();
-                    let is_lost = self.consumer.assignment_lost();
-                    if !is_lost {
-                        for &partition in &held {
-                            events.push(Event::Revoked { partition: self.number(partition)? });
-                        }
-                    }
-                    self.waits = Some(Waits::ForUnassign { partitions, held, is_lost });
-                }
-            }
-        }
-        match self.waits.take() {
-            Some(Waits::ForAssign { partitions, not_before }) if Instant::now() >= not_before => {
-                if !self.assign(&partitions, events)? {
-                    let not_before = Instant::now() + AGAIN;
-                    self.waits = Some(Waits::ForAssign { partitions, not_before });
-                }
-            }
-            Some(Waits::ForUnassign { partitions, mut held, is_lost }) => {
-                // Also what was being drained: the group has waited for too long.
-                let is_lost = is_lost || self.consumer.assignment_lost();
-                if is_lost {
-                    for partition in std::mem::take(&mut held) {
-                        events.push(Event::Lost { partition: self.number(partition)? });
-                    }
-                }
-                self.waits = Some(Waits::ForUnassign { partitions, held, is_lost });
-                self.unassign_if_let_go()?;
-            }
-            waits => self.waits = waits,
-        }
-        Ok(())
-    }
-
-    /// Where these partitions begin: the offset and the metadata. `None` when it has to be asked again.
-    fn beginnings(&self, partitions: &[i32]) -> Option<Vec<(i32, i64, String)>> {
-        let committed = self.consumer.committed_offsets(self.list(partitions.iter().copied()), QUESTION);
-        let committed = match committed {
-            Ok(committed) => committed,
-            Err(error) => {
-                self.tell(&format!("the commits could not be fetched, which is tried again: {error}"));
-                return None;
-            }
-        };
-        let mut beginnings = Vec::with_capacity(partitions.len());
-        for (entry, metadata) in committed.elements().iter().zip(native::metadata(&committed)) {
-            let partition = entry.partition();
-            let began = entry.error().and_then(|()| match entry.offset() {
-                // What is no text was written by another program; whoever reads it says that it is no map.
-                Offset::Offset(offset) => Ok((offset, metadata.unwrap_or_else(|| "not UTF-8".to_owned()))),
-                _ => {
-                    let ends = self.consumer.fetch_watermarks(&self.topic, partition, QUESTION)?;
-                    Ok((if self.start == Start::Earliest { ends.0 } else { ends.1 }, String::new()))
-                }
-            });
-            match began {
-                Ok((offset, metadata)) => beginnings.push((partition, offset, metadata)),
-                Err(error) => {
-                    let line =
-                        format!("the beginning of partition {partition}, which is asked again: {error}");
-                    self.tell(&line);
-                    return None;
-                }
-            }
-        }
-        Some(beginnings)
-    }
-
-    /// Assigns; false when it has to be tried again.
-    fn assign(&mut self, partitions: &[i32], events: &mut Vec<Event<KafkaLane>>) -> Result<bool, KafkaError> {
-        for &partition in partitions {
-            self.number(partition)?;
-        }
-        let beginnings = match partitions {
-            [] => Vec::new(),
-            _ => match self.beginnings(partitions) {
-                Some(beginnings) => beginnings,
-                None => return Ok(false),
-            },
-        };
-        let (mut list, mut assigned) = (TopicPartitionList::new(), Vec::new());
-        for (partition, offset, metadata) in beginnings {
-            let number = self.number(partition)?;
-            let position = u64::try_from(offset).map_err(|_| {
-                KafkaError::Failed(format!("partition {partition} has a committed offset of {offset}"))
-            })?;
-            let added = list.add_partition_offset(&self.topic, partition, Offset::Offset(offset));
-            added.map_err(|error| KafkaError::Failed(error.to_string()))?;
-            // Before `assign`, or the first messages come by the common queue.
-            let Some(queue) = self.consumer.split_partition_queue(&self.topic, partition) else {
-                return Err(KafkaError::Failed(format!("partition {partition} has no queue")));
-            };
-            let is_over = Arc::new(AtomicBool::new(false));
-            let trouble = self.consumer.context().trouble.clone();
-            let lane = KafkaLane { partition: number, queue, is_over: Arc::clone(&is_over), trouble };
-            self.own.insert(partition, Own { is_over, is_paused: false });
-            assigned.push(Event::Assigned { partition: number, position, metadata, lane });
-        }
-        answer(&self.consumer, true, &list).map_err(|error| KafkaError::Failed(error.to_string()))?;
-        events.append(&mut assigned);
-        Ok(true)
-    }
-
-    /// Goes on with a revocation when every partition of it is let go.
-    fn unassign_if_let_go(&mut self) -> Result<(), KafkaError> {
-        match self.waits.take() {
-            Some(Waits::ForUnassign { partitions, held, .. }) if held.is_empty() => {
-                for &partition in &partitions {
-                    self.release(partition);
-                }
-                answer(&self.consumer, false, &self.list(partitions))
-                    .map_err(|error| KafkaError::Failed(error.to_string()))
-            }
-            waits => {
-                self.waits = waits;
-                Ok(())
-            }
-        }
-    }
-
-    /// Forgets a partition. A pause would outlive the assignment and hold back the next one.
-    fn release(&mut self, partition: i32) {
-        if self.own.remove(&partition).is_some_and(|own| own.is_paused)
-            && let Err(error) = self.consumer.resume(&self.list([partition]))
-        {
-            self.tell(&format!("partition {partition} stays paused: {error}"));
-        }
-    }
-
     /// Adds the ends of commits.
     fn committed(&mut self, events: &mut Vec<Event<KafkaLane>>) {
         for end in self.consumer.context().commits() {
             let CommitEnd { partition, position, metadata, result, is_outdated } = end;
-            // librdkafka says that the assignment is lost only while it asks for nothing. Outside of a rebalance it
-            // asks for the revocation itself.
-            if let Some(Waits::ForUnassign { is_lost, .. }) = &mut self.waits {
+            // While librdkafka waits for `unassign` it takes no notice of it. At other times it revokes what is lost.
+            if let Some(Waits::ForUnassign { partitions, is_lost, .. }) = &mut self.waits
+                && partitions.contains(&partition)
+            {
                 *is_lost |= is_outdated;
             }
             let is_it = |commit: &Commit| {
@@ -317,44 +150,6 @@ impl Kafka {
                 events.push(Event::CommitEnded { commit, result });
             }
         }
-    }
-
-    /// Leaves the group. What is asked from here on is answered by the context.
-    fn leave(&mut self) -> Result<(), KafkaError> {
-        if std::mem::replace(&mut self.has_left, true) {
-            return Ok(());
-        }
-        self.own.clear();
-        self.consumer.context().leave();
-        // librdkafka waits for the answer to what it has asked, and would never close.
-        let asked = std::iter::from_fn(|| self.consumer.context().rebalance());
-        let asked = asked.map(|rebalance| match rebalance {
-            Rebalance::Assign(_) => (true, TopicPartitionList::new()),
-            Rebalance::Revoke(partitions) => (false, self.list(partitions)),
-        });
-        let waits = match &self.waits {
-            Some(Waits::ForAssign { .. }) => Some((true, TopicPartitionList::new())),
-            Some(Waits::ForUnassign { partitions, .. }) => {
-                Some((false, self.list(partitions.iter().copied())))
-            }
-            None => None,
-        };
-        for (assigns, partitions) in waits.into_iter().chain(asked) {
-            if let Err(error) = answer(&self.consumer, assigns, &partitions) {
-                self.tell(&format!("a rebalance while the member leaves: {error}"));
-            }
-        }
-        self.waits = None;
-        self.consumer.close_queue().map_err(|error| KafkaError::Failed(error.to_string()))?;
-        let deadline = Instant::now() + LEAVING;
-        while !self.consumer.closed() {
-            if Instant::now() >= deadline {
-                return Err(KafkaError::NotLeft(LEAVING));
-            }
-            // What comes now is no message of a partition that is worked at.
-            drop(self.consumer.poll(AGAIN));
-        }
-        Ok(())
     }
 }
 

@@ -349,3 +349,17 @@ fn a_committed_offset_that_is_not_in_the_topic_fails_its_lane() {
     let line = failed.map(|error| error.to_string()).unwrap_or_default();
     assert!(line.starts_with("partition 0: the committed offset is not in the topic"), "{line}");
 }
+
+#[test]
+fn a_lane_ends_where_its_partition_ended() {
+    let cluster = Cluster::new(2);
+    cluster.produce(0, 0..100);
+    let settings = Settings { until_end: true, ..cluster.settings() };
+    let mut one = Member::new(&settings);
+    one.until("both have ended, the empty one too", |one| {
+        one.coordinator.committed(0) == Some(100)
+            && !one.coordinator.may_fetch(0)
+            && !one.coordinator.may_fetch(1)
+    });
+    assert_eq!(one.done(0).len(), 100);
+}
