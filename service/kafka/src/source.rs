@@ -240,8 +240,8 @@ impl Source for Kafka {
 }
 
 impl Kafka {
-    /// librdkafka counts nothing: to resume what is not paused would move the partition back to where it was fetched
-    /// last.
+    /// Before librdkafka 2.12, and since then during a rebalance, to resume what is not paused moves the partition back to
+    /// where it was fetched first.
     fn set_paused(&mut self, partition: usize, is_paused: bool) -> Result<(), KafkaError> {
         let Ok(number) = i32::try_from(partition) else { return Ok(()) };
         let list = self.list([number]);
