@@ -9,7 +9,8 @@ mod world;
 
 use std::time::Duration;
 
-use contract::sync::{Bounds, thread};
+use contract::sync::Bounds;
+use contract::sync::thread::{self, JoinHandle};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most, sized};
 use models::needs::Needs;
 use models::{Model, joined};
@@ -23,6 +24,10 @@ use self::world::{SETTINGS, World};
 
 fn model(name: &str, bounds: Bounds, scenario: fn()) -> Model {
     Model::of_workload(name, PartitionedLog::INFO.name, Needs::NOTHING, bounds, scenario)
+}
+
+fn all_joined(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    threads.into_iter().for_each(joined);
 }
 
 const BY_KEY: Settings = Settings { order: Order::Key, ..SETTINGS };
@@ -41,7 +46,7 @@ fn workers_answer(refused: usize) {
     let all = (each * workers) as u64 - 1;
     let world = World::new(1, SETTINGS);
     world.feed(0, 0..all);
-    world.shared.close(0);
+    world.close(0);
     world.shared.stop(None);
     let mut jobs = world.take_jobs(all as usize);
     // The first worker has the messages with even offsets, so commits have to wait for the other one.
@@ -69,7 +74,7 @@ fn workers_answer(refused: usize) {
             }
         }
     }
-    workers.into_iter().for_each(joined);
+    all_joined(workers);
     world.assert_clean(&[all]);
 }
 
@@ -94,8 +99,8 @@ fn a_commit_that_is_asked_for_comes() {
     let (_, commits) = world.take().expect("nothing has ended");
     commits.iter().for_each(|commit| world.store(commit));
     assert!(world.stored(0).0 >= 1, "the commit has what was done before it was asked for");
-    [asks, answers].map(joined);
-    world.shared.close(0);
+    all_joined([asks, answers]);
+    world.close(0);
     world.shared.stop(None);
     world.serve();
     world.assert_clean(&[2]);
@@ -108,7 +113,7 @@ fn a_key_is_at_work_once() {
     let all = sized(4, 8) as u64;
     let world = World::new(1, BY_KEY);
     world.feed(0, 0..all);
-    world.shared.close(0);
+    world.close(0);
     let workers = Vec::from(world.take_jobs(2)).into_iter().map(|job| {
         let world = world.clone();
         thread::spawn(move || world.finish(job))
@@ -116,7 +121,7 @@ fn a_key_is_at_work_once() {
     let workers: Vec<_> = workers.collect();
     world.shared.stop(None);
     world.serve();
-    workers.into_iter().for_each(joined);
+    all_joined(workers);
     world.assert_clean(&[all]);
 }
 
@@ -125,7 +130,7 @@ fn a_failing_message_keeps_its_key() {
     let all = sized(4, 6) as u64;
     let world = World::new(1, BY_KEY);
     world.feed(0, 0..all);
-    world.shared.close(0);
+    world.close(0);
     world.shared.stop(None);
     let mut jobs = world.take_jobs(2);
     let (failing, other) = (jobs.pop_front().expect("two"), jobs.pop_front().expect("two"));
@@ -150,7 +155,7 @@ fn a_failing_message_keeps_its_key() {
         }
         commits.iter().for_each(|commit| world.store(commit));
     }
-    [fails, finishes].map(joined);
+    all_joined([fails, finishes]);
     assert_eq!(attempts, [0, 1, 2], "one retry, and the dead-letter output");
     let totals = world.shared.totals();
     assert_eq!((totals.processed, totals.dead_lettered, totals.retried), (all - 1, 1, 2));
@@ -185,7 +190,7 @@ fn an_answer_counts_once() {
     assert_eq!(joined(feeder), (Fed::Taken, 0));
     assert_eq!(world.shared.held(0).at_work, 1, "the second message is at work");
     world.finish(second);
-    world.shared.close(0);
+    world.close(0);
     world.shared.stop(None);
     world.serve();
     assert_eq!(world.shared.totals().answered_twice, 1);
@@ -202,7 +207,7 @@ fn feeders_wait_for_room(partitions: usize, each: usize) {
             let world = world.clone();
             thread::spawn(move || {
                 assert_eq!(world.feed(partition, 0..each as u64), (Fed::Taken, 0));
-                world.shared.close(partition);
+                world.close(partition);
             })
         })
         .collect();
@@ -215,7 +220,7 @@ fn feeders_wait_for_room(partitions: usize, each: usize) {
         jobs.into_iter().for_each(|job| world.finish(job));
         commits.iter().for_each(|commit| world.store(commit));
     }
-    feeders.into_iter().for_each(joined);
+    all_joined(feeders);
     world.assert_clean(&vec![each as u64; partitions]);
 }
 
@@ -224,7 +229,7 @@ fn work_is_bounded() {
     let limits = Limits { at_work: 1, ..SETTINGS.limits };
     let world = World::new(1, Settings { limits, ..SETTINGS });
     world.feed(0, 0..3);
-    world.shared.close(0);
+    world.close(0);
     world.shared.stop(None);
     let job = world.take_jobs(1).pop_front().expect("one");
     let worker = {
@@ -277,11 +282,11 @@ fn a_stop_works_everything_off() {
             // What was fetched before still arrives.
             assert!(!world.shared.may_fetch(0));
             assert_eq!(world.feed(0, [2]), (Fed::Taken, 0));
-            (0..sized(1, 2)).for_each(|partition| world.shared.close(partition));
+            (0..sized(1, 2)).for_each(|partition| world.close(partition));
         })
     };
     world.serve();
-    [worker, stops].map(joined);
+    all_joined([worker, stops]);
     world.assert_clean(&[3, 0][..sized(1, 2)]);
 }
 
@@ -298,7 +303,7 @@ fn a_revoke_waits_for_the_last_commit() {
         let world = world.clone();
         thread::spawn(move || {
             jobs.into_iter().for_each(|job| world.finish(job));
-            world.shared.close(0);
+            world.close(0);
         })
     };
     let revokes = {
@@ -309,12 +314,12 @@ fn a_revoke_waits_for_the_last_commit() {
             assert_eq!(left, Left { committed: 2, ..Left::default() });
             // The other one is at work until now.
             world.finish(other);
-            world.shared.close(1);
+            world.close(1);
             world.shared.stop(None);
         })
     };
     world.serve();
-    [worker, revokes].map(joined);
+    all_joined([worker, revokes]);
     world.assert_clean(&[2, 1]);
 }
 
@@ -323,7 +328,7 @@ fn two_revokes_wait() {
     let world = World::new(2, SETTINGS);
     for partition in 0..2 {
         world.feed(partition, [0]);
-        world.shared.close(partition);
+        world.close(partition);
     }
     let revokes = [0, 1].map(|partition| {
         let world = world.clone();
@@ -340,7 +345,7 @@ fn two_revokes_wait() {
     }
     world.shared.stop(None);
     world.serve();
-    revokes.map(joined);
+    all_joined(revokes);
     world.assert_clean(&[1, 1]);
 }
 
@@ -363,7 +368,7 @@ fn a_grace_ends_beside_a_stuck_worker() {
             assert_eq!((left.committed, left.unfinished, left.uncommitted), (0, vec![0], 0));
             assert_eq!(world.stored(0), (0, vec![1]), "what is done beyond the stuck message");
             world.finish(stuck);
-            world.shared.close(1);
+            world.close(1);
             world.shared.stop(None);
         })
     };
@@ -378,7 +383,7 @@ fn a_grace_ends_beside_a_stuck_worker() {
         })
     };
     world.serve();
-    [revokes, worker].map(joined);
+    all_joined([revokes, worker]);
     let totals = world.shared.totals();
     assert_eq!((totals.processed, totals.orphaned), (2, 1));
     assert_eq!((world.stored(0), world.stored(1)), ((0, vec![1]), (1, Vec::new())));
@@ -401,7 +406,7 @@ fn a_lost_partition_commits_nothing() {
             assert!(left.unfinished.contains(&1), "it is at work: {left:?}");
             world.assign(0);
             world.feed(0, world.stored(0).0..2);
-            world.shared.close(0);
+            world.close(0);
             world.shared.stop(None);
         })
     };
@@ -421,9 +426,37 @@ fn a_lost_partition_commits_nothing() {
             }
         }
     }
-    [worker, loses].map(joined);
+    all_joined([worker, loses]);
     world.finish(orphan);
     assert!(world.shared.totals().orphaned >= 1);
+    world.assert_clean(&[2]);
+}
+
+/// The thread that feeds comes late: its partition was lost and is back. It hands over nothing and closes nothing.
+fn a_late_feeder_counts_for_nothing() {
+    let world = World::new(1, ONE_AT_A_TIME);
+    let feeder = {
+        let world = world.clone();
+        thread::spawn(move || {
+            let fed = world.feed_as(0, 1, 0..3);
+            world.shared.close(0, 1);
+            fed
+        })
+    };
+    let left = world.lose(0).expect("it is assigned");
+    world.assign(0);
+    let feeds = {
+        let world = world.clone();
+        thread::spawn(move || {
+            assert_eq!(world.feed(0, 0..2), (Fed::Taken, 0));
+            world.close(0);
+            world.shared.stop(None);
+        })
+    };
+    world.serve();
+    all_joined([feeds]);
+    let (fed, surplus) = joined(feeder);
+    assert_eq!((fed, surplus + left.unfinished.len()), (Fed::Refused, 3));
     world.assert_clean(&[2]);
 }
 
@@ -453,12 +486,12 @@ fn a_partition_comes_back_with_its_map() {
                 (Fed::Taken, beyond.len()),
                 "what is done is not repeated"
             );
-            world.shared.close(0);
+            world.close(0);
             world.shared.stop(None);
         })
     };
     world.serve();
-    [worker, source].map(joined);
+    all_joined([worker, source]);
     world.assert_clean(&[4]);
 }
 
@@ -482,7 +515,7 @@ fn a_partition_is_lost_while_its_revoke_waits(comes_back: bool) {
     world.finish(orphan);
     if comes_back {
         world.feed(0, [0]);
-        world.shared.close(0);
+        world.close(0);
     }
     world.shared.stop(None);
     world.serve();
@@ -507,6 +540,7 @@ pub(crate) fn table() -> Vec<Model> {
         model("two_revokes_wait", DEFAULT, two_revokes_wait),
         model("a_grace_ends_beside_a_stuck_worker", DEFAULT, a_grace_ends_beside_a_stuck_worker),
         model("a_lost_partition_commits_nothing", DEFAULT, a_lost_partition_commits_nothing),
+        model("a_late_feeder_counts_for_nothing", DEFAULT, a_late_feeder_counts_for_nothing),
         model("a_partition_comes_back_with_its_map", DEFAULT, a_partition_comes_back_with_its_map),
         model("a_partition_is_lost_while_its_revoke_waits", EVERY_SCHEDULE, || {
             a_partition_is_lost_while_its_revoke_waits(false)
