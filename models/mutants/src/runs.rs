@@ -81,6 +81,10 @@ pub(crate) fn explore(
 ) -> Result<Detection> {
     let mut models: Vec<&Model> = builds.models(explorer).iter().collect();
     let tests = mutant.map_or(&[][..], |mutant| &mutant.tests);
+    if mutant.is_some_and(Mutant::is_of_core) {
+        // The models of channels run nothing of it.
+        models.retain(|model| tests.contains(&model.target));
+    }
     models.sort_by_key(|model| {
         let rank = tests.iter().position(|test| *test == model.target).unwrap_or(tests.len());
         (hint != Some(&model.name), rank)
