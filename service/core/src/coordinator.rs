@@ -237,6 +237,12 @@ impl<M> Coordinator<M> {
         }
     }
 
+    /// Bounds the messages of all partitions together that are at work at a time; at least 1. See
+    /// [`Shared::bounded`](crate::shared::Shared::bounded) for what it should be.
+    pub fn bound_at_work(&mut self, most: usize) {
+        self.scheduler.bound_at_work(most);
+    }
+
     /// Numbers since the start.
     pub fn totals(&self) -> Totals {
         self.totals
