@@ -217,9 +217,10 @@ fn consume(
             line.set_message(progress(snapshot));
             line.tick();
         }
-        News::Drains(stopped) => line.suspend(|| {
-            say!("{}: drains for at most {}", stopped.words(), humantime::format_duration(arguments.grace));
+        News::Drains(stopped, Some(grace)) if !grace.is_zero() => line.suspend(|| {
+            say!("{}: drains for at most {}", stopped.words(), humantime::format_duration(grace));
         }),
+        News::Drains(..) => {}
         News::CommitFailed(reason) => {
             if warned.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL) {
                 warned = Some(Instant::now());

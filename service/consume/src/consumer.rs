@@ -88,8 +88,8 @@ pub enum Note {
 pub enum News<'a> {
     /// How it goes.
     Goes(&'a Snapshot),
-    /// It drains, for this reason.
-    Drains(Stopped),
+    /// It drains, for this reason and for at most this time; `None` for as long as it takes.
+    Drains(Stopped, Option<Duration>),
     /// A commit was not stored, for this reason. It is tried again.
     CommitFailed(&'a str),
 }
@@ -323,6 +323,9 @@ impl Charge<'_> {
             let partitions = 0..self.monitor.partitions();
             let lost: Vec<Left> = partitions.filter_map(|partition| self.shared.lose(partition)).collect();
             self.left.extend(lost);
+            // So that the threads that can end do.
+            self.shared.stop(None);
+            let _ = self.asks.send(Ask::Abandon);
         }
         self.left.sort_by_key(|left| left.partition);
         let is_over = closed && self.left.iter().all(|left| left.held.at_work == 0);
@@ -385,7 +388,7 @@ impl Charge<'_> {
         if self.since.is_none() {
             self.since = Some(Instant::now());
             self.stopped = Some(stopped);
-            news(News::Drains(stopped));
+            news(News::Drains(stopped, grace));
         } else if self.stopped == Some(Stopped::End) {
             // A signal or a failure bounds the time of a drain that had none.
             self.stopped = Some(stopped);

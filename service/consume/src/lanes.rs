@@ -31,6 +31,8 @@ pub(crate) enum Ask {
     LetGo(usize),
     /// To let the others go, and to leave.
     Close(Vec<usize>),
+    /// To leave as it is: nothing is waited for any more.
+    Abandon,
 }
 
 /// The thread that owns the source.
@@ -65,6 +67,7 @@ where
                         self.let_go(partition)?;
                     }
                     Ok(Ask::Close(partitions)) => closes = Some(partitions),
+                    Ok(Ask::Abandon) => return Ok(()),
                     Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
             }
