@@ -18,7 +18,7 @@ use service_consume::log_source::LogSource;
 use service_consume::monitor::Snapshot;
 use service_consume::output::{Output, OutputName};
 use service_consume::process::{ProcessName, duration};
-use service_consume::report::{Report, ReportJson, Request};
+use service_consume::report::{Report, ReportJson, Request, retried};
 use service_consume::source::SourceName;
 use service_consume::{Failure, carrier, metrics, signals};
 use service_core::scheduler;
@@ -258,7 +258,7 @@ fn progress(snapshot: &Snapshot) -> String {
         separated(totals.processed),
         separated(snapshot.in_flight() as u64)
     );
-    for (number, what) in [(totals.retried, "retried"), (totals.dead_lettered, "dead-lettered")] {
+    for (number, what) in [(retried(totals), "retried"), (totals.dead_lettered, "dead-lettered")] {
         if number > 0 {
             line += &format!(", {} {what}", separated(number));
         }
@@ -290,7 +290,7 @@ fn print(arguments: &Arguments, report: &Report) -> io::Result<()> {
     let rows = [
         ("received", separated(totals.received) + &known),
         ("processed", separated(totals.processed)),
-        ("retried", separated(totals.retried)),
+        ("retried", separated(report.retried())),
         ("dead-lettered", separated(totals.dead_lettered)),
         ("committed", format!("{}, in {}", separated(report.committed()), count(totals.commits, "commit"))),
         (

@@ -45,6 +45,11 @@ impl Committed {
             || self.beyond.contains(&(partition, offset))
     }
 
+    /// The messages that it has beyond its positions.
+    pub(crate) fn mapped(&self) -> usize {
+        self.beyond.len()
+    }
+
     /// Every message that it has.
     pub(crate) fn all(&self) -> impl Iterator<Item = Place> + '_ {
         let below =

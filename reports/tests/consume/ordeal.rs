@@ -46,6 +46,8 @@ struct Ordeal {
     dead: usize,
     repeated: usize,
     most_repeated: usize,
+    /// Messages that the maps of all lives had.
+    mapped: usize,
     longest_drain: f64,
     seconds: f64,
 }
@@ -93,6 +95,7 @@ fn under(fire: &Fire) -> Ordeal {
             done.kills += 1;
         }
         let after = Committed::read(&log);
+        done.mapped += after.mapped();
         let judged = evidence.add(&sink, &dead, &before).and_then(|()| evidence.judge_commits(&after));
         let judged = judged.and_then(|()| if terminates { evidence.judge_drain(&after) } else { Ok(()) });
         judged.unwrap_or_else(|error| panic!("after {done:?}: {error}"));
@@ -112,8 +115,9 @@ fn under(fire: &Fire) -> Ordeal {
 fn kills_and_drains_lose_nothing_keep_the_order_and_repeat_nothing_that_was_committed() {
     let done = under(&Fire { seed: 17, kills: 20, terminations: 4, per_life: 500 });
     println!("{done:?}");
-    // Something was repeated and something dead, or the checks had nothing to judge.
-    assert!(done.repeated > 0 && done.dead > 100 && done.processed > 5_000, "{done:?}");
+    // Something was repeated, mapped and dead, or the checks had nothing to judge.
+    assert!(done.repeated > 0 && done.mapped > 100, "{done:?}");
+    assert!(done.dead > 100 && done.processed > 5_000, "{done:?}");
 }
 
 #[test]
@@ -122,6 +126,6 @@ fn a_long_ordeal_of_a_consumer() {
     for seed in [1, 2] {
         let done = under(&Fire { seed, kills: 60, terminations: 12, per_life: 700 });
         println!("{done:?}");
-        assert!(done.repeated > 0 && done.dead > 300, "{done:?}");
+        assert!(done.repeated > 0 && done.mapped > 300 && done.dead > 300, "{done:?}");
     }
 }

@@ -11,6 +11,7 @@ use tiny_http::{Header, Method, Response, Server};
 use crate::Failure;
 use crate::consumer::named;
 use crate::monitor::{Monitor, Snapshot};
+use crate::report::retried;
 
 /// What scrapers recognise the format by.
 const CONTENT_TYPE: &[u8] = b"text/plain; version=0.0.4; charset=utf-8";
@@ -65,7 +66,7 @@ fn text(snapshot: &Snapshot) -> String {
         ("received", totals.received, "Messages that arrived and were new."),
         ("known", totals.known, "Messages that arrived and were done before the start."),
         ("processed", totals.processed, "Messages that were processed."),
-        ("retried", totals.retried, "Failed attempts that are followed by another one."),
+        ("retried", retried(totals), "Failed attempts that are followed by another one."),
         ("dead_lettered", totals.dead_lettered, "Messages that went to the dead letters."),
         ("commits", totals.commits, "Commits that were stored."),
         ("commits_failed", totals.commits_failed, "Commits that were not stored, and are tried again."),

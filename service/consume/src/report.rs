@@ -63,6 +63,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Failed attempts that are followed by another one.
+    pub fn retried(&self) -> u64 {
+        retried(&self.totals)
+    }
+
     /// Messages that were received and are not done.
     pub fn unfinished(&self) -> u64 {
         self.left.iter().map(|left| left.unfinished.len() as u64).sum()
@@ -95,6 +100,11 @@ impl Report {
             _ => None,
         }
     }
+}
+
+/// Failed attempts that are followed by another one: all but the last one of each dead letter.
+pub fn retried(totals: &Totals) -> u64 {
+    totals.retried.saturating_sub(totals.dead_lettered)
 }
 
 /// What was consumed, and how, as the JSON names it.
@@ -180,7 +190,7 @@ impl<'a> ReportJson<'a> {
             known: totals.known,
             processed: totals.processed,
             committed: report.committed(),
-            retried: totals.retried,
+            retried: report.retried(),
             dead_lettered: totals.dead_lettered,
             unfinished: report.unfinished(),
             uncommitted: report.uncommitted(),

@@ -121,7 +121,7 @@ pub struct Totals {
     pub known: u64,
     /// Messages that were processed.
     pub processed: u64,
-    /// Failed attempts that were, or will be, followed by another one.
+    /// Failed attempts. The last one of a dead letter is among them, as it is followed by an attempt to write that.
     pub retried: u64,
     /// Messages that went to the dead-letter output.
     pub dead_lettered: u64,
