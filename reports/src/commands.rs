@@ -7,6 +7,7 @@ pub(crate) mod bucket;
 mod changes;
 pub(crate) mod choose;
 pub(crate) mod compare;
+pub(crate) mod consume;
 pub(crate) mod honesty;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     Sandbox(sandbox::Arguments),
     /// Fill and read the embedded log: partitions of messages in a folder
     Log(log::Arguments),
+    /// Consume a partitioned log: workers, retries, dead letters, commits, and a drain when it is stopped
+    #[command(after_help = exit::help("consume"))]
+    Consume(consume::Arguments),
     /// Print the channels and the workloads
     #[command(after_help = exit::help("list"))]
     List,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use engine::article::{Lack, Rounds};
 use records::record::VerdictRecord;
+use service_consume::report::Report;
 use wording::numbers;
 use workloads::limited_service::Limit;
 
@@ -140,6 +141,37 @@ pub fn honesty(honesty: &Honesty) -> Result<(), ExitWith> {
         Ok(())
     } else {
         undecided_because("there were too few comparisons for the target: give more --comparisons")
+    }
+}
+
+/// The result of `chanlab consume`.
+///
+/// # Errors
+///
+/// When a second signal ended it at once, or else when it failed, when something is left, or when there were too many
+/// dead letters.
+pub fn consumed(report: &Report) -> Result<(), ExitWith> {
+    let (unfinished, uncommitted) = (report.unfinished(), report.uncommitted());
+    let left = format!(
+        "{} in flight and {} done are not committed, and will be processed again",
+        numbers::count(unfinished, "message"),
+        numbers::separated(uncommitted)
+    );
+    if let Some(signal) = report.ended_at_once() {
+        return Err(ExitWith::new(signal.into(), format!("ended at once by {}: {left}", signal.name())));
+    }
+    if let Some(error) = &report.failure {
+        return Err(ExitWith::new(Exit::from(error), error.to_string()));
+    }
+    if !report.is_drained() {
+        return failure(format!("the grace is over: {left}"));
+    }
+    match report.has_too_many_dead_letters() {
+        true => failure(format!(
+            "{}: more than --dead-letter-limit",
+            numbers::count(report.totals.dead_lettered, "dead letter")
+        )),
+        false => Ok(()),
     }
 }
 

@@ -16,8 +16,8 @@ use wording::say;
 use workloads::meters::allocations::CountingAllocator;
 
 use crate::commands::{
-    Command, ab, article, bucket, choose, compare, honesty, list, log, report, round, run, runner, sandbox,
-    verify,
+    Command, ab, article, bucket, choose, compare, consume, honesty, list, log, report, round, run, runner,
+    sandbox, verify,
 };
 
 /// Counts allocations for our own runner. Unless that is requested, it costs the check of a flag.
@@ -66,6 +66,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Log(arguments) => log::run(&arguments),
+        Command::Consume(arguments) => consume::run(&arguments),
         Command::List => list::run(),
     };
     match result {

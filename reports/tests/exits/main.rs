@@ -71,6 +71,7 @@ checked! {
     verify: "verify",
     log_produce: "log produce",
     log_show: "log show",
+    consume: "consume",
     list: "list",
     scripts_of_models: "scripts/loom, scripts/shuttle",
 }
