@@ -92,6 +92,6 @@ fn line(happened: &Happened) -> String {
         Happened::Stored { partition, position, metadata } => {
             format!("stored {partition} {position} {metadata}")
         }
-        Happened::NotStored(partition) => format!("notstored {partition}"),
+        Happened::NotStored(partition, reason) => format!("notstored {partition} {reason}"),
     }
 }

@@ -1,5 +1,6 @@
 //! A member in one thread: a source, the coordinator and the lanes, a step at a time.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -12,16 +13,49 @@ use service_log::Message;
 
 use crate::wait::{DEADLINE, until};
 
+/// The longest drain of a revoked partition.
+const GRACE: Duration = Duration::from_secs(8);
+
+thread_local! {
+    static MET_ANOTHER_REBALANCE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a scenario with one rebalance, and again when the mock began another one in the middle of it: it then takes no commit, as
+/// no broker does, and waits for a member that waits for its commit.
+pub(crate) fn with_one_rebalance(scenario: fn()) {
+    for _ in 0..4 {
+        MET_ANOTHER_REBALANCE.set(false);
+        if std::panic::catch_unwind(scenario).is_ok() {
+            return;
+        }
+        if !MET_ANOTHER_REBALANCE.get() {
+            break;
+        }
+    }
+    panic!("the scenario failed: see above");
+}
+
 /// What happened to a member, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Happened {
-    Assigned { partition: usize, position: u64 },
+    Assigned {
+        partition: usize,
+        position: u64,
+    },
     Revoked(usize),
     LetGo(usize),
     Lost(usize),
-    Done { partition: usize, offset: u64 },
-    Stored { partition: usize, position: u64, metadata: String },
-    NotStored(usize),
+    Done {
+        partition: usize,
+        offset: u64,
+    },
+    Stored {
+        partition: usize,
+        position: u64,
+        metadata: String,
+    },
+    /// A commit, and why.
+    NotStored(usize, String),
 }
 
 /// A member.
@@ -94,7 +128,8 @@ impl Member {
                     self.happened.push(Happened::Assigned { partition, position });
                 }
                 Event::Revoked { partition } => {
-                    self.coordinator.drain(partition, None);
+                    let until = self.now() + GRACE;
+                    self.coordinator.drain(partition, Some(until));
                     self.happened.push(Happened::Revoked(partition));
                 }
                 Event::Lost { partition } => {
@@ -109,7 +144,11 @@ impl Member {
                         (commit.partition, commit.position, commit.metadata);
                     self.happened.push(match result {
                         Ok(()) => Happened::Stored { partition, position, metadata },
-                        Err(_) => Happened::NotStored(partition),
+                        Err(reason) => {
+                            let is_another = reason.contains("RebalanceInProgress");
+                            MET_ANOTHER_REBALANCE.set(MET_ANOTHER_REBALANCE.get() || is_another);
+                            Happened::NotStored(partition, reason)
+                        }
                     });
                 }
             }
@@ -186,9 +225,9 @@ impl Member {
         // What no worker had is not done.
         drop(self.coordinator.expire(now));
         for commit in self.coordinator.commits(now) {
-            if let Stored::No(_) = self.source.commit(&commit) {
+            if let Stored::No(reason) = self.source.commit(&commit) {
                 self.coordinator.commit_ended(&commit, false, now);
-                self.happened.push(Happened::NotStored(commit.partition));
+                self.happened.push(Happened::NotStored(commit.partition, reason));
             }
         }
     }
