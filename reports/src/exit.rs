@@ -233,7 +233,7 @@ impl From<&Failure> for Exit {
         match failure {
             Failure::Log(error) => error.into(),
             Failure::Usage(_) => Exit::Usage,
-            Failure::Output { .. } | Failure::System { .. } => Exit::Unable,
+            Failure::Output { .. } | Failure::FailedBefore | Failure::System { .. } => Exit::Unable,
             Failure::Assign(_) | Failure::Metadata { .. } | Failure::Source { .. } | Failure::Panicked(_) => {
                 Exit::Failure
             }
