@@ -3,6 +3,7 @@
 pub(crate) mod ab;
 pub(crate) mod article;
 mod begin;
+pub(crate) mod bucket;
 mod changes;
 pub(crate) mod choose;
 pub(crate) mod compare;
@@ -50,6 +51,10 @@ pub(crate) enum Command {
     /// one document
     #[command(after_help = exit::help("article"))]
     Article(article::Arguments),
+    /// Put a bucket of tokens before a service that is asked faster than the limit allows, over each channel and
+    /// beside the crate governor, and draw what was granted
+    #[command(after_help = exit::help("bucket"))]
+    Bucket(bucket::Arguments),
     /// Serve the runner protocol, or check a runner
     Runner(runner::Arguments),
     /// Verify channels with cases that are harder than benchmark rounds; prints a matrix, and a command that

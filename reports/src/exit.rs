@@ -298,7 +298,7 @@ const fn ending(command: &'static str, exit: Exit, when: &'static str) -> Ending
 }
 
 /// Every ending: the one source of `docs/EXIT_CODES.md` and of the help. A test carries each of them out.
-pub const ENDINGS: [Ending; 59] = [
+pub const ENDINGS: [Ending; 62] = [
     ending(
         EVERY,
         Exit::Sound,
@@ -359,6 +359,9 @@ pub const ENDINGS: [Ending; 59] = [
         Exit::Undecided,
         "there is no Go, or the claim cannot be checked: a variant that it needs has no time",
     ),
+    ending("bucket", Exit::Sound, "every service kept the limit"),
+    ending("bucket", Exit::Failure, "a service granted more than the limit; the drawing was written"),
+    ending("bucket", Exit::Undecided, "a channel could not serve"),
     ending("runner check", Exit::Sound, "the runner follows the protocol"),
     ending("runner check", Exit::Failure, "it does not, or does not start"),
     ending("runner serve", Exit::Sound, "its input ended, or it was asked to quit"),

@@ -8,6 +8,7 @@ use engine::article::{Lack, Rounds};
 use records::record::VerdictRecord;
 use service_consume::report::Report;
 use wording::numbers;
+use workloads::limited_service::Limit;
 
 use crate::analyse::article::Article;
 use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
@@ -17,6 +18,7 @@ use crate::analyse::page::{Page, ParamsPage};
 use crate::analyse::undecided::undecided;
 use crate::collect::runs::RunData;
 use crate::exit::{Exit, ExitWith};
+use crate::render::bucket::LimitedService;
 use crate::render::changes::ratio;
 use crate::render::verification::finding;
 
@@ -190,6 +192,25 @@ pub fn article(article: &Article, rounds: &Rounds) -> Result<(), ExitWith> {
         None => {
             undecided_because("the claim cannot be checked: see the document for the variants without a time")
         }
+    }
+}
+
+/// The result of `chanlab bucket`.
+///
+/// # Errors
+///
+/// When a service broke the limit, or else when a service was not measured.
+pub fn bucket(limit: Limit, all: &[LimitedService]) -> Result<(), ExitWith> {
+    let names = |is: &dyn Fn(&LimitedService) -> bool| {
+        all.iter().filter(|one| is(one)).map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (broken, silent) = (names(&|one| one.broke(limit)), names(&|one| one.service.is_err()));
+    if !broken.is_empty() {
+        return failure(format!("more than the limit was granted by {broken}"));
+    }
+    match silent.is_empty() {
+        true => Ok(()),
+        false => undecided_because(format!("nothing was measured of {silent}")),
     }
 }
 

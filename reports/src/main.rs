@@ -16,8 +16,8 @@ use wording::say;
 use workloads::meters::allocations::CountingAllocator;
 
 use crate::commands::{
-    Command, ab, article, choose, compare, consume, honesty, list, log, report, round, run, runner, sandbox,
-    verify,
+    Command, ab, article, bucket, choose, compare, consume, honesty, list, log, report, round, run, runner,
+    sandbox, verify,
 };
 
 /// Counts allocations for our own runner. Unless that is requested, it costs the check of a flag.
@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         Command::Round(arguments) => round::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Article(arguments) => article::run(&arguments),
+        Command::Bucket(arguments) => bucket::run(&arguments),
         Command::Runner(arguments) => runner::run(&arguments),
         Command::Choose(arguments) => choose::run(&arguments),
         Command::Honesty(arguments) => honesty::run(&arguments),

@@ -23,7 +23,7 @@ use workloads::workload::Metric;
 
 use crate::Case;
 use crate::place::{EPOCHS, Place, Side, append, ended, text};
-use crate::results::{article, exit, honesty};
+use crate::results::{article, bucket, exit, honesty};
 
 /// One cell of one channel of a runner.
 const FAKE: [&str; 9] = [
@@ -175,6 +175,15 @@ pub(crate) const CASES: &[Case] = &[
         let mut command = place.command(&["article", "--output", &place.text("article.md")]);
         ended(command.env("PATH", place.path("none")).output().expect("it starts"), Exit::Undecided);
     }),
+    ("bucket", Exit::Sound, || {
+        let place = Place::new();
+        let file = place.text("bucket.svg");
+        let short = ["--channel", "mutex-deque", "--seconds", "1", "--burst", "50", "--output", &file];
+        place.ends(Exit::Sound, &[&["bucket"], short.as_slice()].concat());
+        assert!(fs::read_to_string(file).expect("a drawing").contains("the limit"));
+    }),
+    ("bucket", Exit::Failure, || assert_eq!(bucket(Ok(&[0, 0, 0])), Exit::Failure)),
+    ("bucket", Exit::Undecided, || assert_eq!(bucket(Err("no threads")), Exit::Undecided)),
     ("runner check", Exit::Sound, || {
         Place::new()
             .ends(Exit::Sound, &["runner", "check", env!("CARGO_BIN_EXE_chanlab"), "runner", "serve"]);

@@ -65,6 +65,7 @@ checked! {
     report: "report",
     round: "round",
     article: "article",
+    bucket: "bucket",
     runner_check: "runner check",
     runner_serve: "runner serve",
     verify: "verify",

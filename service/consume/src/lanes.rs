@@ -109,8 +109,8 @@ where
             Event::Assigned { partition, position, metadata, lane } => {
                 let map =
                     OffsetMap::decode(&metadata).map_err(|error| Failure::Metadata { partition, error })?;
-                self.shared.assign(partition, position, &map)?;
-                self.start_lane::<C>(partition, lane)
+                let epoch = self.shared.assign(partition, position, &map)?;
+                self.start_lane::<C>((partition, epoch), lane)
             }
             Event::Revoked { partition } => {
                 self.revoking += 1;
@@ -155,8 +155,12 @@ where
         self.source.let_go(partition).map_err(Into::into)
     }
 
-    /// Starts the two threads of a partition, with a channel between them.
-    fn start_lane<C: Channel>(&mut self, partition: usize, mut lane: S::Lane) -> Result<(), Failure> {
+    /// Starts the two threads of an assignment, given by its partition and its number, with a channel between them.
+    fn start_lane<C: Channel>(
+        &mut self,
+        (partition, epoch): (usize, u64),
+        mut lane: S::Lane,
+    ) -> Result<(), Failure> {
         let (sender, receiver) = C::open::<Record<Message>>(self.capacity)
             .map_err(|unsupported| Failure::Usage(unsupported.to_string()))?;
         let batch = C::effective_capacity(self.capacity).slots().unwrap_or(BATCH).clamp(1, BATCH);
@@ -177,7 +181,7 @@ where
         let (shared, notes) = (Arc::clone(&self.shared), self.notes.clone());
         named(format!("feed {partition}"), move || {
             let _alarm = Alarm(&notes);
-            if let FeedEnd::Wrong(error) = feed(partition, &receiver, batch, &shared, |_| true) {
+            if let FeedEnd::Wrong(error) = feed(partition, epoch, &receiver, batch, &shared, |_| true) {
                 let _ = notes.send(Note::Failed(Failure::Source { partition, error }));
             }
         })?;

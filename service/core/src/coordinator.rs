@@ -259,6 +259,12 @@ impl<M> Coordinator<M> {
         (own.phase != Phase::Unassigned).then_some(own.committed)
     }
 
+    /// The number of this partition's assignment, as [`Coordinator::assign`] returned it; `None` when it is not assigned.
+    pub fn epoch(&self, partition: usize) -> Option<u64> {
+        let own = self.partitions.get(partition)?;
+        (own.phase != Phase::Unassigned).then_some(own.epoch)
+    }
+
     // -- The life of a partition.
 
     /// Begins with a partition at its stored commit. Returns the number of the assignment.

@@ -77,9 +77,11 @@ pub enum FeedEnd {
 }
 
 /// Hands over the records of a partition's channel, at most `batch` at a time, until the disconnect, and closes the
-/// partition. A record for which `arrives` returns false is dropped.
+/// partition. A record for which `arrives` returns false is dropped. `epoch` is the number of the assignment that the
+/// channel belongs to.
 pub fn feed<M: Send + 'static>(
     partition: usize,
+    epoch: u64,
     records: &impl Receiver<Record<M>>,
     batch: usize,
     shared: &Shared<M>,
@@ -100,7 +102,7 @@ pub fn feed<M: Send + 'static>(
             is_connected = more.as_ref().err() != Some(&TryRecvError::Disconnected);
             next = more.ok();
         }
-        let fed = shared.admit(partition, &mut arrived, &mut surplus);
+        let fed = shared.admit(partition, epoch, &mut arrived, &mut surplus);
         surplus.clear();
         match fed {
             Ok(Fed::Taken) => continue,
@@ -109,7 +111,7 @@ pub fn feed<M: Send + 'static>(
         }
         break;
     }
-    shared.close(partition);
+    shared.close(partition, epoch);
     end
 }
 

@@ -26,7 +26,7 @@ fn a_bounded_coordinator_commits_and_ends_while_every_worker_is_stuck() {
     shared.assign(0, 0, &OffsetMap::default()).expect("unassigned");
     let record = |offset| Record { offset, key: None, message: () };
     let mut records: VecDeque<_> = (0..50).map(record).collect();
-    shared.admit(0, &mut records, &mut Vec::new()).expect("rising");
+    shared.admit(0, 1, &mut records, &mut Vec::new()).expect("rising");
 
     let (jobs, receiver) = MutexDeque::open::<Job<()>>(Capacity::from_slots(1)).expect("bounded");
     let (commits, stored) = mpsc::channel();
