@@ -269,9 +269,9 @@ pub(crate) fn table() -> Vec<Model> {
     let own = vec![
         model("workers_answer_while_commits_are_stored", DEFAULT, || workers_answer(0)),
         model("a_refused_commit_is_stored_later", at_most(2), || workers_answer(1)),
-        model("a_commit_that_is_asked_for_comes", DEFAULT, a_commit_that_is_asked_for_comes),
-        model("a_key_is_at_work_once", DEFAULT, a_key_is_at_work_once),
-        model("a_failing_message_keeps_its_key", DEFAULT, a_failing_message_keeps_its_key),
+        model("a_commit_that_is_asked_for_comes", EVERY_SCHEDULE, a_commit_that_is_asked_for_comes),
+        model("a_key_is_at_work_once", EVERY_SCHEDULE, a_key_is_at_work_once),
+        model("a_failing_message_keeps_its_key", EVERY_SCHEDULE, a_failing_message_keeps_its_key),
         model("an_answer_counts_once", DEFAULT, an_answer_counts_once),
         model("a_feeder_waits_for_room", DEFAULT, || feeders_wait_for_room(1, sized(3, 6))),
         model("two_feeders_wait_for_room", at_most(2), || feeders_wait_for_room(2, sized(2, 4))),
