@@ -58,7 +58,12 @@ impl Shortage {
     /// The shortage that ended a process; `None` when another reason did. `signal` ended it and was not sent by
     /// this process.
     pub fn from_crash(failure: &ProcessFailure, signal: Option<i32>) -> Option<Self> {
-        let lines = &failure.crash.stderr_tail;
+        Self::from_end(failure, signal, &failure.crash.stderr_tail)
+    }
+
+    /// The shortage that ended a process, which `what` describes, after it wrote `lines`; `None` when another
+    /// reason did. `signal` ended it and was not sent by this process.
+    pub fn from_end(what: impl fmt::Display, signal: Option<i32>, lines: &[String]) -> Option<Self> {
         let said = lines.iter().rev().find(|line| is_last_word_of_a_shortage(line));
         let lacking = match (signal, said) {
             (Some(libc::SIGKILL), _) => Some(Lacking::Memory),
@@ -67,8 +72,8 @@ impl Shortage {
             (_, None) => return None,
         };
         let what = match signal {
-            Some(libc::SIGKILL) => format!("{failure}; chanlab did not send that signal"),
-            _ => failure.to_string(),
+            Some(libc::SIGKILL) => format!("{what}; chanlab did not send that signal"),
+            _ => what.to_string(),
         };
         Some(Shortage { what, lacking })
     }
@@ -101,13 +106,20 @@ fn lacking_in(text: &str) -> Option<Lacking> {
         "start new thread",
     ]) {
         Some(Lacking::Threads)
-    } else if names(&["memory", "MemoryError", "bad_alloc"]) {
+    } else if names(&["memory", "MemoryError", "bad_alloc"]) || is_killed_child(text) {
         Some(Lacking::Memory)
     } else if names(&["No space left", "quota exceeded", "File too large"]) {
         Some(Lacking::Disk)
     } else {
         None
     }
+}
+
+/// Whether cargo or a compiler says in this line that a child was killed, which the system does for lack of memory.
+fn is_killed_child(line: &str) -> bool {
+    ["(signal: 9, SIGKILL: kill)", "terminated with signal 9 [Killed]"]
+        .iter()
+        .any(|words| line.contains(words))
 }
 
 /// Whether a runtime writes this line when it ends for lack of something. Rust's standard library, Go's runtime,
@@ -126,7 +138,8 @@ fn is_last_word_of_a_shortage(line: &str) -> bool {
         "RuntimeError: can't start new thread",
     ];
     let refused = ["(os error 11)", "code: 11,", "(os error 12)", "code: 12,", "(os error 24)", "code: 24,"];
-    fatal.iter().any(|words| line.contains(words))
+    is_killed_child(line)
+        || fatal.iter().any(|words| line.contains(words))
         || line.contains("failed to spawn thread") && refused.iter().any(|words| line.contains(words))
 }
 

@@ -14,7 +14,7 @@ pub mod workspace;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,10 +35,11 @@ use super::models::{NotExplored, SECONDS, SEED, SHARD, hang_seconds, reports_fil
 use crate::versions::source::CrateSource;
 use engine::cargo::{Cargo, CargoError};
 use engine::sandbox::Sandbox;
+use engine::shortage::Shortage;
 use engine::supervisor::{self, Ending, Streams, Supervised, status_words};
 
 /// The folder of instrumented channels in the target directory.
-const FOLDER: &str = "chanlab/instrumented";
+const FOLDER: &str = "chanlab/explored";
 
 /// The minimum time for a model with loom.
 const MIN_TIME: Duration = Duration::from_millis(10);
@@ -170,10 +171,16 @@ pub fn explore(
             _ => left,
         };
         let exit = run(&program, &name, exploration, sandbox.as_ref(), limit, stop, &mut shows_model)
-            .map_err(unavailable)?;
+            .map_err(|error| match shortage_in(&error) {
+                Some(shortage) => NotExplored::Shortage(shortage),
+                None => unavailable(error),
+            })?;
         let Some(exit) = exit else { return Err(NotExplored::Stopped) };
         log.append(&exit.output).map_err(unavailable)?;
         is_over = exit.status.is_none();
+        if let Some(shortage) = exit.shortage(&name) {
+            return Err(NotExplored::Shortage(shortage));
+        }
         if let Some(crash) = exit.crash() {
             models.crashed.insert(name.clone());
             crashes.insert(name.clone(), crash);
@@ -196,6 +203,8 @@ pub fn explore(
 struct ModelExit {
     /// The exit status; `None` when the process was killed because the time was over.
     status: Option<ExitStatus>,
+    /// The signal that ended it, if this process did not send it.
+    signal: Option<i32>,
     /// Its last event.
     last: Option<ModelEvent>,
     /// The file with its output.
@@ -210,20 +219,39 @@ impl ModelExit {
         }
     }
 
+    /// The shortage that ended the process of `model`; `None` when its report explains its end, or when something
+    /// else ended it.
+    fn shortage(&self, model: &str) -> Option<Shortage> {
+        let status = self.unexplained_end()?;
+        let what = format!("the process of model {model} ended: {}", status_words(status));
+        Shortage::from_end(what, self.signal, &tail(&self.output))
+    }
+
     /// The failure, in words, when the process ended in a way that its report does not explain.
     fn crash(&self) -> Option<String> {
+        let status = self.unexplained_end()?;
+        let what =
+            if self.report().is_some() { "after its model had passed" } else { "before its model reported" };
+        let lines = tail(&self.output).join("\n");
+        Some(format!("its process ended with {}, {what}\n{lines}", status_words(status)))
+    }
+
+    /// How the process ended, when its report does not explain that.
+    fn unexplained_end(&self) -> Option<ExitStatus> {
         let status = self.status?;
         let is_accounted_for = match (self.report().map(|report| &report.verdict), &self.last) {
             (Some(ModelVerdict::Failed(_) | ModelVerdict::Cut { .. } | ModelVerdict::Diverged(_)), _) => true,
             (Some(_), _) | (None, Some(ModelEvent::NotInShard { .. })) => status.success(),
             (None, _) => false,
         };
-        let what =
-            if self.report().is_some() { "after its model had passed" } else { "before its model reported" };
-        let lines = tail(&self.output).join("\n");
-        (!is_accounted_for)
-            .then(|| format!("its process ended with {}, {what}\n{lines}", status_words(status)))
+        (!is_accounted_for).then_some(status)
     }
+}
+
+/// The shortage behind a model's process that could not be run.
+fn shortage_in(error: &anyhow::Error) -> Option<Shortage> {
+    let cause = error.downcast_ref::<io::Error>()?;
+    Shortage::from_error("a model could not be run", cause)
 }
 
 /// The log of an exploration.
@@ -345,7 +373,7 @@ fn run(
     };
     let mut events =
         read_events(&reports, &request).with_context(|| format!("cannot read {}", reports.display()))?;
-    Ok(Some(ModelExit { status, last: events.pop(), output }))
+    Ok(Some(ModelExit { status, signal: process.foreign_signal(), last: events.pop(), output }))
 }
 
 #[cfg(test)]
@@ -364,7 +392,8 @@ mod tests {
         fs::write(&output, "last\n").expect("written");
         let crash = |verdict: Option<ModelVerdict>, code: i32| {
             let last = verdict.map(|verdict| ModelEvent::Ended(Box::new(report("m", verdict))));
-            ModelExit { status: Some(ExitStatus::from_raw(code << 8)), last, output: output.clone() }.crash()
+            let status = Some(ExitStatus::from_raw(code << 8));
+            ModelExit { status, signal: None, last, output: output.clone() }.crash()
         };
         let cut = ModelVerdict::Cut { limit: ExplorationLimit::Branches, coverage: Coverage::Partial };
         assert_eq!(crash(Some(PASSED), 0), None);
@@ -375,5 +404,27 @@ mod tests {
         assert_eq!(crash(None, 134), words("exit code 134, before its model reported"));
         assert_eq!(crash(None, 0), words("exit code 0, before its model reported"));
         assert_eq!(crash(Some(PASSED), 134), words("exit code 134, after its model had passed"));
+    }
+
+    /// A model that the system kills, or that gets no memory, says nothing of the channel. A violation of memory does.
+    #[test]
+    fn a_model_that_the_machine_ended_is_a_shortage() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = folder.path().join("output");
+        let shortage = |signal: i32, lines: &str, last: Option<ModelVerdict>| {
+            fs::write(&output, lines).expect("written");
+            let last = last.map(|verdict| ModelEvent::Ended(Box::new(report("m", verdict))));
+            let status = Some(ExitStatus::from_raw(signal));
+            let exit = ModelExit { status, signal: Some(signal), last, output: output.clone() };
+            exit.shortage("m").map(|shortage| shortage.to_string())
+        };
+        let killed = shortage(9, "", None).expect("a shortage");
+        assert!(killed.contains("model m ended: killed by signal 9"), "{killed}");
+        assert!(killed.contains("memory"), "{killed}");
+        let starved = shortage(6, "memory allocation of 4096 bytes failed\n", None).expect("a shortage");
+        assert!(starved.contains("memory"), "{starved}");
+        assert_eq!(shortage(11, "", None), None);
+        assert_eq!(shortage(6, "double free or corruption\n", None), None);
+        assert_eq!(shortage(9, "", Some(ModelVerdict::Failed(Box::default()))), None);
     }
 }

@@ -24,6 +24,7 @@ use records::verify::{Finding, Method, MethodOutcome, Shard, Task};
 
 use super::evidence::outcome;
 use crate::versions::workspace::project;
+use engine::shortage::Shortage;
 use engine::supervisor::{self, Ending, Streams, Supervised, status_words};
 
 /// The only channel of this build that is written on primitives that the models control.
@@ -63,6 +64,8 @@ pub enum NotExplored {
     NotAvailable(String),
     /// The channel cannot be instrumented, for this reason.
     NotInstrumentable(String),
+    /// The machine lacked something.
+    Shortage(Shortage),
     /// The user asked to stop.
     Stopped,
 }
@@ -138,7 +141,22 @@ pub fn explore(
         ))
     })?;
     keep(&events, &target.join(method.name()).join(MODELS_FILE)).map_err(cannot)?;
-    Ok(ScriptExploration { events, ended, tail: tail(log) })
+    let explored = ScriptExploration { events, ended, tail: tail(log) };
+    match shortage(method, &explored, process.foreign_signal()) {
+        Some(shortage) => Err(NotExplored::Shortage(shortage)),
+        None => Ok(explored),
+    }
+}
+
+/// The shortage that ended a script, or a model of it; `None` when a model failed, or another reason ended it.
+fn shortage(method: Method, explored: &ScriptExploration, signal: Option<i32>) -> Option<Shortage> {
+    let how = explored.ended.filter(|status| !status.success()).map(status_words)?;
+    let has_failed =
+        |event: &ModelEvent| matches!(event, ModelEvent::Ended(report) if report.failure().is_some());
+    if explored.events.iter().any(has_failed) {
+        return None;
+    }
+    Shortage::from_end(format!("scripts/{method} ended: {how}"), signal, &explored.tail)
 }
 
 /// Appends the reports to the record of models that the page reads, as models do when no parent asks for
@@ -408,6 +426,21 @@ mod tests {
             "scripts/loom ended with exit code 1 before the model reported\nsignal: 11"
         );
         assert_eq!(verdicts[1].replay.as_deref(), Some("scripts/loom --small quit -- --exact"));
+    }
+
+    #[test]
+    fn a_script_that_the_machine_ended_is_a_shortage_unless_a_model_failed() {
+        let ends = |verdict: ModelVerdict, last: &str| {
+            let events = vec![model("queue", BASELINE, verdict), started("quit", "worker_pool")];
+            let explored = explored(events, Some(FAILED), &["error: test failed", last]);
+            shortage(Method::Loom, &explored, None).map(|shortage| shortage.to_string())
+        };
+        let killed = "process didn't exit successfully: `models` (signal: 9, SIGKILL: kill)";
+        let reason = ends(PASSED, killed).expect("a shortage");
+        assert!(reason.starts_with("scripts/loom ended: exit code 1"), "{reason}");
+        assert!(reason.contains("memory"), "{reason}");
+        assert_eq!(ends(failed(), killed), None);
+        assert_eq!(ends(PASSED, "process didn't exit successfully (signal: 11, SIGSEGV)"), None);
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub struct Totals {
     pub known: u64,
     /// Messages that were processed.
     pub processed: u64,
-    /// Failed attempts that were, or will be, followed by another one.
+    /// Failed attempts. The last one of a dead letter is among them, as it is followed by an attempt to write that.
     pub retried: u64,
     /// Messages that went to the dead-letter output.
     pub dead_lettered: u64,
@@ -235,6 +235,12 @@ impl<M> Coordinator<M> {
             totals: Totals::default(),
             stops: false,
         }
+    }
+
+    /// Bounds the messages of all partitions together that are at work at a time; at least 1. See
+    /// [`Shared::bounded`](crate::shared::Shared::bounded) for what it should be.
+    pub fn bound_at_work(&mut self, most: usize) {
+        self.scheduler.bound_at_work(most);
     }
 
     /// Numbers since the start.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Nothing here waits for a worker but [`dispatch`], in the channel of jobs, and workers wait for no other thread: they answer
-//! under the lock and go on. So a full channel is back-pressure and never a circle.
+//! under the lock and go on. So a full channel is back-pressure and never a circle. Where a message can take long, the
+//! coordinator is [`bounded`](Shared::bounded), so that commits and graces do not wait for it.
 
 use std::collections::VecDeque;
 use std::time::Duration;

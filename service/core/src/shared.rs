@@ -110,6 +110,17 @@ impl<M: Send + 'static> Shared<M> {
         }
     }
 
+    /// The same coordinator with a bound of the messages of all partitions together that are at work at a time.
+    ///
+    /// With as many as the workers and the channel of jobs hold, the dispatcher never waits in that channel for a
+    /// message to be processed. Without the bound it does, and until then it neither stores a commit nor sees the end
+    /// of a grace.
+    #[must_use]
+    pub fn bounded(self, most_at_work: usize) -> Self {
+        lock(&self.state).coordinator.bound_at_work(most_at_work);
+        self
+    }
+
     fn now(&self, state: &State<M>) -> Duration {
         match self.clock {
             Clock::Real(start) => start.elapsed(),
@@ -430,6 +441,11 @@ impl<M: Send + 'static> Shared<M> {
     /// What this partition holds.
     pub fn held(&self, partition: usize) -> Held {
         lock(&self.state).coordinator.held(partition)
+    }
+
+    /// The stored commit position of this partition; `None` when it is not assigned.
+    pub fn committed(&self, partition: usize) -> Option<u64> {
+        lock(&self.state).coordinator.committed(partition)
     }
 
     /// Numbers since the start.

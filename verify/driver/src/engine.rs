@@ -208,6 +208,7 @@ impl Verification {
                 let (verdict, models) = match verdict {
                     Ok((verdict, models)) => (verdict, Some(models)),
                     Err(NotExplored::Stopped) => return Err(NoReport::Stopped),
+                    Err(NotExplored::Shortage(shortage)) => return Err(shortage.into()),
                     Err(NotExplored::NotAvailable(reason)) => (Verdict::NotAvailable { reason }, None),
                     Err(NotExplored::NotInstrumentable(reason)) => {
                         (Verdict::NotInstrumentable { reason }, None)
@@ -216,9 +217,9 @@ impl Verification {
                 let replay = matches!(verdict, Verdict::Ran(MethodOutcome::Failed(_))).then(|| {
                     let seed = self.seed.to_string();
                     let words = ["--method", method.name(), "--seed", &seed].map(OsString::from);
-                    command::line(
-                        ["chanlab", "verify"].map(OsString::from).into_iter().chain(of.asked()).chain(words),
-                    )
+                    let model = self.model.iter().flat_map(|model| ["--model", model]).map(OsString::from);
+                    let chanlab = ["chanlab", "verify"].map(OsString::from).into_iter();
+                    command::line(chanlab.chain(of.asked()).chain(words).chain(model))
                 });
                 Ok(vec![VerdictRecord {
                     replay,
@@ -261,6 +262,7 @@ impl Verification {
                 let verified = |verdict| self.verified(baseline, method, share, since, verdict);
                 match explored {
                     Err(NotExplored::Stopped) => Err(NoReport::Stopped),
+                    Err(NotExplored::Shortage(shortage)) => Err(shortage.into()),
                     Err(NotExplored::NotAvailable(reason) | NotExplored::NotInstrumentable(reason)) => {
                         Ok(vec![verified(Verdict::NotAvailable { reason })])
                     }

@@ -126,6 +126,7 @@ impl Explorer<'_> {
                 }
             }
             Err(NotExplored::Stopped) => return Ok(None),
+            Err(NotExplored::Shortage(shortage)) => return Err(shortage.into()),
             Err(NotExplored::NotAvailable(reason) | NotExplored::NotInstrumentable(reason)) => {
                 let deviations = vec![format!("it could not be explored: {reason}")];
                 let outcome = RowOutcome::NotExplored { reason };

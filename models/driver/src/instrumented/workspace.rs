@@ -3,8 +3,8 @@
 //!
 //! The lock file, the profile and the sources are the project's. Only the crate `sut` of `models/` is another
 //! one: it holds the adapter's file and depends on the instrumented copy. Every crate has a workspace of its
-//! own, since two compatible versions cannot be in one program. Instrumented dependencies of the crate are in
-//! a folder next to the copy.
+//! own, since two compatible versions cannot be in one program. The copy is next to
+//! the workspace, and instrumented dependencies of the crate are next to the copy.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -40,7 +40,10 @@ const PACKAGES: [&str; 6] = [
 const MEMBERS: [&str; 6] =
     ["harness/*", "models", "models/shim", "models/shim/wrappers/*", "models/sut", "service/*"];
 
-/// The folder of the instrumented copy in the workspace.
+/// The folder of the workspace, next to the copies.
+const WORKSPACE: &str = "workspace";
+
+/// The folder of the instrumented copy.
 pub(crate) const COPY: &str = "source";
 
 /// The folder of its instrumented dependencies, each in a folder of its name.
@@ -48,6 +51,9 @@ pub(crate) const DEPENDENCIES: &str = "dependencies";
 
 /// The folder of the copy that was made last.
 const FRESH: &str = "instrumented";
+
+/// The shim in the workspace.
+const SHIM: &str = "workspace/models/shim";
 
 /// A generated workspace.
 #[derive(Debug)]
@@ -68,11 +74,14 @@ pub struct Generated {
 /// When the source cannot be instrumented, or a file cannot be read or written.
 pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> Result<Generated> {
     let project = project()?;
-    let folder = root.join(format!("{}-{}", of.package, of.source.slug()));
-    let instrumented = copies(&folder, fetched)?;
+    // The copies are outside the workspace, so that cargo knows them by their absolute folders. Inside, two checkouts
+    // of one version would be the same package to it, in the target folder that all crates share: it would take
+    // one for the other where the files of the first are older than the build of the second.
+    let copies_in = root.join(format!("{}-{}", of.package, of.source.slug()));
+    let folder = copies_in.join(WORKSPACE);
+    let instrumented = copies(&copies_in, fetched)?;
 
     let manifest = manifest::root(&read(&project, MANIFEST)?, &MEMBERS)
-        .and_then(|root| manifest::excluding(&root, &[COPY, DEPENDENCIES, FRESH]))
         .with_context(|| format!("cannot make a workspace from {}", project.join(MANIFEST).display()))?;
     let changed = write(&folder.join(MANIFEST), manifest.as_bytes())?;
     write_lock(&folder, &read(&project, LOCK)?, changed)?;
@@ -104,8 +113,7 @@ pub fn generate(root: &Path, of: &Crate, fetched: &Fetched, method: Method) -> R
     Ok(Generated { folder, applied, report: report.collect() })
 }
 
-/// Copies the crate and those dependencies that are instrumented as well into the workspace in `folder`,
-/// instrumented.
+/// Copies the crate and those dependencies that are instrumented as well into `folder`, instrumented.
 ///
 /// # Errors
 ///
@@ -115,11 +123,11 @@ fn copies(folder: &Path, fetched: &Fetched) -> Result<Vec<Instrumented>> {
     // cargo builds nothing again.
     let fresh = folder.join(FRESH);
     let own = fetched.own();
-    let folders = Folders { shim: "../models/shim", dependencies: &format!("../{DEPENDENCIES}") };
+    let folders = Folders { shim: &format!("../{SHIM}"), dependencies: &format!("../{DEPENDENCIES}") };
     let crate_itself = instrument(&own.folder, &fresh, folders, &own.built_with(), &own.inherited)?;
     copy(&fresh, &folder.join(COPY), &[])?;
 
-    let folders = Folders { shim: "../../models/shim", dependencies: ".." };
+    let folders = Folders { shim: &format!("../../{SHIM}"), dependencies: ".." };
     let mut versions: BTreeMap<&str, &str> = BTreeMap::new();
     let mut wanted: Vec<(&Package, Vec<String>)> = vec![(own, crate_itself.dependencies.clone())];
     let mut all = vec![crate_itself];
@@ -163,7 +171,7 @@ publish.workspace = true
 [dependencies]
 contract.workspace = true
 chanlab-shim = {{ path = "../shim" }}
-{package} = {{ path = "../../{COPY}" }}
+{package} = {{ path = "../../../{COPY}" }}
 "#
     )
 }
@@ -250,7 +258,9 @@ pub const REPLAY: Option<&str> = Some({replay:?});
 
 #[cfg(test)]
 mod tests {
+    use super::super::adapters::Adapter;
     use super::*;
+    use crate::versions::source::CrateSource;
 
     /// A crate `a` that is built with `parking` and with `event-listener`, which has `parking` as well, in
     /// the version that is given.
@@ -284,8 +294,35 @@ mod tests {
         let text = |file: &str| fs::read_to_string(workspace.join(file)).expect(file);
         assert!(text("source/Cargo.toml").contains("path = \"../dependencies/parking\""));
         assert!(text("dependencies/event-listener/Cargo.toml").contains("path = \"../parking\""));
-        assert!(text("dependencies/parking/Cargo.toml").contains("path = \"../../models/shim\""));
+        assert!(text("dependencies/parking/Cargo.toml").contains("path = \"../../workspace/models/shim\""));
         assert!(text("dependencies/parking/src/lib.rs").contains("extern crate chanlab_shim as std;"));
+    }
+
+    /// Cargo names a package in the workspace by its place in it, so those of two checkouts would be the same one.
+    #[test]
+    fn the_copies_are_outside_the_workspace() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let adapter = folder.path().join("adapter.rs");
+        write(&adapter, b"pub struct Adapter;\n").expect("written");
+        let of = Crate {
+            channel: "a".to_owned(),
+            package: "a".to_owned(),
+            source: CrateSource::Published("1.0.0".to_owned()),
+            is_named: false,
+            adapter: Adapter::Given(adapter),
+        };
+        let fetched = fetched(folder.path(), "2.0.0");
+        let generated = generate(folder.path(), &of, &fetched, Method::Shuttle).expect("it is written");
+        let sut = generated.folder.join("models/sut");
+        let text = fs::read_to_string(sut.join(MANIFEST)).expect("a manifest");
+        assert!(text.contains(&format!("path = \"../../../{COPY}\"")), "{text}");
+        for outside in [sut.join("../../..").join(COPY), generated.folder.join("..").join(DEPENDENCIES)] {
+            let outside = fs::canonicalize(outside).expect("it is there");
+            assert!(
+                !outside.starts_with(fs::canonicalize(&generated.folder).expect("it is there")),
+                "{outside:?}"
+            );
+        }
     }
 
     #[test]

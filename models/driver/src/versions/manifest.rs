@@ -25,18 +25,6 @@ pub fn root(project: &str, members: &[&str]) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// A root manifest whose workspace excludes these folders.
-///
-/// # Errors
-///
-/// When `root` is not the manifest of a workspace.
-pub fn excluding(root: &str, folders: &[&str]) -> Result<String> {
-    let mut manifest = parsed(root)?;
-    let workspace = table(manifest.as_table_mut(), "workspace")?;
-    workspace.insert("exclude", Item::Value(Value::Array(folders.iter().copied().collect::<Array>())));
-    Ok(manifest.to_string())
-}
-
 /// The manifest of the adapters with `package` at the requested version.
 ///
 /// # Errors
