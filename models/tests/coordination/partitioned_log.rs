@@ -8,14 +8,12 @@
 mod lives;
 mod world;
 
-use std::time::Duration;
-
 use contract::sync::Bounds;
 use contract::sync::thread::{self, JoinHandle};
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, at_most, sized};
 use models::needs::Needs;
 use models::{Model, joined};
-use service_core::coordinator::{Left, Settings};
+use service_core::coordinator::Settings;
 use service_core::scheduler::{Limits, Order};
 use service_core::shared::Fed;
 use workloads::partitioned_log::PartitionedLog;
