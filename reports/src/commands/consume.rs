@@ -142,6 +142,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 carrier::run(&arguments.channel, consumer, source, news)
             })?
         }
+        #[cfg(feature = "kafka")]
+        SourceName::Kafka { brokers, topic } => {
+            let mut settings = service_kafka::Settings::new(brokers, topic, &arguments.group);
+            settings.grace = arguments.grace;
+            settings.until_end = arguments.until_end;
+            settings.trouble = service_kafka::Trouble::told_to(|line| say!("warning: Kafka: {line}"));
+            let source = service_kafka::Kafka::connect(&settings).map_err(Failure::from)?;
+            let consumer = consumer(arguments, workers, source.partitions())?;
+            consume(arguments, workers, format!("kafka:{brokers}/{topic}"), |news| {
+                carrier::run(&arguments.channel, consumer, source, news)
+            })?
+        }
+        #[cfg(not(feature = "kafka"))]
         SourceName::Kafka { .. } => {
             return Err(BadArguments(
                 "this build has no Kafka: build it with `cargo build --release --features kafka`".to_owned(),

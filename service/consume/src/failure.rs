@@ -14,6 +14,10 @@ pub enum Failure {
     /// The embedded log, as a source, a sink or for dead letters.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Kafka, as a source.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] service_kafka::KafkaError),
     /// The command line makes no sense.
     #[error("{0}")]
     Usage(String),
