@@ -243,7 +243,7 @@ impl From<&Failure> for Exit {
                 | service_kafka::KafkaError::NotLeft(_) => Exit::Unable,
                 _ => Exit::Failure,
             },
-            Failure::Output { .. } | Failure::System { .. } => Exit::Unable,
+            Failure::Output { .. } | Failure::FailedBefore | Failure::System { .. } => Exit::Unable,
             Failure::Assign(_) | Failure::Metadata { .. } | Failure::Source { .. } | Failure::Panicked(_) => {
                 Exit::Failure
             }

@@ -31,6 +31,9 @@ pub enum Failure {
         /// Why it was refused.
         error: io::Error,
     },
+    /// A write to the output has failed before, and how much of it is in the file is not known.
+    #[error("an output has failed before")]
+    FailedBefore,
     /// A partition cannot begin.
     #[error(transparent)]
     Assign(#[from] AssignError),
