@@ -1,6 +1,6 @@
 //! What the members told, judged.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use service_core::offset_map::OffsetMap;
 
@@ -8,6 +8,9 @@ use crate::process::Line;
 
 /// The number of keys: the key of a message is its number modulo this, and its number is its offset.
 const KEYS: u64 = 4;
+
+/// How many of the last lines of a process a failure shows.
+const RECENT: usize = 30;
 
 /// What is known of a partition.
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ pub(crate) struct Judge {
     partitions: BTreeMap<usize, Partition>,
     ownerships: BTreeMap<(usize, usize), Ownership>,
     pub(crate) failures: Vec<String>,
+    /// The last lines of each process, other than those of messages.
+    recent: BTreeMap<usize, VecDeque<String>>,
     /// Events by their names.
     pub(crate) counts: BTreeMap<String, u64>,
 }
@@ -47,6 +52,7 @@ impl Judge {
             partitions: BTreeMap::new(),
             ownerships: BTreeMap::new(),
             failures: Vec::new(),
+            recent: BTreeMap::new(),
             counts: BTreeMap::new(),
         }
     }
@@ -54,6 +60,11 @@ impl Judge {
     pub(crate) fn take(&mut self, line: &Line) {
         let Some(text) = &line.text else { return };
         let words: Vec<&str> = text.split(' ').collect();
+        if words[0] != "done" {
+            let recent = self.recent.entry(line.process).or_default();
+            recent.push_back(text.clone());
+            recent.drain(..recent.len().saturating_sub(RECENT));
+        }
         let number = |index: usize| -> u64 {
             words.get(index).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{text:?}"))
         };
@@ -117,14 +128,16 @@ impl Judge {
         })
     }
 
-    /// What is missing of each partition.
+    /// What is missing of each partition, and what the processes told last.
     pub(crate) fn missing(&self, next: u64) -> String {
         let missing = self.partitions.iter().map(|(partition, own)| {
             let offsets: Vec<u64> =
                 (0..next).filter(|offset| !own.done.contains_key(offset)).take(5).collect();
             format!("partition {partition}: stored up to {}, not done: {offsets:?}", own.position)
         });
-        missing.collect::<Vec<_>>().join("; ")
+        let recent = self.recent.iter().rev().take(5);
+        let recent = recent.map(|(process, lines)| format!("process {process}: {lines:?}"));
+        missing.chain(recent).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -129,9 +129,10 @@ impl<B: Broker> Run<B> {
             }
             assert!(
                 Instant::now() < deadline,
-                "not within {DEADLINE:?}: {what}; {}; {:?}",
-                self.judge.missing(self.next),
-                self.judge.counts
+                "not within {DEADLINE:?}: {what}; running: {:?}; {:?}\n{}",
+                self.members.keys().collect::<Vec<_>>(),
+                self.judge.counts,
+                self.judge.missing(self.next)
             );
         }
     }
