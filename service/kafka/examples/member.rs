@@ -18,8 +18,8 @@ use member::{Happened, Member};
 use service_core::source::Source;
 use service_kafka::{Assignor, Settings, Trouble};
 
-/// A message is worked at for up to so many steps.
-const STEPS: u64 = 8;
+/// A message is worked at for so many steps on average.
+const STEPS: u64 = 3;
 
 /// After this time everything that is done is committed, however little it is.
 const INTERVAL: Duration = Duration::from_millis(500);

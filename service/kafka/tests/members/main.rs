@@ -36,7 +36,7 @@ fn members_may_die_over_a_second_broker() {
 }
 
 #[test]
-#[ignore = "ten minutes: scripts/kafka --long"]
+#[ignore = "five minutes: scripts/kafka --long"]
 fn members_die_fifty_times() {
     Run::new(Mock::new(), Assignor::Cooperative, 4).of(20);
     Run::new(Mock::new(), Assignor::Eager, 5).of(20);

@@ -15,8 +15,8 @@ use crate::wait::DEADLINE;
 /// Messages that are appended to a partition before each disruption.
 const BATCH: u64 = 150;
 
-/// Messages of all partitions that have to be done between two disruptions, of which there are 600.
-const PROGRESS: u64 = 300;
+/// At a disruption at most so many messages of all partitions are not done.
+const BACKLOG: u64 = 300;
 
 /// Messages after which a member commits.
 const COMMIT_EVERY: u64 = 16;
@@ -69,7 +69,7 @@ impl<B: Broker> Run<B> {
         self.start();
         for turn in 0..disruptions {
             self.produce();
-            let wanted = self.judge.done() + PROGRESS.min(u64::from(PARTITIONS.unsigned_abs()) * BATCH);
+            let wanted = (self.next * PARTITIONS.unsigned_abs() as u64).saturating_sub(BACKLOG);
             self.until(&format!("progress before disruption {turn}"), |run| run.judge.done() >= wanted);
             self.disrupt(turn);
         }
