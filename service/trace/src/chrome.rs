@@ -10,7 +10,7 @@
 //! [format]: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use crate::recorder::Operation;
 use crate::timeline::{Event, Hop, Timeline, Track};
@@ -43,16 +43,15 @@ pub struct Written {
 /// # Errors
 ///
 /// Those of the output.
-pub fn write(timeline: &Timeline, title: &str, output: &mut impl Write) -> io::Result<Written> {
+pub fn write(timeline: &Timeline, title: &str, output: impl Write) -> io::Result<Written> {
+    let output = &mut BufWriter::new(output);
     let spans: Vec<Vec<Span>> = timeline.tracks.iter().map(|track| spans(&track.events)).collect();
     let mut written = Written::default();
     write!(output, "{{\"displayTimeUnit\":\"ns\",\"otherData\":")?;
     let missed = timeline.missed();
     let about = serde_json::json!({ "title": title, "recorded": timeline.recorded(), "missed": missed });
     serde_json::to_writer(&mut *output, &about)?;
-    let named = |what: &str, tid: usize, name: &str| {
-        serde_json::json!({ "ph": "M", "pid": 1, "tid": tid, "name": what, "args": { "name": name } })
-    };
+    let named = |what: &str, tid: usize, name: &str| serde_json::json!({ "ph": "M", "pid": 1, "tid": tid, "name": what, "args": { "name": name } });
     write!(output, ",\"traceEvents\":[\n{}", named("process_name", 0, title))?;
     for (index, (track, spans)) in timeline.tracks.iter().zip(&spans).enumerate() {
         let tid = index + 1;

@@ -32,10 +32,7 @@ impl<C: Channel, R: Recorder> Channel for Traced<C, R> {
     fn open<T: Send + 'static>(capacity: Capacity) -> Result<Handles<Self, T>, Unsupported> {
         let (sender, receiver) = C::open(capacity)?;
         let recorder = R::opened(const { &C::INFO });
-        Ok((
-            TracedSender { sender, recorder: recorder.clone() },
-            TracedReceiver { receiver, recorder },
-        ))
+        Ok((TracedSender { sender, recorder: recorder.clone() }, TracedReceiver { receiver, recorder }))
     }
 
     fn effective_capacity(requested: Capacity) -> Capacity {
