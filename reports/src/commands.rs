@@ -3,9 +3,11 @@
 pub(crate) mod ab;
 pub(crate) mod article;
 mod begin;
+pub(crate) mod bucket;
 mod changes;
 pub(crate) mod choose;
 pub(crate) mod compare;
+pub(crate) mod consume;
 pub(crate) mod honesty;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -50,6 +52,10 @@ pub(crate) enum Command {
     /// one document
     #[command(after_help = exit::help("article"))]
     Article(article::Arguments),
+    /// Put a bucket of tokens before a service that is asked faster than the limit allows, over each channel and
+    /// beside the crate governor, and draw what was granted
+    #[command(after_help = exit::help("bucket"))]
+    Bucket(bucket::Arguments),
     /// Serve the runner protocol, or check a runner
     Runner(runner::Arguments),
     /// Verify channels with cases that are harder than benchmark rounds; prints a matrix, and a command that
@@ -61,6 +67,9 @@ pub(crate) enum Command {
     Sandbox(sandbox::Arguments),
     /// Fill and read the embedded log: partitions of messages in a folder
     Log(log::Arguments),
+    /// Consume a partitioned log: workers, retries, dead letters, commits, and a drain when it is stopped
+    #[command(after_help = exit::help("consume"))]
+    Consume(consume::Arguments),
     /// Print the channels and the workloads
     #[command(after_help = exit::help("list"))]
     List,

@@ -16,6 +16,7 @@ use engine::schedule::RunError;
 use engine::shortage::Shortage;
 use engine::{NotReplaced, StopSignal, stopped_by};
 use model_driver::versions::source::SourceError;
+use service_consume::Failure;
 use service_log::LogError;
 use workloads::registry::UsageError;
 
@@ -105,6 +106,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     if let Some(error) = cause.downcast_ref::<LogError>() {
         return Some(error.into());
+    }
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some(failure.into());
     }
     if let Some(error) = cause.downcast_ref::<CargoError>() {
         // A version that cannot be built was not examined.
@@ -224,6 +228,19 @@ impl From<&LogError> for Exit {
     }
 }
 
+impl From<&Failure> for Exit {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Log(error) => error.into(),
+            Failure::Usage(_) => Exit::Usage,
+            Failure::Output { .. } | Failure::System { .. } => Exit::Unable,
+            Failure::Assign(_) | Failure::Metadata { .. } | Failure::Source { .. } | Failure::Panicked(_) => {
+                Exit::Failure
+            }
+        }
+    }
+}
+
 impl From<RunnerError> for ExitWith {
     fn from(error: RunnerError) -> Self {
         let exit = match &error {
@@ -281,7 +298,7 @@ const fn ending(command: &'static str, exit: Exit, when: &'static str) -> Ending
 }
 
 /// Every ending: the one source of `docs/EXIT_CODES.md` and of the help. A test carries each of them out.
-pub const ENDINGS: [Ending; 54] = [
+pub const ENDINGS: [Ending; 62] = [
     ending(
         EVERY,
         Exit::Sound,
@@ -342,6 +359,9 @@ pub const ENDINGS: [Ending; 54] = [
         Exit::Undecided,
         "there is no Go, or the claim cannot be checked: a variant that it needs has no time",
     ),
+    ending("bucket", Exit::Sound, "every service kept the limit"),
+    ending("bucket", Exit::Failure, "a service granted more than the limit; the drawing was written"),
+    ending("bucket", Exit::Undecided, "a channel could not serve"),
     ending("runner check", Exit::Sound, "the runner follows the protocol"),
     ending("runner check", Exit::Failure, "it does not, or does not start"),
     ending("runner serve", Exit::Sound, "its input ended, or it was asked to quit"),
@@ -363,6 +383,29 @@ pub const ENDINGS: [Ending; 54] = [
     ending("log show", Exit::Sound, "what was requested was shown, and none of it is damaged"),
     ending("log show", Exit::Failure, "a partition, a message or a group is damaged"),
     ending("log show", Exit::Usage, "there is no log, or it has no such partition or offset"),
+    ending("consume", Exit::Sound, "it drained: all that was received is done and committed"),
+    ending(
+        "consume",
+        Exit::Failure,
+        "the grace was over before the drain was, there are more dead letters than `--dead-letter-limit`, or the log is \
+         damaged",
+    ),
+    ending(
+        "consume",
+        Exit::Usage,
+        "there is no such log or channel, the channel cannot carry the work, or another process has the group or an \
+         output",
+    ),
+    ending(
+        "consume",
+        Exit::Interrupted,
+        "a second signal, SIGINT, ended it at once; it says what is not committed",
+    ),
+    ending(
+        "consume",
+        Exit::Terminated,
+        "a second signal, SIGTERM, ended it at once; it says what is not committed",
+    ),
     ending("list", Exit::Sound, "always"),
     ending("chanlab-verify", Exit::Sound, "the cases were run; their outcome is in the last event"),
     ending("chanlab-verify", Exit::Usage, "its argument is no request"),

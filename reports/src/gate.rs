@@ -6,7 +6,9 @@ use std::path::Path;
 
 use engine::article::{Lack, Rounds};
 use records::record::VerdictRecord;
+use service_consume::report::Report;
 use wording::numbers;
+use workloads::limited_service::Limit;
 
 use crate::analyse::article::Article;
 use crate::analyse::changes::{Change, ChangeKind, Changes, Side};
@@ -16,6 +18,7 @@ use crate::analyse::page::{Page, ParamsPage};
 use crate::analyse::undecided::undecided;
 use crate::collect::runs::RunData;
 use crate::exit::{Exit, ExitWith};
+use crate::render::bucket::LimitedService;
 use crate::render::changes::ratio;
 use crate::render::verification::finding;
 
@@ -141,6 +144,37 @@ pub fn honesty(honesty: &Honesty) -> Result<(), ExitWith> {
     }
 }
 
+/// The result of `chanlab consume`.
+///
+/// # Errors
+///
+/// When a second signal ended it at once, or else when it failed, when something is left, or when there were too many
+/// dead letters.
+pub fn consumed(report: &Report) -> Result<(), ExitWith> {
+    let (unfinished, uncommitted) = (report.unfinished(), report.uncommitted());
+    let left = format!(
+        "{} in flight and {} done are not committed, and will be processed again",
+        numbers::count(unfinished, "message"),
+        numbers::separated(uncommitted)
+    );
+    if let Some(signal) = report.ended_at_once() {
+        return Err(ExitWith::new(signal.into(), format!("ended at once by {}: {left}", signal.name())));
+    }
+    if let Some(error) = &report.failure {
+        return Err(ExitWith::new(Exit::from(error), error.to_string()));
+    }
+    if !report.is_drained() {
+        return failure(format!("the grace is over: {left}"));
+    }
+    match report.has_too_many_dead_letters() {
+        true => failure(format!(
+            "{}: more than --dead-letter-limit",
+            numbers::count(report.totals.dead_lettered, "dead letter")
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The result of `chanlab article`.
 ///
 /// # Errors
@@ -158,6 +192,25 @@ pub fn article(article: &Article, rounds: &Rounds) -> Result<(), ExitWith> {
         None => {
             undecided_because("the claim cannot be checked: see the document for the variants without a time")
         }
+    }
+}
+
+/// The result of `chanlab bucket`.
+///
+/// # Errors
+///
+/// When a service broke the limit, or else when a service was not measured.
+pub fn bucket(limit: Limit, all: &[LimitedService]) -> Result<(), ExitWith> {
+    let names = |is: &dyn Fn(&LimitedService) -> bool| {
+        all.iter().filter(|one| is(one)).map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (broken, silent) = (names(&|one| one.broke(limit)), names(&|one| one.service.is_err()));
+    if !broken.is_empty() {
+        return failure(format!("more than the limit was granted by {broken}"));
+    }
+    match silent.is_empty() {
+        true => Ok(()),
+        false => undecided_because(format!("nothing was measured of {silent}")),
     }
 }
 

@@ -16,7 +16,8 @@ use wording::say;
 use workloads::meters::allocations::CountingAllocator;
 
 use crate::commands::{
-    Command, ab, article, choose, compare, honesty, list, log, report, round, run, runner, sandbox, verify,
+    Command, ab, article, bucket, choose, compare, consume, honesty, list, log, report, round, run, runner,
+    sandbox, verify,
 };
 
 /// Counts allocations for our own runner. Unless that is requested, it costs the check of a flag.
@@ -58,12 +59,14 @@ fn main() -> ExitCode {
         Command::Round(arguments) => round::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Article(arguments) => article::run(&arguments),
+        Command::Bucket(arguments) => bucket::run(&arguments),
         Command::Runner(arguments) => runner::run(&arguments),
         Command::Choose(arguments) => choose::run(&arguments),
         Command::Honesty(arguments) => honesty::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Log(arguments) => log::run(&arguments),
+        Command::Consume(arguments) => consume::run(&arguments),
         Command::List => list::run(),
     };
     match result {

@@ -2,6 +2,7 @@
 //! scripts or external resources; the tables in the terminal; and the documents in Markdown.
 
 pub mod article;
+pub mod bucket;
 pub mod changes;
 pub(crate) mod channels;
 pub(crate) mod charts;

@@ -23,7 +23,7 @@ pub enum StopSignal {
 
 impl StopSignal {
     /// Both.
-    const ALL: [StopSignal; 2] = [StopSignal::Interrupt, StopSignal::Terminate];
+    pub const ALL: [StopSignal; 2] = [StopSignal::Interrupt, StopSignal::Terminate];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -33,7 +33,8 @@ impl StopSignal {
         }
     }
 
-    fn number(self) -> i32 {
+    /// Its number.
+    pub fn number(self) -> i32 {
         match self {
             StopSignal::Interrupt => SIGINT,
             StopSignal::Terminate => SIGTERM,

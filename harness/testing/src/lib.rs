@@ -10,6 +10,7 @@
 //! Each frame also has a control without a mistake. Mutants are built only with the feature `planted`, which
 //! tests enable, and are in no registry.
 
+pub mod moments;
 mod plain;
 pub mod runs;
 pub mod strategies;

@@ -30,9 +30,9 @@ pub struct AnyChannel;
 /// The name of the chosen channel. Only one timeline is recorded at a time.
 static CHOSEN: Mutex<&str> = Mutex::new("");
 
-/// Chooses the channel that is opened from now on, by its name.
-pub fn choose(channel: &'static str) {
-    *CHOSEN.lock().unwrap_or_else(PoisonError::into_inner) = channel;
+/// Chooses the channel `C`: it is opened from now on.
+pub(crate) fn choose<C: Channel>() {
+    *CHOSEN.lock().unwrap_or_else(PoisonError::into_inner) = C::INFO.name;
 }
 
 /// Visits the chosen channel.

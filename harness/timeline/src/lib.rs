@@ -14,8 +14,31 @@ use workloads::workload::Round;
 
 use self::any::{AnyChannel, choose};
 
-/// Any channel, traced.
-type Any = Traced<AnyChannel, Recorded>;
+/// The channel that [`begin`] chose, traced.
+pub type Any = Traced<AnyChannel, Recorded>;
+
+/// Begins to record at most `bound` operations of each thread, over [`Any`], which is the channel of this name; `None`
+/// when there is no such channel.
+pub fn begin(channel: &str, bound: usize) -> Option<Recording> {
+    struct Begin<'a>(&'a str, usize, Option<Recording>);
+    impl Visitor for Begin<'_> {
+        fn visit<C: Channel>(&mut self) {
+            if C::INFO.name == self.0 {
+                self.2 = Some(begin_over::<C>(self.1));
+            }
+        }
+    }
+    let mut begin = Begin(channel, bound, None);
+    adapters::each(&mut begin);
+    begin.2
+}
+
+fn begin_over<C: Channel>(bound: usize) -> Recording {
+    // First, since only who records may choose.
+    let recording = Recording::begin(bound);
+    choose::<C>();
+    recording
+}
 
 /// Runs one round of a cell and records at most `bound` operations of each thread.
 ///
@@ -29,9 +52,10 @@ pub fn record(cell: &Cell, bound: usize) -> Result<Result<(Round, Timeline), Cel
     let (workload, params) = (cell.workload.name, cell.params.clone());
     let mut traced = registry.cell(AnyChannel::INFO.name, workload, params, Some(cell.size.messages))?;
     traced.size = cell.size;
-    // First, since only its owner may choose.
-    let recording = Recording::begin(bound);
-    choose(cell.channel.name);
+    let recording = begin(cell.channel.name, bound).ok_or_else(|| UsageError::UnknownChannel {
+        name: cell.channel.name.to_owned(),
+        known: adapters::registry().channels().map(|info| info.name).collect(),
+    })?;
     let round = traced.round();
     Ok(round
         .map(|round| (round, recording.finish()))
@@ -83,8 +107,7 @@ fn measured<C: Channel>() -> Option<Cost> {
     for _ in 0..MEASUREMENTS {
         plain.push(turns::<C>()?);
         // Large enough for all of it: to record costs more than to count what is not recorded.
-        let recording = Recording::begin(3 * PAIRS as usize);
-        choose(C::INFO.name);
+        let recording = begin_over::<C>(3 * PAIRS as usize);
         traced.push(turns::<Any>()?);
         drop(recording);
     }

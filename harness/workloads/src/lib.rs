@@ -28,6 +28,7 @@ pub mod fairness;
 pub mod fan_in;
 pub mod latency;
 pub mod ledger;
+pub mod limited_service;
 pub mod message;
 pub mod meters;
 pub mod open_loop;

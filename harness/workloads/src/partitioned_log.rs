@@ -260,7 +260,8 @@ impl Consumer {
             let Event::Assigned { partition, position, lane, .. } = event else {
                 unreachable!("a log in memory only assigns");
             };
-            shared.assign(partition, position, &OffsetMap::default()).expect("it is assigned once");
+            let epoch = shared.assign(partition, position, &OffsetMap::default());
+            let epoch = epoch.expect("it is assigned once");
             let (sender, receiver) = C::open::<Record<Message>>(self.capacity)?;
             let (sending, taking) = (EndpointCount::new(), EndpointCount::new());
             let (sender, receiver) = (sending.guard(sender), taking.guard(receiver));
@@ -270,7 +271,7 @@ impl Consumer {
             })?);
             let (own, shared_by) = (self.clone(), Arc::clone(&shared));
             feeders.push(group.spawn(format!("feeder {partition}"), move |barrier| {
-                own.feed(barrier, partition, &*receiver, &sending, &shared_by)
+                own.feed(barrier, (partition, epoch), &*receiver, &sending, &shared_by)
             })?);
         }
 
@@ -328,12 +329,12 @@ impl Consumer {
         Fetcher { started, stopped, disconnect, most_in_flight: lane.most_in_flight, jam: lane.jam }
     }
 
-    /// The thread that feeds a partition to the coordinator.
+    /// The thread that feeds a partition to the coordinator, for one assignment.
     #[inline]
     fn feed(
         self,
         barrier: &StartBarrier,
-        partition: usize,
+        (partition, epoch): (usize, u64),
         records: &impl Receiver<Record<Message>>,
         sending: &EndpointCount,
         shared: &Shared<Message>,
@@ -346,8 +347,8 @@ impl Consumer {
             .collect();
         let mut arrived = Ledger::new(&own);
         let started = barrier.wait();
-        let end =
-            feed(partition, records, self.batch, shared, |record| arrived.record(&record.message).is_some());
+        let arrives = |record: &Record<Message>| arrived.record(&record.message).is_some();
+        let end = feed(partition, epoch, records, self.batch, shared, arrives);
         let disconnect = match end {
             FeedEnd::Disconnected => sending.check_disconnect("feeder"),
             // The drain took too long.

@@ -14,7 +14,7 @@ use crate::results::EXPLORERS;
 use crate::table::{self, Mutant};
 use crate::workspace::{self, WORKER};
 
-/// A model: a test of a program.
+/// A model, or a property of `service/core`: a test of a program.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) program: PathBuf,
@@ -29,17 +29,20 @@ pub(crate) struct Model {
 pub(crate) struct Builds {
     loom: Vec<Model>,
     shuttle: Vec<Model>,
+    /// The properties of `service/core`.
+    pub(crate) core: Vec<Model>,
     /// The program that runs a method.
     pub(crate) worker: PathBuf,
 }
 
 impl Builds {
-    /// Generates the mutated workspace and builds what these methods need.
+    /// Generates the mutated workspace and builds what these methods need, and the properties of `service/core` when
+    /// they are wanted.
     ///
     /// # Errors
     ///
     /// When the workspace cannot be generated or does not compile.
-    pub(crate) fn new(methods: &[Method], mutants: &[Mutant]) -> Result<Builds> {
+    pub(crate) fn new(methods: &[Method], with_core: bool, mutants: &[Mutant]) -> Result<Builds> {
         let target = env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| Ok(workspace::project().join("target")), absolute)
             .context("CARGO_TARGET_DIR is not a path")?;
@@ -52,6 +55,9 @@ impl Builds {
         }
         if methods.contains(&Method::Shuttle) {
             builds.shuttle = workspace.models(Method::Shuttle, mutants)?;
+        }
+        if with_core {
+            builds.core = workspace.core()?;
         }
         if methods.iter().any(|method| !EXPLORERS.contains(method)) {
             builds.worker = workspace.worker()?;
@@ -85,20 +91,13 @@ impl Workspace {
             .args(members.map(|member| format!("--config=profile.release.package.{member}.opt-level=0")))
             .args(table::tests(mutants).into_iter().flat_map(|test| ["--test", test]))
             .rustflags(&format!("--cfg {explorer}"));
-        let mut models = Vec::new();
-        for Artifact { target, executable, .. } in built(cargo, "test")? {
-            let mut list = Command::new(&executable);
-            list.arg("--list");
-            let output =
-                output(list, None).with_context(|| format!("cannot run {}", executable.display()))?;
-            let names = String::from_utf8_lossy(&output.stdout);
-            models.extend(names.lines().filter_map(|line| line.strip_suffix(": test")).map(|name| Model {
-                program: executable.clone(),
-                target: target.clone(),
-                name: name.to_owned(),
-            }));
-        }
-        Ok(models)
+        tests(cargo)
+    }
+
+    /// Builds the properties of `service/core` and lists them.
+    fn core(&self) -> Result<Vec<Model>> {
+        let only = ["--no-run", "-p", "service-core", "--test", "simulation"];
+        tests(self.cargo("test", &self.target).args(only))
     }
 
     fn worker(&self) -> Result<PathBuf> {
@@ -116,6 +115,23 @@ impl Workspace {
     fn cargo(&self, subcommand: &str, target: &Path) -> Cargo<'static> {
         Cargo::new(&self.folder).args([subcommand, "--release"]).env("CARGO_TARGET_DIR", target)
     }
+}
+
+/// The tests of the programs that cargo builds.
+fn tests(cargo: Cargo<'_>) -> Result<Vec<Model>> {
+    let mut tests = Vec::new();
+    for Artifact { target, executable, .. } in built(cargo, "test")? {
+        let mut list = Command::new(&executable);
+        list.arg("--list");
+        let output = output(list, None).with_context(|| format!("cannot run {}", executable.display()))?;
+        let names = String::from_utf8_lossy(&output.stdout);
+        tests.extend(names.lines().filter_map(|line| line.strip_suffix(": test")).map(|name| Model {
+            program: executable.clone(),
+            target: target.clone(),
+            name: name.to_owned(),
+        }));
+    }
+    Ok(tests)
 }
 
 /// The programs of this kind that cargo builds.

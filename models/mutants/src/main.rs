@@ -3,7 +3,7 @@
 //! ```text
 //! mutants           every mutant: writes models/mutants/results.json and docs/mutants.md
 //! mutants NAME...   these mutants only (`none`: the original code); the other results stay
-//! mutants --check   each mutant, only with the models that are recorded to catch it
+//! mutants --check   each mutant, only with the models that are recorded to catch it, or the properties where no model does
 //! ```
 //!
 //! It fails when no method catches a mutant, when a method no longer catches one that it caught before, or
@@ -28,7 +28,7 @@ use records::text;
 use records::verify::Method;
 
 use self::builds::Builds;
-use self::results::{EXPLORERS, METHODS, MutantResult, ORIGINAL, Results};
+use self::results::{Detection, EXPLORERS, METHODS, MutantResult, ORIGINAL, Results};
 use self::table::Mutant;
 use self::workspace::project;
 
@@ -103,7 +103,7 @@ fn name(mutant: Option<&Mutant>) -> &str {
 /// errors in them.
 fn record(names: &[&str], mutants: &[Mutant]) -> Result<Vec<String>> {
     let earlier = stored()?;
-    let builds = Builds::new(&METHODS, mutants)?;
+    let builds = Builds::new(&METHODS, true, mutants)?;
     let rows: Vec<Option<&Mutant>> = [None]
         .into_iter()
         .chain(mutants.iter().map(Some))
@@ -113,12 +113,8 @@ fn record(names: &[&str], mutants: &[Mutant]) -> Result<Vec<String>> {
         rows.iter().flat_map(|&mutant| METHODS.map(|method| (mutant, method))).collect();
     let label = |&(mutant, method): &(Option<&Mutant>, Method)| format!("{} {method}", name(mutant));
     let detections = in_parallel(&jobs, label, |&(mutant, method)| {
-        if EXPLORERS.contains(&method) {
-            let hint = earlier.row(name(mutant)).and_then(|row| row.caught_by(method));
-            runs::explore(&builds, method, mutant, hint)
-        } else {
-            runs::run_method(&builds, method, mutant)
-        }
+        let hint = earlier.row(name(mutant)).and_then(|row| row.caught_by(method));
+        detect(&builds, method, mutant, hint)
     })?;
     let rows = rows.into_iter().zip(detections.chunks(METHODS.len())).map(|(mutant, detections)| {
         MutantResult { mutant: name(mutant).to_owned(), detections: detections.to_vec() }
@@ -135,7 +131,27 @@ fn record(names: &[&str], mutants: &[Mutant]) -> Result<Vec<String>> {
     Ok([results.faults(mutants), results.no_longer_caught(&earlier)].concat())
 }
 
-/// Explores, for each mutant, the models that are recorded to catch it. Returns those that no longer do.
+/// Runs a method on a mutant. `hint` is what caught it last time.
+fn detect(builds: &Builds, method: Method, mutant: Option<&Mutant>, hint: Option<&str>) -> Result<Detection> {
+    match (method, mutant) {
+        (Method::Loom | Method::Shuttle, _) => runs::explore(builds, method, mutant, hint),
+        // It has properties of its own, and is under no channel.
+        (Method::Properties, Some(of_core)) if of_core.is_of_core() => {
+            runs::properties_of_core(builds, mutant, hint)
+        }
+        (Method::Conformance | Method::Linearizability, Some(of_core)) if of_core.is_of_core() => {
+            Ok(Detection::Unsupported { reason: "of channels only".to_owned() })
+        }
+        (Method::Properties, None) => {
+            let of_core = runs::properties_of_core(builds, None, hint)?;
+            Ok(runs::run_method(builds, method, None)?.and(of_core))
+        }
+        _ => runs::run_method(builds, method, mutant),
+    }
+}
+
+/// Tries, for each mutant, the models that are recorded to catch it, or where no model does, the properties of
+/// `service/core`. Returns those that no longer do.
 fn check(mutants: &[Mutant]) -> Result<Vec<String>> {
     let stored = stored()?;
     let mut jobs = Vec::new();
@@ -143,18 +159,22 @@ fn check(mutants: &[Mutant]) -> Result<Vec<String>> {
         let row = stored.row(&mutant.name).with_context(|| {
             format!("{RESULTS} has no result of mutant {0}: run scripts/mutants {0}", mutant.name)
         })?;
+        let by_properties = row.models().next().is_none() && mutant.is_of_core();
+        let properties = row.caught_by(Method::Properties).filter(|_| by_properties);
         jobs.extend(row.models().map(|(explorer, model)| (mutant, explorer, model)));
+        jobs.extend(properties.map(|property| (mutant, Method::Properties, property)));
     }
-    let builds = Builds::new(&EXPLORERS, mutants)?;
-    let label =
-        |&(mutant, explorer, model): &(&Mutant, Method, &str)| format!("{} {explorer} {model}", mutant.name);
-    let caught = in_parallel(&jobs, label, |&(mutant, explorer, model)| {
-        runs::catches(&builds, explorer, mutant, model)
+    let with_core = jobs.iter().any(|(_, method, _)| *method == Method::Properties);
+    let builds = Builds::new(&EXPLORERS, with_core, mutants)?;
+    let label = |&(mutant, method, by): &(&Mutant, Method, &str)| format!("{} {method} {by}", mutant.name);
+    let caught = in_parallel(&jobs, label, |&(mutant, method, by)| match method {
+        Method::Properties => Ok(runs::properties_of_core(&builds, Some(mutant), Some(by))?.is_caught()),
+        explorer => runs::catches(&builds, explorer, mutant, by),
     })?;
     let lost = jobs.iter().zip(caught).filter(|(_, caught)| !caught);
     Ok(lost
-        .map(|((mutant, explorer, model), _)| {
-            format!("{explorer} no longer catches mutant {} with model {model}", mutant.name)
+        .map(|((mutant, method, by), _)| {
+            format!("{method} no longer catches mutant {} with {by}", mutant.name)
         })
         .collect())
 }

@@ -56,8 +56,19 @@ pub(crate) enum Detection {
 }
 
 impl Detection {
-    fn is_caught(&self) -> bool {
+    pub(crate) fn is_caught(&self) -> bool {
         matches!(self, Detection::Caught { .. })
+    }
+
+    /// What this and another one that was made after it say together.
+    pub(crate) fn and(self, other: Detection) -> Detection {
+        match (self, other) {
+            (Detection::Passed { tried, seconds }, Detection::Passed { tried: more, seconds: longer }) => {
+                Detection::Passed { tried: tried + more, seconds: seconds + longer }
+            }
+            (Detection::Passed { .. }, other) => other,
+            (found, _) => found,
+        }
     }
 }
 
@@ -146,12 +157,13 @@ impl Results {
         let mut text = format!(
             "# Mutants: which method catches which mistake\n\n\
              <!-- Written by scripts/mutants. Do not edit. -->\n\n\
-             Each row is a mutant: a mistake planted in a copy of the baseline or of a workload\n\
+             Each row is a mutant: a mistake planted in a copy of the baseline, of a workload or of `service/core`\n\
              (`models/mutants/table`). Each column is a method of verification. A cell gives the number of executions or\n\
              cases, and the seconds, until the method caught the mutant; `-` means that it did not. The first row is the\n\
              original code, which no method may flag. For loom and shuttle, a cell counts the executions of the model that\n\
              caught the mutant. Shuttle cannot catch a mistake of weak memory, because its atomics are sequentially\n\
-             consistent.\n\n\
+             consistent. The properties of a mutant in `service/core` are those of that crate (`tests/simulation`), which is\n\
+             under no channel.\n\n\
              {BOUNDS}\n\n\
              **{} of {} mutants are caught.**\n\n",
             mutants.iter().filter(caught).count(),

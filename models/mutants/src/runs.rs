@@ -27,11 +27,17 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// A method that has not ended this long after its budget has hung.
 const METHOD_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// A property of `service/core` that takes longer has hung. The longest takes some seconds.
+const PROPERTY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The seed of the methods: any number, always the same one, so that a run can be repeated.
 const SEED: u64 = 20_241_124;
 
 /// The bounds of the models: loom's are those of `scripts/loom --small`.
 const BOUNDS: [(&str, &str); 2] = [("CHANLAB_LOOM_PREEMPTIONS", "2"), ("CHANLAB_SHUTTLE_ITERATIONS", "2000")];
+
+/// The exit code of a test program in which a test failed.
+const FAILED_TEST: i32 = 101;
 
 /// The identifier of the only request that a process gets.
 const REQUEST: &str = "mutants";
@@ -75,6 +81,10 @@ pub(crate) fn explore(
 ) -> Result<Detection> {
     let mut models: Vec<&Model> = builds.models(explorer).iter().collect();
     let tests = mutant.map_or(&[][..], |mutant| &mutant.tests);
+    if mutant.is_some_and(Mutant::is_of_core) {
+        // The models of channels run nothing of it.
+        models.retain(|model| tests.contains(&model.target));
+    }
     models.sort_by_key(|model| {
         let rank = tests.iter().position(|test| *test == model.target).unwrap_or(tests.len());
         (hint != Some(&model.name), rank)
@@ -124,6 +134,39 @@ fn explore_model(model: &Model, mutant: Option<&Mutant>) -> Result<Option<Detect
     }
     let after = report.map_or(0, |report| report.executions);
     Ok(Some(Detection::Caught { by: model.name.clone(), after, seconds: ended.seconds }))
+}
+
+/// Tries the properties of `service/core` until one fails: first the one that caught the mutant last time.
+///
+/// # Errors
+///
+/// When a test ends in another way than a property that holds or fails.
+pub(crate) fn properties_of_core(
+    builds: &Builds,
+    mutant: Option<&Mutant>,
+    hint: Option<&str>,
+) -> Result<Detection> {
+    let mut properties: Vec<&Model> = builds.core.iter().collect();
+    properties.sort_by_key(|property| hint != Some(&property.name));
+    let began = Instant::now();
+    for Model { program, name, .. } in &properties {
+        let mut command = Command::new(program);
+        // Another mutant's failures are none of this one's.
+        command.args([name, "--exact"]).env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
+        command.env("PROPTEST_RNG_SEED", SEED.to_string());
+        let ended = run(command, mutant, PROPERTY_TIMEOUT)?;
+        match ended.status.map(|status| status.code()) {
+            Some(Some(0)) => continue,
+            // It hung, was killed by a signal, or failed.
+            None | Some(None | Some(FAILED_TEST)) => {}
+            Some(Some(code)) => bail!("{name} ended with code {code}:\n{}{}", ended.output, ended.errors),
+        }
+        // A test without random cases is one case.
+        let passed = ended.output.lines().find_map(|line| line.trim().strip_prefix("successes: "));
+        let after = 1 + passed.and_then(|passed| passed.parse::<u64>().ok()).unwrap_or(0);
+        return Ok(Detection::Caught { by: name.clone(), after, seconds: ended.seconds });
+    }
+    Ok(Detection::Passed { tried: properties.len() as u64, seconds: began.elapsed().as_secs_f64() })
 }
 
 /// Runs a method over the baseline.

@@ -4,12 +4,16 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 /// The files of the table, in the order of the results.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 9] = [
     ("queue", include_str!("../table/queue.toml")),
     ("hand_off", include_str!("../table/hand_off.toml")),
     ("worker_pool", include_str!("../table/worker_pool.toml")),
     ("token_bucket", include_str!("../table/token_bucket.toml")),
     ("fan_in", include_str!("../table/fan_in.toml")),
+    ("tracker", include_str!("../table/tracker.toml")),
+    ("scheduler", include_str!("../table/scheduler.toml")),
+    ("coordinator", include_str!("../table/coordinator.toml")),
+    ("shared", include_str!("../table/shared.toml")),
 ];
 
 /// How a mutant shows, which decides which methods have to catch it.
@@ -50,6 +54,11 @@ impl Mutant {
     /// Whether one of its edits is in this file.
     pub(crate) fn changes(&self, file: &str) -> bool {
         self.edits.iter().any(|edit| edit.file == file)
+    }
+
+    /// Whether it is in `service/core`, which no channel uses.
+    pub(crate) fn is_of_core(&self) -> bool {
+        self.edits.iter().any(|edit| edit.file.starts_with("service/core/"))
     }
 }
 

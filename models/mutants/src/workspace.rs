@@ -36,18 +36,17 @@ const SWITCH_DECLARATION: &str = "\nextern crate self as contract;\npub mod muta
 const MEMBERS: [&str; 5] = ["harness/*", "models", "models/sut", "service/*", "verify"];
 
 /// The packages that are copied without their tests. The adapters are not built.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 6] = [
     "harness/adapters",
     "harness/baseline",
     "harness/contract",
     "harness/records",
     "harness/wording",
     "harness/workloads",
-    "service/core",
 ];
 
 /// The other folders of the project that are copied.
-const FOLDERS: [&str; 4] = ["models/src", "models/tests", "models/sut", "verify/src"];
+const FOLDERS: [&str; 5] = ["models/src", "models/tests", "models/sut", "service/core", "verify/src"];
 
 const LOCK: &str = "Cargo.lock";
 

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+mod partitioned_log;
 mod token_bucket;
 mod worker_pool;
 
 fn main() -> ExitCode {
-    models::run([token_bucket::table(), worker_pool::table()].concat())
+    models::run([token_bucket::table(), worker_pool::table(), partitioned_log::table()].concat())
 }

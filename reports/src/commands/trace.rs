@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, value_parser};
 use reports::exit::ExitWith;
 use service_trace::chrome;
-use service_trace::timeline::Timeline;
+use service_trace::timeline::{Recording, Timeline};
 use wording::numbers::{count, figure, separated};
 use wording::terminal::stdout;
 
@@ -16,13 +16,21 @@ const MAX_LIMIT: i64 = 10_000_000;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Write a timeline of one more round: a track for each thread, for Perfetto (ui.perfetto.dev) or chrome://tracing
+    /// Write a timeline of one more round, or of all that is consumed: a track for each thread, to be opened at
+    /// ui.perfetto.dev
     #[arg(long = "trace", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Operations of each thread that are recorded at most; later ones are counted
     #[arg(long = "trace-limit", value_name = "N", requires = "file", default_value = "10000",
         value_parser = value_parser!(u32).range(1..=MAX_LIMIT))]
     pub(crate) limit: u32,
+}
+
+impl Arguments {
+    /// Begins to record what the channel of this name does, if a timeline is wanted and there is the channel.
+    pub(crate) fn begin(&self, channel: &str) -> Option<Recording> {
+        self.file.as_ref().and_then(|_| timeline::begin(channel, self.limit as usize))
+    }
 }
 
 /// Writes a timeline, and says what is in it and what is not.
@@ -43,14 +51,14 @@ pub(crate) fn write(timeline: &Timeline, title: &str, file: &Path) -> Result<()>
     if missed > 0 {
         writeln!(
             terminal,
-            "{} came after the limit of their thread and are not in it (see --trace-limit)",
+            "not in it, for the limit of a thread (--trace-limit): {}",
             count(missed, "operation")
         )?;
     }
     Ok(())
 }
 
-/// What recording costs over a channel, measured now, as the end of a line.
+/// What recording costs over a channel, measured now, as the end of a line; nothing when that cannot be measured.
 pub(crate) fn cost(channel: &str) -> String {
     let Some(cost) = timeline::cost(channel) else { return String::new() };
     format!(

@@ -14,6 +14,26 @@ use wording::numbers;
 /// The limit up to which `go test -bench` raises N.
 const MAX_GO_TEST_N: u64 = 1_000_000_000;
 
+/// The article's other parts, each with the command that shows it here. Nothing in it is measured.
+const OTHER_PARTS: &str = "\
+The article is about production work as much as about a benchmark. Each of its parts is here, over any channel, and checks itself. \
+`chanlab` is `cargo run --release --`.
+
+| in the article | here | the command |
+| --- | --- | --- |
+| a pipeline of stages | the workload `pipeline`: nothing lost, in order, and the disconnect goes through | `chanlab round crossbeam pipeline` |
+| a worker pool with back-pressure, `quit` and drain | the workload `worker_pool`: accepted jobs are done, and the drain is timed | `chanlab round crossbeam worker_pool quit=half` |
+| a token bucket of rate 5,000 and burst 2,000 before a service | a plot of what is granted, each channel beside the crate `governor` | `chanlab bucket` |
+| a partition of Kafka is a channel; commit after processing | the workload `partitioned_log`, and a program that does it for real | `chanlab round crossbeam partitioned_log`, `chanlab consume --help` |
+| SIGTERM drains within 30 s | `chanlab consume --grace 30s`: [SERVICE.md](SERVICE.md) has its promises | `chanlab consume --source log:DIR --grace 30s`, then `kill -TERM` |
+| `tracedSend`, and where the pipeline is slow | a timeline of a round: blocked in send, blocked in receive, at work | `chanlab round crossbeam pipeline --trace FILE` |
+
+![What a bucket of tokens granted](bucket.svg)
+
+Asked 10,000 times a second, a service under a limit of 5,000 a second and a burst of 2,000 grants no more than the limit allows, in any \
+window. A bucket that is a channel grants a little less than the rate: its ticker never catches up, as Go's `time.Ticker` does not. \
+`governor` counts by the clock and loses nothing. On a busy machine the bucket grants much less: it never breaks the limit, and it does not keep the rate.";
+
 /// The document.
 pub fn document(article: &Article) -> String {
     let sections =
@@ -21,7 +41,7 @@ pub fn document(article: &Article) -> String {
     let [introduction, table, claim, published_mutex, method] = sections;
     format!(
         "# The article's benchmark, reproduced\n\n{introduction}\n\n{table}\n\n## The claim\n\n{claim}\n\n\
-         ## The published mutex version\n\n{published_mutex}\n\n## How it was measured\n\n{method}\n"
+         ## The published mutex version\n\n{published_mutex}\n\n## How it was measured\n\n{method}\n\n## The article's other parts\n\n{OTHER_PARTS}\n"
     )
 }
 
@@ -207,4 +227,20 @@ fn method(article: &Article) -> String {
         numbers::count(u64::from(extent.blocks), "block"),
         paired_test::ALPHA,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The part that is not measured is the same in the document that is committed.
+    #[test]
+    fn the_document_of_the_checkout_has_the_other_parts() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/article.md");
+        let text = fs::read_to_string(file).expect("the document");
+        assert!(text.ends_with(&format!("## The article's other parts\n\n{OTHER_PARTS}\n")));
+    }
 }

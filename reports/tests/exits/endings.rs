@@ -1,7 +1,7 @@
 //! The endings, one by one.
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,12 +17,13 @@ use reports::collect::runs::RunData;
 use reports::exit::{EVERY, Exit};
 use reports::gate;
 use serde_json::json;
-use service_log::Writer;
+use service_log::{Group, Writer};
+use testing::moments::{passed, size};
 use workloads::workload::Metric;
 
 use crate::Case;
 use crate::place::{EPOCHS, Place, Side, append, ended, text};
-use crate::results::{article, exit, honesty};
+use crate::results::{article, bucket, exit, honesty};
 
 /// One cell of one channel of a runner.
 const FAKE: [&str; 9] = [
@@ -174,6 +175,15 @@ pub(crate) const CASES: &[Case] = &[
         let mut command = place.command(&["article", "--output", &place.text("article.md")]);
         ended(command.env("PATH", place.path("none")).output().expect("it starts"), Exit::Undecided);
     }),
+    ("bucket", Exit::Sound, || {
+        let place = Place::new();
+        let file = place.text("bucket.svg");
+        let short = ["--channel", "mutex-deque", "--seconds", "1", "--burst", "50", "--output", &file];
+        place.ends(Exit::Sound, &[&["bucket"], short.as_slice()].concat());
+        assert!(fs::read_to_string(file).expect("a drawing").contains("the limit"));
+    }),
+    ("bucket", Exit::Failure, || assert_eq!(bucket(Ok(&[0, 0, 0])), Exit::Failure)),
+    ("bucket", Exit::Undecided, || assert_eq!(bucket(Err("no threads")), Exit::Undecided)),
     ("runner check", Exit::Sound, || {
         Place::new()
             .ends(Exit::Sound, &["runner", "check", env!("CARGO_BIN_EXE_chanlab"), "runner", "serve"]);
@@ -248,6 +258,35 @@ pub(crate) const CASES: &[Case] = &[
         place.ends(Exit::Usage, &["log", "show", &log, "--partition", "1", "--from", "11"]);
         place.ends(Exit::Usage, &["log", "show", &log, "--from", "1"]);
     }),
+    ("consume", Exit::Sound, || {
+        let (place, source) = source();
+        place.ends(Exit::Sound, &[&CONSUME[..], &[&source, "--until-end"]].concat());
+        consumer(&["--grace", "60s"], &[Signal::SIGTERM], Exit::Sound);
+    }),
+    ("consume", Exit::Failure, || {
+        let (place, source) = source();
+        let dies = ["--process", "command:false", "--retries", "0", "--dead-letter-limit", "19"];
+        place.ends(Exit::Failure, &[&CONSUME[..], &[&source, "--until-end"], &dies].concat());
+        flip(&place.path("log/partitions/1/00000000000000000000.segment"), 40);
+        place.ends(Exit::Failure, &["consume", "--group", "other", "--source", &source, "--until-end"]);
+        consumer(&["--grace", "1ms", "--process", STUCK], &[Signal::SIGINT], Exit::Failure);
+    }),
+    ("consume", Exit::Usage, || {
+        let (place, source) = source();
+        place.ends(Exit::Usage, &[&CONSUME[..], &["log:/nothing/there"]].concat());
+        place.ends(Exit::Usage, &[&CONSUME[..], &[&source, "--channel", "nothing"]].concat());
+        place.ends(Exit::Usage, &[&CONSUME[..], &[&source, "--channel", "std", "--workers", "2"]].concat());
+        let _group = Group::open(&place.path("log"), "g").expect("a group");
+        place.ends(Exit::Usage, &[&CONSUME[..], &[&source]].concat());
+    }),
+    ("consume", Exit::Interrupted, || {
+        let signals = [Signal::SIGTERM, Signal::SIGINT];
+        consumer(&["--grace", "60s", "--process", STUCK], &signals, Exit::Interrupted);
+    }),
+    ("consume", Exit::Terminated, || {
+        let signals = [Signal::SIGINT, Signal::SIGTERM];
+        consumer(&["--grace", "60s", "--process", STUCK], &signals, Exit::Terminated);
+    }),
     ("list", Exit::Sound, || {
         Place::new().ends(Exit::Sound, &["list"]);
     }),
@@ -270,6 +309,41 @@ fn log() -> (Place, String) {
     let words = ["log", "produce", &log, "--partitions", "2", "--messages", "20", "--keys", "0"];
     place.ends(Exit::Sound, &words);
     (place, log)
+}
+
+/// A consumer of a source that follows.
+const CONSUME: [&str; 4] = ["consume", "--group", "g", "--source"];
+
+/// A processor that says that it has begun, and does not end.
+const STUCK: &str = "command:echo begun > \"$BEGUN\"; sleep 1000";
+
+/// A log of two partitions with ten messages each, as a source.
+fn source() -> (Place, String) {
+    let (place, log) = log();
+    (place, format!("log:{log}"))
+}
+
+/// A consumer that gets signals once it has begun with a message or has the whole log.
+fn consumer(words: &[&str], signals: &[Signal], exit: Exit) {
+    let (place, source) = source();
+    let (begun, sink) = (place.path("begun"), format!("file:{}", place.text("sink")));
+    let words = [&CONSUME[..], &[&source, "--sink", &sink], words].concat();
+    let mut command = place.command(&words);
+    command.env("BEGUN", &begun).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let has_begun = || [&begun, &place.path("sink")].into_iter().any(|file| size(file) > 0);
+    assert!(passed(&mut child, Duration::from_secs(120), has_begun), "it has not begun");
+    let id = Pid::from_raw(child.id() as i32);
+    for (number, signal) in signals.iter().enumerate() {
+        if number > 0 {
+            // Two signals at once are taken in any order, so the second waits until the first has been said.
+            let mut line = String::new();
+            BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut line).expect("a line");
+            assert!(line.contains("drains for at most"), "{line}");
+        }
+        kill(id, *signal).expect("it runs");
+    }
+    ended(child.wait_with_output().expect("it ends"), exit);
 }
 
 /// Changes a byte of a file.

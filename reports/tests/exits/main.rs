@@ -65,11 +65,13 @@ checked! {
     report: "report",
     round: "round",
     article: "article",
+    bucket: "bucket",
     runner_check: "runner check",
     runner_serve: "runner serve",
     verify: "verify",
     log_produce: "log produce",
     log_show: "log show",
+    consume: "consume",
     list: "list",
     scripts_of_models: "scripts/loom, scripts/shuttle",
 }

@@ -1,6 +1,7 @@
 //! Results whose measurement takes too long for a test, as the commands judge them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use engine::article::{Extent, Lack, Origin, Round, Rounds, Variant};
 use records::machine::Machine;
@@ -8,6 +9,8 @@ use reports::analyse::article::{Article, CHANNEL};
 use reports::analyse::honesty::{Alarms, Found, Honesty, Trial};
 use reports::exit::{Exit, ExitWith};
 use reports::gate;
+use reports::render::bucket::LimitedService;
+use workloads::limited_service::{Limit, Service};
 
 /// The exit code of a result.
 pub(crate) fn exit(result: Result<(), ExitWith>) -> Exit {
@@ -41,6 +44,16 @@ pub(crate) fn honesty(comparisons: usize, different: usize, found: usize) -> Exi
         overheads: Vec::new(),
     };
     exit(gate::honesty(&honesty))
+}
+
+/// The result of `chanlab bucket` with a service that granted at these milliseconds, under 10 a second and a burst of 2.
+pub(crate) fn bucket(granted: Result<&[u64], &str>) -> Exit {
+    let grants = |millis: &[u64]| {
+        millis.iter().map(|&at| Duration::from_millis(at)).map(|at| at..at).collect::<Vec<_>>()
+    };
+    let service = granted.map(|millis| Service { asked: millis.len() as u64, grants: grants(millis) });
+    let service = LimitedService { name: "one".to_owned(), service: service.map_err(str::to_owned) };
+    exit(gate::bucket(Limit { rate: 10, burst: 2 }, &[service]))
 }
 
 /// The result of `chanlab article` with the variants that have times, and one that may lack them.

@@ -15,6 +15,8 @@ use records::plan::PLAN_FILE;
 use records::rounds::{Line, ROUNDS_FILE};
 use runner::LOG_VARIABLE;
 
+use testing::moments;
+
 use crate::sandbox::{Sandbox, assert_nothing_is_left, text};
 
 /// What happens to a run before it is complete.
@@ -42,21 +44,15 @@ const UNABLE: i32 = 4;
 const EARLY: Duration = Duration::from_millis(300);
 
 fn size(sandbox: &Sandbox) -> u64 {
-    fs::metadata(sandbox.run_folder().join(ROUNDS_FILE)).map_or(0, |data| data.len())
+    moments::size(&sandbox.run_folder().join(ROUNDS_FILE))
 }
 
 /// Waits until the run has recorded `more` bytes; false when it ends first.
 fn recorded(sandbox: &Sandbox, process: &mut Child, more: u64) -> bool {
-    let before = size(sandbox);
-    let until = Instant::now() + LIMIT;
-    while size(sandbox) < before + more {
-        if process.try_wait().expect("it can be asked").is_some() {
-            return false;
-        }
-        assert!(Instant::now() < until, "nothing is recorded any more");
-        std::thread::yield_now();
-    }
-    true
+    let is_grown = moments::grown(&sandbox.run_folder().join(ROUNDS_FILE), process, more, LIMIT);
+    let has_ended = process.try_wait().expect("it can be asked").is_some();
+    assert!(is_grown || has_ended, "nothing is recorded any more");
+    is_grown
 }
 
 /// The runners that `parent` has started; the reaper of its children is a shell, and none of them.
@@ -89,14 +85,8 @@ fn random_moment(sandbox: &Sandbox, process: &mut Child, random: &mut SmallRng) 
     if random.random_ratio(3, 4) {
         return recorded(sandbox, process, random.random_range(1..4_000));
     }
-    let until = Instant::now() + EARLY.mul_f64(random.random_range(0.0..1.0));
-    while Instant::now() < until {
-        if process.try_wait().expect("it can be asked").is_some() {
-            return false;
-        }
-        std::thread::yield_now();
-    }
-    true
+    let early = EARLY.mul_f64(random.random_range(0.0..1.0));
+    !moments::passed(process, early, || false) && process.try_wait().expect("it can be asked").is_none()
 }
 
 /// The figures of a run under fire.

@@ -121,7 +121,7 @@ pub struct Totals {
     pub known: u64,
     /// Messages that were processed.
     pub processed: u64,
-    /// Failed attempts that were, or will be, followed by another one.
+    /// Failed attempts. The last one of a dead letter is among them, as it is followed by an attempt to write that.
     pub retried: u64,
     /// Messages that went to the dead-letter output.
     pub dead_lettered: u64,
@@ -237,6 +237,12 @@ impl<M> Coordinator<M> {
         }
     }
 
+    /// Bounds the messages of all partitions together that are at work at a time; at least 1. See
+    /// [`Shared::bounded`](crate::shared::Shared::bounded) for what it should be.
+    pub fn bound_at_work(&mut self, most: usize) {
+        self.scheduler.bound_at_work(most);
+    }
+
     /// Numbers since the start.
     pub fn totals(&self) -> Totals {
         self.totals
@@ -251,6 +257,12 @@ impl<M> Coordinator<M> {
     pub fn committed(&self, partition: usize) -> Option<u64> {
         let own = self.partitions.get(partition)?;
         (own.phase != Phase::Unassigned).then_some(own.committed)
+    }
+
+    /// The number of this partition's assignment, as [`Coordinator::assign`] returned it; `None` when it is not assigned.
+    pub fn epoch(&self, partition: usize) -> Option<u64> {
+        let own = self.partitions.get(partition)?;
+        (own.phase != Phase::Unassigned).then_some(own.epoch)
     }
 
     // -- The life of a partition.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Nothing here waits for a worker but [`dispatch`], in the channel of jobs, and workers wait for no other thread: they answer
-//! under the lock and go on. So a full channel is back-pressure and never a circle.
+//! under the lock and go on. So a full channel is back-pressure and never a circle. Where a message can take long, the
+//! coordinator is [`bounded`](Shared::bounded), so that commits and graces do not wait for it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -76,9 +77,11 @@ pub enum FeedEnd {
 }
 
 /// Hands over the records of a partition's channel, at most `batch` at a time, until the disconnect, and closes the
-/// partition. A record for which `arrives` returns false is dropped.
+/// partition. A record for which `arrives` returns false is dropped. `epoch` is the number of the assignment that the
+/// channel belongs to.
 pub fn feed<M: Send + 'static>(
     partition: usize,
+    epoch: u64,
     records: &impl Receiver<Record<M>>,
     batch: usize,
     shared: &Shared<M>,
@@ -99,7 +102,7 @@ pub fn feed<M: Send + 'static>(
             is_connected = more.as_ref().err() != Some(&TryRecvError::Disconnected);
             next = more.ok();
         }
-        let fed = shared.admit(partition, &mut arrived, &mut surplus);
+        let fed = shared.admit(partition, epoch, &mut arrived, &mut surplus);
         surplus.clear();
         match fed {
             Ok(Fed::Taken) => continue,
@@ -108,7 +111,7 @@ pub fn feed<M: Send + 'static>(
         }
         break;
     }
-    shared.close(partition);
+    shared.close(partition, epoch);
     end
 }
 

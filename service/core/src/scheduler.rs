@@ -164,6 +164,8 @@ struct Partition {
 pub struct Scheduler<M> {
     order: Order,
     limits: Limits,
+    /// Messages of all partitions together that are at work at a time.
+    most_at_work: usize,
     slots: Vec<Slot<M>>,
     free: Vec<usize>,
     partitions: Vec<Partition>,
@@ -183,6 +185,7 @@ impl<M> Scheduler<M> {
         Scheduler {
             order,
             limits,
+            most_at_work: usize::MAX,
             slots: Vec::new(),
             free: Vec::new(),
             partitions: std::iter::repeat_with(Partition::default).take(partitions).collect(),
@@ -191,6 +194,11 @@ impl<M> Scheduler<M> {
             serials: 0,
             at_work: 0,
         }
+    }
+
+    /// Bounds the messages of all partitions together that are at work at a time, orphans included; at least 1.
+    pub fn bound_at_work(&mut self, most: usize) {
+        self.most_at_work = most.max(1);
     }
 
     /// The bounds.
@@ -228,7 +236,7 @@ impl<M> Scheduler<M> {
 
     /// Whether a worker can have a message now.
     pub fn is_ready(&self) -> bool {
-        !self.ring.is_empty()
+        !self.ring.is_empty() && self.at_work < self.most_at_work
     }
 
     /// Takes a message; gives it back when the partition has no room.
@@ -307,7 +315,9 @@ impl<M> Scheduler<M> {
     /// The next message to work at: of the partition whose turn it is, the one that has waited longest.
     pub fn take(&mut self, now: Duration) -> Option<Job<M>> {
         self.wake(now);
-        while let Some(partition) = self.ring.pop_front() {
+        while self.at_work < self.most_at_work
+            && let Some(partition) = self.ring.pop_front()
+        {
             let Some(own) = self.partitions.get_mut(partition) else { continue };
             own.in_ring = false;
             let Some(index) = own.ready.pop_front() else { continue };

@@ -110,6 +110,17 @@ impl<M: Send + 'static> Shared<M> {
         }
     }
 
+    /// The same coordinator with a bound of the messages of all partitions together that are at work at a time.
+    ///
+    /// With as many as the workers and the channel of jobs hold, the dispatcher never waits in that channel for a
+    /// message to be processed. Without the bound it does, and until then it neither stores a commit nor sees the end
+    /// of a grace.
+    #[must_use]
+    pub fn bounded(self, most_at_work: usize) -> Self {
+        lock(&self.state).coordinator.bound_at_work(most_at_work);
+        self
+    }
+
     fn now(&self, state: &State<M>) -> Duration {
         match self.clock {
             Clock::Real(start) => start.elapsed(),
@@ -136,7 +147,7 @@ impl<M: Send + 'static> Shared<M> {
         let dispatcher = state.dispatcher_waits.is_some_and(|until| {
             let is_due = |due| match self.clock {
                 Clock::Real(_) => due < until,
-                Clock::Logical => coordinator.is_idle(),
+                Clock::Logical => due <= state.ticks || coordinator.is_idle(),
             };
             coordinator.is_ready()
                 || coordinator.has_due_commits()
@@ -179,19 +190,28 @@ impl<M: Send + 'static> Shared<M> {
     /// Hands over records of a partition, in order, and waits while it has no room for them. `surplus` gets the
     /// messages with which nothing is to be done; `records` is empty when this returns `Ok`.
     ///
+    /// `epoch` is the number of the assignment that the records belong to. The thread of an earlier one may come late,
+    /// when the partition was lost and is back.
+    ///
     /// # Errors
     ///
     /// [`TrackError`] when the source broke its promise; the other records stay in `records`.
     pub fn admit(
         &self,
         partition: usize,
+        epoch: u64,
         records: &mut VecDeque<Record<M>>,
         surplus: &mut Vec<M>,
     ) -> Result<Fed, TrackError> {
         let mut state = lock(&self.state);
         let mut fed = Ok(Fed::Taken);
         while let Some(record) = records.pop_front() {
-            match state.coordinator.admit(partition, record) {
+            let is_present = state.coordinator.epoch(partition) == Some(epoch);
+            let admitted = match is_present {
+                true => state.coordinator.admit(partition, record),
+                false => Admitted::Refused(record.message),
+            };
+            match admitted {
                 Admitted::Taken => {}
                 Admitted::Known(message) => surplus.push(message),
                 Admitted::Refused(message) => {
@@ -208,7 +228,9 @@ impl<M: Send + 'static> Shared<M> {
                     records.push_front(record);
                     let wakes = self.wakes(&mut state);
                     self.notify(wakes);
-                    while state.coordinator.is_paused(partition) {
+                    while state.coordinator.is_paused(partition)
+                        && state.coordinator.epoch(partition) == Some(epoch)
+                    {
                         let Some(gate) = self.gates.get(partition) else { break };
                         state = wait(&gate.room, state);
                     }
@@ -219,9 +241,13 @@ impl<M: Send + 'static> Shared<M> {
         fed
     }
 
-    /// The input of this partition has ended.
-    pub fn close(&self, partition: usize) {
-        self.change(|coordinator| coordinator.close(partition));
+    /// The input of this assignment of the partition has ended. That of an earlier one says nothing.
+    pub fn close(&self, partition: usize, epoch: u64) {
+        self.change(|coordinator| {
+            if coordinator.epoch(partition) == Some(epoch) {
+                coordinator.close(partition);
+            }
+        });
     }
 
     // -- Dispatching.
@@ -370,18 +396,21 @@ impl<M: Send + 'static> Shared<M> {
     /// Drains a partition for at most `grace`, waits until its last commit is stored, and lets it go.
     ///
     /// Somebody else has to dispatch, work and feed meanwhile, or it waits for ever. `None` when the partition was not
-    /// assigned, or is lost meanwhile.
+    /// assigned, or is lost meanwhile, whether or not it comes back.
     pub fn revoke(&self, partition: usize, grace: Option<Duration>) -> Option<Left> {
         let until = grace.map(|grace| self.moment(grace));
-        self.change(|coordinator| coordinator.drain(partition, until));
+        let epoch = self.change(|coordinator| {
+            coordinator.drain(partition, until);
+            coordinator.epoch(partition)
+        })?;
         let mut state = lock(&self.state);
         state.waiting_for_ends += 1;
         let left = loop {
+            if state.coordinator.epoch(partition) != Some(epoch) {
+                break None;
+            }
             if let Some(left) = state.coordinator.let_go(partition) {
                 break Some(left);
-            }
-            if state.coordinator.committed(partition).is_none() {
-                break None;
             }
             state = wait(&self.ends, state);
         };
@@ -412,6 +441,11 @@ impl<M: Send + 'static> Shared<M> {
     /// What this partition holds.
     pub fn held(&self, partition: usize) -> Held {
         lock(&self.state).coordinator.held(partition)
+    }
+
+    /// The stored commit position of this partition; `None` when it is not assigned.
+    pub fn committed(&self, partition: usize) -> Option<u64> {
+        lock(&self.state).coordinator.committed(partition)
     }
 
     /// Numbers since the start.

@@ -32,6 +32,7 @@
 mod commits;
 mod error;
 mod folder;
+mod json;
 mod message;
 mod reader;
 mod sealed;
@@ -41,6 +42,7 @@ mod writer;
 pub use commits::{Commit, Commits, Group, MAX_METADATA_BYTES};
 pub use error::LogError;
 pub use folder::{Extent, Log, MAX_PARTITIONS};
+pub use json::{BytesJson, MessageJson, hexadecimal};
 pub use message::{Header, MAX_MESSAGE_BYTES, Message, NewMessage};
 pub use reader::PartitionReader;
 pub use writer::{DEFAULT_SEGMENT_BYTES, Options, Writer};

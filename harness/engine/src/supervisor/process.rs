@@ -304,8 +304,7 @@ impl Supervised {
         let Some(registration) = self.registration.take() else { return };
         let suspects = Suspects::of(self.leader.id(), registration.token());
         let _ = killpg(Pid::from_raw(self.leader.id() as i32), Signal::SIGKILL);
-        drop(registration);
-        self.status = self.leader.wait().ok();
+        self.status = registration.end(|| self.leader.wait().ok());
         self.strays.extend(suspects.end(&Alive::new()));
     }
 }

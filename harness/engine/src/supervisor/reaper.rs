@@ -136,14 +136,31 @@ fn token_text(token: u64) -> String {
     format!("{}:{token}", *FAMILY)
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
+impl Registration {
+    /// Ends it, and then calls `reap` before any other thread can look for strays: to one that did, the leader would
+    /// be an adopted process that nobody looks after, and it would reap it.
+    pub(super) fn end<T>(self, reap: impl FnOnce() -> T) -> T {
         let mut reaper = lock();
+        self.remove(&mut reaper);
+        let reaped = reap();
+        drop(reaper);
+        // It is removed already.
+        std::mem::forget(self);
+        reaped
+    }
+
+    fn remove(&self, reaper: &mut Reaper) {
         reaper.groups.remove(&self.token);
         if let Some((_, pipe)) = &reaper.running {
             // Ignored: a dead reaper kills nothing, and its successor never learns of this group.
             let _ = send(pipe, format_args!("-{}\n", self.token));
         }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.remove(&mut lock());
     }
 }
 

@@ -1,7 +1,6 @@
 //! `chanlab log show`: what is in a log, for people or as JSON.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,7 +10,7 @@ use clap::Args;
 use records::text;
 use reports::exit::{Exit, ExitWith};
 use serde::Serialize;
-use service_log::{Commits, Extent, Log, LogError, Message};
+use service_log::{Commits, Extent, Log, LogError, Message, MessageJson, hexadecimal};
 use wording::numbers::{count, separated};
 use wording::terminal::stdout;
 
@@ -92,62 +91,6 @@ fn shown(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => text::name(text),
         Err(_) => format!("0x{}", hexadecimal(bytes)).into(),
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        // Memory does not fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
-}
-
-/// A message as JSON.
-#[derive(Serialize)]
-struct MessageJson<'a> {
-    format: u32,
-    partition: u32,
-    offset: u64,
-    /// In milliseconds since 1970 in UTC.
-    timestamp: i64,
-    key: Option<BytesJson<'a>>,
-    headers: Vec<(&'a str, BytesJson<'a>)>,
-    payload: BytesJson<'a>,
-}
-
-/// Bytes as a string, or as an object with hexadecimal digits where they are no text.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum BytesJson<'a> {
-    Text(&'a str),
-    Bytes { hex: String },
-}
-
-impl<'a> BytesJson<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => BytesJson::Text(text),
-            Err(_) => BytesJson::Bytes { hex: hexadecimal(bytes) },
-        }
-    }
-}
-
-impl<'a> MessageJson<'a> {
-    fn of(partition: u32, message: &'a Message) -> Self {
-        MessageJson {
-            format: FORMAT,
-            partition,
-            offset: message.offset,
-            timestamp: message.timestamp,
-            key: message.key.as_deref().map(BytesJson::of),
-            headers: message
-                .headers
-                .iter()
-                .map(|header| (&*header.name, BytesJson::of(&header.value)))
-                .collect(),
-            payload: BytesJson::of(&message.payload),
-        }
     }
 }
 

@@ -249,8 +249,7 @@ impl World {
         let place = (job.partition, job.offset);
         // Processed, whether or not anybody counts it.
         self.processed.insert(place);
-        self.failures.remove(&place);
-        self.forget_open(epoch, place);
+        self.forget(epoch, place);
         self.coordinator.answer(job.ticket, Outcome::Done, self.now);
         // An answer that comes twice changes nothing.
         let before = self.coordinator.totals();
@@ -259,9 +258,13 @@ impl World {
         assert_eq!((before.processed, before.answered_twice + 1), (after.processed, after.answered_twice));
     }
 
-    fn forget_open(&mut self, epoch: u64, place: Place) {
-        let is_orphan = self.orphans.remove(&(epoch, place));
-        if let Some(lane) = self.lane(place).filter(|_| !is_orphan) {
+    /// A message has ended. An orphan says nothing about the message of the next assignment.
+    fn forget(&mut self, epoch: u64, place: Place) {
+        if self.orphans.remove(&(epoch, place)) {
+            return;
+        }
+        self.failures.remove(&place);
+        if let Some(lane) = self.lane(place) {
             self.open.remove(&lane);
         }
     }
@@ -269,9 +272,7 @@ impl World {
     pub(crate) fn fail(&mut self, index: Index) {
         if let Some((epoch, job)) = self.remove(index) {
             let place = (job.partition, job.offset);
-            if self.orphans.remove(&(epoch, place)) {
-                self.failures.remove(&place);
-            } else {
+            if !self.orphans.remove(&(epoch, place)) {
                 *self.failures.entry(place).or_default() += 1;
             }
             self.coordinator.answer(job.ticket, Outcome::Failed(job.message), self.now);
