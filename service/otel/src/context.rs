@@ -95,7 +95,8 @@ impl FromStr for TraceParent {
             let (trace, span) = (hex(parts.next()?, 32)?, hex(parts.next()?, 16)?);
             let flags = hex(parts.next()?, 2)?;
             // A later version may have more parts; this one may not.
-            let is_valid = version != 0xff && (version != 0 || parts.next().is_none()) && trace != 0 && span != 0;
+            let is_valid =
+                version != 0xff && (version != 0 || parts.next().is_none()) && trace != 0 && span != 0;
             is_valid.then_some(TraceParent { trace, span: span as u64, sampled: flags & 1 == 1 })
         };
         read().ok_or(NoTraceParent)

@@ -39,7 +39,9 @@ impl Exporter {
         let wrong = || NotStarted::Endpoint(settings.endpoint.clone());
         // An exporter of gRPC would take an endpoint without a scheme for https; here the scheme has to be said.
         let address = settings.endpoint.strip_prefix("http://").ok_or_else(wrong)?;
-        if address.trim_end_matches('/').is_empty() || address.trim_end_matches('/').contains(['/', '?', '#', '@', ' ']) {
+        if address.trim_end_matches('/').is_empty()
+            || address.trim_end_matches('/').contains(['/', '?', '#', '@', ' '])
+        {
             return Err(wrong());
         }
         let base = settings.endpoint.trim_end_matches('/');
@@ -66,7 +68,8 @@ impl Exporter {
             SdkMeterProvider::builder().with_resource(resource).with_periodic_exporter(metrics).build();
         let meter = metrics.meter("chanlab");
         let depth = meter.u64_histogram("chanlab.channel.depth").with_unit("{message}");
-        let depth = depth.with_description("messages queued behind a received one, of sampled messages").build();
+        let depth =
+            depth.with_description("messages queued behind a received one, of sampled messages").build();
         let time = meter.f64_histogram("chanlab.channel.time").with_unit("s").with_boundaries(TIMES.to_vec());
         let time = time.with_description(
             "from the beginning of a send, which may block, to the end of the receive, of sampled messages",
@@ -103,7 +106,9 @@ impl Exporter {
         match exported {
             Poll::Ready(Ok(())) => Ok(self.client.taken()),
             Poll::Ready(Err(error)) => Err(error.to_string()),
-            Poll::Pending => Err("the exporter waits, which a client that blocks never makes it do".to_owned()),
+            Poll::Pending => {
+                Err("the exporter waits, which a client that blocks never makes it do".to_owned())
+            }
         }
     }
 

@@ -47,7 +47,9 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum NotStarted {
     /// The endpoint cannot be used.
-    #[error("the endpoint {0} is not of the form http://HOST:PORT: name the scheme, and only http, without a path")]
+    #[error(
+        "the endpoint {0} is not of the form http://HOST:PORT: name the scheme, and only http, without a path"
+    )]
     Endpoint(String),
     /// The share makes no sense.
     #[error("the share of messages that are sampled is {0}: give one from 0 to 1")]
@@ -114,7 +116,13 @@ impl fmt::Display for Report {
         write!(
             f,
             "traces begun: {}; spans recorded: {}, sent: {}, refused: {}, lost: {} ({} for a full queue, {} on the way)",
-            self.traces, self.recorded, self.sent, self.refused, self.lost(), self.lost_at_queue, self.lost_on_way
+            self.traces,
+            self.recorded,
+            self.sent,
+            self.refused,
+            self.lost(),
+            self.lost_at_queue,
+            self.lost_on_way
         )?;
         match &self.reason {
             Some(reason) => write!(f, "; the last reason: {reason}"),
@@ -282,7 +290,10 @@ impl Tracing {
                 let late = queue.spans.len() as u64 + queue.on_way;
                 queue.report.lost_on_way += late;
                 if late > 0 {
-                    queue.report.reason.get_or_insert_with(|| "the time to send the rest was over".to_owned());
+                    queue
+                        .report
+                        .reason
+                        .get_or_insert_with(|| "the time to send the rest was over".to_owned());
                 }
                 queue.spans.clear();
                 break;

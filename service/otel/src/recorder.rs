@@ -75,7 +75,8 @@ impl Recorder for Spans {
 
     #[inline]
     fn end_send(&self, begun: Begun, ending: Ending) {
-        let (Some(pipeline), Some((own, parent)), Some(began)) = (&self.pipeline, begun.send, begun.at) else {
+        let (Some(pipeline), Some((own, parent)), Some(began)) = (&self.pipeline, begun.send, begun.at)
+        else {
             return;
         };
         let passed = ending == Ending::Passed;
