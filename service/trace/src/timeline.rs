@@ -110,8 +110,16 @@ static EXCLUSIVE: Mutex<()> = Mutex::new(());
 static RECORDINGS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// This thread's track, and the timeline that it belongs to.
-    static TRACK: RefCell<Option<(u64, usize, Arc<Mutex<Track>>)>> = const { RefCell::new(None) };
+    /// This thread's track in the timeline that it wrote into last.
+    static TRACK: RefCell<Option<OwnTrack>> = const { RefCell::new(None) };
+}
+
+/// The track of a thread.
+struct OwnTrack {
+    /// The number of its timeline.
+    timeline: u64,
+    index: usize,
+    track: Arc<Mutex<Track>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -166,16 +174,16 @@ impl State {
         // A thread that is ending may have no thread locals any more.
         let acted = TRACK.try_with(|own| {
             let mut own = own.borrow_mut();
-            if own.as_ref().is_none_or(|(number, ..)| *number != self.number) {
-                *own = self.new_track().map(|(index, track)| (self.number, index, track));
+            if own.as_ref().is_none_or(|own| own.timeline != self.number) {
+                *own = self.new_track();
             }
-            let (_, index, track) = own.as_ref()?;
-            Some(act(*index, &mut lock(track)))
+            let own = own.as_ref()?;
+            Some(act(own.index, &mut lock(&own.track)))
         });
         acted.ok().flatten()
     }
 
-    fn new_track(&self) -> Option<(usize, Arc<Mutex<Track>>)> {
+    fn new_track(&self) -> Option<OwnTrack> {
         let mut tracks = lock(&self.tracks);
         let index = tracks.len();
         if index >= MAX_TRACKS {
@@ -186,7 +194,7 @@ impl State {
         let events = Vec::with_capacity(self.bound);
         let track = Arc::new(Mutex::new(Track { name, events, missed: 0, sends: 0 }));
         tracks.push(Arc::clone(&track));
-        Some((index, track))
+        Some(OwnTrack { timeline: self.number, index, track })
     }
 
     fn record(&self, event: Event) {

@@ -68,7 +68,7 @@ fn checked(json: &str) -> Result<Vec<Slice>, String> {
     }
     for (id, points) in &arrows {
         let phases: String = points.iter().map(|(phase, ..)| phase.as_str()).collect();
-        if !(phases.starts_with('s') && phases.ends_with('f') && phases.len() % 2 == 0)
+        if !(phases.starts_with('s') && phases.ends_with('f') && phases.len().is_multiple_of(2))
             || phases[1..phases.len() - 1].contains(['s', 'f'])
         {
             return Err(format!("arrow {id} goes {phases}"));

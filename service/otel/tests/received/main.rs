@@ -104,6 +104,26 @@ fn a_trace_follows_a_message_from_another_process_to_its_commit() {
 }
 
 #[test]
+fn a_span_that_ends_gives_its_place_back() {
+    let _alone = alone();
+    let collector = Collector::start(|_| Answer::Takes);
+    let tracing = Tracing::start(&Settings::to(&collector.endpoint)).expect("started");
+    leave();
+    let outer = span("outer");
+    drop(span("first"));
+    drop(span("second"));
+    drop(outer);
+    drop(span("alone"));
+    accounted(&tracing.close(PATIENCE));
+    let spans = collector.spans();
+    let named = |name: &str| spans.iter().find(|span| span.name == name).expect(name);
+    for inner in ["first", "second"] {
+        assert_eq!(named(inner).parent_span_id, named("outer").span_id, "{inner}");
+    }
+    assert!(named("alone").trace_id != named("outer").trace_id && named("alone").parent_span_id.is_empty());
+}
+
+#[test]
 fn the_decision_is_made_once_for_all_of_a_trace() {
     let _alone = alone();
     const MESSAGES: usize = 20_000;
