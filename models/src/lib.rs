@@ -7,7 +7,7 @@
 //!
 //! A scenario is a closure that runs a few threads through the real code: the system under test ([`sut`]),
 //! the workloads' own rounds, and what coordinates them (the worker pool's [`serve`] and [`Quit`], the token
-//! bucket's [`tick`]). The same source is explored in two ways:
+//! bucket's [`tick`], the coordinator of a partitioned log in `service/core`). The same source is explored in two ways:
 //!
 //! - With `--cfg loom` (`scripts/loom`), [loom] runs it in every interleaving of the threads, with every
 //!   value that an atomic may show.

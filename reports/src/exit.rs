@@ -233,7 +233,17 @@ impl From<&Failure> for Exit {
         match failure {
             Failure::Log(error) => error.into(),
             Failure::Usage(_) => Exit::Usage,
-            Failure::Output { .. } | Failure::System { .. } => Exit::Unable,
+            #[cfg(feature = "kafka")]
+            Failure::Kafka(error) => match error {
+                service_kafka::KafkaError::Setting(_) | service_kafka::KafkaError::Grace { .. } => {
+                    Exit::Usage
+                }
+                service_kafka::KafkaError::Client(_)
+                | service_kafka::KafkaError::Topic { .. }
+                | service_kafka::KafkaError::NotLeft(_) => Exit::Unable,
+                _ => Exit::Failure,
+            },
+            Failure::Output { .. } | Failure::FailedBefore | Failure::System { .. } => Exit::Unable,
             Failure::Assign(_) | Failure::Metadata { .. } | Failure::Source { .. } | Failure::Panicked(_) => {
                 Exit::Failure
             }

@@ -126,6 +126,7 @@ mod tests {
             kind: MutantKind::Sequential,
             about: String::new(),
             tests: Vec::new(),
+            models: Vec::new(),
             edits: vec![edit],
         }
     }

@@ -68,7 +68,7 @@ fn run(mut command: Command, mutant: Option<&Mutant>, timeout: Duration) -> Resu
 }
 
 /// Explores models until one fails: first the one that caught the mutant last time, then those of its own
-/// test targets.
+/// test targets. Models that the table leaves out are not explored.
 ///
 /// # Errors
 ///
@@ -81,10 +81,7 @@ pub(crate) fn explore(
 ) -> Result<Detection> {
     let mut models: Vec<&Model> = builds.models(explorer).iter().collect();
     let tests = mutant.map_or(&[][..], |mutant| &mutant.tests);
-    if mutant.is_some_and(Mutant::is_of_core) {
-        // The models of channels run nothing of it.
-        models.retain(|model| tests.contains(&model.target));
-    }
+    models.retain(|model| mutant.is_none_or(|mutant| mutant.is_for(&model.name)));
     models.sort_by_key(|model| {
         let rank = tests.iter().position(|test| *test == model.target).unwrap_or(tests.len());
         (hint != Some(&model.name), rank)

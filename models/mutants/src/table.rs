@@ -47,6 +47,8 @@ pub(crate) struct Mutant {
     pub(crate) about: String,
     /// The test targets whose models are explored first.
     pub(crate) tests: Vec<String>,
+    /// How the names begin of the models that are explored; empty when all are.
+    pub(crate) models: Vec<String>,
     pub(crate) edits: Vec<Edit>,
 }
 
@@ -54,6 +56,11 @@ impl Mutant {
     /// Whether one of its edits is in this file.
     pub(crate) fn changes(&self, file: &str) -> bool {
         self.edits.iter().any(|edit| edit.file == file)
+    }
+
+    /// Whether the model of this name is explored.
+    pub(crate) fn is_for(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|begin| model.starts_with(begin))
     }
 
     /// Whether it is in `service/core`, which no channel uses.
@@ -78,6 +85,8 @@ pub(crate) struct Edit {
 struct TableFile {
     file: String,
     tests: Vec<String>,
+    #[serde(default)]
+    models: Vec<String>,
     mutant: Vec<MutantEntry>,
 }
 
@@ -116,6 +125,7 @@ pub(crate) fn mutants() -> Result<Vec<Mutant>> {
                 kind: entry.kind,
                 about: entry.about,
                 tests: table.tests.clone(),
+                models: table.models.clone(),
                 edits: entry
                     .edits
                     .into_iter()

@@ -22,6 +22,8 @@ use service_consume::report::{Report, ReportJson, Request, retried};
 use service_consume::source::SourceName;
 use service_consume::{Failure, carrier, metrics, signals};
 use service_core::scheduler;
+use service_core::source::{Lane, Source};
+use service_log::Message;
 use wording::numbers::{count, measured, separated};
 use wording::say;
 use wording::terminal::stdout;
@@ -142,18 +144,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             }
             let source = LogSource::open(folder, &arguments.group, arguments.until_end)?;
             let consumer = consumer(arguments, workers, source.partitions())?;
-            let name = format!("log:{}", folder.display());
-            let recording = arguments.trace.begin(&arguments.channel);
-            let report = consume(arguments, workers, name.clone(), |news| match &recording {
-                Some(_) => consumer.run::<timeline::Any, _>(source, news),
-                None => carrier::run(&arguments.channel, consumer, source, news),
-            })?;
-            if let (Some(recording), Some(file)) = (recording, &arguments.trace.file) {
-                let title = format!("{name} over {}", arguments.channel);
-                trace::write(&recording.finish(), &title, file)?;
-            }
-            report
+            carry(arguments, workers, format!("log:{}", folder.display()), consumer, source)?
         }
+        #[cfg(feature = "kafka")]
+        SourceName::Kafka { brokers, topic } => {
+            let mut settings = service_kafka::Settings::new(brokers, topic, &arguments.group);
+            settings.grace = arguments.grace;
+            settings.until_end = arguments.until_end;
+            settings.trouble = service_kafka::Trouble::told_to(|line| say!("warning: Kafka: {line}"));
+            let source = service_kafka::Kafka::connect(&settings).map_err(Failure::from)?;
+            let consumer = consumer(arguments, workers, source.partitions())?;
+            carry(arguments, workers, format!("kafka:{brokers}/{topic}"), consumer, source)?
+        }
+        #[cfg(not(feature = "kafka"))]
         SourceName::Kafka { .. } => {
             return Err(BadArguments(
                 "this build has no Kafka: build it with `cargo build --release --features kafka`".to_owned(),
@@ -162,6 +165,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     Ok(gate::consumed(&report)?)
+}
+
+/// Consumes a source of this name over the channel that was named, and writes the timeline if one is wanted.
+fn carry<S>(
+    arguments: &Arguments,
+    workers: usize,
+    name: String,
+    consumer: Consumer,
+    source: S,
+) -> Result<Report>
+where
+    S: Source<Message = Message, Error: Into<Failure>> + Send + 'static,
+    S::Lane: Lane<Error: Into<Failure>>,
+{
+    let title = format!("{name} over {}", arguments.channel);
+    let recording = arguments.trace.begin(&arguments.channel);
+    let report = consume(arguments, workers, name, |news| match &recording {
+        Some(_) => consumer.run::<timeline::Any, _>(source, news),
+        None => carrier::run(&arguments.channel, consumer, source, news),
+    })?;
+    if let (Some(recording), Some(file)) = (recording, &arguments.trace.file) {
+        trace::write(&recording.finish(), &title, file)?;
+    }
+    Ok(report)
 }
 
 fn workers(arguments: &Arguments) -> Result<usize, Failure> {

@@ -14,6 +14,10 @@ pub enum Failure {
     /// The embedded log, as a source, a sink or for dead letters.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Kafka, as a source.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] service_kafka::KafkaError),
     /// The command line makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -27,6 +31,9 @@ pub enum Failure {
         /// Why it was refused.
         error: io::Error,
     },
+    /// A write to the output has failed before, and how much of it is in the file is not known.
+    #[error("an output has failed before")]
+    FailedBefore,
     /// A partition cannot begin.
     #[error(transparent)]
     Assign(#[from] AssignError),

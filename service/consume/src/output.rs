@@ -1,7 +1,7 @@
 //! Where processed messages and dead letters go: a file of lines, or an embedded log.
 //!
-//! [`Output::append`] may keep a message in memory; [`Output::sync`] returns when everything that was appended before is
-//! on the disk. The committer calls it before each commit. After a failed write or sync an output stays failed: what the
+//! To append may keep a message in memory; [`Output::sync`] returns when everything that was appended before is on the
+//! disk. The committer calls it before each commit. After a failed write or sync an output stays failed: what the
 //! system then has of a file is not known, and a later sync that succeeds would say nothing about it.
 
 use std::fmt;
@@ -220,7 +220,7 @@ impl Output {
     fn unless_failed(&self, write: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
         // Acquire, Release: who sees the flag need not see more, and a stale one is caught below.
         let result = match self.has_failed.load(Ordering::Acquire) {
-            true => Err(Failure::Usage("the output has failed before".to_owned())),
+            true => Err(Failure::FailedBefore),
             false => write(),
         };
         if result.is_err() {
