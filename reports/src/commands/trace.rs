@@ -14,7 +14,9 @@ use wording::terminal::stdout;
 /// The limit of the operations of a thread that are recorded: 320 MB of memory, and ten times as much in the file.
 const MAX_LIMIT: i64 = 10_000_000;
 
+// No group: it would have the name of the group of the command's own arguments.
 #[derive(Args)]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// Write a timeline of one more round, or of all that is consumed: a track for each thread, to be opened at
     /// ui.perfetto.dev
