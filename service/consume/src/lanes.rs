@@ -27,8 +27,8 @@ const BATCH: usize = 32;
 pub(crate) enum Ask {
     /// To store a commit, whose messages are in the outputs and on the disk.
     Commit(Commit),
-    /// To let a revoked partition go.
-    LetGo(usize),
+    /// To let a revoked partition go; `None` when it was lost while it drained, since it may be assigned again by now.
+    LetGo(Option<usize>),
     /// To let the others go, and to leave.
     Close(Vec<usize>),
     /// To leave as it is: nothing is waited for any more.
@@ -64,7 +64,9 @@ where
                     Ok(Ask::Commit(commit)) => self.commit(commit),
                     Ok(Ask::LetGo(partition)) => {
                         self.revoking -= 1;
-                        self.let_go(partition)?;
+                        if let Some(partition) = partition {
+                            self.let_go(partition)?;
+                        }
                     }
                     Ok(Ask::Close(partitions)) => closes = Some(partitions),
                     Ok(Ask::Abandon) => return Ok(()),
@@ -117,10 +119,12 @@ where
                 let (shared, grace) = (Arc::clone(&self.shared), self.grace);
                 let (asks, notes) = (self.asks.clone(), self.notes.clone());
                 let revoke = move || {
-                    if let Some(left) = shared.revoke(partition, Some(grace)) {
+                    let left = shared.revoke(partition, Some(grace));
+                    let is_ours = left.is_some();
+                    if let Some(left) = left {
                         let _ = notes.send(Note::Left(left));
                     }
-                    let _ = asks.send(Ask::LetGo(partition));
+                    let _ = asks.send(Ask::LetGo(is_ours.then_some(partition)));
                 };
                 named(format!("revoke {partition}"), revoke).map(drop)
             }

@@ -44,7 +44,8 @@ pub trait Source {
     fn resume(&mut self, partition: usize) -> Result<(), Self::Error>;
 
     /// Lets a revoked partition go: its last commit is stored, and its lane is dropped. A source that makes the group
-    /// wait for it, goes on with the rebalance when all revoked partitions are let go.
+    /// wait for it, goes on with the rebalance when all revoked partitions are let go. No event tells of the partition until
+    /// it is assigned again. Not called for a lost partition.
     ///
     /// # Errors
     ///

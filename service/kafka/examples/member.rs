@@ -33,7 +33,7 @@ fn main() {
     settings.assignor = if assignor == "eager" { Assignor::Eager } else { Assignor::Cooperative };
     settings.session = Duration::from_millis(session.parse().expect("a number"));
     settings.grace = settings.session / 2;
-    settings.trouble = Trouble::told_to(|line| eprintln!("{line}"));
+    settings.trouble = Trouble::told_to(|line| println!("trouble {line}"));
     for (name, value) in [("heartbeat.interval.ms", "200"), ("fetch.wait.max.ms", "50")] {
         settings.more.push((name.to_owned(), value.to_owned()));
     }

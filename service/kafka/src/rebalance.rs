@@ -27,6 +27,8 @@ pub(crate) struct Own {
     /// Told to the lane when the partition is gone.
     pub(crate) is_over: Arc<AtomicBool>,
     pub(crate) is_paused: bool,
+    /// Whether it was let go before the group asked for it. It is this member's until then, and no event tells of it.
+    pub(crate) is_let_go: bool,
 }
 
 impl Drop for Own {
@@ -55,9 +57,8 @@ impl Kafka {
                     self.waits = Some(Waits::ForAssign { partitions, not_before: Instant::now() });
                 }
                 Some(Rebalance::Revoke(partitions)) => {
-                    let held =
-                        partitions.iter().copied().filter(|partition| self.own.contains_key(partition));
-                    let held: BTreeSet<i32> = held.collect();
+                    let is_held = |partition: &i32| self.own.get(partition).is_some_and(|own| !own.is_let_go);
+                    let held: BTreeSet<i32> = partitions.iter().copied().filter(is_held).collect();
                     let is_lost = self.consumer.assignment_lost();
                     if !is_lost {
                         for &partition in &held {
@@ -155,7 +156,7 @@ impl Kafka {
             let is_over = Arc::new(AtomicBool::new(false));
             let trouble = self.consumer.context().trouble.clone();
             let lane = KafkaLane { partition: number, queue, is_over: Arc::clone(&is_over), trouble };
-            self.own.insert(partition, Own { is_over, is_paused: false });
+            self.own.insert(partition, Own { is_over, is_paused: false, is_let_go: false });
             assigned.push(Event::Assigned { partition: number, position, metadata, lane });
         }
         answer(&self.consumer, true, &list).map_err(|error| KafkaError::Failed(error.to_string()))?;

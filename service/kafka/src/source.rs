@@ -182,7 +182,9 @@ impl Source for Kafka {
     fn commit(&mut self, commit: &Commit) -> Stored {
         let number = i32::try_from(commit.partition).ok();
         // The coordinator of the group would store it, over what the new owner has committed.
-        let Some(partition) = number.filter(|partition| self.own.contains_key(partition)) else {
+        let Some(partition) =
+            number.filter(|partition| self.own.get(partition).is_some_and(|own| !own.is_let_go))
+        else {
             return Stored::No(format!("partition {} is not assigned to this member", commit.partition));
         };
         if self.consumer.assignment_lost() {
@@ -215,13 +217,15 @@ impl Source for Kafka {
     }
 
     fn let_go(&mut self, partition: usize) -> Result<(), KafkaError> {
-        // What is not revoked is let go when the member leaves.
-        if let (Ok(partition), Some(Waits::ForUnassign { held, .. })) =
-            (i32::try_from(partition), &mut self.waits)
+        let Ok(partition) = i32::try_from(partition) else { return Ok(()) };
+        if let Some(Waits::ForUnassign { held, .. }) = &mut self.waits
             && held.remove(&partition)
         {
             self.release(partition);
             return self.unassign_if_let_go();
+        }
+        if let Some(own) = self.own.get_mut(&partition) {
+            own.is_let_go = true;
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Judge {
             words.get(index).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{text:?}"))
         };
         *self.counts.entry(words[0].to_owned()).or_default() += 1;
-        if words[0] == "left" {
+        if matches!(words[0], "left" | "trouble") {
             return;
         }
         let partition = number(1) as usize;

@@ -20,12 +20,12 @@ use crate::run::Run;
 
 #[test]
 fn members_of_a_cooperative_group_may_die() {
-    Run::new(Mock::new(), Assignor::Cooperative, 1).of(6);
+    Run::new(Mock::new(), Assignor::Cooperative, 1).of(4);
 }
 
 #[test]
 fn members_of_an_eager_group_may_die() {
-    Run::new(Mock::new(), Assignor::Eager, 2).of(5);
+    Run::new(Mock::new(), Assignor::Eager, 2).of(4);
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Process {
     pub(crate) fn start(number: usize, arguments: &[String], lines: Sender<Line>) -> Self {
         let program = program();
         let mut command = Command::new(&program);
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
+        command.args(arguments).stdout(Stdio::piped()).stdin(Stdio::null());
         let mut child = command.spawn().unwrap_or_else(|error| {
             panic!(
                 "{}: {error}; build it: cargo build -p service-kafka --features kafka --example member",

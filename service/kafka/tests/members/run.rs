@@ -1,6 +1,6 @@
 //! A run: members that die, and others that come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ pub(crate) struct Run<B> {
     judge: Judge,
     members: BTreeMap<usize, Process>,
     started: usize,
+    /// Processes whose output has ended.
+    ended: BTreeSet<usize>,
     lines: Receiver<Line>,
     told: Sender<Line>,
     /// The number of the next message of each partition.
@@ -45,6 +47,7 @@ impl<B: Broker> Run<B> {
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15),
             members: BTreeMap::new(),
             started: 0,
+            ended: BTreeSet::new(),
             lines,
             told,
             next: 0,
@@ -117,8 +120,9 @@ impl<B: Broker> Run<B> {
         let deadline = Instant::now() + DEADLINE;
         while !is_so(self) {
             match self.lines.recv_timeout(Duration::from_millis(100)) {
-                Ok(Line { process, text: None }) if self.members.contains_key(&process) => {
-                    panic!("process {process} has ended by itself")
+                Ok(Line { process, text: None }) => {
+                    assert!(!self.members.contains_key(&process), "process {process} has ended by itself");
+                    self.ended.insert(process);
                 }
                 Ok(line) => self.judge.take(&line),
                 Err(_) => {}
@@ -164,8 +168,7 @@ impl<B: Broker> Run<B> {
     fn terminate(&mut self, number: usize) {
         let Some(mut process) = self.members.remove(&number) else { return };
         process.terminate();
-        let before = self.judge.counts.get("left").copied().unwrap_or(0);
-        self.until("it leaves", |run| run.judge.counts.get("left").copied().unwrap_or(0) > before);
+        self.until(&format!("process {number} leaves"), |run| run.ended.contains(&number));
         let status = process.join();
         assert!(status.success(), "process {number}: {status}");
     }

@@ -261,6 +261,22 @@ fn a_partition_that_is_not_assigned_is_not_committed() {
 }
 
 #[test]
+fn nothing_is_told_of_a_partition_that_was_let_go() {
+    let cluster = Cluster::new(1);
+    let mut one = Member::new(&cluster.settings());
+    one.until("it is assigned", |one| one.owns(&[0]));
+    one.drain(None);
+    one.until("it is let go", Member::is_over);
+    cluster
+        .mock()
+        .request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID; 1]);
+    one.until("the group assigns it again", |one| {
+        one.happened.iter().filter(|happened| matches!(happened, Happened::Assigned { .. })).count() == 2
+    });
+    assert!(!one.has_lost() && one.revoked().is_empty(), "{:?}", one.happened);
+}
+
+#[test]
 fn a_static_member_does_not_leave_its_group() {
     for instance in [None, Some("billing-1".to_owned())] {
         let cluster = Cluster::new(1);
