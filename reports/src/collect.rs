@@ -9,6 +9,7 @@ pub mod records;
 pub mod runs;
 pub(crate) mod sequence;
 pub mod sources;
+pub mod timelines;
 pub mod verdicts;
 pub mod verified;
 mod work;

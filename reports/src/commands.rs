@@ -17,6 +17,7 @@ pub(crate) mod round;
 pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod sandbox;
+mod trace;
 pub(crate) mod verify;
 
 use clap::Subcommand;

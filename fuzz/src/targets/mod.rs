@@ -26,7 +26,7 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
 }
 
 /// Every target.
-pub(crate) const TARGETS: [Target; 15] = [
+pub(crate) const TARGETS: [Target; 16] = [
     target("criterion", records::criterion),
     target("lines", records::lines),
     target("manifest", crates::manifest),
@@ -39,6 +39,7 @@ pub(crate) const TARGETS: [Target; 15] = [
     target("schedule", processes::schedule),
     target("sealed-run", runs::sealed_run),
     target("source", crates::source),
+    target("timeline", runs::timeline),
     target("verified", records::verified),
     target("words", processes::words),
     target("worker", processes::worker),

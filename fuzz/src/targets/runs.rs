@@ -12,6 +12,7 @@ use reports::analyse::changes::Changes;
 use reports::analyse::choice::choose;
 use reports::collect::runs::RunData;
 use reports::collect::sources::Collected;
+use reports::collect::timelines;
 use reports::gate;
 use reports::render::changes::{ChangeReport, side_by_side};
 use reports::render::{self, choice};
@@ -19,6 +20,19 @@ use serde_json::Value;
 use workloads::workload::Metric;
 
 use super::{inert, parts, registry};
+
+/// The timeline of a round: every slice of the part that is drawn lies in it.
+pub(super) fn timeline(input: &[u8]) {
+    let Ok(part) = timelines::part(input) else { return };
+    assert!(part.length.is_finite() && part.length >= 0.0, "{}", part.length);
+    for (_, began, ended) in part.tracks.iter().flat_map(|track| &track.slices) {
+        assert!(
+            0.0 <= *began && began < ended && *ended <= part.length,
+            "{began} to {ended} of {}",
+            part.length
+        );
+    }
+}
 
 /// A plan, and the lines of its rounds as they are.
 pub(super) fn run(input: &[u8]) {

@@ -35,5 +35,5 @@ pub mod shortage;
 mod stop;
 pub mod supervisor;
 
-pub use self::replace::{NotReplaced, replace};
+pub use self::replace::{NotReplaced, replace, replace_by};
 pub use self::stop::{StopSignal, stop_request, stopped_by};

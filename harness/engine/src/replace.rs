@@ -27,14 +27,26 @@ pub struct NotReplaced {
 ///
 /// [`NotReplaced`].
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), NotReplaced> {
-    try_replace(path, bytes).map_err(|error| NotReplaced { path: path.to_owned(), error })
+    replace_by(path, |file| file.write_all(bytes))
 }
 
-fn try_replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// As [`replace`], with what `write` writes: for a file that is too large to have it in memory twice.
+///
+/// # Errors
+///
+/// [`NotReplaced`].
+pub fn replace_by<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+) -> Result<T, NotReplaced> {
+    try_replace(path, write).map_err(|error| NotReplaced { path: path.to_owned(), error })
+}
+
+fn try_replace<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
     let permissions = match fs::metadata(path) {
         Ok(data) if data.is_file() => Some(data.permissions()),
         Ok(data) if data.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(_) => return File::options().write(true).open(path)?.write_all(bytes),
+        Ok(_) => return write(&mut File::options().write(true).open(path)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
@@ -56,11 +68,12 @@ fn try_replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .suffix(".unfinished")
         .permissions(permissions.unwrap_or_else(usual))
         .tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    let written = write(&mut file)?;
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|error| error.error)?;
     // The new name has to be on the disk too.
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    Ok(written)
 }
 
 /// The permissions of a new file, from which the system takes what the user's mask forbids.

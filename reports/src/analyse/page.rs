@@ -17,6 +17,7 @@ use super::scaling::Series;
 use super::verification::VerificationMatrix;
 use crate::collect::problem::Problem;
 use crate::collect::runs::RunState;
+use crate::collect::timelines::TimelinePart;
 
 /// Everything the page shows.
 #[derive(Debug)]
@@ -91,6 +92,10 @@ pub struct WorkloadPage {
     pub summaries: Vec<RankSummary>,
     /// The models of its protocol, by explorer; empty when no model explores it.
     pub models: Vec<ExplorerResult>,
+    /// Where the timeline of a round belongs; `None` when the workload's name is no name of a file.
+    pub timeline_file: Option<PathBuf>,
+    /// A part of that timeline, if there is one.
+    pub timeline: Option<TimelinePart>,
 }
 
 /// A workload with its params: one ranking.

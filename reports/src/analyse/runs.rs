@@ -21,6 +21,7 @@ use super::ranking::rank;
 use super::scaling;
 use super::statistics::{bootstrap, modes};
 use crate::collect::runs::{RoundPosition, RunData};
+use crate::collect::timelines;
 use engine::journal::{RunRecords, Times, metric_value};
 use records::plan::{Entry, Launch, Plan};
 
@@ -127,6 +128,8 @@ fn workload(run: &RunData, name: &str, registry: &Registry, models: &[ModelRepor
         series: scaling::series(&params.iter().map(|params| &params.record).collect::<Vec<_>>()),
         summaries: channels.iter().map(|channel| summarize(channel, &params)).collect(),
         models: checks::workload_models(name, models),
+        timeline_file: timelines::path(&run.folder, name),
+        timeline: run.timelines.get(name).cloned(),
         channels,
         params,
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::against_plan::AgainstPlan;
 use super::problem::Problem;
+use super::timelines::{self, TimelinePart};
 use engine::plan_file;
 use engine::run_folder::writer;
 use records::checksum::plan_checksum;
@@ -60,6 +61,8 @@ pub struct RunData {
     pub contradictory: BTreeSet<RoundPosition>,
     /// Whether it is finished.
     pub state: RunState,
+    /// A part of the timeline of each workload that has one.
+    pub timelines: BTreeMap<String, TimelinePart>,
     /// What is damaged or contradicts itself.
     pub problems: Vec<Problem>,
 }
@@ -76,6 +79,7 @@ impl RunData {
             failed: BTreeMap::new(),
             contradictory: BTreeSet::new(),
             state: RunState::Killed,
+            timelines: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
@@ -96,6 +100,10 @@ impl RunData {
         if let (Some(writer), false) = (writer, run.state.is_done()) {
             run.state = RunState::GoingOn(writer.process);
         }
+        let workloads = run.plan.groups.iter().map(|group| group.workload.as_str());
+        let (timelines, problems) = timelines::read(folder, workloads);
+        run.timelines = timelines;
+        run.problems.extend(problems);
         Ok(run)
     }
 

@@ -22,9 +22,13 @@ use service_consume::report::{Report, ReportJson, Request, retried};
 use service_consume::source::SourceName;
 use service_consume::{Failure, carrier, metrics, signals};
 use service_core::scheduler;
+use service_core::source::{Lane, Source};
+use service_log::Message;
 use wording::numbers::{count, measured, separated};
 use wording::say;
 use wording::terminal::stdout;
+
+use super::trace;
 
 /// The limit of threads: each worker is one.
 const MAX_WORKERS: i64 = 1_024;
@@ -98,6 +102,8 @@ pub(crate) struct Arguments {
     /// Serve /metrics in Prometheus' text format at this loopback address; with port 0 the system chooses one
     #[arg(long, value_name = "127.0.0.1:PORT")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    trace: trace::Arguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -138,9 +144,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             }
             let source = LogSource::open(folder, &arguments.group, arguments.until_end)?;
             let consumer = consumer(arguments, workers, source.partitions())?;
-            consume(arguments, workers, format!("log:{}", folder.display()), |news| {
-                carrier::run(&arguments.channel, consumer, source, news)
-            })?
+            carry(arguments, workers, format!("log:{}", folder.display()), consumer, source)?
         }
         #[cfg(feature = "kafka")]
         SourceName::Kafka { brokers, topic } => {
@@ -150,9 +154,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             settings.trouble = service_kafka::Trouble::told_to(|line| say!("warning: Kafka: {line}"));
             let source = service_kafka::Kafka::connect(&settings).map_err(Failure::from)?;
             let consumer = consumer(arguments, workers, source.partitions())?;
-            consume(arguments, workers, format!("kafka:{brokers}/{topic}"), |news| {
-                carrier::run(&arguments.channel, consumer, source, news)
-            })?
+            carry(arguments, workers, format!("kafka:{brokers}/{topic}"), consumer, source)?
         }
         #[cfg(not(feature = "kafka"))]
         SourceName::Kafka { .. } => {
@@ -163,6 +165,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     Ok(gate::consumed(&report)?)
+}
+
+/// Consumes a source of this name over the channel that was named, and writes the timeline if one is wanted.
+fn carry<S>(
+    arguments: &Arguments,
+    workers: usize,
+    name: String,
+    consumer: Consumer,
+    source: S,
+) -> Result<Report>
+where
+    S: Source<Message = Message, Error: Into<Failure>> + Send + 'static,
+    S::Lane: Lane<Error: Into<Failure>>,
+{
+    let title = format!("{name} over {}", arguments.channel);
+    let recording = arguments.trace.begin(&arguments.channel);
+    let report = consume(arguments, workers, name, |news| match &recording {
+        Some(_) => consumer.run::<timeline::Any, _>(source, news),
+        None => carrier::run(&arguments.channel, consumer, source, news),
+    })?;
+    if let (Some(recording), Some(file)) = (recording, &arguments.trace.file) {
+        trace::write(&recording.finish(), &title, file)?;
+    }
+    Ok(report)
 }
 
 fn workers(arguments: &Arguments) -> Result<usize, Failure> {

@@ -1,6 +1,7 @@
 //! `chanlab round`: runs verified rounds of one cell. Records name it as the command that runs a cell again.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,6 +13,8 @@ use wording::numbers;
 use wording::terminal::stdout;
 use workloads::registry::{Cell, CellError};
 use workloads::workload::Round;
+
+use super::trace;
 
 /// The number of rounds up to which each is printed.
 const MAX_PRINTED_ROUNDS: usize = 20;
@@ -40,6 +43,8 @@ pub(crate) struct Arguments {
     /// The deadline of a round [default: 30, and more for large rounds]
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=MAX_SECONDS))]
     deadline: Option<u64>,
+    #[command(flatten)]
+    trace: trace::Arguments,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -64,6 +69,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     print(&cell, &rounds)?;
+    match &arguments.trace.file {
+        Some(file) => trace_one(&cell, file, arguments.trace.limit as usize),
+        None => Ok(()),
+    }
+}
+
+/// Runs one more round, and writes its timeline.
+fn trace_one(cell: &Cell, file: &Path, limit: usize) -> Result<()> {
+    let (round, timeline) = match timeline::record(cell, limit)? {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            return Err(ExitWith::new(Exit::Failure, format!("{error} (the traced round)")).into());
+        }
+    };
+    trace::write(&timeline, &cell.to_string(), file)?;
+    let mut terminal = stdout();
+    write!(terminal, "the traced round: {} ns/op", numbers::measured(round.ns_per_op()))?;
+    writeln!(terminal, "{}", trace::cost(cell.channel.name))?;
     Ok(())
 }
 

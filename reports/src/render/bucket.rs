@@ -6,6 +6,7 @@ use plotters::style::RGBColor;
 use workloads::limited_service::{Demand, Limit, Service};
 
 use super::charts::canvas::{self, Anchor, Canvas, GRID, INK, MUTED};
+use super::charts::scale::Scale;
 use super::colours::Colours;
 use wording::numbers;
 
@@ -77,25 +78,27 @@ struct Panel {
     left: f64,
     right: f64,
     lasts: Duration,
-    most: f64,
+    scale: Scale,
 }
 
 impl Panel {
     fn at(&self, moment: Duration, count: f64) -> (f64, f64) {
         let x = moment.as_secs_f64() / self.lasts.as_secs_f64();
-        (self.left + (self.right - self.left) * x, BOTTOM - (BOTTOM - TOP) * (count / self.most).min(1.0))
+        (self.left + (self.right - self.left) * x, BOTTOM - (BOTTOM - TOP) * self.scale.place(count))
     }
 
     fn curve(&self, canvas: &Canvas<'_>, colour: RGBColor, width: f64, count: impl Fn(Duration) -> f64) {
         let moments = (0..=POINTS).map(|point| self.lasts * point / POINTS);
-        let points: Vec<_> = moments.map(|moment| self.at(moment, count(moment))).collect();
+        let points = moments.map(|moment| (moment, count(moment)));
+        // What was asked leaves the panel at its top.
+        let points = points.take_while(|(_, count)| self.scale.place(*count) <= 1.0);
+        let points: Vec<_> = points.map(|(moment, count)| self.at(moment, count)).collect();
         canvas.line(&points, colour, 1.0, width);
     }
 
     fn axes(&self, canvas: &Canvas<'_>, title: &str, below: &str) {
         canvas.text(title, (self.left, 14.0), Anchor::Start, FONT, INK);
-        for fifth in 0..=4 {
-            let count = self.most * f64::from(fifth) / 5.0;
+        for count in self.scale.ticks() {
             let (_, y) = self.at(Duration::ZERO, count);
             canvas.line(&[(self.left, y), (self.right, y)], GRID, 1.0, 1.0);
             let label = numbers::separated(count.round() as u64);
@@ -124,20 +127,21 @@ pub fn drawing(limit: Limit, demand: Demand, all: &[LimitedService]) -> String {
         all.iter().filter_map(|one| Some((one.name.as_str(), one.service.as_ref().ok()?))).collect();
     let colours = Colours::new(services.iter().map(|(name, _)| *name));
     let asked = |moment: Duration| demand.rate as f64 * moment.as_secs_f64();
-    let most = limit.allows(demand.lasts).max(1.0) * 1.15;
+    let most = limit.allows(demand.lasts).max(1.0);
+    let scale = Scale::of([most]);
     let alt = format!(
         "Requests at {} a second under a limit of {} a second and a burst of {}: what was granted over time, and the most \
          grants of any window",
         demand.rate, limit.rate, limit.burst
     );
     let svg = canvas::draw(WIDTH, HEIGHT, &alt, |canvas| {
-        let over_time = Panel { left: 60.0, right: 350.0, lasts: demand.lasts, most };
+        let over_time = Panel { left: 60.0, right: 350.0, lasts: demand.lasts, scale };
         over_time.axes(canvas, "Granted since the first request", "time");
         over_time.curve(canvas, MUTED, 1.0, asked);
-        let (x, y) =
-            over_time.at(demand.lasts.mul_f64(most / 1.4 / asked(demand.lasts).max(most)), most / 1.4);
+        let beside = demand.lasts.mul_f64((most * 0.8 / asked(demand.lasts)).min(1.0));
+        let (x, y) = over_time.at(beside, asked(beside));
         canvas.text("asked", (x - 6.0, y), Anchor::End, FONT - 1.5, MUTED);
-        let in_windows = Panel { left: 430.0, right: 720.0, lasts: demand.lasts, most };
+        let in_windows = Panel { left: 430.0, right: 720.0, lasts: demand.lasts, scale };
         in_windows.axes(canvas, "Most granted in any window", "length of the window");
         for panel in [&over_time, &in_windows] {
             panel.curve(canvas, LIMIT, 2.0, |window| limit.allows(window));

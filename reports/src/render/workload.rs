@@ -11,6 +11,7 @@ use crate::analyse::costs::Costs;
 use crate::analyse::page::{ParamsPage, WorkloadPage};
 use crate::analyse::ranking::Ranked;
 use crate::analyse::scaling::Series;
+use records::command;
 use wording::numbers;
 
 /// The number of columns after the channel's name.
@@ -44,9 +45,39 @@ pub(crate) fn section(workload: &WorkloadPage, is_unfinished: bool, colours: &Co
                     @for series in &workload.series { (scaling(workload, series, colours)) }
                 }
             }
+            (timeline(workload))
             @for (index, params) in workload.params.iter().enumerate() {
                 (ranking(workload, index, params, is_unfinished, colours))
             }
+        }
+    }
+}
+
+/// A part of the timeline of a round; without one, how to record it.
+fn timeline(workload: &WorkloadPage) -> Markup {
+    let Some(file) = &workload.timeline_file else { return html! {} };
+    let file = file.display().to_string();
+    let chart = workload.timeline.as_ref().and_then(|part| Some((part, charts::timeline::chart(part)?)));
+    html! {
+        @match chart {
+            Some((part, chart)) => figure.timeline {
+                figcaption {
+                    "a timeline" span.quiet { " of a round that was traced and is not among the measured ones: " (part.title) }
+                }
+                (PreEscaped(chart))
+                p.note {
+                    @if part.others > 0 { "Without " (numbers::count(part.others as u64, "further thread")) ". " }
+                    "A few moments of it. All of it, with arrows that follow the messages, is in "
+                    code { (file) } ": open it at ui.perfetto.dev."
+                }
+            },
+            None => @if let Some(channel) = workload.channels.first() {
+                p.quiet {
+                    "For a timeline of a round here: "
+                    code { (command::line(["chanlab", "round", channel, &workload.name, "--trace", &file])) }
+                    ", and then draw the page again."
+                }
+            },
         }
     }
 }

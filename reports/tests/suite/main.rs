@@ -10,3 +10,4 @@ mod markdown;
 mod page;
 mod planted;
 mod sandboxed;
+mod timeline;

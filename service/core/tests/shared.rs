@@ -44,9 +44,13 @@ fn consumer(partitions: usize, settings: Settings) -> Consumer {
 fn admit(shared: &Consumer, partition: usize, offsets: impl IntoIterator<Item = u64>) -> (Fed, usize) {
     let record = |offset| Record { offset, key: None, message: offset };
     let mut records: VecDeque<_> = offsets.into_iter().map(record).collect();
-    let mut surplus = Vec::new();
-    let fed = shared.admit(partition, 1, &mut records, &mut surplus).expect("offsets rise");
-    (fed, surplus.len())
+    let shared = Arc::clone(shared);
+    let admit = Call::of(move || {
+        let mut surplus = Vec::new();
+        let fed = shared.admit(partition, 1, &mut records, &mut surplus).expect("offsets rise");
+        (fed, surplus.len())
+    });
+    admit.returned()
 }
 
 fn finish(shared: &Consumer, job: Job<u64>) {
