@@ -25,7 +25,7 @@ const UNABLE: i32 = 4;
 /// The arguments of a small run.
 fn small(epochs: &str) -> Vec<&str> {
     let mut arguments = vec!["ping_pong/capacity=1", "--channel", "std", "--channel", "crossbeam", "--no-go"];
-    arguments.extend(["--profile", "quick", "--precision", "0", "--budget", "60", "--epochs", epochs]);
+    arguments.extend(["--profile", "quick", "--precision", "0", "--budget", "600", "--epochs", epochs]);
     arguments
 }
 
