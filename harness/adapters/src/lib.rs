@@ -33,6 +33,35 @@ pub fn registry() -> Registry {
     Registry::with_channels(channels.0)
 }
 
+/// Visits the channel of this name; false when there is none.
+pub fn visit_named(name: &str, visitor: &mut impl Visitor) -> bool {
+    struct Named<'a, V>(&'a str, &'a mut V, bool);
+    impl<V: Visitor> Visitor for Named<'_, V> {
+        fn visit<C: Channel>(&mut self) {
+            if C::INFO.name == self.0 {
+                self.1.visit::<C>();
+                self.2 = true;
+            }
+        }
+    }
+    let mut named = Named(name, visitor, false);
+    each(&mut named);
+    named.2
+}
+
+/// The names of all channels, in the order in which everything shows them.
+pub fn names() -> Vec<&'static str> {
+    struct Names(Vec<&'static str>);
+    impl Visitor for Names {
+        fn visit<C: Channel>(&mut self) {
+            self.0.push(C::INFO.name);
+        }
+    }
+    let mut names = Names(Vec::new());
+    each(&mut names);
+    names.0
+}
+
 /// The version of a channel in this build: of its crate by the lock file, of the compiler for `std`, of
 /// chanlab for its own.
 pub fn version(info: &Info) -> String {

@@ -35,18 +35,10 @@ pub(crate) fn choose<C: Channel>() {
     *CHOSEN.lock().unwrap_or_else(PoisonError::into_inner) = C::INFO.name;
 }
 
-/// Visits the chosen channel.
+/// Visits the chosen channel, if there is one.
 fn with_chosen(visitor: &mut impl Visitor) {
-    struct Chosen<'a, V>(&'static str, &'a mut V);
-    impl<V: Visitor> Visitor for Chosen<'_, V> {
-        fn visit<C: Channel>(&mut self) {
-            if C::INFO.name == self.0 {
-                self.1.visit::<C>();
-            }
-        }
-    }
     let name = *CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
-    adapters::each(&mut Chosen(name, visitor));
+    adapters::visit_named(name, visitor);
 }
 
 /// The refusal while no channel is chosen.

@@ -20,17 +20,15 @@ pub type Any = Traced<AnyChannel, Recorded>;
 /// Begins to record at most `bound` operations of each thread, over [`Any`], which is the channel of this name; `None`
 /// when there is no such channel.
 pub fn begin(channel: &str, bound: usize) -> Option<Recording> {
-    struct Begin<'a>(&'a str, usize, Option<Recording>);
-    impl Visitor for Begin<'_> {
+    struct Begin(usize, Option<Recording>);
+    impl Visitor for Begin {
         fn visit<C: Channel>(&mut self) {
-            if C::INFO.name == self.0 {
-                self.2 = Some(begin_over::<C>(self.1));
-            }
+            self.1 = Some(begin_over::<C>(self.0));
         }
     }
-    let mut begin = Begin(channel, bound, None);
-    adapters::each(&mut begin);
-    begin.2
+    let mut begin = Begin(bound, None);
+    adapters::visit_named(channel, &mut begin);
+    begin.1
 }
 
 fn begin_over<C: Channel>(bound: usize) -> Recording {
@@ -54,7 +52,7 @@ pub fn record(cell: &Cell, bound: usize) -> Result<Result<(Round, Timeline), Cel
     traced.size = cell.size;
     let recording = begin(cell.channel.name, bound).ok_or_else(|| UsageError::UnknownChannel {
         name: cell.channel.name.to_owned(),
-        known: adapters::registry().channels().map(|info| info.name).collect(),
+        known: adapters::names(),
     })?;
     let round = traced.round();
     Ok(round
@@ -89,17 +87,15 @@ impl Cost {
 /// One thread sends and receives in turn, so nothing waits. Plain and traced measurements take turns, so that both see
 /// the same machine; of each, the median counts.
 pub fn cost(channel: &str) -> Option<Cost> {
-    struct Measure<'a>(&'a str, Option<Cost>);
-    impl Visitor for Measure<'_> {
+    struct Measure(Option<Cost>);
+    impl Visitor for Measure {
         fn visit<C: Channel>(&mut self) {
-            if C::INFO.name == self.0 {
-                self.1 = measured::<C>();
-            }
+            self.0 = measured::<C>();
         }
     }
-    let mut measure = Measure(channel, None);
-    adapters::each(&mut measure);
-    measure.1
+    let mut measure = Measure(None);
+    adapters::visit_named(channel, &mut measure);
+    measure.0
 }
 
 fn measured<C: Channel>() -> Option<Cost> {

@@ -17,36 +17,26 @@ pub const DEFAULT: &str = "crossbeam";
 ///
 /// When there is no such channel, or it cannot.
 pub fn check(name: &str, workers: usize, capacity: usize) -> Result<(), Failure> {
-    struct Check<'a> {
-        name: &'a str,
-        workers: usize,
-        capacity: usize,
-        known: Vec<&'static str>,
-        result: Option<Result<(), Unsupported>>,
-    }
-    impl Visitor for Check<'_> {
+    struct Check(usize, Capacity, Result<(), Unsupported>);
+    impl Visitor for Check {
         fn visit<C: Channel>(&mut self) {
-            self.known.push(C::INFO.name);
-            if C::INFO.name == self.name {
-                let opened = C::open::<u8>(Capacity::from_slots(self.capacity));
-                self.result = Some(opened.and_then(|(_, first)| receivers(first, self.workers)).map(drop));
-            }
+            self.2 = C::open::<u8>(self.1).and_then(|(_, first)| receivers(first, self.0)).map(drop);
         }
     }
-    let mut check = Check { name, workers, capacity, known: Vec::new(), result: None };
-    adapters::each(&mut check);
-    match check.result {
-        Some(Ok(())) => Ok(()),
-        Some(Err(Unsupported { capability, reason })) => Err(Failure::Usage(format!(
+    let mut check = Check(workers, Capacity::from_slots(capacity), Ok(()));
+    if !adapters::visit_named(name, &mut check) {
+        return Err(unknown(name));
+    }
+    check.2.map_err(|Unsupported { capability, reason }| {
+        Failure::Usage(format!(
             "{name} cannot carry {workers} workers over capacity {capacity}, for lack of {capability} ({reason}): \
              name another channel, or change --workers or --capacity"
-        ))),
-        None => Err(unknown(name, &check.known)),
-    }
+        ))
+    })
 }
 
-fn unknown(name: &str, known: &[&str]) -> Failure {
-    Failure::Usage(format!("unknown channel {name}: expected one of {}", known.join(", ")))
+fn unknown(name: &str) -> Failure {
+    Failure::Usage(format!("unknown channel {name}: expected one of {}", adapters::names().join(", ")))
 }
 
 /// Runs a consumer over the channel of this name.
@@ -65,10 +55,8 @@ where
     S::Lane: Lane<Error: Into<Failure>>,
 {
     struct Run<'a, S> {
-        name: &'a str,
         own: Option<(Consumer, S)>,
         news: &'a mut dyn FnMut(News<'_>),
-        known: Vec<&'static str>,
         result: Option<Result<Report, Failure>>,
     }
     impl<S> Visitor for Run<'_, S>
@@ -77,17 +65,12 @@ where
         S::Lane: Lane<Error: Into<Failure>>,
     {
         fn visit<C: Channel>(&mut self) {
-            self.known.push(C::INFO.name);
-            if C::INFO.name == self.name
-                && let Some((consumer, source)) = self.own.take()
-            {
-                self.result = Some(consumer.run::<C, S>(source, self.news));
-            }
+            self.result = self.own.take().map(|(consumer, source)| consumer.run::<C, S>(source, self.news));
         }
     }
-    let mut run = Run { name, own: Some((consumer, source)), news, known: Vec::new(), result: None };
-    adapters::each(&mut run);
-    run.result.unwrap_or_else(|| Err(unknown(name, &run.known)))
+    let mut run = Run { own: Some((consumer, source)), news, result: None };
+    adapters::visit_named(name, &mut run);
+    run.result.unwrap_or_else(|| Err(unknown(name)))
 }
 
 #[cfg(test)]
