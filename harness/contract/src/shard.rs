@@ -51,7 +51,19 @@ impl FromStr for Shard {
 /// The seed of a case: bits of a seed and of the case's number, mixed (`splitmix64`, S. Vigna 2015, after
 /// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 pub fn seed_of(seed: u64, case: u64) -> u64 {
-    let mut state = seed ^ case.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed(seed ^ case.wrapping_mul(GOLDEN))
+}
+
+/// A number that looks random and is the same for each `number`: the first output of `splitmix64` from this state.
+pub fn hashed(number: u64) -> u64 {
+    mixed(number.wrapping_add(GOLDEN))
+}
+
+/// 2^64 divided by the golden ratio, the step of `splitmix64`.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// How `splitmix64` mixes the bits of its state.
+fn mixed(mut state: u64) -> u64 {
     state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     state ^ (state >> 31)

@@ -5,29 +5,24 @@
 //! system then has of a file is not known, and a later sync that succeeds would say nothing about it.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use records::text;
 use serde::Serialize;
 use service_log::{
     BytesJson, DEFAULT_SEGMENT_BYTES, Header, LogError, Message, MessageJson, NewMessage, Options, Writer,
+    try_lock,
 };
 
 use crate::Failure;
 
 /// The version of a sink's lines.
 const FORMAT: u32 = 1;
-
-/// The time after which a locked file counts as in use, and the interval between two attempts.
-const PATIENCE: Duration = Duration::from_millis(200);
-const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// An output by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -247,13 +242,8 @@ fn opened(path: &Path) -> Result<File, Failure> {
             _ => Failure::output("open", path)(error),
         }
     })?;
-    // A program that a predecessor was starting when it was killed has the lock too until it runs.
-    let began = Instant::now();
-    while let Err(TryLockError::WouldBlock) = file.try_lock() {
-        if began.elapsed() > PATIENCE {
-            return Err(Failure::Usage(format!("{} is in use: name another file", path.display())));
-        }
-        thread::sleep(RETRY_INTERVAL);
+    if !try_lock(&file).map_err(Failure::output("lock", path))? {
+        return Err(Failure::Usage(format!("{} is in use: name another file", path.display())));
     }
     let length = whole_lines(&mut file).map_err(Failure::output("read", path))?;
     if file.metadata().map_err(Failure::output("read", path))?.len() > length {

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
+use contract::shard::hashed;
 use engine::supervisor::{Ending, Streams, Supervised};
 use service_log::Message;
 
@@ -155,11 +156,7 @@ impl Processor for Demo {
 
 /// A number that the place of a message decides.
 fn mixed(partition: usize, offset: u64) -> u64 {
-    // SplitMix64 (G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators", 2014).
-    let mut mixed = ((partition as u64) << 48 ^ offset).wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
+    hashed((partition as u64) << 48 ^ offset)
 }
 
 /// How many attempts at a message fail: of every four failing messages one fails for ever, and the others once, twice

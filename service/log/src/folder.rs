@@ -1,7 +1,7 @@
 //! The folder of a log: where its files are, and what they say together.
 
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +37,23 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The interval between two attempts.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Locks a file; false when another process keeps the lock.
+///
+/// # Errors
+///
+/// When the system refuses to lock the file at all.
+pub fn try_lock(file: &File) -> io::Result<bool> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(RETRY_INTERVAL),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
 
 /// A lock that is held.
 #[derive(Debug)]
@@ -83,16 +100,9 @@ impl Folder {
     pub(crate) fn lock_file(&self, path: &Path, what: impl FnOnce() -> String) -> Result<Lock, LogError> {
         let file = File::options().write(true).create(true).truncate(false).open(path);
         let file = file.map_err(LogError::io("open", path))?;
-        let began = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock(file)),
-                Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(RETRY_INTERVAL),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(LogError::Held { what: what(), folder: self.0.clone() });
-                }
-                Err(TryLockError::Error(error)) => return Err(LogError::io("lock", path)(error)),
-            }
+        match try_lock(&file).map_err(LogError::io("lock", path))? {
+            true => Ok(Lock(file)),
+            false => Err(LogError::Held { what: what(), folder: self.0.clone() }),
         }
     }
 

@@ -41,7 +41,7 @@ mod writer;
 
 pub use commits::{Commit, Commits, Group, MAX_METADATA_BYTES};
 pub use error::LogError;
-pub use folder::{Extent, Log, MAX_PARTITIONS};
+pub use folder::{Extent, Log, MAX_PARTITIONS, try_lock};
 pub use json::{BytesJson, MessageJson, hexadecimal};
 pub use message::{Header, MAX_MESSAGE_BYTES, Message, NewMessage};
 pub use reader::PartitionReader;

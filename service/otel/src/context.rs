@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::str::FromStr;
 use std::time::Instant;
 
-use crate::pipeline::{self, Kind, Record};
+use crate::pipeline::{self, Kind, Pipeline, Record};
 
 /// A span, as its children name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub struct SpanRef {
     pub span: u64,
     /// Whether another process made it.
     pub is_remote: bool,
+}
+
+impl SpanRef {
+    /// A new span of a trace.
+    pub(crate) fn new(trace: u128) -> Self {
+        SpanRef { trace, span: random(), is_remote: false }
+    }
 }
 
 /// The trace that a thread is in.
@@ -60,8 +67,21 @@ pub(crate) fn random() -> u64 {
 }
 
 /// A random number of a trace.
-pub(crate) fn random_trace() -> u128 {
+fn random_trace() -> u128 {
     u128::from(random()) << 64 | u128::from(random())
+}
+
+/// A span of the calling thread that begins now, and its parent; `None` when it is not sampled. A thread that is in no trace
+/// decides now whether it begins one.
+#[inline]
+pub(crate) fn begin(pipeline: &Pipeline) -> Option<(SpanRef, Option<SpanRef>)> {
+    let parent = match current() {
+        Current::NotSampled => return None,
+        Current::Sampled(parent) => Some(parent),
+        Current::Nothing if pipeline.samples() => None,
+        Current::Nothing => return None,
+    };
+    Some((SpanRef::new(parent.map_or_else(random_trace, |parent| parent.trace)), parent))
 }
 
 /// W3C's `traceparent` of version 00 (Trace Context, level 1, section 3.2).
@@ -166,18 +186,8 @@ pub fn span(name: &'static str) -> Span {
     if before != Current::NotSampled
         && let Some(pipeline) = pipeline::current()
     {
-        let parent = match before {
-            Current::Sampled(parent) => Some(parent),
-            _ => None,
-        };
-        if parent.is_some() || pipeline.samples() {
-            let trace = parent.map_or_else(random_trace, |parent| parent.trace);
-            let own = SpanRef { trace, span: random(), is_remote: false };
-            set(Current::Sampled(own));
-            open = Some(Open { name, own, parent, began: Instant::now() });
-        } else {
-            set(Current::NotSampled);
-        }
+        open = begin(&pipeline).map(|(own, parent)| Open { name, own, parent, began: Instant::now() });
+        set(open.as_ref().map_or(Current::NotSampled, |open| Current::Sampled(open.own)));
     }
     Span { open, before, _not_send: std::marker::PhantomData }
 }

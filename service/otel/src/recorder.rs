@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use contract::channel::Info;
 use service_trace::recorder::{Ending, Operation, Recorder};
 
-use crate::context::{self, Current, SpanRef, random, random_trace};
+use crate::context::{self, Current, SpanRef};
 use crate::pipeline::{self, Kind, Pipeline, Record};
 
 /// The recorder of one channel. A channel that is opened while no [`Tracing`](crate::Tracing) is started is not traced.
@@ -48,14 +48,7 @@ impl Recorder for Spans {
     #[inline]
     fn begin_send(&self) -> (Self::Context, Option<Begun>) {
         let Some(pipeline) = &self.pipeline else { return (None, None) };
-        let parent = match context::current() {
-            Current::NotSampled => return (None, None),
-            Current::Sampled(parent) => Some(parent),
-            Current::Nothing if pipeline.samples() => None,
-            Current::Nothing => return (None, None),
-        };
-        let trace = parent.map_or_else(random_trace, |parent| parent.trace);
-        let own = SpanRef { trace, span: random(), is_remote: false };
+        let Some((own, parent)) = context::begin(pipeline) else { return (None, None) };
         let now = Instant::now();
         let begun = Begun { at: Some(now), waited: false, send: Some((own, parent)) };
         (Some(Box::new(Travelling { parent: own, sent: now })), Some(begun))
@@ -100,7 +93,7 @@ impl Recorder for Spans {
             Some(Some(travelling)) => travelling,
         };
         let ended = Instant::now();
-        let own = SpanRef { trace: travelling.parent.trace, span: random(), is_remote: false };
+        let own = SpanRef::new(travelling.parent.trace);
         let is_select = operation == Operation::Select;
         let since_send: Duration = ended.saturating_duration_since(travelling.sent);
         let kind = Kind::Receive { channel: self.channel, waited: begun.waited, is_select, since_send };

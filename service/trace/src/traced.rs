@@ -151,19 +151,16 @@ pub struct TracedReceiver<S, R> {
 }
 
 impl<S, R: Recorder> TracedReceiver<S, R> {
-    /// Tells the end of a receive; the payload.
+    /// Ends a receive that has waited if it had to; the payload of what was received.
     #[inline]
-    fn received<T>(&self, begun: R::Begun, carried: CarriedBy<T, R>) -> T
+    fn ends<T, E>(&self, begun: R::Begun, received: Result<CarriedBy<T, R>, E>) -> Result<T, E>
     where
         S: Receiver<CarriedBy<T, R>>,
     {
-        let depth = || self.receiver.len().ok();
-        self.recorder.end_receive(begun, Operation::Receive, Some(&carried.context), depth);
-        carried.payload
-    }
-
-    fn not_received(&self, begun: R::Begun) {
-        self.recorder.end_receive(begun, Operation::Receive, None, || None);
+        let context = received.as_ref().ok().map(|carried| &carried.context);
+        let depth = || context.and_then(|_| self.receiver.len().ok());
+        self.recorder.end_receive(begun, Operation::Receive, context, depth);
+        received.map(|carried| carried.payload)
     }
 }
 
@@ -185,19 +182,17 @@ where
                 self.receiver.recv()
             }
         };
-        match received {
-            Ok(carried) => Ok(self.received(begun, carried)),
-            Err(error) => {
-                self.not_received(begun);
-                Err(error)
-            }
-        }
+        self.ends(begun, received)
     }
 
     #[inline]
     fn try_recv(&self) -> Result<T, TryRecvError> {
         let begun = self.recorder.begin_receive();
-        self.receiver.try_recv().map(|carried| self.received(begun, carried))
+        match self.receiver.try_recv() {
+            // It passes nothing and has not waited, so it is not recorded.
+            Err(error) => Err(error),
+            received => self.ends(begun, received),
+        }
     }
 
     #[inline]
@@ -211,13 +206,7 @@ where
                 self.receiver.recv_timeout(timeout)
             }
         };
-        match received {
-            Ok(carried) => Ok(self.received(begun, carried)),
-            Err(error) => {
-                self.not_received(begun);
-                Err(error)
-            }
-        }
+        self.ends(begun, received)
     }
 
     fn try_clone(&self) -> Result<Self, Unsupported> {

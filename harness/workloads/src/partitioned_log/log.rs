@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::shard::hashed;
 use service_core::coordinator::{Commit, Record};
 use service_core::offset_map::OffsetMap;
 use service_core::source::{Event, Input, Lane, Source, Stored};
@@ -33,11 +34,7 @@ pub(super) struct Contents {
 
 impl Contents {
     fn hash(id: MessageId) -> u64 {
-        // SplitMix64 (G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators", 2014).
-        let mut mixed = (SEED ^ (id.producer as u64) << 48 ^ id.seq).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        hashed(SEED ^ (id.producer as u64) << 48 ^ id.seq)
     }
 
     /// The message's key, below the number of keys.

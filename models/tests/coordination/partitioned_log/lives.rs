@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use contract::sync::thread;
 use models::bounds::{DEFAULT, EVERY_SCHEDULE, sized};
+use models::payload::Payload;
 use models::{Model, joined};
 use service_core::coordinator::Left;
+use service_core::scheduler::Job;
 use service_core::shared::Fed;
 
 use super::world::{SETTINGS, World};
@@ -37,15 +39,21 @@ fn a_stop_works_everything_off() {
     world.assert_clean(&[3, 0][..sized(1, 2)]);
 }
 
-/// A revoke arrives while workers answer: the partition is let go when its last commit is stored, and does not wait for
-/// another one.
-fn a_revoke_waits_for_the_last_commit() {
+/// Two messages of partition 0 at work, and one of partition 1, the last of these.
+fn three_at_work() -> (World, Vec<Job<Payload>>, Job<Payload>) {
     let world = World::new(2, SELDOM);
     world.feed(0, 0..2);
     world.feed(1, [0]);
     let mut jobs: Vec<_> = world.take_jobs(3).into();
     let at = jobs.iter().position(|job| job.partition == 1).expect("each has its turn");
     let other = jobs.remove(at);
+    (world, jobs, other)
+}
+
+/// A revoke arrives while workers answer: the partition is let go when its last commit is stored, and does not wait for
+/// another one.
+fn a_revoke_waits_for_the_last_commit() {
+    let (world, jobs, other) = three_at_work();
     let worker = {
         let world = world.clone();
         thread::spawn(move || {
@@ -99,12 +107,7 @@ fn two_revokes_wait() {
 /// The time of a revoke is over while a worker is stuck: what is done is committed, and the end of the stuck message
 /// counts for nothing.
 fn a_grace_ends_beside_a_stuck_worker() {
-    let world = World::new(2, SELDOM);
-    world.feed(0, 0..2);
-    world.feed(1, [0]);
-    let mut jobs: Vec<_> = world.take_jobs(3).into();
-    let at = jobs.iter().position(|job| job.partition == 1).expect("each has its turn");
-    let other = jobs.remove(at);
+    let (world, mut jobs, other) = three_at_work();
     let stuck = jobs.remove(0);
     let done = jobs.remove(0);
     world.finish(done);

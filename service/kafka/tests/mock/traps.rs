@@ -60,17 +60,21 @@ fn with_the_client_alone_an_old_queue_that_is_dropped_silences_the_new_one() {
     assert_eq!(woken.load(Ordering::SeqCst), 0, "rdkafka has mended it: say so in this test");
 }
 
+/// A member that has lost its partition and has it again, and keeps the lane of the first time.
+fn assigned_again(cluster: &Cluster) -> Member {
+    let mut one = Member::new(&cluster.settings());
+    one.old_lanes = Some(Vec::new());
+    one.until("it is assigned", |one| one.owns(&[0]));
+    lose(cluster);
+    one.until("it is lost", Member::has_lost);
+    one.until("it is assigned again", |one| one.owns(&[0]));
+    one
+}
+
 #[test]
 fn an_old_lane_that_is_dropped_late_leaves_the_new_one_awake() {
     let cluster = Cluster::new(1);
-    let settings = cluster.settings();
-    let mut one = Member::new(&settings);
-    one.old_lanes = Some(Vec::new());
-    one.until("it is assigned", |one| one.owns(&[0]));
-    // It is lost, and assigned again to the same member.
-    lose(&cluster);
-    one.until("it is lost", Member::has_lost);
-    one.until("it is assigned again", |one| one.owns(&[0]));
+    let mut one = assigned_again(&cluster);
     let old = one.old_lanes.take().expect("they are kept");
     assert_eq!(old.len(), 1);
     drop(old);
@@ -90,12 +94,7 @@ fn lose(cluster: &Cluster) {
 #[test]
 fn an_old_lane_delivers_nothing_of_the_next_assignment() {
     let cluster = Cluster::new(1);
-    let settings = cluster.settings();
-    let mut one = Member::new(&settings);
-    one.old_lanes = Some(Vec::new());
-    one.until("it is assigned", |one| one.owns(&[0]));
-    lose(&cluster);
-    one.until("it is assigned again", |one| one.has_lost() && one.owns(&[0]));
+    let mut one = assigned_again(&cluster);
     cluster.produce(0, 0..10);
     let mut records = Vec::new();
     let old = one.old_lanes.as_mut().and_then(|lanes| lanes.first_mut()).expect("it is kept");
