@@ -240,7 +240,7 @@ fn consumer(arguments: &Arguments, workers: usize, partitions: usize) -> Result<
     Ok(consumer)
 }
 
-/// Consumes with `run`, which tells the news, and shows how it goes and how it ended.
+/// Consumes with `run`, which reports the news, and shows how it goes and how it ended.
 fn consume(
     arguments: &Arguments,
     workers: usize,

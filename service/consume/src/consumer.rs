@@ -145,7 +145,7 @@ impl Consumer {
         self.notes.clone()
     }
 
-    /// Consumes over the channel `C` until it is stopped, and tells `news`.
+    /// Consumes over the channel `C` until it is stopped, and reports `news`.
     ///
     /// After an expired grace or a second signal, threads may be left that are still at a message.
     ///
@@ -368,7 +368,7 @@ impl Charge<'_> {
                 if end == DispatchEnd::NobodyWorks {
                     self.shared.expire();
                 }
-                // From here on a worker that comes back finds nobody to answer to.
+                // From here on no thread takes the answer of a worker that comes back.
                 self.work.over.store(true, Ordering::Relaxed);
                 let ends = self.shared.ends();
                 let _ = self.asks.send(Ask::Close(ends.iter().map(|left| left.partition).collect()));

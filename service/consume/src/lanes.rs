@@ -149,7 +149,7 @@ where
     /// Waits for the thread that fetches, which has the lane: it sees within a moment that nothing is to be fetched.
     fn join(&mut self, partition: usize) {
         if let Some(fetcher) = self.fetchers.remove(&partition) {
-            // Its panic has been told.
+            // Its alarm has reported a panic.
             let _ = fetcher.join();
         }
     }
@@ -193,7 +193,7 @@ where
     }
 }
 
-/// Tells of the panic of its thread.
+/// Reports the panic of its thread.
 pub(crate) struct Alarm<'a>(pub(crate) &'a Sender<Note>);
 
 impl Drop for Alarm<'_> {

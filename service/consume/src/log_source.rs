@@ -74,7 +74,7 @@ impl LogSource {
     }
 }
 
-/// Stores commits until nobody requests any more; all that wait at a time together.
+/// Stores commits until the source closes; all that wait at a time together.
 fn store(mut group: Group, requested: &Receiver<Commit>, ended: &Sender<(Commit, Result<(), String>)>) {
     while let Ok(first) = requested.recv() {
         let commits: Vec<Commit> = std::iter::once(first).chain(requested.try_iter()).collect();

@@ -64,7 +64,7 @@ impl Work {
     pub(crate) fn fail(&self, failure: Failure, notes: &Sender<Note>) {
         // Relaxed: as above. Only the first failure says why; those that follow from it need not.
         if !self.over.swap(true, Ordering::Relaxed) {
-            // Nobody listens when the consumer has ended.
+            // Without a listener the consumer has ended.
             let _ = notes.send(Note::OutputFailed(failure));
         }
     }

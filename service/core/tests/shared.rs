@@ -247,7 +247,7 @@ fn a_lost_partition_lets_its_threads_go() {
     assert_eq!((left.committed, left.unfinished, left.held.at_work), (0, vec![0, 1], 2));
     assert_eq!(feeder.returned(), (Fed::Refused, 3));
     assert_eq!(revoke.returned(), None);
-    assert_eq!(shared.lose(0), None, "nobody has it");
+    assert_eq!(shared.lose(0), None, "it is not assigned");
     // Its end counts for nothing, whoever has the partition then.
     assert_eq!(shared.assign(0, 0, &OffsetMap::default()), Ok(2));
     finish(&shared, job);

@@ -18,7 +18,7 @@ use member::{Happened, Member};
 use service_core::source::Source;
 use service_kafka::{Assignor, Settings, Trouble};
 
-/// A message is worked at for so many steps on average.
+/// The average number of steps for which a message is worked at.
 const STEPS: u64 = 3;
 
 /// After this time everything that is done is committed, however little it is.

@@ -43,7 +43,7 @@ struct Notes {
 #[derive(Debug)]
 pub(crate) struct Context {
     notes: Mutex<Notes>,
-    /// From now on nobody answers a rebalance: it is answered where it is asked for.
+    /// The member leaves: from now on the callback itself answers a rebalance.
     leaves: AtomicBool,
     pub(crate) trouble: Trouble,
 }

@@ -24,7 +24,7 @@ pub(crate) const LEAVING: Duration = Duration::from_secs(15);
 /// An assigned partition.
 #[derive(Debug)]
 pub(crate) struct Own {
-    /// Told to the lane when the partition is gone.
+    /// Set when the partition is gone, for the lane.
     pub(crate) is_over: Arc<AtomicBool>,
     pub(crate) is_paused: bool,
     /// Whether it was let go before the group asked for it. It is this member's until then, and no event tells of it.

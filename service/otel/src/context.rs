@@ -153,7 +153,7 @@ pub fn leave() {
 pub fn traceparent() -> Option<String> {
     let parent = match current() {
         Current::Nothing => return None,
-        // The decision has to travel, and nobody will look for this trace.
+        // The decision has to travel, and this trace is never recorded.
         Current::NotSampled => TraceParent { trace: random_trace(), span: random(), sampled: false },
         Current::Sampled(SpanRef { trace, span, .. }) => TraceParent { trace, span, sampled: true },
     };

@@ -105,7 +105,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Spans that nobody has.
+    /// Spans that were lost, at the queue or on the way.
     pub fn lost(&self) -> u64 {
         self.lost_at_queue + self.lost_on_way
     }

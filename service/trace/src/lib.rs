@@ -1,6 +1,6 @@
 //! What passes through channels, recorded without a change of the code that uses them.
 //!
-//! - [`traced`]: `Traced<C, R>` is the channel `C`, whose operations the recorder `R` is told. A context travels with
+//! - [`traced`]: `Traced<C, R>` is the channel `C`, which reports its operations to the recorder `R`. A context travels with
 //!   every message.
 //! - [`recorder`]: what a recorder has to do.
 //! - [`timeline`]: the recorder of a timeline. It keeps the operations of each thread, up to a bound.

@@ -22,9 +22,9 @@ pub enum Ending {
     NotPassed,
 }
 
-/// Something that is told the operations of channels. Each handle of a channel has a clone.
+/// Something that channels report their operations to. Each handle of a channel has a clone.
 ///
-/// An operation that is not told is not recorded: a `try_send` or `try_recv` that passes no message did not wait, and a
+/// An operation that is not reported is not recorded: a `try_send` or `try_recv` that passes no message did not wait, and a
 /// loop of them would hide everything else.
 pub trait Recorder: Clone + Send + Sync + 'static {
     /// What travels with a message.

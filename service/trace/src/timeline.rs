@@ -1,6 +1,6 @@
 //! The recorder of a timeline: what each thread did at channels, and when.
 //!
-//! Every thread writes into a track of its own, which nobody else locks until the recording ends. A track is bounded:
+//! Every thread writes into a track of its own, which no other thread locks until the recording ends. A track is bounded:
 //! what comes after the bound is counted and not kept, so the memory of a recording is at most the bound of a track
 //! times [`MAX_TRACKS`] times the size of an [`Event`].
 //!

@@ -1,4 +1,4 @@
-//! A channel whose operations are told to a recorder.
+//! A channel that reports its operations to a recorder.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use contract::channel::{
 
 use crate::recorder::{Ending, Operation, Recorder};
 
-/// The channel `C`, whose operations the recorder `R` is told. It has the capabilities and differences of `C`.
+/// The channel `C`, which reports its operations to the recorder `R`. It has the capabilities and differences of `C`.
 #[derive(Debug)]
 pub struct Traced<C, R>(PhantomData<fn() -> (C, R)>);
 

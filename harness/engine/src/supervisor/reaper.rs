@@ -137,8 +137,8 @@ fn token_text(token: u64) -> String {
 }
 
 impl Registration {
-    /// Ends it, and then calls `reap` before any other thread can look for strays: to one that did, the leader would
-    /// be an adopted process that nobody looks after, and it would reap it.
+    /// Ends it, and then calls `reap` before any other thread can look for strays. Such a thread would take the leader for an
+    /// adopted process without an owner, and reap it.
     pub(super) fn end<T>(self, reap: impl FnOnce() -> T) -> T {
         let mut reaper = lock();
         self.remove(&mut reaper);

@@ -140,7 +140,7 @@ fn a_grace_ends_beside_a_stuck_worker() {
 }
 
 /// A partition is lost while a worker answers and the dispatcher commits, and comes back: nothing of the earlier
-/// assignment is committed any more, and an end of its commit that is told late says nothing about the new one.
+/// assignment is committed any more, and a late report of its commit says nothing about the new one.
 fn a_lost_partition_commits_nothing() {
     let world = World::new(1, SETTINGS);
     world.feed(0, 0..2);
@@ -166,7 +166,7 @@ fn a_lost_partition_commits_nothing() {
         jobs.into_iter().for_each(|job| world.finish(job));
         for commit in commits {
             match late.take() {
-                // Its end is told when the next commit is under way.
+                // Its end is reported when the next commit is under way.
                 None if commit.epoch == 1 => late = Some((world.judge(&commit), commit)),
                 None => world.store(&commit),
                 Some((is_stored, early)) => {

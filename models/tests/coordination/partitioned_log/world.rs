@@ -45,7 +45,7 @@ struct Store {
     epoch: u64,
     position: u64,
     metadata: String,
-    /// Whether the partition is lost, and nobody has it.
+    /// Whether the partition is lost and not assigned again.
     is_lost: bool,
 }
 
@@ -240,7 +240,7 @@ impl World {
 
     // -- The end.
 
-    /// Everything of these partitions, of so many offsets each, is processed, committed and let go.
+    /// Everything of these partitions, of which `offsets` has the numbers of messages, is processed, committed and let go.
     pub(super) fn assert_clean(self, offsets: &[u64]) {
         for left in self.shared.ends() {
             assert!(left.is_clean(), "{left:?}");

@@ -15,7 +15,7 @@ use crate::wait::DEADLINE;
 /// Messages that are appended to a partition before each disruption.
 const BATCH: u64 = 150;
 
-/// At a disruption at most so many messages of all partitions are not done.
+/// The most messages of all partitions that are not done at a disruption.
 const BACKLOG: u64 = 300;
 
 /// Messages after which a member commits.
@@ -62,7 +62,7 @@ impl<B: Broker> Run<B> {
         self.random
     }
 
-    /// A run of so many disruptions, which panics when something is wrong.
+    /// A run with this number of disruptions, which panics when something is wrong.
     pub(crate) fn of(mut self, disruptions: u64) {
         let started = Instant::now();
         self.start();

@@ -83,7 +83,7 @@ impl Member {
         Self::with(settings, 1, 1_000)
     }
 
-    /// A member that commits after so many messages, and holds at most so many of a partition.
+    /// A member that commits after `commit_every` messages, and holds at most `in_flight` of a partition.
     pub(crate) fn with(settings: &Settings, commit_every: u64, in_flight: usize) -> Self {
         let source = Kafka::connect(settings).expect("the broker answers");
         let limits = Limits { in_flight, at_work: in_flight, retries: 0, retry_delay: Duration::ZERO };
