@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -47,6 +48,11 @@ pub fn is_hidden(character: char) -> bool {
 /// The text in one line: every hidden character is an escape, line breaks included.
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
+}
+
+/// A path in one line.
+pub fn path(path: &Path) -> String {
+    line(&path.display().to_string()).into_owned()
 }
 
 /// The text with its line breaks: every other hidden character is an escape, and a tab is four spaces.

@@ -12,6 +12,7 @@ use engine::progress::Progress;
 use engine::replace;
 use engine::run_folder::RunFolder;
 use records::files::{now, target_dir};
+use records::text;
 use reports::analyse::article::Article;
 use reports::exit::{ExitWith, stopped};
 use reports::gate;
@@ -70,8 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         terminal,
         "{}\nevery round is in {}\n{}",
         verdict(&article),
-        record.display(),
-        output.display()
+        text::path(&record),
+        text::path(&output)
     )?;
     Ok(gate::article(&article, &rounds)?)
 }

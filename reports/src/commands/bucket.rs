@@ -13,6 +13,7 @@ use engine::progress::Progress;
 use engine::replace;
 use governor::{Quota, RateLimiter};
 use records::files::target_dir;
+use records::text;
 use reports::exit::{Exit, ExitWith, stopped};
 use reports::gate;
 use reports::render::bucket::{LimitedService, drawing, table};
@@ -71,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let output = arguments.output.clone().unwrap_or_else(|| target_dir().join("chanlab").join("bucket.svg"));
     replace(&output, drawing(limit, demand, &all).as_bytes()).map_err(ExitWith::from)?;
-    write!(stdout(), "{}\n{}\n", table(limit, demand, &all), output.display())?;
+    write!(stdout(), "{}\n{}\n", table(limit, demand, &all), text::path(&output))?;
     Ok(gate::bucket(limit, &all)?)
 }
 

@@ -94,8 +94,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if let Some(words) = state::unfinished(&run) {
             writeln!(terminal, "UNFINISHED: this run {words}.\n")?;
         }
-        let path = folder.path().display().to_string();
-        writeln!(terminal, "{}\n\nevery round is in {}", render::choice::text(choice), text::line(&path))?;
+        let path = text::path(folder.path());
+        writeln!(terminal, "{}\n\nevery round is in {path}", render::choice::text(choice))?;
     }
     if why == EndReason::Interrupted {
         let resume = resume_command(&plan, folder.path());

@@ -15,6 +15,7 @@ use records::machine::Machine;
 use records::plan::Plan;
 use records::record::BENCH_FILE;
 use records::rounds::EndReason;
+use records::text;
 use reports::analyse::checks::newest_overheads;
 use reports::analyse::honesty::{Alarms, Criterion, Found, Honesty, Trial, doubled, slowed, trials, twins};
 use reports::collect::records::Records;
@@ -106,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for line in render::honesty::summary(&honesty) {
         writeln!(terminal, "{line}")?;
     }
-    writeln!(terminal, "{}", output.display())?;
+    writeln!(terminal, "{}", text::path(&output))?;
     Ok(gate::honesty(&honesty)?)
 }
 

@@ -283,7 +283,7 @@ fn announce(plan: &Plan, folder: &Path) -> io::Result<()> {
         terminal,
         "profile {}, about {minutes} min {seconds} s, in {}\n",
         text::line(&plan.profile),
-        text::line(&folder.display().to_string())
+        text::path(folder)
     )
 }
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use engine::replace;
 use records::files::{now, target_dir};
+use records::text;
 use reports::analyse::build;
 use reports::analyse::page::Page;
 use reports::collect::sources::Sources;
@@ -80,6 +81,6 @@ pub(crate) fn draw(sources: &Sources, output: &Path) -> Result<Page> {
     for line in render::terminal::summary(&page) {
         writeln!(terminal, "  {line}")?;
     }
-    writeln!(terminal, "{}", output.display())?;
+    writeln!(terminal, "{}", text::path(output))?;
     Ok(page)
 }

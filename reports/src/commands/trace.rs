@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, value_parser};
+use records::text;
 use reports::exit::ExitWith;
 use service_trace::chrome;
 use service_trace::timeline::{Recording, Timeline};
@@ -48,7 +49,7 @@ pub(crate) fn write(timeline: &Timeline, title: &str, file: &Path) -> Result<()>
         count(recorded + missed, "operation"),
         count(timeline.tracks.len() as u64, "thread"),
         count(written.joined, "message"),
-        file.display()
+        text::path(file)
     )?;
     if missed > 0 {
         writeln!(

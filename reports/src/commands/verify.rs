@@ -303,13 +303,7 @@ fn announce(verification: &engine::Verification, record: &Path) -> io::Result<()
         write!(terminal, ", shard {}", verification.shard)?;
     }
     let seconds = verification.budget.as_secs();
-    writeln!(
-        terminal,
-        ", about {} min {} s, in {}\n",
-        seconds / 60,
-        seconds % 60,
-        text::line(&record.display().to_string())
-    )
+    writeln!(terminal, ", about {} min {} s, in {}\n", seconds / 60, seconds % 60, text::path(record))
 }
 
 /// The failures in full, then the matrix.
@@ -339,7 +333,7 @@ fn print_results(
         if silent > 0 && summary.count(CellStatus::Failed) == 0 {
             writeln!(terminal, "\nNothing failed, but not everything was explored: see above.")?;
         }
-        writeln!(terminal, "\n{}", record.display())?;
+        writeln!(terminal, "\n{}", text::path(record))?;
     }
     Ok(())
 }

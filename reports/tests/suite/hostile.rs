@@ -219,6 +219,17 @@ fn command(arguments: &[&OsStr]) -> Output {
     command.args(arguments).output().expect("the command starts")
 }
 
+/// A path with line breaks is no mistake, so it is shown where the result is: in one line.
+#[test]
+fn a_path_that_works_is_shown_in_one_line() {
+    let bucket = ["bucket", "--channel", "mutex-deque", "--seconds", "1", "--output", HOSTILE];
+    let output = command(&bucket.map(OsStr::new));
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    assert_plain(&stdout);
+    assert!(stdout.lines().last().is_some_and(|line| line.starts_with("<b>x")), "{stdout}");
+}
+
 #[test]
 fn any_argument_is_refused_or_works_in_plain_text() {
     let no_text = OsString::from_vec(b"/nowhere/\xff\x1b[2K".to_vec());
@@ -241,7 +252,8 @@ fn any_argument_is_refused_or_works_in_plain_text() {
         &["report", "--input"],
         &["report", "--no-run", "--models"],
         &["report", "--no-run", "--verified"],
-        &["report", "--no-run", "--output"],
+        // Otherwise it would draw what this checkout has recorded.
+        &["report", "--no-run", "--input", "nothing", "--output"],
         &["round"],
         &["round", "flume", "ping_pong"],
         &["article", "--output"],

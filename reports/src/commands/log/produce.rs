@@ -12,6 +12,7 @@ use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
+use records::text;
 use reports::BadArguments;
 use reports::exit::stopped;
 use service_log::{DEFAULT_SEGMENT_BYTES, Header, LogError, MAX_PARTITIONS, NewMessage, Options, Writer};
@@ -69,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let appended = appended(arguments, &headers, &mut writer, stop)?;
     let seconds = began.elapsed().as_secs_f64();
-    let folder = arguments.folder.display();
+    let folder = text::path(&arguments.folder);
     if appended < arguments.messages {
         let (appended, messages) = (separated(appended), count(arguments.messages, "message"));
         return Err(stopped(format!("{appended} of {messages} are in {folder}, on the disk")).into());

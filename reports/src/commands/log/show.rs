@@ -204,7 +204,7 @@ fn tables(folder: &Path, overview: &Overview) -> String {
     let messages: u64 = messages.map(|(first, next)| next - first).sum();
     let mut text = format!(
         "{}: {}, {}\n\npartition          first           next            bytes  segments\n",
-        text::line(&folder.display().to_string()),
+        text::path(folder),
         count(overview.partitions.len() as u64, "partition"),
         count(messages, "message")
     );
